@@ -1,0 +1,68 @@
+# hearth_module(NAME DEPS ... LINK ... PRIVATE_LINK ...) : one static library per module folder.
+#
+# NAME is the folder's path with '/' as '_' (src/base -> base, cluster/bus -> cluster_bus). Every
+# .cc of the folder belongs to it. DEPS are other modules, the same list that
+# tools/dev/layers.toml gives for the folder, so a call that the layers forbid does not link.
+# LINK and PRIVATE_LINK are third-party libraries.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(hearth_flags INTERFACE)
+target_include_directories(hearth_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(hearth_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough
+  -Werror -fno-omit-frame-pointer)
+target_compile_definitions(hearth_flags INTERFACE
+  $<$<CONFIG:Debug>:HEARTH_CHECKED=1>)
+if(HEARTH_SANITIZE)
+  target_compile_options(hearth_flags INTERFACE -fsanitize=${HEARTH_SANITIZE})
+  target_link_options(hearth_flags INTERFACE -fsanitize=${HEARTH_SANITIZE})
+endif()
+if(HEARTH_FUZZ)
+  target_compile_options(hearth_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  string(REPLACE "-DNDEBUG" "" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
+endif()
+if(HEARTH_LTO)
+  include(CheckIPOSupported)
+  check_ipo_supported(LANGUAGES CXX)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+  add_link_options(-flto=auto)
+endif()
+
+# The allocator of the binaries. Memory accounting reads jemalloc's counters; without it, the
+# sanitizer's or the C library's.
+add_library(hearth_allocator INTERFACE)
+if(HEARTH_JEMALLOC)
+  pkg_check_modules(JEMALLOC REQUIRED IMPORTED_TARGET jemalloc)
+  target_link_libraries(hearth_allocator INTERFACE PkgConfig::JEMALLOC)
+  target_compile_definitions(hearth_allocator INTERFACE HEARTH_JEMALLOC=1)
+endif()
+
+function(hearth_module NAME)
+  cmake_parse_arguments(ARG "" "" "DEPS;LINK;PRIVATE_LINK" ${ARGN})
+  file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(TARGET hearth_${NAME})
+  set(MODULES ${ARG_DEPS})
+  list(TRANSFORM MODULES PREPEND hearth_)
+  if(SOURCES)
+    add_library(${TARGET} STATIC ${SOURCES})
+    target_link_libraries(${TARGET} PUBLIC hearth_flags ${MODULES} ${ARG_LINK})
+    target_link_libraries(${TARGET} PRIVATE ${ARG_PRIVATE_LINK})
+  else()
+    add_library(${TARGET} INTERFACE)
+    target_link_libraries(${TARGET} INTERFACE hearth_flags ${MODULES} ${ARG_LINK})
+  endif()
+endfunction()

@@ -1,0 +1,31 @@
+// Numbers as text, without locale and without allocation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace hearth {
+
+inline constexpr std::size_t kInt64TextMax = 20;    // "-9223372036854775808"
+inline constexpr std::size_t kDoubleTextMax = 32;
+
+// Writes decimal digits at out (kInt64TextMax bytes of room); returns how many.
+std::size_t format_int64(std::int64_t value, char* out) noexcept;
+std::size_t format_uint64(std::uint64_t value, char* out) noexcept;
+
+// The shortest text that reads back as the same double, in the form "%.17g" gives:
+// "3", "0.1", "1e+20", "inf", "-inf", "nan". Writes at most kDoubleTextMax bytes.
+std::size_t format_double(double value, char* out) noexcept;
+
+[[nodiscard]] std::string int64_text(std::int64_t value);
+[[nodiscard]] std::string double_text(double value);
+
+// Fixed notation with 17 digits after the point and trailing zeros removed: what INCRBYFLOAT stores.
+[[nodiscard]] std::string long_double_text(long double value);
+
+// "1.50K", "12.00M" : INFO's *_human fields.
+[[nodiscard]] std::string human_bytes(std::uint64_t bytes);
+
+}  // namespace hearth

@@ -1,0 +1,69 @@
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "src/base/format_number.h"
+#include "src/base/parse_number.h"
+#include "src/base/random.h"
+
+using namespace hearth;
+
+TEST_CASE("strict integers accept exactly the canonical texts") {
+  CHECK(parse_int64("0") == 0);
+  CHECK(parse_int64("-1") == -1);
+  CHECK(parse_int64("9223372036854775807") == std::numeric_limits<std::int64_t>::max());
+  CHECK(parse_int64("-9223372036854775808") == std::numeric_limits<std::int64_t>::min());
+  for (const char* bad : {"", "-", "-0", "00", "01", "+1", " 1", "1 ", "1.0", "9223372036854775808",
+                          "-9223372036854775809", "99999999999999999999"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_int64(bad).has_value());
+  }
+  CHECK(parse_uint64("18446744073709551615") == std::numeric_limits<std::uint64_t>::max());
+  CHECK_FALSE(parse_uint64("18446744073709551616").has_value());
+}
+
+TEST_CASE("integers format and read back, seeded") {
+  Rng rng(7);
+  for (int i = 0; i < 20'000; ++i) {
+    const auto value = static_cast<std::int64_t>(rng.next() >> rng.below(64));
+    const std::int64_t both[] = {value, -value};
+    for (const auto v : both) CHECK(parse_int64(int64_text(v)) == v);
+  }
+  CHECK(int64_text(std::numeric_limits<std::int64_t>::min()) == "-9223372036854775808");
+}
+
+TEST_CASE("doubles print in their shortest form and refuse what is no number") {
+  CHECK(double_text(3) == "3");
+  CHECK(double_text(0.1) == "0.1");
+  CHECK(double_text(-0.5) == "-0.5");
+  CHECK(double_text(1e20) == "1e+20");
+  CHECK(double_text(std::numeric_limits<double>::infinity()) == "inf");
+  CHECK(parse_double("+inf") == std::numeric_limits<double>::infinity());
+  CHECK(parse_double("1e3") == 1000.0);
+  for (const char* bad : {"", "nan", " 1", "1 ", "0x10", "--1", "+-1", "1e400", "abc"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_double(bad).has_value());
+  }
+  Rng rng(9);
+  for (int i = 0; i < 20'000; ++i) {
+    const double v = (rng.unit() - 0.5) * std::pow(10.0, static_cast<double>(rng.below(60)) - 30);
+    CHECK(parse_double(double_text(v)) == v);
+  }
+}
+
+TEST_CASE("long doubles keep 17 digits and drop trailing zeros") {
+  CHECK(long_double_text(10.5L) == "10.5");
+  CHECK(long_double_text(5000.0L) == "5000");
+  CHECK(long_double_text(-0.0L) == "0");
+}
+
+TEST_CASE("memory sizes know both kinds of unit") {
+  CHECK(parse_memory_size("1k") == 1000);
+  CHECK(parse_memory_size("1KB") == 1024);
+  CHECK(parse_memory_size("2gb") == 2ULL << 30);
+  CHECK(parse_memory_size("100") == 100);
+  CHECK_FALSE(parse_memory_size("1x").has_value());
+  CHECK_FALSE(parse_memory_size("").has_value());
+  CHECK_FALSE(parse_memory_size("99999999999gb").has_value());
+}
