@@ -9,16 +9,23 @@
 namespace hearth {
 namespace {
 
-constexpr std::array<std::uint16_t, 256> make_crc16_table() {
-  std::array<std::uint16_t, 256> table{};
+// Slicing by eight: table k advances a byte over k more zero bytes.
+constexpr std::array<std::array<std::uint16_t, 256>, 8> make_crc16_tables() {
+  std::array<std::array<std::uint16_t, 256>, 8> tables{};
   for (unsigned i = 0; i < 256; ++i) {
     unsigned crc = i << 8;
     for (int bit = 0; bit < 8; ++bit) crc = (crc & 0x8000U) != 0 ? (crc << 1) ^ 0x1021U : crc << 1;
-    table[i] = static_cast<std::uint16_t>(crc);
+    tables[0][i] = static_cast<std::uint16_t>(crc);
   }
-  return table;
+  for (unsigned i = 0; i < 256; ++i) {
+    for (unsigned k = 1; k < 8; ++k) {
+      const unsigned before = tables[k - 1][i];
+      tables[k][i] = static_cast<std::uint16_t>((before << 8) ^ tables[0][before >> 8]);
+    }
+  }
+  return tables;
 }
-constexpr auto kCrc16 = make_crc16_table();
+constexpr auto kCrc16 = make_crc16_tables();
 
 // Slicing by eight: table k advances a byte over k more zero bytes.
 constexpr std::array<std::array<std::uint64_t, 256>, 8> make_crc64_tables() {
@@ -45,10 +52,14 @@ std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed) noexcept {
 }
 
 std::uint16_t crc16(std::string_view bytes) noexcept {
+  const auto* p = reinterpret_cast<const unsigned char*>(bytes.data());
+  std::size_t n = bytes.size();
   unsigned crc = 0;
-  for (const char c : bytes) {
-    crc = ((crc << 8) ^ kCrc16[((crc >> 8) ^ static_cast<unsigned char>(c)) & 0xff]) & 0xffff;
+  for (; n >= 8; n -= 8, p += 8) {
+    crc = kCrc16[7][p[0] ^ (crc >> 8)] ^ kCrc16[6][p[1] ^ (crc & 0xff)] ^ kCrc16[5][p[2]] ^
+          kCrc16[4][p[3]] ^ kCrc16[3][p[4]] ^ kCrc16[2][p[5]] ^ kCrc16[1][p[6]] ^ kCrc16[0][p[7]];
   }
+  for (; n > 0; --n, ++p) crc = ((crc << 8) & 0xffff) ^ kCrc16[0][(crc >> 8) ^ *p];
   return static_cast<std::uint16_t>(crc);
 }
 
