@@ -1,0 +1,88 @@
+#include "src/base/out_buffer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "src/base/check.h"
+
+namespace hearth {
+namespace {
+constexpr std::size_t kFirstSegment = 1024;       // a few small replies
+constexpr std::size_t kSecondSegment = 16 * 1024;
+constexpr std::size_t kLargestSegment = 1024 * 1024;
+}  // namespace
+
+void OutBuffer::grow(std::size_t n) {
+  std::size_t size = kFirstSegment;
+  if (!segments_.empty()) {
+    segments_.back().used = static_cast<std::size_t>(tail_ - tail_begin_);
+    closed_bytes_ += segments_.back().used;
+    size = std::clamp(segments_.back().capacity * 2, kSecondSegment, kLargestSegment);
+  }
+  size = std::max(size, n);
+  auto* data = static_cast<char*>(::operator new(size));
+  segments_.push_back({data, size, 0});
+  capacity_ += size;
+  tail_begin_ = tail_ = data;
+  limit_ = data + size;
+}
+
+void OutBuffer::consume(std::size_t n) {
+  HEARTH_DCHECK(n <= size());
+  consumed_ += n;
+  std::size_t passed = 0;
+  while (passed + 1 < segments_.size() && consumed_ >= segments_[passed].used) {
+    consumed_ -= segments_[passed].used;
+    closed_bytes_ -= segments_[passed].used;
+    capacity_ -= segments_[passed].capacity;
+    ::operator delete(segments_[passed].data);
+    ++passed;
+  }
+  if (passed > 0) segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(passed));
+  if (size() == 0) clear();
+}
+
+void OutBuffer::truncate(std::size_t size_before) {
+  while (!segments_.empty()) {
+    const std::size_t surplus = size() - size_before;
+    const auto in_last = static_cast<std::size_t>(tail_ - tail_begin_);
+    if (surplus <= in_last) {
+      tail_ -= surplus;
+      return;
+    }
+    capacity_ -= segments_.back().capacity;
+    ::operator delete(segments_.back().data);
+    segments_.pop_back();
+    const Segment& last = segments_.back();
+    closed_bytes_ -= last.used;
+    tail_begin_ = last.data;
+    tail_ = last.data + last.used;
+    limit_ = last.data + last.capacity;
+  }
+}
+
+void OutBuffer::clear() {
+  for (const Segment& s : segments_) ::operator delete(s.data);
+  segments_.clear();
+  tail_begin_ = tail_ = limit_ = nullptr;
+  closed_bytes_ = consumed_ = capacity_ = 0;
+}
+
+std::string OutBuffer::str() const {
+  std::string text;
+  text.reserve(size());
+  gather(~0U, [&](const char* data, std::size_t n) { text.append(data, n); });
+  return text;
+}
+
+void OutBuffer::swap(OutBuffer& other) noexcept {
+  std::swap(segments_, other.segments_);
+  std::swap(tail_begin_, other.tail_begin_);
+  std::swap(tail_, other.tail_);
+  std::swap(limit_, other.limit_);
+  std::swap(closed_bytes_, other.closed_bytes_);
+  std::swap(consumed_, other.consumed_);
+  std::swap(capacity_, other.capacity_);
+}
+
+}  // namespace hearth

@@ -1,0 +1,86 @@
+// OutBuffer: bytes on their way out, in segments.
+//
+// Writers reserve room and commit what they wrote; the network gathers segments into one writev
+// and consumes what the kernel took. Appending never moves bytes that stand already. Memory is
+// given back when all is consumed.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hearth {
+
+class OutBuffer {
+ public:
+  OutBuffer() = default;
+  OutBuffer(const OutBuffer&) = delete;
+  OutBuffer& operator=(const OutBuffer&) = delete;
+  OutBuffer(OutBuffer&& other) noexcept { swap(other); }
+  OutBuffer& operator=(OutBuffer&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~OutBuffer() { clear(); }
+
+  // At least n writable bytes in one piece. Valid until the next call.
+  char* reserve(std::size_t n) {
+    if (static_cast<std::size_t>(limit_ - tail_) < n) [[unlikely]] grow(n);
+    return tail_;
+  }
+  void commit(std::size_t n) { tail_ += n; }
+  void append(std::string_view bytes) {
+    std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
+    tail_ += bytes.size();
+  }
+
+  // Bytes written and not yet consumed.
+  [[nodiscard]] std::size_t size() const {
+    return closed_bytes_ + static_cast<std::size_t>(tail_ - tail_begin_) - consumed_;
+  }
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  [[nodiscard]] std::size_t segment_count() const { return segments_.size(); }
+  [[nodiscard]] std::size_t capacity_bytes() const { return capacity_; }
+
+  // Calls fn(data, length) for up to `most` pieces, in order.
+  template <typename F>
+  void gather(unsigned most, F&& fn) const {
+    std::size_t skip = consumed_;
+    for (std::size_t i = 0; i < segments_.size() && most > 0; ++i, --most) {
+      const Segment& s = segments_[i];
+      const std::size_t used = i + 1 == segments_.size() ? static_cast<std::size_t>(tail_ - s.data) : s.used;
+      if (used > skip) fn(s.data + skip, used - skip);
+      skip = 0;
+    }
+  }
+
+  // n <= size(). Whole segments are freed as they pass.
+  void consume(std::size_t n);
+
+  // Forgets what was written after size() was `size_before`; none of it may have been consumed.
+  void truncate(std::size_t size_before);
+
+  void clear();
+  [[nodiscard]] std::string str() const;
+  void swap(OutBuffer& other) noexcept;
+
+ private:
+  struct Segment {
+    char* data;
+    std::size_t capacity;
+    std::size_t used;  // of the last segment: see tail_
+  };
+  void grow(std::size_t n);
+
+  std::vector<Segment> segments_;
+  char* tail_begin_ = nullptr;  // start of the last segment
+  char* tail_ = nullptr;        // where the next byte goes
+  char* limit_ = nullptr;
+  std::size_t closed_bytes_ = 0;  // in all segments but the last
+  std::size_t consumed_ = 0;      // of the first segment
+  std::size_t capacity_ = 0;
+};
+
+}  // namespace hearth

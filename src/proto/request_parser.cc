@@ -1,0 +1,205 @@
+#include "src/proto/request_parser.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+#include "src/base/parse_number.h"
+
+namespace hearth {
+namespace {
+
+constexpr std::int64_t kUnauthenticatedCount = 10;
+constexpr std::int64_t kUnauthenticatedBulk = 16384;
+
+// The number between `from` and the '\r' at `end`.
+std::optional<std::int64_t> header_number(const char* from, const char* end) {
+  // One to four digits, the usual case, without the general parser.
+  if (end > from && end - from <= 4 && *from != '-' && (*from != '0' || end - from == 1)) {
+    std::int64_t value = 0;
+    for (const char* p = from; p < end; ++p) {
+      const unsigned digit = static_cast<unsigned char>(*p) - unsigned{'0'};
+      if (digit > 9) return std::nullopt;
+      value = value * 10 + digit;
+    }
+    return value;
+  }
+  return parse_int64({from, static_cast<std::size_t>(end - from)});
+}
+
+const char* find_cr(const char* from, const char* end) {
+  // Headers are a few bytes long; a short loop beats a call.
+  const char* const near = std::min(end, from + 8);
+  for (const char* p = from; p < near; ++p) {
+    if (*p == '\r') return p;
+  }
+  if (near == end) return nullptr;
+  return static_cast<const char*>(std::memchr(near, '\r', static_cast<std::size_t>(end - near)));
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const char l = ascii_lower(c);
+  return l >= 'a' && l <= 'f' ? l - 'a' + 10 : -1;
+}
+
+bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+char unescape(char c) {
+  switch (c) {
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    case 'b': return '\b';
+    case 'a': return '\a';
+    default: return c;
+  }
+}
+
+}  // namespace
+
+bool split_quoted(std::string_view line, std::vector<std::string>& out) {
+  std::size_t i = 0;
+  for (;;) {
+    while (i < line.size() && is_blank(line[i])) ++i;
+    if (i >= line.size()) return true;
+    std::string word;
+    char quote = 0;
+    for (bool done = false; !done;) {
+      if (i >= line.size()) {
+        if (quote != 0) return false;
+        break;
+      }
+      const char c = line[i];
+      if (quote == '"' && c == '\\' && i + 3 < line.size() && line[i + 1] == 'x' && hex_digit(line[i + 2]) >= 0 &&
+          hex_digit(line[i + 3]) >= 0) {
+        word += static_cast<char>(hex_digit(line[i + 2]) * 16 + hex_digit(line[i + 3]));
+        i += 4;
+      } else if (quote == '"' && c == '\\' && i + 1 < line.size()) {
+        word += unescape(line[i + 1]);
+        i += 2;
+      } else if (quote == '\'' && c == '\\' && i + 1 < line.size() && line[i + 1] == '\'') {
+        word += '\'';
+        i += 2;
+      } else if (quote != 0 && c == quote) {
+        // A closing quote ends the word: something else right behind it is an error.
+        if (i + 1 < line.size() && !is_blank(line[i + 1])) return false;
+        ++i;
+        done = true;
+      } else if (quote == 0 && is_blank(c)) {
+        done = true;
+      } else if (quote == 0 && (c == '"' || c == '\'')) {
+        quote = c;
+        ++i;
+      } else {
+        word += c;
+        ++i;
+      }
+    }
+    out.push_back(std::move(word));
+  }
+}
+
+RequestParser::Status RequestParser::fail(std::string text) {
+  error_ = "ERR Protocol error: " + std::move(text);
+  reset();
+  return Status::kError;
+}
+
+void RequestParser::reset() {
+  pending_.clear();
+  position_ = 0;
+  remaining_ = 0;
+  bulk_length_ = -1;
+  bytes_wanted_ = 0;
+}
+
+RequestParser::Status RequestParser::next(std::string_view data, const ParserLimits& limits,
+                                          std::vector<std::string_view>& args, std::size_t& consumed) {
+  args.clear();
+  bytes_wanted_ = 0;
+  last_was_inline_ = false;
+  const char* const begin = data.data();
+  const char* const end = begin + data.size();
+
+  if (remaining_ == 0) {
+    if (data.empty()) return Status::kNeedMore;
+    if (*begin != '*') return parse_inline(data, limits, args, consumed);
+    const char* cr = find_cr(begin + 1, end);
+    if (cr == nullptr || cr + 1 >= end) {
+      if (data.size() > limits.inline_bytes) return fail("too big mbulk count string");
+      return Status::kNeedMore;
+    }
+    const auto count = header_number(begin + 1, cr);
+    if (!count || *count > limits.multibulk_count) return fail("invalid multibulk length");
+    if (*count > kUnauthenticatedCount && !limits.authenticated) return fail("unauthenticated multibulk length");
+    position_ = static_cast<std::size_t>(cr + 2 - begin);
+    if (*count <= 0) {
+      consumed = position_;
+      position_ = 0;
+      return Status::kRequest;
+    }
+    remaining_ = *count;
+  }
+
+  while (remaining_ > 0) {
+    const char* p = begin + position_;
+    if (bulk_length_ < 0) {
+      const char* cr = p < end ? find_cr(p, end) : nullptr;
+      if (cr == nullptr || cr + 1 >= end) {
+        if (static_cast<std::size_t>(end - p) > limits.inline_bytes) return fail("too big bulk count string");
+        return Status::kNeedMore;
+      }
+      if (*p != '$') return fail(std::string("expected '$', got '") + *p + "'");
+      const auto length = header_number(p + 1, cr);
+      if (!length || *length < 0 || *length > limits.bulk_bytes) return fail("invalid bulk length");
+      if (*length > kUnauthenticatedBulk && !limits.authenticated) return fail("unauthenticated bulk length");
+      bulk_length_ = *length;
+      position_ = static_cast<std::size_t>(cr + 2 - begin);
+      p = cr + 2;
+    }
+    const auto length = static_cast<std::size_t>(bulk_length_);
+    if (static_cast<std::size_t>(end - p) < length + 2) {
+      bytes_wanted_ = position_ + length + 2;
+      return Status::kNeedMore;
+    }
+    pending_.push_back({position_, length});
+    position_ += length + 2;
+    bulk_length_ = -1;
+    --remaining_;
+  }
+  args.reserve(pending_.size());
+  for (const Piece& piece : pending_) args.emplace_back(begin + piece.offset, piece.length);
+  consumed = position_;
+  pending_.clear();
+  position_ = 0;
+  return Status::kRequest;
+}
+
+RequestParser::Status RequestParser::parse_inline(std::string_view data, const ParserLimits& limits,
+                                                  std::vector<std::string_view>& args, std::size_t& consumed) {
+  const std::size_t newline = data.find('\n');
+  if (newline == std::string_view::npos) {
+    if (data.size() > limits.inline_bytes) return fail("too big inline request");
+    return Status::kNeedMore;
+  }
+  std::string_view line = data.substr(0, newline);
+  if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+  if (line.size() > limits.inline_bytes) return fail("too big inline request");
+  std::vector<std::string> words;
+  if (!split_quoted(line, words)) return fail("unbalanced quotes in request");
+  consumed = newline + 1;
+  last_was_inline_ = true;
+  std::size_t total = 0;
+  for (const auto& word : words) total += word.size();
+  inline_storage_.clear();
+  inline_storage_.reserve(total);  // the views point into it: it must not move
+  for (const auto& word : words) {
+    const std::size_t at = inline_storage_.size();
+    inline_storage_ += word;
+    args.emplace_back(inline_storage_.data() + at, word.size());
+  }
+  return Status::kRequest;
+}
+
+}  // namespace hearth
