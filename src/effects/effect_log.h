@@ -1,0 +1,153 @@
+// EffectLog: what one execution unit did to the data.
+//
+// Handlers write it; replication, the append-only file, keyspace events, client tracking, WATCH and
+// blocked clients are its readers (EffectSink). A unit is one command, or all of one EXEC or
+// script. When no sink wants commands or events, recording costs a branch.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/format_number.h"
+#include "src/base/ids.h"
+#include "src/base/time.h"
+
+namespace hearth {
+
+// Classes of keyspace events: the letters of notify-keyspace-events.
+enum class Notify : std::uint32_t {
+  kKeyspace = 1U << 0,   // K
+  kKeyevent = 1U << 1,   // E
+  kGeneric = 1U << 2,    // g
+  kString = 1U << 3,     // $
+  kList = 1U << 4,       // l
+  kSet = 1U << 5,        // s
+  kHash = 1U << 6,       // h
+  kZset = 1U << 7,       // z
+  kExpired = 1U << 8,    // x
+  kEvicted = 1U << 9,    // e
+  kStream = 1U << 10,    // t
+  kMiss = 1U << 11,      // m
+  kModule = 1U << 12,    // d
+  kNew = 1U << 13,       // n
+};
+
+// A command to be repeated elsewhere, in the database and slot that it changes.
+struct Effect {
+  DbIndex db = 0;
+  Slot slot = 0;
+  std::vector<std::string> argv;
+};
+
+struct KeyEvent {
+  Notify kind = Notify::kGeneric;
+  DbIndex db = 0;
+  std::string_view name;  // a constant: "set", "expire"
+  std::string key;
+};
+
+struct CommittedUnit {
+  std::span<const Effect> effects;
+  std::span<const KeyEvent> events;
+};
+
+class EffectSink {
+ public:
+  virtual ~EffectSink() = default;
+  // Called once for each unit that has something to tell, in the order of execution.
+  virtual void on_commit(const CommittedUnit& unit) = 0;
+};
+
+// One word of a replicated command.
+class EffectArg {
+ public:
+  EffectArg(std::string_view text) : text_(text) {}  // NOLINT(google-explicit-constructor)
+  EffectArg(const char* text) : text_(text) {}       // NOLINT(google-explicit-constructor)
+  EffectArg(const std::string& text) : text_(text) {}  // NOLINT(google-explicit-constructor)
+  EffectArg(std::int64_t number) : text_(int64_text(number)) {}  // NOLINT(google-explicit-constructor)
+  EffectArg(UnixMillis t) : EffectArg(t.ms) {}       // NOLINT(google-explicit-constructor)
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+class EffectLog {
+ public:
+  // What the sinks want. `events` is a set of Notify bits (0: none).
+  void set_wants(bool commands, std::uint32_t events) {
+    wants_commands_ = commands;
+    wanted_events_ = events;
+  }
+  [[nodiscard]] bool wants_commands() const { return wants_commands_; }
+  [[nodiscard]] bool wants(Notify kind) const { return (wanted_events_ & static_cast<std::uint32_t>(kind)) != 0; }
+
+  // The database and slot that what follows belongs to, and the request being run.
+  void begin_command(DbIndex db, Slot slot, std::span<const std::string_view> request) {
+    db_ = db;
+    slot_ = slot;
+    request_ = request;
+  }
+  void set_db(DbIndex db) { db_ = db; }
+
+  // Something changed, and repeating the request as it came has the same effect.
+  void replicate_verbatim() {
+    ++changes_;
+    if (wants_commands_) [[unlikely]] record(request_);
+  }
+  // Something changed, and this command has the same effect. Relative times must be absolute.
+  template <typename... A>
+  void replicate_as(A&&... words) {
+    ++changes_;
+    if (wants_commands_) [[unlikely]] record_words({EffectArg(std::forward<A>(words))...});
+  }
+  void replicate_words(std::vector<std::string> words) {
+    ++changes_;
+    if (wants_commands_) [[unlikely]] effects_.push_back({db_, slot_, std::move(words)});
+  }
+  // More than one change was made by what was replicated.
+  void count_changes(std::uint64_t more) { changes_ += more; }
+
+  // name must be a string constant.
+  void event(Notify kind, std::string_view name, std::string_view key) {
+    if (wants(kind)) [[unlikely]] events_.push_back({kind, db_, name, std::string(key)});
+  }
+
+  [[nodiscard]] bool empty() const { return effects_.empty() && events_.empty(); }
+  [[nodiscard]] CommittedUnit unit() const { return {effects_, events_}; }
+  void clear() {
+    effects_.clear();
+    events_.clear();
+  }
+  // Changes since the server started: INFO's rdb_changes_since_last_save is a difference of it.
+  [[nodiscard]] std::uint64_t changes() const { return changes_; }
+
+ private:
+  void record(std::span<const std::string_view> words) {
+    effects_.push_back({db_, slot_, std::vector<std::string>(words.begin(), words.end())});
+  }
+  void record_words(std::initializer_list<EffectArg> words) {
+    Effect effect{db_, slot_, {}};
+    for (EffectArg word : words) effect.argv.push_back(word.take());
+    effects_.push_back(std::move(effect));
+  }
+
+  bool wants_commands_ = false;
+  std::uint32_t wanted_events_ = 0;
+  DbIndex db_ = 0;
+  Slot slot_ = 0;
+  std::span<const std::string_view> request_;
+  std::uint64_t changes_ = 0;
+  std::vector<Effect> effects_;
+  std::vector<KeyEvent> events_;
+};
+
+// "KEA" and the like -> Notify bits; 'A' stands for "g$lshzxetd". The letters are known to be valid
+// (config checks them).
+[[nodiscard]] std::uint32_t notify_flags(std::string_view letters);
+
+}  // namespace hearth

@@ -1,0 +1,64 @@
+// PubSub: who listens to which channel, pattern and shard channel.
+//
+// Delivery is a virtual call per subscriber; what a message looks like on the wire is the
+// subscriber's business. Engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace hearth {
+
+class Subscriber {
+ public:
+  virtual ~Subscriber() = default;
+  // pattern is empty unless the subscription is one; shard marks a shard channel.
+  virtual void on_message(std::string_view pattern, std::string_view channel, std::string_view payload, bool shard) = 0;
+};
+
+// Names that one subscriber listens to; kept by the subscriber, changed by PubSub only.
+struct Subscriptions {
+  std::vector<std::string> channels, patterns, shard_channels;
+  [[nodiscard]] std::size_t normal_count() const { return channels.size() + patterns.size(); }
+};
+
+class PubSub {
+ public:
+  enum class Kind : std::uint8_t { kChannel, kPattern, kShard };
+
+  // True if it was not subscribed before.
+  bool subscribe(Kind kind, std::string_view name, Subscriber& who, Subscriptions& mine);
+  // True if it was subscribed.
+  bool unsubscribe(Kind kind, std::string_view name, Subscriber& who, Subscriptions& mine);
+  void unsubscribe_all(Subscriber& who, Subscriptions& mine);
+
+  // Returns how many received it. O(listeners + patterns).
+  std::size_t publish(std::string_view channel, std::string_view payload);
+  std::size_t publish_shard(std::string_view channel, std::string_view payload);
+
+  [[nodiscard]] std::size_t count(Kind kind, std::string_view name) const;
+  [[nodiscard]] std::size_t pattern_count() const { return patterns_.size(); }
+  [[nodiscard]] std::size_t channel_count() const { return channels_.size(); }
+  [[nodiscard]] std::size_t shard_channel_count() const { return shard_channels_.size(); }
+  void for_each_channel(Kind kind, const std::function<void(std::string_view)>& fn) const;
+  [[nodiscard]] bool has_listeners() const { return !channels_.empty() || !patterns_.empty(); }
+
+ private:
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+  };
+  using Map = std::unordered_map<std::string, std::vector<Subscriber*>, NameHash, std::equal_to<>>;
+  [[nodiscard]] Map& map_of(Kind kind);
+  [[nodiscard]] const Map& map_of(Kind kind) const;
+  static std::vector<std::string>& names_of(Kind kind, Subscriptions& mine);
+
+  Map channels_, patterns_, shard_channels_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,161 @@
+#include "src/store/entry.h"
+
+#include <new>
+
+#include "src/base/format_number.h"
+#include "src/base/parse_number.h"
+#include "src/store/hash.h"
+#include "src/store/memory.h"
+
+namespace hearth {
+
+std::string_view type_name(Type type) noexcept {
+  static constexpr std::string_view kNames[kTypeCount] = {"string", "list", "set", "zset", "hash", "stream"};
+  return kNames[static_cast<unsigned>(type)];
+}
+
+bool as_stored_int(std::string_view value, std::int64_t& out) noexcept {
+  if (value.size() > kInt64TextMax || value.empty()) return false;
+  const char c = value[0];
+  if (c != '-' && (c < '0' || c > '9')) return false;
+  const auto parsed = parse_int64(value);
+  if (!parsed) return false;
+  out = *parsed;
+  return true;
+}
+
+RawString* RawString::make(std::uint64_t size, std::uint64_t capacity) {
+  auto* s = static_cast<RawString*>(::operator new(sizeof(RawString) + capacity));
+  s->size = size;
+  s->capacity = capacity;
+  return s;
+}
+
+void RawString::free(RawString* s) { ::operator delete(s); }
+
+Entry* Entry::allocate(const Shape& shape, Type type, StringEncoding encoding, std::uint32_t access) {
+  const bool wide = shape.key.size() > 255;
+  const bool timed = shape.deadline != kNoDeadline;
+  const std::size_t bytes = sizeof(Entry) + (timed ? 8U : 0U) + (shape.inline_value ? 0U : 8U) + (wide ? 8U : 0U) +
+                            shape.key.size() + shape.inline_length;
+  auto* e = static_cast<Entry*>(::operator new(bytes));
+  e->head_ = static_cast<std::uint8_t>(static_cast<unsigned>(type) | (static_cast<unsigned>(encoding) << 4));
+  e->flags_ = static_cast<std::uint8_t>((timed ? kHasDeadline : 0) | (shape.inline_value ? kInline : 0) | (wide ? kWideKey : 0));
+  e->set_access(access);
+  e->key_length_ = wide ? 0 : static_cast<std::uint8_t>(shape.key.size());
+  e->value_length_ = static_cast<std::uint16_t>(shape.inline_length);
+  char* p = reinterpret_cast<char*>(e) + sizeof(Entry);
+  if (timed) {
+    store_le(p, shape.deadline);
+    p += 8;
+  }
+  if (!shape.inline_value) p += 8;
+  if (wide) {
+    store_le<std::uint64_t>(p, shape.key.size());
+    p += 8;
+  }
+  std::memcpy(p, shape.key.data(), shape.key.size());
+  return e;
+}
+
+Entry* Entry::make_string(std::string_view key, std::string_view value, std::int64_t deadline, std::uint32_t access) {
+  if (value.size() > kInlineValueMax) {
+    RawString* s = RawString::make(value.size(), value.size());
+    std::memcpy(s->data(), value.data(), value.size());
+    return make_raw(key, s, deadline, access);
+  }
+  const auto encoding = value.size() <= kEmbstrMax ? StringEncoding::kEmbstr : StringEncoding::kRaw;
+  Entry* e = allocate({key, deadline, value.size(), true}, Type::kString, encoding, access);
+  std::memcpy(e->mutable_inline_value(), value.data(), value.size());
+  return e;
+}
+
+Entry* Entry::make_int(std::string_view key, std::int64_t value, std::int64_t deadline, std::uint32_t access) {
+  Entry* e = allocate({key, deadline, 0, false}, Type::kString, StringEncoding::kInt, access);
+  e->set_int_value(value);
+  return e;
+}
+
+Entry* Entry::make_raw(std::string_view key, RawString* s, std::int64_t deadline, std::uint32_t access) {
+  Entry* e = allocate({key, deadline, 0, false}, Type::kString, StringEncoding::kRaw, access);
+  e->set_body(s);
+  return e;
+}
+
+Entry* Entry::make_object(std::string_view key, Type type, void* object, std::int64_t deadline, std::uint32_t access) {
+  Entry* e = allocate({key, deadline, 0, false}, type, StringEncoding::kInt, access);
+  e->set_body(object);
+  return e;
+}
+
+Entry* Entry::with_deadline(Entry* old, std::int64_t deadline) {
+  if (old->has_deadline() && deadline != kNoDeadline) {
+    store_le(reinterpret_cast<char*>(old) + 8, deadline);
+    return old;
+  }
+  if (old->deadline() == deadline) return old;
+  Entry* e = allocate({old->key(), deadline, old->value_length_, old->is_inline()}, old->type(), old->string_encoding(),
+                      old->access());
+  if (old->is_inline()) {
+    const std::string_view value = old->inline_value();
+    std::memcpy(e->mutable_inline_value(), value.data(), value.size());
+  } else {
+    e->set_body(old->body());
+  }
+  ::operator delete(old);  // the value lives on in the new entry
+  return e;
+}
+
+Entry* Entry::with_key(Entry* old, std::string_view key) {
+  Entry* e = allocate({key, old->deadline(), old->value_length_, old->is_inline()}, old->type(), old->string_encoding(),
+                      old->access());
+  if (old->is_inline()) {
+    const std::string_view value = old->inline_value();
+    std::memcpy(e->mutable_inline_value(), value.data(), value.size());
+  } else {
+    e->set_body(old->body());
+  }
+  ::operator delete(old);
+  return e;
+}
+
+void Entry::free(Entry* e) {
+  switch (e->type()) {
+    case Type::kString:
+      if (!e->is_inline() && !e->is_int()) RawString::free(e->raw());
+      break;
+    case Type::kHash:
+      delete e->hash();
+      break;
+    case Type::kList:
+    case Type::kSet:
+    case Type::kZset:
+    case Type::kStream:
+      HEARTH_CHECK(false && "no value of this type can exist");
+  }
+  ::operator delete(e);
+}
+
+std::string_view Entry::string_value(char* scratch) const {
+  if (is_inline()) return inline_value();
+  if (string_encoding() == StringEncoding::kInt) return {scratch, format_int64(int_value(), scratch)};
+  return raw()->view();
+}
+
+std::size_t Entry::string_length() const {
+  char scratch[kInt64TextMax];
+  return string_value(scratch).size();
+}
+
+std::size_t Entry::memory_bytes() const {
+  const std::size_t own = sizeof(Entry) + (has_deadline() ? 8U : 0U) + (is_inline() ? 0U : 8U) +
+                          ((flags_ & kWideKey) != 0 ? 8U : 0U) + key().size() + value_length_;
+  std::size_t bytes = memory::rounded(own);
+  if (type() == Type::kHash) bytes += hash()->memory_bytes();
+  else if (type() == Type::kString && !is_inline() && !is_int()) bytes += memory::rounded(sizeof(RawString) + raw()->capacity);
+  return bytes;
+}
+
+std::size_t Entry::free_effort() const { return type() == Type::kHash ? hash()->size() : 1; }
+
+}  // namespace hearth

@@ -1,0 +1,148 @@
+// Entry: one key and its value, in one allocation.
+//
+//   offset 0   type (low 4 bits) and string encoding (high 4)
+//          1   flags: which optional fields follow
+//          2   access, 24 bit: LRU seconds or LFU minutes and counter (see eviction.h)
+//          5   key length, if below 256 and kWideKey is not set
+//          6   length of the in-line value, u16
+//          8   [deadline, i64 ms since 1970]              if kHasDeadline
+//              [body, 8 bytes: integer or pointer]        unless kInline
+//              [key length, u64]                          if kWideKey
+//              key bytes, then the value bytes if kInline
+//
+// A 16-byte key with an 8-byte value is 32 bytes; with a 64-byte value 88. Entries never change
+// size in place: growing an entry is making another one (see Database, the only owner).
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "src/base/bytes.h"
+#include "src/base/check.h"
+#include "src/base/time.h"
+
+namespace hearth {
+
+class Hash;
+
+enum class Type : std::uint8_t { kString, kList, kSet, kZset, kHash, kStream };
+inline constexpr int kTypeCount = 6;
+
+// As TYPE reports it.
+[[nodiscard]] std::string_view type_name(Type type) noexcept;
+
+enum class StringEncoding : std::uint8_t { kInt, kEmbstr, kRaw };
+
+inline constexpr std::int64_t kNoDeadline = -1;
+// Longest value that stands inside its entry.
+inline constexpr std::size_t kInlineValueMax = 1024;
+// Longest string reported as "embstr"; longer ones, and edited ones, are "raw".
+inline constexpr std::size_t kEmbstrMax = 44;
+
+// A string of its own allocation: for long values and for values that grow by APPEND or SETRANGE.
+struct RawString {
+  std::uint64_t size;
+  std::uint64_t capacity;
+  [[nodiscard]] char* data() { return reinterpret_cast<char*>(this + 1); }
+  [[nodiscard]] const char* data() const { return reinterpret_cast<const char*>(this + 1); }
+  [[nodiscard]] std::string_view view() const { return {data(), size}; }
+  static RawString* make(std::uint64_t size, std::uint64_t capacity);
+  static void free(RawString* s);
+};
+
+class Entry {
+ public:
+  // --- making. `access` is the 24-bit access field; deadline may be kNoDeadline. ---
+  static Entry* make_string(std::string_view key, std::string_view value, std::int64_t deadline, std::uint32_t access);
+  static Entry* make_int(std::string_view key, std::int64_t value, std::int64_t deadline, std::uint32_t access);
+  // Takes ownership of `s`.
+  static Entry* make_raw(std::string_view key, RawString* s, std::int64_t deadline, std::uint32_t access);
+  // Takes ownership of `object`, whose class goes with `type` (kHash: Hash).
+  static Entry* make_object(std::string_view key, Type type, void* object, std::int64_t deadline, std::uint32_t access);
+  // The same entry with another deadline (or none): key and value move, `old` is freed.
+  static Entry* with_deadline(Entry* old, std::int64_t deadline);
+  // The same value under another key; `old` is freed.
+  static Entry* with_key(Entry* old, std::string_view key);
+  // Frees the entry and its value.
+  static void free(Entry* e);
+
+  // --- reading ---
+  [[nodiscard]] Type type() const { return static_cast<Type>(head_ & 15); }
+  [[nodiscard]] StringEncoding string_encoding() const { return static_cast<StringEncoding>(head_ >> 4); }
+  [[nodiscard]] std::string_view key() const {
+    const char* p = after_optional() + ((flags_ & kInline) != 0 ? 0 : 8);
+    if ((flags_ & kWideKey) != 0) [[unlikely]] return {p + 8, load_le<std::uint64_t>(p)};
+    return {p, key_length_};
+  }
+  [[nodiscard]] bool has_deadline() const { return (flags_ & kHasDeadline) != 0; }
+  [[nodiscard]] std::int64_t deadline() const {
+    return has_deadline() ? load_le<std::int64_t>(fields()) : kNoDeadline;
+  }
+  [[nodiscard]] bool expired(UnixMillis now) const { return has_deadline() && load_le<std::int64_t>(fields()) <= now.ms; }
+
+  [[nodiscard]] bool is_int() const { return type() == Type::kString && string_encoding() == StringEncoding::kInt; }
+  [[nodiscard]] std::int64_t int_value() const { return load_le<std::int64_t>(after_optional()); }
+  void set_int_value(std::int64_t v) { store_le(mutable_after_optional(), v); }
+  [[nodiscard]] bool is_inline() const { return (flags_ & kInline) != 0; }
+  // The in-line value; may be overwritten, not resized.
+  [[nodiscard]] std::string_view inline_value() const {
+    const std::string_view k = key();
+    return {k.data() + k.size(), value_length_};
+  }
+  char* mutable_inline_value() {
+    const std::string_view k = key();
+    return reinterpret_cast<char*>(this) + (k.data() + k.size() - reinterpret_cast<const char*>(this));
+  }
+  // The pointer of a non-in-line, non-integer value.
+  [[nodiscard]] void* body() const { return load_le<void*>(after_optional()); }
+  void set_body(void* p) { store_le(mutable_after_optional(), p); }
+  [[nodiscard]] RawString* raw() const { return static_cast<RawString*>(body()); }
+  [[nodiscard]] Hash* hash() const { return static_cast<Hash*>(body()); }
+
+  // The value of a string entry of any encoding; `scratch` (kInt64TextMax bytes) holds integers.
+  [[nodiscard]] std::string_view string_value(char* scratch) const;
+  [[nodiscard]] std::size_t string_length() const;
+  void mark_edited() { set_encoding(StringEncoding::kRaw); }
+  void set_encoding(StringEncoding e) { head_ = static_cast<std::uint8_t>((head_ & 15) | (static_cast<unsigned>(e) << 4)); }
+
+  [[nodiscard]] std::uint32_t access() const {
+    return access_[0] | static_cast<std::uint32_t>(access_[1]) << 8 | static_cast<std::uint32_t>(access_[2]) << 16;
+  }
+  void set_access(std::uint32_t v) {
+    access_[0] = static_cast<std::uint8_t>(v);
+    access_[1] = static_cast<std::uint8_t>(v >> 8);
+    access_[2] = static_cast<std::uint8_t>(v >> 16);
+  }
+
+  // Bytes this key holds: entry and value, as the allocator rounds them.
+  [[nodiscard]] std::size_t memory_bytes() const;
+  // How many allocations freeing the value takes, about: decides what is worth a background free.
+  [[nodiscard]] std::size_t free_effort() const;
+
+ private:
+  static constexpr std::uint8_t kHasDeadline = 1, kInline = 2, kWideKey = 4;
+
+  struct Shape {
+    std::string_view key;
+    std::int64_t deadline;
+    std::size_t inline_length;
+    bool inline_value;
+  };
+  static Entry* allocate(const Shape& shape, Type type, StringEncoding encoding, std::uint32_t access);
+  [[nodiscard]] const char* fields() const { return reinterpret_cast<const char*>(this) + 8; }
+  [[nodiscard]] const char* after_optional() const { return fields() + (has_deadline() ? 8 : 0); }
+  char* mutable_after_optional() { return reinterpret_cast<char*>(this) + 8 + (has_deadline() ? 8 : 0); }
+
+  std::uint8_t head_;
+  std::uint8_t flags_;
+  std::uint8_t access_[3];
+  std::uint8_t key_length_;
+  std::uint16_t value_length_;
+};
+static_assert(sizeof(Entry) == 8);
+
+// The integer a string stores as, if its text is the canonical form of one.
+[[nodiscard]] bool as_stored_int(std::string_view value, std::int64_t& out) noexcept;
+
+}  // namespace hearth

@@ -1,0 +1,285 @@
+#include "src/store/keyspace.h"
+
+#include <algorithm>
+
+namespace hearth {
+namespace {
+
+// A scan cursor in cluster mode: the slot above, the table's own cursor (always below its bucket
+// count) in the lower 48 bits.
+constexpr unsigned kSlotShift = 48;
+
+}  // namespace
+
+Garbage::~Garbage() {
+  for (Entry* e : entries) Entry::free(e);
+  for (auto& t : tables) t->clear([](Entry* e) { Entry::free(e); });
+}
+
+std::uint64_t Garbage::object_count() const {
+  std::uint64_t n = entries.size();
+  for (const auto& t : tables) n += t->size();
+  return n;
+}
+
+Database::Database(std::uint64_t seed, bool per_slot) : seed_(seed), per_slot_(per_slot) {
+  const std::size_t count = per_slot ? static_cast<std::size_t>(kSlotCount) : 1;
+  tables_.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) tables_.emplace_back(seed);
+  if (per_slot) counts_.assign(count + 1, 0);
+}
+
+Database::Database(Database&&) noexcept = default;
+Database& Database::operator=(Database&&) noexcept = default;
+
+Database::~Database() {
+  for (Table& t : tables_) {
+    if (t.entries != nullptr) t.entries->clear([](Entry* e) { Entry::free(e); });
+  }
+}
+
+std::uint64_t Database::bucket_count() const {
+  std::uint64_t n = 0;
+  for (const Table& t : tables_) n += t.entries->bucket_count();
+  return n;
+}
+
+std::uint64_t Database::table_memory_bytes() const {
+  std::uint64_t n = 0;
+  for (const Table& t : tables_) n += t.entries->memory_bytes();
+  return n;
+}
+
+void Database::add_count(Slot slot, std::int64_t delta) {
+  if (!per_slot_) return;
+  for (std::size_t i = slot + 1U; i < counts_.size(); i += i & (~i + 1)) counts_[i] += delta;
+}
+
+void Database::note_deadline(Table& t, std::int64_t deadline) {
+  t.earliest = std::min(t.earliest, deadline);
+  t.round_earliest = std::min(t.round_earliest, deadline);
+}
+
+Found Database::insert(const KeyRef& key, Entry* entry) {
+  Table& t = table_info(key.slot);
+  const bool timed = entry->has_deadline();
+  if (timed) {
+    ++t.volatile_count;
+    ++volatile_count_;
+    note_deadline(t, entry->deadline());
+  }
+  ++size_;
+  add_count(key.slot, 1);
+  return Found(t.entries->insert(entry, key.hash, timed));
+}
+
+void Database::replace(const KeyRef& key, Found at, Entry* entry, Entry** old) {
+  const bool was_timed = at->has_deadline();
+  const bool timed = entry->has_deadline();
+  if (was_timed != timed || timed) {
+    Table& t = table_info(key.slot);
+    const std::uint64_t delta = (timed ? 1U : 0U) - static_cast<std::uint64_t>(was_timed ? 1 : 0);
+    t.volatile_count += delta;
+    volatile_count_ += delta;
+    if (timed) note_deadline(t, entry->deadline());
+    EntryTable::set_mark(at.slot(), timed);
+  }
+  if (old != nullptr) *old = *at.slot();
+  else Entry::free(*at.slot());
+  *at.slot() = entry;
+}
+
+Entry* Database::take(const KeyRef& key, Found at) {
+  Table& t = table_info(key.slot);
+  if (at->has_deadline()) {
+    --t.volatile_count;
+    --volatile_count_;
+  }
+  --size_;
+  add_count(key.slot, -1);
+  const std::uint64_t buckets = t.entries->bucket_count();
+  Entry* entry = t.entries->erase(at.slot(), key.hash);
+  // A join moves entries behind the expiry cursor, unseen: the round has to be run again.
+  if (t.entries->bucket_count() < buckets) t.round_earliest = 0;
+  return entry;
+}
+
+void Database::set_deadline(const KeyRef& key, Found at, std::int64_t deadline) {
+  const bool was_timed = at->has_deadline();
+  const bool timed = deadline != kNoDeadline;
+  *at.slot() = Entry::with_deadline(*at.slot(), deadline);
+  Table& t = table_info(key.slot);
+  if (timed) note_deadline(t, deadline);
+  if (was_timed == timed) return;
+  const std::uint64_t delta = (timed ? 1U : 0U) - static_cast<std::uint64_t>(was_timed ? 1 : 0);
+  t.volatile_count += delta;
+  volatile_count_ += delta;
+  EntryTable::set_mark(at.slot(), timed);
+}
+
+void Database::for_each_in_slot(Slot slot, std::uint64_t most, const std::function<void(Entry&)>& fn) const {
+  if (!per_slot_) return;
+  const EntryTable& t = table(slot);
+  std::uint64_t seen = 0;
+  for (std::uint64_t b = 0; b < t.bucket_count() && seen < most; ++b) {
+    t.for_each_in_bucket(b, [&](Entry* e, bool) {
+      if (seen++ < most) fn(*e);
+    });
+  }
+}
+
+void Database::for_each(const std::function<void(Entry&)>& fn) const {
+  for (const Table& t : tables_) t.entries->for_each([&](Entry* e) { fn(*e); });
+}
+
+std::uint64_t Database::scan(std::uint64_t cursor, const std::function<void(Entry&)>& fn) const {
+  if (!per_slot_) return tables_[0].entries->scan(cursor, [&](Entry* e) { fn(*e); });
+  std::size_t slot = cursor >> kSlotShift;
+  if (slot >= tables_.size()) return 0;
+  const std::uint64_t inner = cursor & ((1ULL << kSlotShift) - 1);
+  const std::uint64_t next = scan_slot(static_cast<Slot>(slot), inner, fn);
+  if (next != 0) return (static_cast<std::uint64_t>(slot) << kSlotShift) | next;
+  do {
+    ++slot;
+  } while (slot < tables_.size() && tables_[slot].entries->empty());
+  return slot < tables_.size() ? static_cast<std::uint64_t>(slot) << kSlotShift : 0;
+}
+
+std::uint64_t Database::scan_slot(Slot slot, std::uint64_t cursor, const std::function<void(Entry&)>& fn) const {
+  return table(slot).scan(cursor, [&](Entry* e) { fn(*e); });
+}
+
+std::size_t Database::random_table(Rng& rng) const {
+  if (!per_slot_) return 0;
+  auto target = static_cast<std::int64_t>(rng.below(size_));
+  std::size_t at = 0;
+  for (std::size_t step = std::size_t{1} << 14; step > 0; step >>= 1) {
+    if (at + step < counts_.size() && counts_[at + step] <= target) {
+      at += step;
+      target -= counts_[at];
+    }
+  }
+  return at;
+}
+
+Entry* Database::random(Rng& rng) const {
+  return size_ == 0 ? nullptr : tables_[random_table(rng)].entries->random(rng);
+}
+
+void Database::sample(Rng& rng, std::size_t most, bool volatile_only, std::vector<Entry*>& out) const {
+  if (size_ == 0 || (volatile_only && volatile_count_ == 0)) return;
+  const std::size_t wanted = out.size() + most;
+  // Bounded: in a table where few entries qualify a sample may come back short.
+  for (unsigned tries = 0; tries < 40 && out.size() < wanted; ++tries) {
+    const EntryTable& t = *tables_[random_table(rng)].entries;
+    const std::uint64_t start = rng.below(t.bucket_count());
+    const std::uint64_t run = volatile_only ? std::min<std::uint64_t>(t.bucket_count(), 64) : 1;
+    for (std::uint64_t i = 0; i < run && out.size() < wanted; ++i) {
+      const std::uint64_t bucket = (start + i) % t.bucket_count();
+      if (volatile_only && !t.bucket_has_mark(bucket)) continue;
+      t.for_each_in_bucket(bucket, [&](Entry* e, bool timed) {
+        if (out.size() < wanted && (timed || !volatile_only)) out.push_back(e);
+      });
+    }
+  }
+}
+
+Garbage Database::take_all() {
+  Garbage garbage;
+  for (Table& t : tables_) {
+    if (t.entries->empty()) continue;
+    auto fresh = Table(seed_);
+    std::swap(fresh, t);
+    garbage.tables.push_back(std::move(fresh.entries));
+  }
+  size_ = volatile_count_ = 0;
+  std::fill(counts_.begin(), counts_.end(), 0);
+  average_ttl_ms_ = 0;
+  return garbage;
+}
+
+Garbage Database::take_slot(Slot slot) {
+  Garbage garbage;
+  if (!per_slot_ || table(slot).empty()) return garbage;
+  auto fresh = Table(seed_);
+  std::swap(fresh, tables_[slot]);
+  size_ -= fresh.entries->size();
+  volatile_count_ -= fresh.volatile_count;
+  add_count(slot, -static_cast<std::int64_t>(fresh.entries->size()));
+  garbage.tables.push_back(std::move(fresh.entries));
+  return garbage;
+}
+
+bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets, std::vector<Entry*>& due, ExpireStep& step) {
+  if (t.volatile_count == 0) {
+    t.earliest = t.round_earliest = kNever;
+    t.expire_cursor = 0;
+    return true;
+  }
+  if (t.earliest > now.ms) return true;
+  const EntryTable& entries = *t.entries;
+  while (buckets > 0) {
+    --buckets;
+    if (t.expire_cursor >= entries.bucket_count()) {
+      // A round is over: what it saw last, and what was set since, bounds the next deadline.
+      t.expire_cursor = 0;
+      t.earliest = std::max(t.round_earliest, now.ms + 1);
+      t.round_earliest = kNever;
+      return true;
+    }
+    const std::uint64_t bucket = t.expire_cursor++;
+    if (!entries.bucket_has_mark(bucket)) continue;
+    entries.for_each_in_bucket(bucket, [&](Entry* e, bool timed) {
+      if (!timed) return;
+      ++step.sampled;
+      if (e->expired(now)) {
+        ++step.expired;
+        due.push_back(e);
+      } else {
+        t.round_earliest = std::min(t.round_earliest, e->deadline());
+        step.ttl_sum_ms += e->deadline() - now.ms;
+      }
+    });
+    // The caller removes what was found before more is looked at: entries move when buckets join.
+    if (due.size() >= 64) return false;
+  }
+  return false;
+}
+
+Database::ExpireStep Database::expire_step(UnixMillis now, std::uint64_t buckets, std::vector<Entry*>& due) {
+  ExpireStep step;
+  if (volatile_count_ == 0) {
+    average_ttl_ms_ = 0;
+    step.finished_round = true;
+    return step;
+  }
+  std::size_t visited = 0;
+  while (visited < tables_.size() && buckets > 0 && due.size() < 64) {
+    if (!expire_in_table(tables_[expire_table_], now, buckets, due, step)) break;
+    expire_table_ = (expire_table_ + 1) % tables_.size();
+    ++visited;
+  }
+  step.finished_round = visited == tables_.size();
+  if (step.sampled > step.expired) {
+    const std::int64_t mean = step.ttl_sum_ms / static_cast<std::int64_t>(step.sampled - step.expired);
+    average_ttl_ms_ = average_ttl_ms_ == 0 ? mean : average_ttl_ms_ + (mean - average_ttl_ms_) / 50;
+  }
+  return step;
+}
+
+void Database::pause_resize(bool paused) {
+  for (Table& t : tables_) paused ? t.entries->pause_resize() : t.entries->resume_resize();
+}
+
+Keyspace::Keyspace(std::uint64_t seed, int databases, bool per_slot) : seed_(seed) {
+  databases_.reserve(static_cast<std::size_t>(databases));
+  for (int i = 0; i < databases; ++i) databases_.emplace_back(seed, per_slot);
+}
+
+std::uint64_t Keyspace::total_keys() const {
+  std::uint64_t n = 0;
+  for (const Database& d : databases_) n += d.size();
+  return n;
+}
+
+}  // namespace hearth

@@ -1,0 +1,174 @@
+// Keyspace: the databases of one server, and the only owner of entries.
+//
+// A Database is one hash table, or one per slot in cluster mode, so that "all keys of a slot" is a
+// walk of its own table. Deadlines stand in the entries; the tables mark which entries have one,
+// and each table knows a lower bound of its earliest, so that a table where nothing is due costs
+// the expiry step one comparison.
+//
+// Look-ups here do not know time: an entry past its deadline is still found. Who may see it is
+// decided above (CommandContext), because removing it is an effect that must be logged.
+//
+// Engine thread only. Found stays valid until the next insert or erase in the same database.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "src/base/ids.h"
+#include "src/base/random.h"
+#include "src/base/time.h"
+#include "src/ds/hash_table.h"
+#include "src/store/entry.h"
+
+namespace hearth {
+
+struct EntryTraits {
+  static std::string_view key(const Entry& e) { return e.key(); }
+};
+using EntryTable = ds::HashTable<Entry, EntryTraits>;
+
+// A key with what every table operation needs of it, computed once per request.
+struct KeyRef {
+  std::string_view name;
+  std::uint64_t hash = 0;
+  Slot slot = 0;
+};
+
+// The place of an entry in its table.
+class Found {
+ public:
+  Found() = default;
+  explicit Found(Entry** slot) : slot_(slot) {}
+  explicit operator bool() const { return slot_ != nullptr; }
+  Entry* operator->() const { return *slot_; }
+  Entry& operator*() const { return **slot_; }
+  [[nodiscard]] Entry** slot() const { return slot_; }
+
+ private:
+  Entry** slot_ = nullptr;
+};
+
+// Tables that were taken out of a database as a whole, to be freed at leisure.
+struct Garbage {
+  Garbage() = default;
+  Garbage(Garbage&&) = default;
+  Garbage& operator=(Garbage&&) = default;
+  ~Garbage();
+  std::vector<Entry*> entries;
+  std::vector<std::unique_ptr<EntryTable>> tables;
+  [[nodiscard]] std::uint64_t object_count() const;
+};
+
+class Database {
+ public:
+  // per_slot: one table for each of the 16384 slots instead of one for all.
+  Database(std::uint64_t seed, bool per_slot);
+  Database(Database&&) noexcept;
+  Database& operator=(Database&&) noexcept;
+  ~Database();
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  [[nodiscard]] std::uint64_t volatile_count() const { return volatile_count_; }
+  [[nodiscard]] std::uint64_t bucket_count() const;
+  [[nodiscard]] std::uint64_t table_memory_bytes() const;
+
+  [[nodiscard]] Found find(const KeyRef& key) const {
+    return Found(table(key.slot).find(key.name, key.hash));
+  }
+  void prefetch_bucket(const KeyRef& key) const { table(key.slot).prefetch_bucket(key.hash); }
+  void prefetch_entry(const KeyRef& key) const { table(key.slot).prefetch_entry(key.hash); }
+
+  // The key must be absent. Takes ownership.
+  Found insert(const KeyRef& key, Entry* entry);
+  // Puts another entry for the same key in the place of the found one, which is freed (or handed to
+  // `old` when that is given).
+  void replace(const KeyRef& key, Found at, Entry* entry, Entry** old = nullptr);
+  // Takes the entry out; the caller owns it.
+  [[nodiscard]] Entry* take(const KeyRef& key, Found at);
+  void erase(const KeyRef& key, Found at) { Entry::free(take(key, at)); }
+  void set_deadline(const KeyRef& key, Found at, std::int64_t deadline_or_none);
+
+  [[nodiscard]] std::uint64_t count_in_slot(Slot slot) const { return per_slot_ ? table(slot).size() : 0; }
+  // fn(Entry&) for the keys of a slot, at most `most`. Cluster mode only.
+  void for_each_in_slot(Slot slot, std::uint64_t most, const std::function<void(Entry&)>& fn) const;
+  void for_each(const std::function<void(Entry&)>& fn) const;
+
+  // One step over one bucket chain from `cursor`; returns the next cursor, 0 at the end. Every key
+  // that exists from the first to the last step is seen at least once.
+  std::uint64_t scan(std::uint64_t cursor, const std::function<void(Entry&)>& fn) const;
+  // The same over the keys of one slot only (cluster mode).
+  std::uint64_t scan_slot(Slot slot, std::uint64_t cursor, const std::function<void(Entry&)>& fn) const;
+
+  // nullptr when empty.
+  [[nodiscard]] Entry* random(Rng& rng) const;
+  // Up to `most` entries from a random place, for eviction sampling; volatile ones only on request.
+  void sample(Rng& rng, std::size_t most, bool volatile_only, std::vector<Entry*>& out) const;
+
+  // Everything, as garbage; the database is empty after it.
+  [[nodiscard]] Garbage take_all();
+  // All keys of one slot.
+  [[nodiscard]] Garbage take_slot(Slot slot);
+
+  struct ExpireStep {
+    std::uint64_t sampled = 0;   // entries with a deadline that were looked at
+    std::uint64_t expired = 0;   // of them past it
+    bool finished_round = false;  // nothing more is due in this database now
+    std::int64_t ttl_sum_ms = 0;  // over the sampled that are not expired
+  };
+  // Looks at up to `buckets` buckets and collects the keys that are past their deadline.
+  ExpireStep expire_step(UnixMillis now, std::uint64_t buckets, std::vector<Entry*>& due);
+
+  void pause_resize(bool paused);
+
+  // The mean remaining life the expiry steps have seen, 0 when nothing expires: INFO's avg_ttl.
+  [[nodiscard]] std::int64_t average_ttl_ms() const { return average_ttl_ms_; }
+
+ private:
+  struct Table {
+    explicit Table(std::uint64_t seed) : entries(std::make_unique<EntryTable>(seed)) {}
+    std::unique_ptr<EntryTable> entries;
+    std::uint64_t volatile_count = 0;
+    std::int64_t earliest = kNever;     // no deadline of this table is before it
+    std::int64_t round_earliest = kNever;
+    std::uint64_t expire_cursor = 0;    // bucket where the current expiry round stands
+  };
+  static constexpr std::int64_t kNever = INT64_MAX;
+
+  [[nodiscard]] EntryTable& table(Slot slot) const { return *tables_[per_slot_ ? slot : 0].entries; }
+  [[nodiscard]] Table& table_info(Slot slot) { return tables_[per_slot_ ? slot : 0]; }
+  void note_deadline(Table& t, std::int64_t deadline);
+  [[nodiscard]] std::size_t random_table(Rng& rng) const;
+  bool expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets, std::vector<Entry*>& due, ExpireStep& step);
+
+  std::vector<Table> tables_;
+  std::uint64_t seed_;
+  std::uint64_t size_ = 0;
+  std::uint64_t volatile_count_ = 0;
+  std::size_t expire_table_ = 0;  // where the next expiry step goes on
+  std::int64_t average_ttl_ms_ = 0;
+  bool per_slot_;
+  // Per slot: how many keys stand in slots 0 .. i, as a Fenwick tree; picks a random key's slot in
+  // O(log slots) and lets a scan jump over empty slots.
+  std::vector<std::int64_t> counts_;
+  void add_count(Slot slot, std::int64_t delta);
+};
+
+class Keyspace {
+ public:
+  Keyspace(std::uint64_t seed, int databases, bool per_slot);
+  [[nodiscard]] Database& db(DbIndex index) { return databases_[index]; }
+  [[nodiscard]] const Database& db(DbIndex index) const { return databases_[index]; }
+  [[nodiscard]] DbIndex db_count() const { return static_cast<DbIndex>(databases_.size()); }
+  [[nodiscard]] std::uint64_t seed() const { return seed_; }
+  [[nodiscard]] std::uint64_t total_keys() const;
+  void swap(DbIndex a, DbIndex b) { std::swap(databases_[a], databases_[b]); }
+
+ private:
+  std::uint64_t seed_;
+  std::vector<Database> databases_;
+};
+
+}  // namespace hearth
