@@ -81,7 +81,6 @@ struct Extensions {
   std::string client_ipv6;
   NodeId shard_id;
   std::vector<ForgottenNode> forgotten;
-  bool present = false;  // decoded: at least one extension came, known or not
 
   friend bool operator==(const Extensions&, const Extensions&) = default;
 };

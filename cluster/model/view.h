@@ -48,6 +48,23 @@ struct SlotInMotion {
   NodeIndex peer = kNoNode;
 };
 
+// How far a node is with forming a cluster by itself out of `cluster-seeds`; see cluster/README.md,
+// "Forming a cluster". Part of what nodes.conf keeps.
+struct FormationState {
+  enum class Phase : std::uint8_t {
+    kOff,       // an administrator, or an existing cluster, decides about slots
+    kPending,   // fresh: waits for its peers
+    kPromised,  // bound to the plan (round, members) until it is decided or known to be dead
+    kDone,      // claimed its share under the plan
+  };
+  Phase phase = Phase::kOff;
+  std::uint64_t round = 0;        // of the plan; 0: none yet
+  Epoch epoch = 0;                // kPromised: own epoch when promising; kDone: base of the plan
+  std::vector<NodeId> members{};  // of the plan, ascending
+
+  friend bool operator==(const FormationState&, const FormationState&) = default;
+};
+
 // Counts per message type; the index is the type number on the bus.
 inline constexpr std::size_t kMessageTypes = 11;
 struct BusStats {
@@ -73,6 +90,7 @@ struct View {
   int size = 0;                         // primaries that own at least one slot
   std::vector<SlotInMotion> migrating;  // ascending by slot; peer is the target
   std::vector<SlotInMotion> importing;  // ascending by slot; peer is the source
+  FormationState formation;
   RedirectSettings settings;
   BusStats stats;
 

@@ -145,7 +145,6 @@ bool read_extensions(ByteReader& in, std::uint16_t count, Extensions& out) {
     if (!in.be(length) || !in.be(type) || !in.skip(2)) return false;
     if (length < kExtensionHeader || length % 8 != 0) return false;
     if (!in.take(length - kExtensionHeader, data) || !read_extension(type, data, out)) return false;
-    out.present = true;
   }
   return true;
 }
