@@ -1,0 +1,22 @@
+// The parts of the parameter table, one per subject. Used by sections() alone.
+#pragma once
+
+#include <span>
+
+#include "src/config/parameter.h"
+
+namespace hearth::config {
+
+std::span<const Parameter> network_parameters();
+std::span<const Parameter> tls_parameters();
+std::span<const Parameter> process_parameters();
+std::span<const Parameter> access_parameters();
+std::span<const Parameter> memory_parameters();
+std::span<const Parameter> encoding_parameters();
+std::span<const Parameter> observation_parameters();
+std::span<const Parameter> snapshot_parameters();
+std::span<const Parameter> append_only_parameters();
+std::span<const Parameter> replication_parameters();
+std::span<const Parameter> cluster_parameters();
+
+}  // namespace hearth::config
