@@ -1,0 +1,189 @@
+// Sends operations to the nodes that own their slots, and again where that did not work.
+//
+// The idea: an operation is in exactly one place, and no place loses it.
+//
+//   submit -> open batch of a node -> waiting batches -> a link's unanswered batches -> done
+//                    ^                                        |  MOVED, ASK: at once, elsewhere
+//                    |                                        |  TRYAGAIN, LOADING...: after a
+//                    pause
+//                    +------------- held operations <---------+  connection lost: all unanswered
+//
+// Answers come in order on each link, so what was acknowledged is a prefix, and only the rest is
+// sent again. Pauses grow (20 ms, doubled, at most 1 s); what does not work for `retry_for` fails
+// the whole client with the last reason, because a row that is silently dropped is worse.
+//
+// A control link of its own asks for the slot map (CLUSTER SHARDS, else CLUSTER SLOTS): at the
+// start, after a redirection, and while a node cannot be reached. A server without cluster
+// support becomes the one node that owns every slot.
+//
+// Pure: time is an argument and sockets are a port. Not thread-safe. Memory: the window of each
+// node, plus one held copy of what is being tried again.
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "src/base/random.h"
+#include "src/base/result.h"
+#include "tools/client/link.h"
+#include "tools/client/operation.h"
+#include "tools/client/topology.h"
+#include "tools/client/transport.h"
+
+namespace hearth::client {
+
+struct DispatcherOptions {
+  std::vector<Endpoint> seeds{};  // at least one, each tried in turn
+  std::string username{};         // AUTH is sent when there is a password
+  std::string password{};
+  DbIndex db = 0;             // SELECT is sent when it is not 0
+  std::string client_name{};  // CLIENT SETNAME is sent when it is not empty
+  int links_per_node = 1;
+  std::size_t batch_ops = 512;             // operations of one batch, at most
+  std::size_t batch_bytes = 48 * 1024;     // a batch that reached this is sent
+  std::size_t window_bytes = 1024 * 1024;  // of each node: accepted and not yet answered
+  milliseconds retry_for{30'000};
+  milliseconds connect_timeout{2'000};
+  milliseconds reply_timeout{10'000};  // a link that should answer and sends nothing is lost
+  std::uint64_t random_seed = 1;       // spreads the pauses
+};
+
+struct DispatcherCounters {
+  std::uint64_t retried = 0;       // operations sent again, for any reason
+  std::uint64_t moved = 0;         // MOVED answers
+  std::uint64_t asked = 0;         // ASK answers
+  std::uint64_t postponed = 0;     // TRYAGAIN, CLUSTERDOWN, LOADING and the like
+  std::uint64_t links_lost = 0;    // established connections that broke
+  std::uint64_t map_updates = 0;   // slot maps received
+  std::uint64_t bytes_queued = 0;  // of submitted operations
+};
+
+class Dispatcher final : private LinkEvents {
+ public:
+  Dispatcher(DispatcherOptions options, Transport& transport, CompletionSink& sink);
+
+  // Begins to look for the slot map. Nothing is sent to data nodes before it is known.
+  void start(MonoTime now);
+
+  [[nodiscard]] bool knows_slots() const { return has_map_; }
+  [[nodiscard]] bool is_cluster() const { return is_cluster_; }
+  // False while the window of the node that owns the slot is full.
+  [[nodiscard]] bool has_room(Slot slot) const;
+  // Takes the operation; call has_room first, it is the caller's back-pressure. Returns true when
+  // a batch became full and left for its node, which is a good moment to look at the sockets.
+  bool submit(const Operation& operation, MonoTime now);
+  // Sends batches that are not full yet.
+  void flush(MonoTime now);
+
+  // What the transport reports.
+  void on_connected(LinkId link, MonoTime now);
+  void on_bytes(LinkId link, std::string_view bytes, MonoTime now);
+  void on_writable(LinkId link);
+  void on_lost(LinkId link, std::string_view reason, MonoTime now);
+
+  // Timeouts, pauses that ended, reconnects. Call it at least every few milliseconds.
+  void tick(MonoTime now);
+
+  // Operations submitted and neither done nor refused.
+  [[nodiscard]] std::uint64_t outstanding() const { return outstanding_; }
+  // Why nothing works any more; operations that are outstanding then are not confirmed.
+  [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
+  [[nodiscard]] const DispatcherCounters& counters() const { return counters_; }
+  [[nodiscard]] std::vector<Endpoint> owners() const;  // nodes that own a slot
+
+ private:
+  static constexpr LinkId kControl = 0;
+  static constexpr std::uint16_t kNobody = Topology::kNobody;
+
+  struct Node {
+    Endpoint endpoint;
+    std::vector<LinkId> links;
+    std::unique_ptr<Batch> open;
+    std::deque<std::unique_ptr<Batch>> waiting;
+    std::size_t window_used = 0;         // bytes in open, waiting and unanswered batches
+    std::optional<MonoTime> down_since;  // no link could be made since then
+    std::uint32_t connect_failures = 0;
+    MonoTime connect_at{};  // not before
+    std::string last_reason;
+  };
+  struct LinkHome {
+    Link link;
+    std::uint16_t node;  // kNobody for the control link
+  };
+  enum class MapQuestion : std::uint8_t { kNone, kShards, kSlots };
+
+  // LinkEvents
+  void on_success(Batch& batch, std::size_t first, std::size_t count, RespValue* last) override;
+  void on_error(LinkId link, Batch& batch, std::size_t index, std::string_view error) override;
+  void on_batch_end(std::unique_ptr<Batch> batch) override;
+
+  // Nodes and batches
+  std::uint16_t node_for(const Endpoint& endpoint);
+  BatchedOp& append(std::uint16_t node, std::string_view bytes, const BatchedOp& op);
+  void seal(Node& node);
+  void pump(std::uint16_t index);
+  void open_links(std::uint16_t index);
+  Link* least_loaded_link(const Node& node);
+  [[nodiscard]] std::unique_ptr<Batch> fresh_batch(std::uint16_t node);
+  void node_unreachable(std::uint16_t index, std::string_view reason, bool was_ready);
+
+  // Trying again
+  void route(HeldOp held);
+  void send_asking(const HeldOp& held, std::uint16_t node);
+  void postpone(HeldOp held, std::string_view reason);
+  void retry_rest(const Batch& batch, std::string_view reason, bool counts_as_attempt);
+  void take_back_waiting(std::uint16_t index, bool everything);
+  void release_held();
+
+  // The slot map (dispatcher_map.cc)
+  [[nodiscard]] std::string greeting(std::size_t& replies) const;
+  void want_map(milliseconds delay);
+  void drive_control();
+  void ask_for_map(MapQuestion question);
+  void on_map_reply(const RespValue& reply);
+  void on_map_error(std::string_view error);
+  void adopt(const Topology& map);
+  void control_failed(std::string_view reason);
+
+  void link_lost(LinkId id, std::string_view reason);
+  void fail_client(ErrorCode code, std::string context);
+  [[nodiscard]] milliseconds pause(std::uint32_t failures);
+
+  DispatcherOptions options_;
+  Transport& transport_;
+  CompletionSink& sink_;
+  Rng rng_;
+  MonoTime now_{};
+
+  bool has_map_ = false;
+  bool is_cluster_ = false;
+  std::array<std::uint16_t, kSlotCount> owner_{};  // index into nodes_
+  std::deque<Node> nodes_;
+  std::deque<LinkHome> links_;  // by LinkId; [0] is the control link
+  std::deque<HeldOp> ready_;    // to be routed as soon as the stack is clear
+  std::deque<HeldOp> held_;     // each until its time
+  MonoTime held_due_{};         // the earliest of them
+  std::size_t held_bytes_ = 0;  // of both
+  std::vector<std::unique_ptr<Batch>> spare_;
+
+  bool map_wanted_ = false;
+  MapQuestion map_question_ = MapQuestion::kNone;
+  MonoTime map_ask_at_{};  // while wanted
+  MonoTime map_not_before_{};
+  MonoTime started_{};
+  std::size_t control_candidate_ = 0;  // counts through seeds and nodes
+  std::uint32_t control_failures_ = 0;
+  Endpoint control_endpoint_;
+  std::string control_reason_ = "not tried";
+  std::optional<Topology> new_map_;  // received, to be adopted when the stack is clear
+
+  std::uint64_t outstanding_ = 0;
+  std::optional<Error> failure_;
+  DispatcherCounters counters_;
+};
+
+}  // namespace hearth::client
