@@ -116,7 +116,6 @@ void RequestParser::reset() {
 
 RequestParser::Status RequestParser::next(std::string_view data, const ParserLimits& limits,
                                           std::vector<std::string_view>& args, std::size_t& consumed) {
-  args.clear();
   bytes_wanted_ = 0;
   last_was_inline_ = false;
   const char* const begin = data.data();
@@ -142,13 +141,26 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
     remaining_ = *count;
   }
 
+  // A request that is whole goes to `args` at once. One that arrives in parts is kept as offsets
+  // until its last part, so that a huge one is walked once and not once per part.
+  const std::size_t mark = args.size();
+  const bool resumed = !pending_.empty();
+  const auto need_more = [&] {
+    if (!resumed) {
+      for (std::size_t i = mark; i < args.size(); ++i) {
+        pending_.push_back({static_cast<std::size_t>(args[i].data() - begin), args[i].size()});
+      }
+      args.resize(mark);
+    }
+    return Status::kNeedMore;
+  };
   while (remaining_ > 0) {
     const char* p = begin + position_;
     if (bulk_length_ < 0) {
       const char* cr = p < end ? find_cr(p, end) : nullptr;
       if (cr == nullptr || cr + 1 >= end) {
         if (static_cast<std::size_t>(end - p) > limits.inline_bytes) return fail("too big bulk count string");
-        return Status::kNeedMore;
+        return need_more();
       }
       if (*p != '$') return fail(std::string("expected '$', got '") + *p + "'");
       const auto length = header_number(p + 1, cr);
@@ -161,14 +173,14 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
     const auto length = static_cast<std::size_t>(bulk_length_);
     if (static_cast<std::size_t>(end - p) < length + 2) {
       bytes_wanted_ = position_ + length + 2;
-      return Status::kNeedMore;
+      return need_more();
     }
-    pending_.push_back({position_, length});
+    if (resumed) pending_.push_back({position_, length});
+    else args.emplace_back(p, length);
     position_ += length + 2;
     bulk_length_ = -1;
     --remaining_;
   }
-  args.reserve(pending_.size());
   for (const Piece& piece : pending_) args.emplace_back(begin + piece.offset, piece.length);
   consumed = position_;
   pending_.clear();

@@ -28,8 +28,8 @@ class RequestParser {
   enum class Status : unsigned char { kRequest, kNeedMore, kError };
 
   // Parses one request from `data`, which starts at the first byte not yet consumed.
-  //   kRequest   args holds the views (empty for a blank line or "*0", to be skipped) and
-  //              `consumed` how many bytes they took
+  //   kRequest   the views were appended to args (none for a blank line or "*0", to be skipped) and
+  //              `consumed` is how many bytes they took
   //   kNeedMore  call again with the same bytes and more behind them
   //   kError     error() is the text for the client; the connection is to be closed
   // Views are valid as long as the bytes, inline views until the next call.

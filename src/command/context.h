@@ -1,0 +1,59 @@
+// CommandContext: all that a handler sees.
+#pragma once
+
+#include <string_view>
+
+#include "src/base/random.h"
+#include "src/command/args.h"
+#include "src/command/keys.h"
+#include "src/command/services.h"
+#include "src/command/session.h"
+#include "src/command/spec.h"
+#include "src/config/registry.h"
+#include "src/effects/effect_log.h"
+#include "src/proto/reply_writer.h"
+
+namespace hearth {
+
+class CommandContext {
+ public:
+  struct Parts {
+    const Command& command;
+    Session& session;
+    KeyEnvironment& env;
+    const Services& services;
+    std::span<const std::string_view> argv;
+    OutBuffer& out;
+  };
+  explicit CommandContext(const Parts& parts)
+      : parts_(parts),
+        args_(parts.argv),
+        keys_(parts.env, parts.session.db),
+        reply_(parts.out, parts.session.resp) {}
+
+  // Words of the request; [0] is the command's name (and [1] the subcommand's).
+  [[nodiscard]] const ArgReader& args() const { return args_; }
+  [[nodiscard]] std::string_view arg(std::size_t i) const { return args_[i]; }
+  // The word as a key, with hash and slot.
+  [[nodiscard]] KeyRef key(std::size_t i) const { return keys_.ref(args_[i]); }
+  // The session's database; keys_in reaches another one (COPY, MOVE).
+  [[nodiscard]] Keys& keys() { return keys_; }
+  [[nodiscard]] Keys keys_in(DbIndex db) const { return {parts_.env, db}; }
+  [[nodiscard]] Keyspace& keyspace() { return *parts_.env.keyspace; }
+  [[nodiscard]] Session& session() { return parts_.session; }
+  [[nodiscard]] ReplyWriter& reply() { return reply_; }
+  [[nodiscard]] EffectLog& effects() { return *parts_.env.effects; }
+  [[nodiscard]] UnixMillis now() const { return parts_.env.now; }
+  [[nodiscard]] Rng& rng() { return *parts_.env.rng; }
+  [[nodiscard]] const Services& services() const { return parts_.services; }
+  [[nodiscard]] const Command& command() const { return parts_.command; }
+  [[nodiscard]] const config::Settings& settings() const { return parts_.services.config->settings(); }
+
+ private:
+  Parts parts_;
+  ArgReader args_;
+  Keys keys_;
+  ReplyWriter reply_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,135 @@
+#include "src/command/keys.h"
+
+#include <algorithm>
+
+#include "cluster/model/slot.h"
+#include "src/base/check.h"
+#include "src/command/args.h"
+#include "src/command/services.h"
+#include "src/store/string.h"
+
+namespace hearth {
+namespace {
+
+// Values that take more than this many frees go to the background thread.
+constexpr std::size_t kLazyFreeEffort = 64;
+
+}  // namespace
+
+KeyRef Keys::make_ref(std::string_view name) const {
+  return {name, hash_bytes(name, env_->keyspace->seed()), env_->per_slot ? cluster::slot_of(name) : Slot{0}};
+}
+
+void Keys::touch(Entry& e) {
+  if (no_touch_) return;
+  if (env_->lfu) {
+    e.set_access(access_clock::lfu_touched(e.access(), env_->now, env_->lfu_params, *env_->rng));
+  } else if (const std::uint32_t field = access_clock::lru(env_->now); e.access() != field) {
+    e.set_access(field);  // an unchanged second leaves the line clean
+  }
+}
+
+Found Keys::alive(const KeyRef& key) {
+  check_declared(key.name);
+  Found at = database_->find(key);
+  if (at && at->expired(env_->now)) [[unlikely]] {
+    if (env_->expire_removes) expire(key, at);
+    return {};
+  }
+  return at;
+}
+
+Found Keys::read(const KeyRef& key) {
+  Found at = alive(key);
+  if (!at) {
+    ++env_->stats->keyspace_misses;
+    env_->effects->event(Notify::kMiss, "keymiss", key.name);
+    return at;
+  }
+  ++env_->stats->keyspace_hits;
+  touch(*at);
+  return at;
+}
+
+Found Keys::write(const KeyRef& key) {
+  Found at = alive(key);
+  if (at) touch(*at);
+  return at;
+}
+
+Found Keys::peek(const KeyRef& key) { return alive(key); }
+
+Result<Found, ReplyError> Keys::read(const KeyRef& key, Type type) {
+  const Found at = read(key);
+  if (at && at->type() != type) return refuse(std::string(kWrongType));
+  return at;
+}
+
+Result<Found, ReplyError> Keys::write(const KeyRef& key, Type type) {
+  const Found at = write(key);
+  if (at && at->type() != type) return refuse(std::string(kWrongType));
+  return at;
+}
+
+void Keys::put_string(const KeyRef& key, Found at, std::string_view value, std::int64_t deadline) {
+  check_may_write();
+  if (!at) env_->effects->event(Notify::kNew, "new", key.name);
+  Entry* old = nullptr;
+  hearth::put_string(*database_, key, at, value, deadline, at ? at->access() : new_access(), &old);
+  if (old != nullptr) discard(old, env_->lazy_server_del);
+}
+
+Found Keys::put(const KeyRef& key, Found at, Entry* entry) {
+  check_may_write();
+  if (!at) {
+    env_->effects->event(Notify::kNew, "new", key.name);
+    return database_->insert(key, entry);
+  }
+  Entry* old = nullptr;
+  database_->replace(key, at, entry, &old);
+  discard(old, env_->lazy_server_del);
+  return at;
+}
+
+void Keys::remove(const KeyRef& key, Found at, bool lazy) {
+  check_may_write();
+  discard(database_->take(key, at), lazy);
+}
+
+void Keys::set_deadline(const KeyRef& key, Found at, std::int64_t deadline) {
+  check_may_write();
+  database_->set_deadline(key, at, deadline);
+}
+
+void Keys::expire(const KeyRef& key, Found at) {
+  discard(database_->take(key, at), env_->lazy_expire);
+  ++env_->stats->expired_keys;
+  env_->effects->set_db(db_);
+  env_->effects->replicate_as(env_->lazy_expire ? "UNLINK" : "DEL", key.name);
+  env_->effects->event(Notify::kExpired, "expired", key.name);
+}
+
+void Keys::discard(Entry* entry, bool lazy) {
+  if (lazy && env_->reclaimer != nullptr && entry->free_effort() > kLazyFreeEffort) {
+    Garbage garbage;
+    garbage.entries.push_back(entry);
+    env_->reclaimer->reclaim(std::move(garbage));
+    return;
+  }
+  Entry::free(entry);
+}
+
+void Keys::check_declared([[maybe_unused]] std::string_view name) const {
+#ifdef HEARTH_CHECKED
+  if (any_key_) return;
+  HEARTH_CHECK(std::find(declared_.begin(), declared_.end(), name) != declared_.end());
+#endif
+}
+
+void Keys::check_may_write() const {
+#ifdef HEARTH_CHECKED
+  HEARTH_CHECK(may_write_);
+#endif
+}
+
+}  // namespace hearth

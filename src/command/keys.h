@@ -1,0 +1,116 @@
+// Keys: a handler's door to one database.
+//
+// It adds to Database what a command must not forget: expired keys are absent (and removed with
+// their effect), accesses are noted for eviction and statistics, and large values are freed in the
+// background. In checked builds it refuses keys that the command's specs did not declare.
+#pragma once
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "src/base/random.h"
+#include "src/command/spec.h"
+#include "src/effects/effect_log.h"
+#include "src/metrics/stats.h"
+#include "src/store/eviction.h"
+#include "src/store/keyspace.h"
+
+namespace hearth {
+
+class Reclaimer;
+
+// What all Keys of one engine share; lives in the engine, refreshed when settings change.
+struct KeyEnvironment {
+  Keyspace* keyspace = nullptr;
+  EffectLog* effects = nullptr;
+  Stats* stats = nullptr;
+  Rng* rng = nullptr;
+  Reclaimer* reclaimer = nullptr;
+  UnixMillis now{};
+  bool per_slot = false;         // cluster mode: keys have slots
+  bool lfu = false;              // the access field holds LFU counters
+  LfuParams lfu_params{};
+  bool expire_removes = true;    // false on a replica and under CLIENT PAUSE: expired is only hidden
+  bool lazy_expire = false, lazy_server_del = false, lazy_user_del = false, lazy_eviction = false;
+};
+
+class Keys {
+ public:
+  Keys(KeyEnvironment& env, DbIndex db) : env_(&env), database_(&env.keyspace->db(db)), db_(db) {}
+
+  [[nodiscard]] DbIndex index() const { return db_; }
+  [[nodiscard]] Database& database() { return *database_; }
+  [[nodiscard]] UnixMillis now() const { return env_->now; }
+
+  // Hash and slot of a key; computed once for the first key of a request.
+  [[nodiscard]] KeyRef ref(std::string_view name) const {
+    if (name.data() == first_.name.data() && name.size() == first_.name.size()) return first_;
+    return make_ref(name);
+  }
+  [[nodiscard]] KeyRef make_ref(std::string_view name) const;
+  void set_first(const KeyRef& first) { first_ = first; }
+
+  // For a command that reads the value: counts a hit or miss and the access.
+  [[nodiscard]] Found read(const KeyRef& key);
+  // For a command that changes the value: counts the access, not a hit.
+  [[nodiscard]] Found write(const KeyRef& key);
+  // For a command that looks at metadata only (TTL, OBJECT, EXISTS): leaves the access field alone.
+  [[nodiscard]] Found peek(const KeyRef& key);
+  [[nodiscard]] bool exists(const KeyRef& key) { return static_cast<bool>(peek(key)); }
+
+  // The same, refusing values of another type with WRONGTYPE. An absent key is an empty Found.
+  [[nodiscard]] Result<Found, ReplyError> read(const KeyRef& key, Type type);
+  [[nodiscard]] Result<Found, ReplyError> write(const KeyRef& key, Type type);
+
+  // Makes `key` hold this string. `at` is what read/write gave for it. deadline: kNoDeadline or ms.
+  void put_string(const KeyRef& key, Found at, std::string_view value, std::int64_t deadline);
+  // Stores a new entry; the place must be empty or is replaced. Takes ownership.
+  Found put(const KeyRef& key, Found at, Entry* entry);
+  // Removes; the value is freed in the background if it is large and `lazy`.
+  void remove(const KeyRef& key, Found at, bool lazy);
+  void remove(const KeyRef& key, Found at) { remove(key, at, env_->lazy_server_del); }
+  [[nodiscard]] bool lazy_user_del() const { return env_->lazy_user_del; }
+  void set_deadline(const KeyRef& key, Found at, std::int64_t deadline);
+
+  // The access field a new entry starts with.
+  [[nodiscard]] std::uint32_t new_access() const {
+    return env_->lfu ? access_clock::lfu_new(env_->now) : access_clock::lru(env_->now);
+  }
+  [[nodiscard]] bool uses_lfu() const { return env_->lfu; }
+  [[nodiscard]] const LfuParams& lfu_params() const { return env_->lfu_params; }
+
+  // Removes a key that is past its deadline, with its effects: DEL to the log, event "expired".
+  void expire(const KeyRef& key, Found at);
+  // Frees garbage in the background when it is worth it.
+  void discard(Entry* entry, bool lazy);
+
+  // Commands run with no_touch sessions leave access fields alone.
+  void set_no_touch(bool on) { no_touch_ = on; }
+#ifdef HEARTH_CHECKED
+  void set_declared(std::span<const std::string_view> declared, bool any, bool may_write) {
+    declared_ = declared;
+    any_key_ = any;
+    may_write_ = may_write;
+  }
+#endif
+
+ private:
+  void touch(Entry& e);
+  Found alive(const KeyRef& key);
+  void check_declared(std::string_view name) const;
+  void check_may_write() const;
+
+  KeyEnvironment* env_;
+  Database* database_;
+  DbIndex db_;
+  bool no_touch_ = false;
+  KeyRef first_{};
+#ifdef HEARTH_CHECKED
+  std::span<const std::string_view> declared_;
+  bool any_key_ = true;
+  bool may_write_ = true;
+#endif
+};
+
+}  // namespace hearth

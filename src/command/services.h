@@ -1,0 +1,183 @@
+// Ports: what handlers may ask of the rest of the server. Implemented by the engine and by the
+// composition root; tests implement what they need. A null pointer means "not in this build of the
+// server" (an engine test without a cluster has no ClusterControl).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/ids.h"
+#include "src/base/result.h"
+#include "src/base/time.h"
+#include "src/command/spec.h"
+
+namespace hearth {
+
+class CommandTable;
+class EvictionPool;
+class LatencyMonitor;
+class PubSub;
+struct KeyEnvironment;
+class SlowLog;
+struct Command;
+struct Garbage;
+struct Session;
+struct Stats;
+namespace config {
+class Registry;
+struct Settings;
+}  // namespace config
+namespace cluster {
+struct View;
+}
+
+// CLIENT PAUSE.
+enum class PauseKind : std::uint8_t { kWrite, kAll };
+
+// All sessions. Implemented by the engine.
+class ClientControl {
+ public:
+  virtual ~ClientControl() = default;
+  // In the order of their ids.
+  virtual void for_each(const std::function<void(Session&)>& fn) = 0;
+  [[nodiscard]] virtual Session* find(ConnId id) = 0;
+  [[nodiscard]] virtual std::size_t count() const = 0;
+  // The session's replies so far still go out when it kills itself; another's don't.
+  virtual void kill(Session& victim, const Session& by) = 0;
+  virtual void pause(PauseKind kind, UnixMillis until) = 0;
+  virtual void unpause() = 0;
+  // Something was written to another session's buffer: it will be flushed in this loop turn.
+  virtual void wrote_to(Session& session) = 0;
+  // Parks the session: its command answers later, through `resume`.
+  virtual void wait(Session& session) = 0;
+  // Lets a waiting session go on, after its reply was written to session.out.
+  virtual void resume(Session& session) = 0;
+  // From now on the session is told of every command.
+  virtual void monitor(Session& session) = 0;
+  // DEBUG SET-ACTIVE-EXPIRE: whether the background expiry runs.
+  virtual void set_active_expire(bool on) = 0;
+  // While locked, commands that name one of these keys are parked (MIGRATE under way).
+  virtual void lock_keys(DbIndex db, std::span<const std::string> names) = 0;
+  virtual void unlock_keys(DbIndex db, std::span<const std::string> names) = 0;
+  // Commits effects recorded outside of a command's own run (when MIGRATE completes).
+  virtual void commit() = 0;
+  // The environment for Keys, outside of a command's own run.
+  [[nodiscard]] virtual KeyEnvironment& environment() = 0;
+};
+
+// MULTI and WATCH. Implemented by the engine.
+class TransactionControl {
+ public:
+  virtual ~TransactionControl() = default;
+  // Runs the queue of the session as one unit and writes EXEC's reply.
+  virtual void exec(CommandContext& ctx) = 0;
+  virtual void discard(Session& session) = 0;
+  virtual void watch(Session& session, DbIndex db, std::string_view key) = 0;
+  virtual void unwatch(Session& session) = 0;
+  // Every key of the database changed at once (FLUSHDB, SWAPDB).
+  virtual void touch_all(DbIndex db) = 0;
+};
+
+// Frees what would take long, on another thread if there is one.
+class Reclaimer {
+ public:
+  virtual ~Reclaimer() = default;
+  virtual void reclaim(Garbage garbage) = 0;
+  [[nodiscard]] virtual std::uint64_t pending_objects() const = 0;
+  [[nodiscard]] virtual std::uint64_t freed_objects() const = 0;
+  virtual void reset_freed() = 0;
+};
+
+// The process around the engine. Implemented by the composition root.
+class ServerControl {
+ public:
+  virtual ~ServerControl() = default;
+  // Stops the process in an orderly way after this loop turn.
+  virtual void shutdown() = 0;
+  // Blocks the engine thread: DEBUG SLEEP only.
+  virtual void sleep(microseconds duration) = 0;
+  // Ends the process at once, for DEBUG SEGFAULT, PANIC and ASSERT.
+  [[noreturn]] virtual void crash(std::string_view how) = 0;
+};
+
+// Sections of INFO, in order. Everyone who has figures adds a section's lines.
+class InfoWriter {
+ public:
+  void section(std::string_view title) {
+    if (!text_.empty()) text_ += "\r\n";
+    text_ += "# ";
+    text_ += title;
+    text_ += "\r\n";
+  }
+  void field(std::string_view name, std::string_view value) {
+    text_ += name;
+    text_ += ':';
+    text_ += value;
+    text_ += "\r\n";
+  }
+  void field(std::string_view name, std::int64_t value) { field(name, std::to_string(value)); }
+  void fixed(std::string_view name, double value, int digits = 2);
+  [[nodiscard]] std::string& text() { return text_; }
+
+ private:
+  std::string text_;
+};
+
+class InfoControl {
+ public:
+  virtual ~InfoControl() = default;
+  struct Section {
+    std::string_view name;    // lower case, as a client asks for it
+    bool by_default = true;   // part of INFO without arguments
+    bool in_all = true;       // part of INFO all
+  };
+  [[nodiscard]] virtual std::span<const Section> sections() const = 0;
+  // Writes the section with its title.
+  virtual void write(std::string_view section, InfoWriter& out) = 0;
+};
+
+// MIGRATE: hands keys over to another server.
+class MigrationControl {
+ public:
+  virtual ~MigrationControl() = default;
+  struct Job {
+    std::string host;
+    std::uint16_t port = 0;
+    std::vector<std::vector<std::string>> preamble;   // AUTH, SELECT
+    std::vector<std::vector<std::string>> commands;   // one RESTORE per key
+    milliseconds timeout{1000};
+  };
+  // How it went: an error text for the client, or for each command the peer's error ("" for OK).
+  struct JobResult {
+    std::string failure;
+    std::vector<std::string> errors;
+  };
+  // Never calls `done` from inside start.
+  virtual void start(Job job, std::function<void(JobResult)> done) = 0;
+};
+
+// The cluster as commands see it. Null when cluster mode is off.
+class ClusterControl;
+
+struct Services {
+  ClientControl* clients = nullptr;
+  TransactionControl* transactions = nullptr;
+  const CommandTable* commands = nullptr;
+  config::Registry* config = nullptr;
+  PubSub* pubsub = nullptr;
+  Stats* stats = nullptr;
+  SlowLog* slowlog = nullptr;
+  LatencyMonitor* latency = nullptr;
+  Reclaimer* reclaimer = nullptr;
+  ServerControl* server = nullptr;
+  InfoControl* info = nullptr;
+  MigrationControl* migration = nullptr;
+  ClusterControl* cluster = nullptr;
+};
+
+}  // namespace hearth

@@ -1,0 +1,95 @@
+// Session: one logical client, as the engine knows it. A socket's client is one; so will be a
+// replication link or a peer that forwards commands. The engine owns it; engine thread only.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/base/ids.h"
+#include "src/base/out_buffer.h"
+#include "src/base/time.h"
+#include "src/pubsub/pubsub.h"
+
+namespace hearth {
+
+struct Command;
+class ClientControl;
+
+enum class ReplyMode : std::uint8_t { kOn, kOff, kSkip, kSkipNext };
+
+// One command of an open MULTI. Owned, since the request's bytes are gone by EXEC.
+struct QueuedCommand {
+  const Command* command = nullptr;
+  std::vector<std::string> argv;
+};
+
+struct WatchedKey {
+  DbIndex db = 0;
+  std::string key;
+};
+
+struct Session final : Subscriber {
+  Session() = default;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Renders a pub/sub message; set by the engine.
+  void on_message(std::string_view pattern, std::string_view channel, std::string_view payload, bool shard) override;
+
+  ClientControl* clients = nullptr;  // told when a message was written
+  ConnId id = 0;
+  std::string name, lib_name, lib_version;
+  std::string address, local_address;  // "127.0.0.1:50000", "/tmp/sock:0"
+  int fd = -1;
+  bool unix_socket = false;
+  bool on_this_host = false;  // loopback or unix socket: what "local" permissions ask
+  bool ipv6 = false;
+
+  DbIndex db = 0;
+  int resp = 2;
+  bool authenticated = false;
+  std::string user = "default";
+  bool readonly = false;  // READONLY: may read from a replica
+  bool asking = false;    // ASKING: for the next command
+  bool no_evict = false;
+  bool no_touch = false;
+  bool monitor = false;
+  ReplyMode reply_mode = ReplyMode::kOn;
+
+  // MULTI
+  bool in_multi = false;
+  bool multi_aborted = false;  // a command could not be queued: EXEC answers EXECABORT
+  bool watch_broken = false;   // a watched key changed: EXEC answers null
+  std::vector<QueuedCommand> queue;
+  std::size_t queue_bytes = 0;
+  std::vector<WatchedKey> watched;
+
+  Subscriptions subscriptions;
+
+  OutBuffer out;
+  bool output_pending = false;      // is on the host's list of sessions to flush
+  bool close_after_reply = false;
+  bool close_now = false;
+  // Parked: no request of it runs until the engine resumes it (CLIENT PAUSE, a command that waits).
+  bool parked = false;
+  bool waiting = false;  // parked because its own command has not answered yet
+  MonoTime soft_limit_since{};  // output stands above the soft limit since; 0: it does not
+
+  MonoTime created_at{};
+  MonoTime last_active{};
+  const Command* last_command = nullptr;
+  std::uint64_t net_input = 0, net_output = 0, commands = 0;
+  std::size_t query_bytes = 0, query_free = 0, argv_bytes = 0;  // kept by the network
+
+  [[nodiscard]] bool in_subscribe_mode() const {
+    return subscriptions.normal_count() + subscriptions.shard_channels.size() > 0;
+  }
+  // What this client costs: buffers, queued commands, names.
+  [[nodiscard]] std::size_t memory_bytes() const;
+};
+
+}  // namespace hearth

@@ -1,0 +1,214 @@
+// SET and its older relatives.
+#include <optional>
+
+#include "src/command/context.h"
+#include "src/command/deadline.h"
+#include "src/commands/string/family.h"
+
+namespace hearth::commands {
+namespace {
+
+struct SetOptions {
+  bool only_if_absent = false, only_if_present = false, get = false, keep_ttl = false;
+  std::int64_t deadline = kNoDeadline;
+};
+
+Result<SetOptions, ReplyError> parse_options(const CommandContext& ctx) {
+  const ArgReader& args = ctx.args();
+  SetOptions o;
+  bool timed = false;
+  for (std::size_t i = 3; i < args.size(); ++i) {
+    if (args.is(i, "NX") && !o.only_if_present) {
+      o.only_if_absent = true;
+    } else if (args.is(i, "XX") && !o.only_if_absent) {
+      o.only_if_present = true;
+    } else if (args.is(i, "GET")) {
+      o.get = true;
+    } else if (args.is(i, "KEEPTTL") && !timed) {
+      o.keep_ttl = true;
+    } else if (const auto unit = time_unit(args[i]); unit && i + 1 < args.size() && !timed && !o.keep_ttl) {
+      HEARTH_TRY(o.deadline, positive_deadline(args, ++i, *unit, ctx.now(), "set"));
+      timed = true;
+    } else {
+      return syntax_error();
+    }
+  }
+  return o;
+}
+
+void log_set(CommandContext& ctx, const KeyRef& key, std::string_view value, std::int64_t deadline, bool keep_ttl) {
+  // What the reply and the conditions need is left out; a relative time would start again on replay.
+  if (keep_ttl) ctx.effects().replicate_as("SET", key.name, value, "KEEPTTL");
+  else if (deadline != kNoDeadline) ctx.effects().replicate_as("SET", key.name, value, "PXAT", deadline);
+  else if (ctx.args().size() == 3) ctx.effects().replicate_verbatim();
+  else ctx.effects().replicate_as("SET", key.name, value);
+  ctx.effects().event(Notify::kString, "set", key.name);
+  if (deadline != kNoDeadline) ctx.effects().event(Notify::kGeneric, "expire", key.name);
+}
+
+Outcome set(CommandContext& ctx) {
+  const KeyRef key = ctx.key(1);
+  const std::string_view value = ctx.arg(2);
+  SetOptions options;
+  if (ctx.args().size() > 3) {
+    HEARTH_TRY(options, parse_options(ctx));
+  }
+  const Found at = ctx.keys().write(key);
+  if (options.get) {
+    // The old value is copied: storing may reuse its memory.
+    if (at && at->type() != Type::kString) return refuse(std::string(kWrongType));
+    char scratch[kInt64TextMax];
+    if (at) ctx.reply().bulk(at->string_value(scratch));
+    else ctx.reply().null();
+  }
+  if ((options.only_if_absent && at) || (options.only_if_present && !at)) {
+    if (!options.get) ctx.reply().null();
+    return {};
+  }
+  const std::int64_t deadline = options.keep_ttl && at ? at->deadline() : options.deadline;
+  ctx.keys().put_string(key, at, value, deadline);
+  log_set(ctx, key, value, options.deadline, options.keep_ttl);
+  if (!options.get) ctx.reply().ok();
+  return {};
+}
+
+Outcome set_with_ttl(CommandContext& ctx, TimeUnit unit, std::string_view name) {
+  const KeyRef key = ctx.key(1);
+  HEARTH_TRY(const std::int64_t deadline, positive_deadline(ctx.args(), 2, unit, ctx.now(), name));
+  ctx.keys().put_string(key, ctx.keys().write(key), ctx.arg(3), deadline);
+  log_set(ctx, key, ctx.arg(3), deadline, false);
+  ctx.reply().ok();
+  return {};
+}
+
+Outcome setex(CommandContext& ctx) { return set_with_ttl(ctx, TimeUnit::kSeconds, "setex"); }
+Outcome psetex(CommandContext& ctx) { return set_with_ttl(ctx, TimeUnit::kMilliseconds, "psetex"); }
+
+Outcome setnx(CommandContext& ctx) {
+  const KeyRef key = ctx.key(1);
+  const Found at = ctx.keys().write(key);
+  if (at) {
+    ctx.reply().integer(0);
+    return {};
+  }
+  ctx.keys().put_string(key, at, ctx.arg(2), kNoDeadline);
+  ctx.effects().replicate_as("SET", key.name, ctx.arg(2));
+  ctx.effects().event(Notify::kString, "set", key.name);
+  ctx.reply().integer(1);
+  return {};
+}
+
+Outcome getset(CommandContext& ctx) {
+  const KeyRef key = ctx.key(1);
+  HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kString));
+  char scratch[kInt64TextMax];
+  if (at) ctx.reply().bulk(at->string_value(scratch));
+  else ctx.reply().null();
+  ctx.keys().put_string(key, at, ctx.arg(2), kNoDeadline);
+  ctx.effects().replicate_as("SET", key.name, ctx.arg(2));
+  ctx.effects().event(Notify::kString, "set", key.name);
+  return {};
+}
+
+constexpr ArgDoc kCondition[] = {args::token("nx", "NX"), args::token("xx", "XX")};
+constexpr ArgDoc kTtl[] = {
+    args::integer("seconds", "EX").from("2.6.12"), args::integer("milliseconds", "PX").from("2.6.12"),
+    args::unix_time("unix-time-seconds", "EXAT").from("6.2.0"),
+    args::unix_time("unix-time-milliseconds", "PXAT").from("6.2.0"), args::token("keepttl", "KEEPTTL").from("6.0.0")};
+constexpr ArgDoc kSetArgs[] = {args::key(), args::string("value"), args::one_of("condition", kCondition).opt().from("2.6.12"),
+                               args::token("get", "GET").opt().from("6.2.0"), args::one_of("expiration", kTtl).opt()};
+constexpr ArgDoc kSetExArgs[] = {args::key(), args::integer("seconds"), args::string("value")};
+constexpr ArgDoc kPSetExArgs[] = {args::key(), args::integer("milliseconds"), args::string("value")};
+constexpr ArgDoc kKeyValue[] = {args::key(), args::string("value")};
+
+constexpr KeySpec kSetKey[] = {[] {
+  KeySpec k = KeySpec::one(1, access::kRW | access::kAccess | access::kUpdate | access::kVariableFlags);
+  k.notes = "RW and ACCESS due to the optional `GET` argument";
+  return k;
+}()};
+constexpr KeySpec kOverwriteKey[] = {KeySpec::one(1, access::kOverwrite)};
+constexpr KeySpec kInsertKey[] = {KeySpec::one(1, access::kOW | access::kInsert)};
+constexpr KeySpec kSwapKey[] = {KeySpec::one(1, access::kModifyRead)};
+
+}  // namespace
+
+constexpr CommandSpec kSet{
+    .name = "SET",
+    .summary = "Stores a string under a key, whatever the key held; options set conditions and a time to live.",
+    .complexity = "O(1)",
+    .since = "1.0.0",
+    .arity = Arity::at_least(3),
+    .flags = Flag::kWrite | Flag::kDenyOom,
+    .acl = Acl::kString,
+    .group = Group::kString,
+    .keys = kSetKey,
+    .args = kSetArgs,
+    .reply = Shape::kOk | Shape::kNull | Shape::kBulk,
+    .handler = set,
+};
+constexpr CommandSpec kSetEx{
+    .name = "SETEX",
+    .summary = "Stores a string with a time to live in seconds.",
+    .complexity = "O(1)",
+    .since = "2.0.0",
+    .arity = Arity::exactly(4),
+    .flags = Flag::kWrite | Flag::kDenyOom,
+    .acl = Acl::kString,
+    .group = Group::kString,
+    .keys = kOverwriteKey,
+    .args = kSetExArgs,
+    .reply = Shape::kOk,
+    .handler = setex,
+    .deprecated_since = "2.6.12",
+    .replaced_by = "`SET` with the `EX` argument",
+};
+constexpr CommandSpec kPSetEx{
+    .name = "PSETEX",
+    .summary = "Stores a string with a time to live in milliseconds.",
+    .complexity = "O(1)",
+    .since = "2.6.0",
+    .arity = Arity::exactly(4),
+    .flags = Flag::kWrite | Flag::kDenyOom,
+    .acl = Acl::kString,
+    .group = Group::kString,
+    .keys = kOverwriteKey,
+    .args = kPSetExArgs,
+    .reply = Shape::kOk,
+    .handler = psetex,
+    .deprecated_since = "2.6.12",
+    .replaced_by = "`SET` with the `PX` argument",
+};
+constexpr CommandSpec kSetNx{
+    .name = "SETNX",
+    .summary = "Stores a string if the key does not exist.",
+    .complexity = "O(1)",
+    .since = "1.0.0",
+    .arity = Arity::exactly(3),
+    .flags = Flag::kWrite | Flag::kDenyOom | Flag::kFast,
+    .acl = Acl::kString,
+    .group = Group::kString,
+    .keys = kInsertKey,
+    .args = kKeyValue,
+    .reply = Shape::kInteger,
+    .handler = setnx,
+    .deprecated_since = "2.6.12",
+    .replaced_by = "`SET` with the `NX` argument",
+};
+constexpr CommandSpec kGetSet{
+    .name = "GETSET",
+    .summary = "Stores a string and returns the one it replaces.",
+    .complexity = "O(1)",
+    .since = "1.0.0",
+    .arity = Arity::exactly(3),
+    .flags = Flag::kWrite | Flag::kDenyOom | Flag::kFast,
+    .acl = Acl::kString,
+    .group = Group::kString,
+    .keys = kSwapKey,
+    .args = kKeyValue,
+    .reply = Shape::kBulk | Shape::kNull,
+    .handler = getset,
+    .deprecated_since = "6.2.0",
+    .replaced_by = "`SET` with the `GET` argument",
+};
+
+}  // namespace hearth::commands

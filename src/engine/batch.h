@@ -1,0 +1,39 @@
+// RequestBatch: requests of one connection, parsed but not yet executed.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "src/store/keyspace.h"
+
+namespace hearth {
+
+struct Command;
+
+struct ParsedRequest {
+  std::uint32_t first = 0;  // where its words start in RequestBatch::words
+  std::uint32_t count = 0;
+  std::size_t end = 0;      // offset behind its last byte, in the connection's buffer
+  const Command* command = nullptr;  // filled in by the engine, as is:
+  KeyRef key{};                      // the first key, if the command has one at a fixed place
+};
+
+// Bounded: a connection parses at most kRequestsMost at a time, so that their keys fit the cache.
+struct RequestBatch {
+  static constexpr std::size_t kRequestsMost = 64;
+
+  std::vector<std::string_view> words;
+  std::vector<ParsedRequest> requests;
+
+  [[nodiscard]] std::span<const std::string_view> argv(const ParsedRequest& r) const {
+    return {words.data() + r.first, r.count};
+  }
+  void clear() {
+    words.clear();
+    requests.clear();
+  }
+};
+
+}  // namespace hearth

@@ -1,0 +1,356 @@
+#include "src/engine/engine.h"
+
+#include <algorithm>
+
+#include "cluster/model/slot.h"
+#include "src/base/check.h"
+#include "src/proto/reply_writer.h"
+
+namespace hearth {
+
+// Turns committed key events into pub/sub messages.
+class Engine::KeyspaceNotifier final : public EffectSink {
+ public:
+  explicit KeyspaceNotifier(Engine& engine) : engine_(engine) {}
+
+  void on_commit(const CommittedUnit& unit) override {
+    const std::uint32_t flags = engine_.hot_.notify;
+    for (const KeyEvent& e : unit.events) {
+      if (!engine_.watched_.empty()) break_watches(e);
+      if ((flags & static_cast<std::uint32_t>(e.kind)) == 0) continue;
+      const std::string at = "@" + std::to_string(e.db) + "__:";
+      if ((flags & static_cast<std::uint32_t>(Notify::kKeyspace)) != 0) {
+        engine_.pubsub_.publish("__keyspace" + at + e.key, e.name);
+      }
+      if ((flags & static_cast<std::uint32_t>(Notify::kKeyevent)) != 0) {
+        engine_.pubsub_.publish("__keyevent" + at + std::string(e.name), e.key);
+      }
+    }
+  }
+
+ private:
+  void break_watches(const KeyEvent& e) {
+    if (e.kind == Notify::kMiss || e.kind == Notify::kNew) return;
+    const auto at = engine_.watched_.find({e.db, e.key});
+    if (at == engine_.watched_.end()) return;
+    for (Session* s : at->second) s->watch_broken = true;
+  }
+  Engine& engine_;
+};
+
+Engine::Engine(Options options)
+    : config_(options.config),
+      commands_(options.commands),
+      host_(options.host),
+      ticks_(options.ticks),
+      facts_(std::move(options.facts)),
+      keyspace_(options.seed, options.config->settings().cluster_enabled ? 1 : options.config->settings().databases,
+                options.config->settings().cluster_enabled),
+      rng_(options.seed ^ 0x5bd1e995),
+      mono_(options.mono),
+      started_mono_(options.mono),
+      started_(options.now) {
+  env_.keyspace = &keyspace_;
+  env_.effects = &effects_;
+  env_.stats = &stats_;
+  env_.rng = &rng_;
+  env_.reclaimer = options.reclaimer;
+  env_.now = options.now;
+  env_.per_slot = settings().cluster_enabled;
+  services_.clients = this;
+  services_.transactions = this;
+  services_.commands = commands_;
+  services_.config = config_;
+  services_.pubsub = &pubsub_;
+  services_.stats = &stats_;
+  services_.slowlog = &slowlog_;
+  services_.latency = &latency_;
+  services_.reclaimer = options.reclaimer;
+  services_.server = options.server;
+  services_.info = this;
+  services_.migration = options.migration;
+  services_.cluster = options.cluster;
+  stats_.commands.resize(commands_->id_count());
+  stats_.latencies.resize(commands_->id_count());
+  notifier_ = std::make_unique<KeyspaceNotifier>(*this);
+  sinks_.push_back(notifier_.get());
+  refresh_settings();
+  config_->on_change({"maxmemory", "maxmemory-policy", "slowlog-log-slower-than", "slowlog-max-len",
+                      "latency-monitor-threshold", "latency-tracking", "notify-keyspace-events", "lfu-log-factor",
+                      "lfu-decay-time", "lazyfree-lazy-expire", "lazyfree-lazy-server-del", "lazyfree-lazy-user-del",
+                      "lazyfree-lazy-eviction"},
+                     [this](const config::Settings&) -> Result<void, std::string> {
+                       refresh_settings();
+                       return {};
+                     });
+}
+
+Engine::~Engine() {
+  for (auto& [id, session] : sessions_) pubsub_.unsubscribe_all(*session, session->subscriptions);
+}
+
+Session& Engine::open(const ClientAddress& from) {
+  auto session = std::make_unique<Session>();
+  Session& s = *session;
+  s.id = next_id_++;
+  s.address = from.address;
+  s.local_address = from.local_address;
+  s.fd = from.fd;
+  s.unix_socket = from.unix_socket;
+  s.on_this_host = from.on_this_host;
+  s.ipv6 = from.ipv6;
+  s.authenticated = settings().requirepass.empty();
+  s.created_at = s.last_active = mono_;
+  s.clients = this;
+  sessions_.emplace(s.id, std::move(session));
+  order_.push_back(s.id);
+  ++stats_.connections_received;
+  return s;
+}
+
+void Engine::close(Session& session) {
+  pubsub_.unsubscribe_all(session, session.subscriptions);
+  unwatch(session);
+  if (session.monitor) --monitors_;
+  std::erase(parked_, session.id);
+  const auto at = std::lower_bound(order_.begin(), order_.end(), session.id);
+  if (at != order_.end() && *at == session.id) order_.erase(at);
+  sessions_.erase(session.id);
+}
+
+void Engine::for_each(const std::function<void(Session&)>& fn) {
+  const std::vector<ConnId> ids = order_;  // fn may close sessions
+  for (const ConnId id : ids) {
+    if (Session* s = find(id)) fn(*s);
+  }
+}
+
+Session* Engine::find(ConnId id) {
+  const auto at = sessions_.find(id);
+  return at == sessions_.end() ? nullptr : at->second.get();
+}
+
+void Engine::kill(Session& victim, const Session& by) {
+  if (&victim == &by) victim.close_after_reply = true;
+  else victim.close_now = true;
+  host_->close_soon(victim);
+}
+
+void Engine::wrote_to(Session& session) {
+  check_output_limits(session);
+  if (!session.output_pending) {
+    session.output_pending = true;
+    host_->flush_soon(session);
+  }
+}
+
+void Engine::wait(Session& session) { session.parked = session.waiting = true; }
+
+void Engine::resume(Session& session) {
+  session.parked = session.waiting = false;
+  wrote_to(session);
+  host_->resume_soon(session);
+}
+
+void Engine::park(Session& session) {
+  session.parked = true;
+  parked_.push_back(session.id);
+}
+
+void Engine::resume_parked() {
+  std::vector<ConnId> ids;
+  ids.swap(parked_);
+  for (const ConnId id : ids) {
+    Session* s = find(id);
+    if (s == nullptr || !s->parked || s->waiting) continue;
+    s->parked = false;
+    host_->resume_soon(*s);
+  }
+}
+
+void Engine::pause(PauseKind kind, UnixMillis until) {
+  // A second pause never weakens the first: the wider kind and the later end hold.
+  if (paused_ && pause_kind_ == PauseKind::kAll) kind = PauseKind::kAll;
+  pause_kind_ = kind;
+  pause_until_ = paused_ ? std::max(pause_until_, until) : until;
+  paused_ = true;
+  env_.expire_removes = false;
+}
+
+void Engine::unpause() {
+  paused_ = false;
+  pause_until_ = UnixMillis{};
+  env_.expire_removes = true;
+  resume_parked();
+}
+
+// --- requests ---
+
+void Engine::prepare(Session& session, RequestBatch& batch) {
+  const Command* last = session.last_command;
+  std::string_view last_name = last != nullptr && last->parent == nullptr ? std::string_view(last->full_name) : "";
+  Database& db = keyspace_.db(session.db);
+  const bool several = batch.requests.size() > 1;
+  for (ParsedRequest& r : batch.requests) {
+    const auto argv = batch.argv(r);
+    if (r.command == nullptr && !argv.empty()) {
+      if (last != nullptr && !last->is_container() && equals_ignore_case(argv[0], last_name)) {
+        r.command = last;
+      } else {
+        r.command = commands_->resolve(argv);
+        if (r.command != nullptr && r.command->parent == nullptr) {
+          last = r.command;
+          last_name = argv[0];
+        }
+      }
+    }
+    const int first = r.command != nullptr ? r.command->first_key : 0;
+    if (first <= 0 || static_cast<std::size_t>(first) >= argv.size()) continue;
+    const std::string_view name = argv[static_cast<std::size_t>(first)];
+    r.key = {name, hash_bytes(name, keyspace_.seed()), env_.per_slot ? cluster::slot_of(name) : Slot{0}};
+    if (several) db.prefetch_bucket(r.key);
+  }
+  if (!several) return;
+  for (const ParsedRequest& r : batch.requests) {
+    if (!r.key.name.empty()) db.prefetch_entry(r.key);
+  }
+}
+
+std::size_t Engine::run(Session& session, RequestBatch& batch) {
+  prepare(session, batch);
+  last_ticks_ = ticks_();
+  std::size_t done = 0;
+  for (const ParsedRequest& r : batch.requests) {
+    if (session.parked || session.close_now || session.close_after_reply) break;
+    if (r.count > 0) execute_one(session, r, batch.argv(r));
+    if (session.parked && !session.waiting) break;  // it did not run: it comes again
+    ++done;
+  }
+  session.last_active = mono_;
+  finish_replies(session);
+  return done;
+}
+
+void Engine::execute(Session& session, std::span<const std::string_view> argv) {
+  RequestBatch batch;
+  batch.words.assign(argv.begin(), argv.end());
+  batch.requests.push_back({0, static_cast<std::uint32_t>(argv.size()), 0, nullptr, {}});
+  run(session, batch);
+}
+
+void Engine::finish_replies(Session& session) {
+  if (session.close_after_reply || session.close_now) host_->close_soon(session);
+  if (session.out.empty() || session.output_pending) return;
+  check_output_limits(session);
+  session.output_pending = true;
+  host_->flush_soon(session);
+}
+
+void Engine::protocol_error(Session& session, std::string_view text) {
+  reply_error(session, nullptr, text, true);
+  session.close_after_reply = true;
+  finish_replies(session);
+}
+
+void Engine::reply_error(Session& session, const Command* command, std::string_view text, bool rejected) {
+  ReplyWriter(session.out, session.resp).error(text);
+  stats_.count_error(text);
+  if (command == nullptr) return;
+  CommandStats& c = stats_.commands[command->id];
+  ++(rejected ? c.rejected : c.failed);
+}
+
+void Engine::after_reply(Session& session, std::size_t out_before) {
+  switch (session.reply_mode) {
+    case ReplyMode::kOn: return;
+    case ReplyMode::kOff: session.out.truncate(out_before); return;
+    case ReplyMode::kSkipNext:  // set by this command: the next one is silent
+      session.reply_mode = ReplyMode::kSkip;
+      session.out.truncate(out_before);
+      return;
+    case ReplyMode::kSkip:
+      session.out.truncate(out_before);
+      session.reply_mode = ReplyMode::kOn;
+      return;
+  }
+}
+
+void Engine::execute_one(Session& session, const ParsedRequest& request, std::span<const std::string_view> argv) {
+  const std::size_t out_before = session.out.size();
+  ++session.commands;
+  ++turn_commands_;
+  const Command* command = request.command;
+  if (command == nullptr) [[unlikely]] {
+    if (session.in_multi) session.multi_aborted = true;
+    reply_error(session, nullptr, unknown_command(argv), true);
+    return after_reply(session, out_before);
+  }
+  // A client that may be told apart by one branch from the plain case skips the whole gate.
+  const bool arity_ok = command->spec->arity.accepts(argv.size()) && command->spec->handler != nullptr;
+  const bool plain = arity_ok && session.authenticated && !session.in_multi && !paused_ && locked_.empty() &&
+                     hot_.maxmemory == 0 && monitors_ == 0 && !session.in_subscribe_mode() &&
+                     !has(command->flags, Flag::kProtected) &&
+                     (!hot_.cluster || (view_ != nullptr && command->first_key > 0 && command->last_key == command->first_key &&
+                                        !has(command->flags, Flag::kMovableKeys) && view_->serves(request.key.slot)));
+  if (!plain) {
+    switch (gate(session, *command, argv, request.key)) {
+      case Gate::kPass: break;
+      case Gate::kParked:
+        --session.commands;
+        return;
+      case Gate::kRefused:
+      case Gate::kQueued:
+        return after_reply(session, out_before);
+    }
+  }
+  call(session, *command, argv, request.key);
+  if (!session.waiting) after_reply(session, out_before);
+}
+
+void Engine::call(Session& session, const Command& command, std::span<const std::string_view> argv,
+                  const KeyRef& first_key) {
+  session.last_command = &command;
+  ++depth_;
+  effects_.begin_command(session.db, first_key.slot, argv);
+  CommandContext ctx({command, session, env_, services_, argv, session.out});
+  ctx.keys().set_first(first_key);
+  if (session.no_touch) ctx.keys().set_no_touch(true);
+#ifdef HEARTH_CHECKED
+  std::vector<KeyPosition> positions;
+  std::vector<std::string_view> declared;
+  const bool known = extract_keys(command, argv, positions);
+  for (const KeyPosition& p : positions) declared.push_back(argv[p.index]);
+  const bool any = !known || has(command.flags, Flag::kTouchesArbitraryKeys) || command.spec->keys.empty();
+  ctx.keys().set_declared(declared, any, !has(command.flags, Flag::kReadonly));
+#endif
+  const Outcome outcome = command.spec->handler(ctx);
+  if (!outcome) [[unlikely]] reply_error(session, &command, outcome.error().text, false);
+  if (session.asking && !has(command.flags, Flag::kAsking)) session.asking = false;
+  --depth_;
+
+  const std::uint64_t ticks = ticks_();
+  const std::uint64_t ns = ticks - last_ticks_;
+  last_ticks_ = ticks;
+  CommandStats& c = stats_.commands[command.id];
+  ++c.calls;
+  c.ns += ns;
+  ++stats_.commands_processed;
+  if (hot_.latency_tracking) stats_.latencies[command.id].add(ns);
+  if (ns >= hot_.slow_ns && !has(command.flags, Flag::kSkipSlowlog)) [[unlikely]] {
+    slowlog_.add(env_.now, static_cast<std::int64_t>(ns / 1000), argv, session.address, session.name,
+                 settings().slowlog_max_len);
+  }
+  if (ns >= hot_.latency_ns) [[unlikely]] {
+    latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.now,
+                 static_cast<std::uint32_t>(ns / 1'000'000));
+  }
+  if (depth_ == 0 && !effects_.empty()) commit();
+}
+
+void Engine::commit() {
+  const CommittedUnit unit = effects_.unit();
+  for (EffectSink* sink : sinks_) sink->on_commit(unit);
+  effects_.clear();
+}
+
+}  // namespace hearth

@@ -1,0 +1,263 @@
+// Engine: the executor. It owns the data set and every session; bytes and time go in, replies and
+// effects come out. It opens no socket and no file and never asks for the time.
+//
+// One request: look-up -> gate (may it run here, now, for this client?) -> handler -> commit of its
+// effects. A batch of pipelined requests is looked up and hashed first, so that the cache misses of
+// its keys overlap, and then executed in order.
+//
+// One thread. Re-entered only by EXEC, which runs queued commands inside its own unit.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "cluster/model/redirect.h"
+#include "cluster/model/view.h"
+#include "src/base/random.h"
+#include "src/command/context.h"
+#include "src/command/key_extract.h"
+#include "src/command/table.h"
+#include "src/config/registry.h"
+#include "src/effects/effect_log.h"
+#include "src/engine/batch.h"
+#include "src/metrics/slowlog.h"
+#include "src/metrics/stats.h"
+#include "src/pubsub/pubsub.h"
+#include "src/store/eviction.h"
+#include "src/store/keyspace.h"
+
+namespace hearth {
+
+// What the network does for the engine. Calls are cheap and never re-enter the engine.
+class EngineHost {
+ public:
+  virtual ~EngineHost() = default;
+  // The session has output: write it before this loop turn ends.
+  virtual void flush_soon(Session& session) = 0;
+  // The session is marked close_now or close_after_reply: end it in this loop turn.
+  virtual void close_soon(Session& session) = 0;
+  // The session was parked and may go on with the requests it still has.
+  virtual void resume_soon(Session& session) = 0;
+};
+
+// A fast counter of nanoseconds for the durations of commands, handed in like every clock. Only
+// differences count.
+using NanoTicks = std::uint64_t (*)();
+
+// What INFO says of the process; filled by the composition root.
+struct ProcessFacts {
+  std::string version, build_id, os, executable, config_file, run_id, compiler, process_supervised = "no";
+  int pid = 0;
+  int arch_bits = 64;
+  struct Cpu {
+    double user = 0, system = 0, user_children = 0, system_children = 0, user_main = 0, system_main = 0;
+  };
+  Cpu (*cpu)() = nullptr;
+  std::uint64_t total_system_memory = 0;
+};
+
+class Engine final : public ClientControl, public TransactionControl, public InfoControl {
+ public:
+  struct Options {
+    std::uint64_t seed = 0;  // of the hash tables and of all random choices
+    config::Registry* config = nullptr;
+    const CommandTable* commands = nullptr;
+    EngineHost* host = nullptr;
+    NanoTicks ticks = nullptr;
+    Reclaimer* reclaimer = nullptr;
+    ServerControl* server = nullptr;
+    MigrationControl* migration = nullptr;
+    ClusterControl* cluster = nullptr;
+    UnixMillis now{};
+    MonoTime mono{};
+    ProcessFacts facts{};
+  };
+  explicit Engine(Options options);
+  ~Engine() override;
+
+  // --- sessions ---
+  struct ClientAddress {
+    std::string address, local_address;
+    int fd = -1;
+    bool unix_socket = false, on_this_host = false, ipv6 = false;
+  };
+  Session& open(const ClientAddress& from);
+  void close(Session& session);
+
+  // --- requests ---
+  // The time all of this loop turn's commands see.
+  void set_time(UnixMillis now, MonoTime mono) {
+    env_.now = now;
+    mono_ = mono;
+  }
+  // Executes requests in order. Stops early when the session is parked or closing; returns how many
+  // were executed. Fills in the batch's derived fields.
+  std::size_t run(Session& session, RequestBatch& batch);
+  // One request; for tests and for links.
+  void execute(Session& session, std::span<const std::string_view> argv);
+  // The connection broke the protocol: `text` is the last thing it hears.
+  void protocol_error(Session& session, std::string_view text);
+
+  // --- time ---
+  // Background work of one tick (`hz` times a second): expiry, pauses, limits, statistics.
+  void tick();
+  [[nodiscard]] UnixMillis now() const { return env_.now; }
+
+  // --- the rest of the server ---
+  void add_sink(EffectSink& sink) { sinks_.push_back(&sink); refresh_wants(); }
+  // Sinks that want commands (replication, AOF, tests) switch their recording on.
+  void want_commands(bool on) { sinks_want_commands_ = on; refresh_wants(); }
+  // The cluster's newest view; nullptr: not in cluster mode.
+  void set_cluster_view(std::shared_ptr<const cluster::View> view) { view_ = std::move(view); }
+  [[nodiscard]] const cluster::View* cluster_view() const { return view_.get(); }
+  [[nodiscard]] Keyspace& keyspace() { return keyspace_; }
+  [[nodiscard]] Stats& stats() { return stats_; }
+  [[nodiscard]] PubSub& pubsub() { return pubsub_; }
+  [[nodiscard]] Services& services() { return services_; }
+  [[nodiscard]] const config::Settings& settings() const { return config_->settings(); }
+  [[nodiscard]] EffectLog& effects() { return effects_; }
+  // Commits what was recorded outside of a command (a slot's keys dropped by the cluster).
+  void commit() override;
+  // True while MIGRATE or the like keeps keys from changing.
+  void lock_keys(DbIndex db, std::span<const std::string> names) override;
+  void unlock_keys(DbIndex db, std::span<const std::string> names) override;
+  [[nodiscard]] KeyEnvironment& environment() override { return env_; }
+
+  // DEBUG SET-ACTIVE-EXPIRE.
+  void set_active_expire(bool on) override { active_expire_ = on; }
+  // MONITOR.
+  void monitor(Session& session) override;
+
+  // --- ClientControl ---
+  void for_each(const std::function<void(Session&)>& fn) override;
+  [[nodiscard]] Session* find(ConnId id) override;
+  [[nodiscard]] std::size_t count() const override { return sessions_.size(); }
+  void kill(Session& victim, const Session& by) override;
+  void pause(PauseKind kind, UnixMillis until) override;
+  void unpause() override;
+  void wrote_to(Session& session) override;
+  void wait(Session& session) override;
+  void resume(Session& session) override;
+
+  // --- TransactionControl ---
+  void exec(CommandContext& ctx) override;
+  void discard(Session& session) override;
+  void watch(Session& session, DbIndex db, std::string_view key) override;
+  void unwatch(Session& session) override;
+  void touch_all(DbIndex db) override;
+
+  // --- InfoControl ---
+  [[nodiscard]] std::span<const Section> sections() const override;
+  void write(std::string_view section, InfoWriter& out) override;
+
+ private:
+  struct PendingRequest;
+  class KeyspaceNotifier;
+
+  void prepare(Session& session, RequestBatch& batch);
+  void execute_one(Session& session, const ParsedRequest& request, std::span<const std::string_view> argv);
+  void call(Session& session, const Command& command, std::span<const std::string_view> argv, const KeyRef& first_key);
+  void reply_error(Session& session, const Command* command, std::string_view text, bool rejected);
+  void after_reply(Session& session, std::size_t out_before);
+  void finish_replies(Session& session);
+  void queue_command(Session& session, const Command& command, std::span<const std::string_view> argv);
+
+  // gate.cc: the first refusal, or nothing.
+  enum class Gate : std::uint8_t { kPass, kRefused, kParked, kQueued };
+  Gate gate(Session& session, const Command& command, std::span<const std::string_view> argv, const KeyRef& first_key);
+  std::string redirect_error(Session& session, const Command& command, std::span<const std::string_view> argv,
+                             const KeyRef& first_key);
+  std::string unknown_command(std::span<const std::string_view> argv) const;
+  bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
+  void feed_monitors(const Session& from, std::span<const std::string_view> argv);
+  void park(Session& session);
+  void resume_parked();
+
+  // upkeep.cc
+  bool make_room();
+  void expire_cycle();
+  void check_clients();
+  void check_output_limits(Session& session);
+  void refresh_settings();
+  void refresh_wants();
+
+  // info.cc
+  void write_server(InfoWriter& out);
+  void write_clients(InfoWriter& out);
+  void write_memory(InfoWriter& out);
+  void write_persistence(InfoWriter& out);
+  void write_stats(InfoWriter& out);
+  void write_replication(InfoWriter& out);
+  void write_cpu(InfoWriter& out);
+  void write_commandstats(InfoWriter& out);
+  void write_errorstats(InfoWriter& out);
+  void write_latencystats(InfoWriter& out);
+  void write_cluster(InfoWriter& out);
+  void write_keyspace(InfoWriter& out);
+
+  config::Registry* config_;
+  const CommandTable* commands_;
+  EngineHost* host_;
+  NanoTicks ticks_;
+  ProcessFacts facts_;
+  Keyspace keyspace_;
+  Rng rng_;
+  EffectLog effects_;
+  Stats stats_;
+  SlowLog slowlog_;
+  LatencyMonitor latency_;
+  PubSub pubsub_;
+  EvictionPool eviction_pool_;
+  KeyEnvironment env_;
+  Services services_;
+  std::shared_ptr<const cluster::View> view_;
+  std::vector<EffectSink*> sinks_;
+  std::unique_ptr<KeyspaceNotifier> notifier_;
+  bool sinks_want_commands_ = false;
+
+  // Settings the hot path reads, copied when they change.
+  struct Hot {
+    std::uint64_t maxmemory = 0;
+    EvictionPolicy policy = EvictionPolicy::kNoEviction;
+    std::uint64_t slow_ns = ~0ULL;     // slowlog-log-slower-than
+    std::uint64_t latency_ns = ~0ULL;  // latency-monitor-threshold
+    bool latency_tracking = true;
+    bool cluster = false;
+    std::uint32_t notify = 0;
+  } hot_;
+
+  MonoTime mono_{};
+  MonoTime started_mono_{};
+  UnixMillis started_{};
+  std::unordered_map<ConnId, std::unique_ptr<Session>> sessions_;
+  std::vector<ConnId> order_;  // ids in ascending order; closed ones are skipped and compacted
+  ConnId next_id_ = 1;
+  std::size_t check_cursor_ = 0;
+  std::vector<ConnId> parked_;
+  PauseKind pause_kind_ = PauseKind::kAll;
+  UnixMillis pause_until_{};
+  bool paused_ = false;
+  bool active_expire_ = true;
+  int depth_ = 0;  // units under way: 1 inside a command, 2 inside EXEC's
+  std::uint64_t last_ticks_ = 0;
+  std::uint64_t turn_commands_ = 0;
+  std::size_t monitors_ = 0;
+
+  struct WatchKeyHash {
+    std::size_t operator()(const std::pair<DbIndex, std::string>& k) const {
+      return std::hash<std::string>{}(k.second) ^ k.first;
+    }
+  };
+  std::unordered_map<std::pair<DbIndex, std::string>, std::vector<Session*>, WatchKeyHash> watched_;
+  std::unordered_map<std::pair<DbIndex, std::string>, int, WatchKeyHash> locked_;
+  std::vector<KeyPosition> positions_;
+  std::vector<Slot> slots_;
+  std::vector<Entry*> due_;
+  std::uint64_t tick_count_ = 0;
+  RateMeter ops_rate_, input_rate_, output_rate_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,191 @@
+// The gate: ordered admission checks of one command. The first refusal answers.
+//
+//   arity -> authentication -> protected commands -> subscriber mode -> cluster redirect -> memory
+//   -> MULTI queue -> pause and locked keys
+#include "cluster/model/slot.h"
+#include "src/base/format_number.h"
+#include "src/engine/engine.h"
+
+namespace hearth {
+namespace {
+
+// What the client sent, for the error text: at most 128 bytes of name and arguments.
+constexpr std::size_t kEchoBytes = 128;
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  for (const auto n : names) {
+    if (n == name) return true;
+  }
+  return false;
+}
+
+bool permits(config::Permission permission, const Session& session) {
+  return permission == config::Permission::kYes || (permission == config::Permission::kLocal && session.on_this_host);
+}
+
+}  // namespace
+
+std::string Engine::unknown_command(std::span<const std::string_view> argv) const {
+  std::string text = "ERR unknown command '" + std::string(argv[0].substr(0, kEchoBytes)) + "', with args beginning with: ";
+  std::size_t echoed = 0;
+  for (std::size_t i = 1; i < argv.size() && echoed < kEchoBytes; ++i) {
+    const std::string_view word = argv[i].substr(0, kEchoBytes - echoed);
+    text += "'" + std::string(word) + "' ";
+    echoed += word.size() + 3;
+  }
+  return text;
+}
+
+Engine::Gate Engine::gate(Session& session, const Command& command, std::span<const std::string_view> argv,
+                          const KeyRef& first_key) {
+  const auto refuse_with = [&](std::string_view text) {
+    if (session.in_multi) session.multi_aborted = true;
+    reply_error(session, &command, text, true);
+    return Gate::kRefused;
+  };
+  const std::string_view name = command.full_name;
+
+  if (command.spec->handler == nullptr && argv.size() > 1) {
+    return refuse_with("ERR unknown subcommand '" + std::string(argv[1].substr(0, kEchoBytes)) + "'. Try " +
+                       std::string(command.spec->name) + " HELP.");
+  }
+  if (command.spec->handler == nullptr || !command.spec->arity.accepts(argv.size())) {
+    return refuse_with("ERR wrong number of arguments for '" + command.full_name + "' command");
+  }
+  if (!session.authenticated && !has(command.flags, Flag::kNoAuth)) {
+    return refuse_with("NOAUTH Authentication required.");
+  }
+  if (has(command.flags, Flag::kProtected)) {
+    const bool debug = name.starts_with("debug");
+    if (!permits(debug ? settings().enable_debug_command : settings().enable_module_command, session)) {
+      const std::string which = debug ? "DEBUG" : "MODULE";
+      const std::string option = debug ? "enable-debug-command" : "enable-module-command";
+      return refuse_with("ERR " + which + " command not allowed. If the " + option +
+                         " option is set to \"local\", you can run it from a local connection, otherwise you need to "
+                         "set this option in the configuration file, and then restart the server.");
+    }
+  }
+  if (has(command.flags, Flag::kNoMulti) && session.in_multi) {
+    return refuse_with("ERR Command not allowed inside a transaction");
+  }
+  if (session.in_subscribe_mode() && session.resp == 2 &&
+      !is_one_of(name, {"ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe", "psubscribe", "punsubscribe",
+                        "quit", "reset"})) {
+    return refuse_with("ERR Can't execute '" + command.full_name +
+                       "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
+  }
+  if (hot_.cluster) {
+    std::string redirect = redirect_error(session, command, argv, first_key);
+    if (!redirect.empty()) {
+      if (name == "exec") discard(session);
+      return refuse_with(redirect);
+    }
+  }
+  if (hot_.maxmemory != 0 && !make_room()) {
+    const bool queues = session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "unwatch", "reset", "quit"});
+    bool denied = has(command.flags, Flag::kDenyOom);
+    if (name == "exec") {
+      for (const QueuedCommand& q : session.queue) denied = denied || has(q.command->flags, Flag::kDenyOom);
+    }
+    if (denied && (!queues || has(command.flags, Flag::kDenyOom))) {
+      return refuse_with("OOM command not allowed when used memory > 'maxmemory'.");
+    }
+  }
+  if (session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "quit", "reset"})) {
+    queue_command(session, command, argv);
+    return Gate::kQueued;
+  }
+  if (paused_ && env_.now >= pause_until_) unpause();
+  if (paused_ && !is_one_of(name, {"client|unpause", "client|pause", "client|kill", "client|list", "client|id", "client|info"})) {
+    bool writes = command.writes() || has(command.flags, Flag::kMayReplicate);
+    if (name == "exec") {
+      for (const QueuedCommand& q : session.queue) {
+        writes = writes || q.command->writes() || has(q.command->flags, Flag::kMayReplicate);
+      }
+    }
+    if (pause_kind_ == PauseKind::kAll || writes) {
+      park(session);
+      return Gate::kParked;
+    }
+  }
+  if (!locked_.empty() && is_locked(session, command, argv)) {
+    park(session);
+    return Gate::kParked;
+  }
+  if (monitors_ > 0 && !has(command.flags, Flag::kSkipMonitor) && !has(command.flags, Flag::kAdmin)) {
+    feed_monitors(session, argv);
+  }
+  return Gate::kPass;
+}
+
+std::string Engine::redirect_error(Session& session, const Command& command, std::span<const std::string_view> argv,
+                                   const KeyRef&) {
+  if (view_ == nullptr) return {};
+  slots_.clear();
+  bool writes = command.writes() || has(command.flags, Flag::kMayReplicate);
+  std::vector<KeyRef> refs;
+  const auto collect = [&](const Command& c, std::span<const std::string_view> words) {
+    if (!extract_keys(c, words, positions_)) return;
+    for (const KeyPosition& p : positions_) {
+      const Slot slot = cluster::slot_of(words[p.index]);
+      slots_.push_back(slot);
+      if (view_->in_motion(slot)) refs.push_back({words[p.index], hash_bytes(words[p.index], keyspace_.seed()), slot});
+    }
+  };
+  std::vector<std::vector<std::string_view>> queued;
+  if (command.full_name == "exec") {
+    for (const QueuedCommand& q : session.queue) {
+      const auto& words = queued.emplace_back(q.argv.begin(), q.argv.end());
+      collect(*q.command, words);
+      writes = writes || q.command->writes();
+    }
+  } else {
+    collect(command, argv);
+  }
+  if (slots_.empty()) return {};
+  cluster::RedirectQuery query;
+  query.slots = slots_;
+  query.command_writes = writes;
+  query.shard_pubsub = has(command.flags, Flag::kPubsub);
+  query.moves_slots = command.full_name == "migrate";
+  query.session_asking = session.asking || has(command.flags, Flag::kAsking);
+  query.session_readonly = session.readonly;
+  query.session_ipv6 = session.ipv6;
+  for (const KeyRef& ref : refs) {
+    const Found at = keyspace_.db(0).find(ref);
+    ++(at && !at->expired(env_.now) ? query.keys_present : query.keys_missing);
+  }
+  const cluster::Redirect decision = cluster::redirect(*view_, query);
+  return decision.serves() ? std::string() : cluster::redirect_text(*view_, query, decision);
+}
+
+bool Engine::is_locked(Session& session, const Command& command, std::span<const std::string_view> argv) {
+  const auto touches = [&](const Command& c, std::span<const std::string_view> words) {
+    if (!extract_keys(c, words, positions_)) return false;
+    for (const KeyPosition& p : positions_) {
+      if (locked_.contains({session.db, std::string(words[p.index])})) return true;
+    }
+    // Commands that reach all keys at once wait too.
+    return c.spec->keys.empty() && c.writes();
+  };
+  if (command.full_name != "exec") return touches(command, argv);
+  for (const QueuedCommand& q : session.queue) {
+    const std::vector<std::string_view> words(q.argv.begin(), q.argv.end());
+    if (touches(*q.command, words)) return true;
+  }
+  return false;
+}
+
+void Engine::lock_keys(DbIndex db, std::span<const std::string> names) {
+  for (const auto& name : names) ++locked_[{db, name}];
+}
+
+void Engine::unlock_keys(DbIndex db, std::span<const std::string> names) {
+  for (const auto& name : names) {
+    const auto at = locked_.find({db, name});
+    if (at != locked_.end() && --at->second == 0) locked_.erase(at);
+  }
+  if (locked_.empty()) resume_parked();
+}
+
+}  // namespace hearth

@@ -1,0 +1,208 @@
+// Background work, by budget: expiry, eviction, client limits, sampled statistics.
+#include <algorithm>
+
+#include "src/base/log.h"
+#include "src/engine/engine.h"
+#include "src/store/memory.h"
+
+namespace hearth {
+namespace {
+
+EvictionPolicy policy_of(config::MaxmemoryPolicy p) {
+  switch (p) {
+    case config::MaxmemoryPolicy::kVolatileLru: return EvictionPolicy::kVolatileLru;
+    case config::MaxmemoryPolicy::kVolatileLfu: return EvictionPolicy::kVolatileLfu;
+    case config::MaxmemoryPolicy::kVolatileRandom: return EvictionPolicy::kVolatileRandom;
+    case config::MaxmemoryPolicy::kVolatileTtl: return EvictionPolicy::kVolatileTtl;
+    case config::MaxmemoryPolicy::kAllkeysLru: return EvictionPolicy::kAllKeysLru;
+    case config::MaxmemoryPolicy::kAllkeysLfu: return EvictionPolicy::kAllKeysLfu;
+    case config::MaxmemoryPolicy::kAllkeysRandom: return EvictionPolicy::kAllKeysRandom;
+    case config::MaxmemoryPolicy::kNoEviction: break;
+  }
+  return EvictionPolicy::kNoEviction;
+}
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
+}  // namespace
+
+void Engine::refresh_settings() {
+  const config::Settings& s = settings();
+  hot_.maxmemory = s.maxmemory;
+  if (hot_.policy != policy_of(s.maxmemory_policy)) eviction_pool_.clear();
+  hot_.policy = policy_of(s.maxmemory_policy);
+  hot_.slow_ns = s.slowlog_log_slower_than < 0 || s.slowlog_max_len == 0
+                     ? ~0ULL
+                     : static_cast<std::uint64_t>(s.slowlog_log_slower_than) * 1000;
+  hot_.latency_ns = s.latency_monitor_threshold.count() <= 0
+                        ? ~0ULL
+                        : static_cast<std::uint64_t>(s.latency_monitor_threshold.count()) * kNsPerMs;
+  hot_.latency_tracking = s.latency_tracking;
+  hot_.cluster = s.cluster_enabled;
+  hot_.notify = notify_flags(s.notify_keyspace_events);
+  env_.lfu = uses_lfu(hot_.policy);
+  env_.lfu_params = {static_cast<std::uint32_t>(s.lfu_log_factor), static_cast<std::uint32_t>(s.lfu_decay_time)};
+  env_.lazy_expire = s.lazyfree_lazy_expire;
+  env_.lazy_server_del = s.lazyfree_lazy_server_del;
+  env_.lazy_user_del = s.lazyfree_lazy_user_del;
+  env_.lazy_eviction = s.lazyfree_lazy_eviction;
+  slowlog_.trim(s.slowlog_max_len);
+  refresh_wants();
+}
+
+void Engine::refresh_wants() {
+  // WATCH reads the same events as subscribers do: while a key is watched, every kind is recorded.
+  constexpr std::uint32_t kChanges = ~static_cast<std::uint32_t>(0);
+  const bool published = (hot_.notify & (static_cast<std::uint32_t>(Notify::kKeyspace) |
+                                         static_cast<std::uint32_t>(Notify::kKeyevent))) != 0;
+  effects_.set_wants(sinks_want_commands_, !watched_.empty() || sinks_want_commands_ ? kChanges : published ? hot_.notify : 0);
+}
+
+bool Engine::make_room() {
+  std::uint64_t used = memory::used_bytes();
+  if (used <= hot_.maxmemory) return true;
+  if (hot_.policy == EvictionPolicy::kNoEviction || paused_) return false;
+  // maxmemory-eviction-tenacity 0..10 is up to 500 us a command, growing by 15 % a step to 99;
+  // 100 has no limit.
+  const int tenacity = settings().maxmemory_eviction_tenacity;
+  std::uint64_t limit_ns = tenacity <= 10 ? 50'000ULL * static_cast<std::uint64_t>(tenacity) : 500'000;
+  for (int i = 10; i < tenacity && i < 100; ++i) limit_ns += limit_ns * 15 / 100;
+  const std::uint64_t start = ticks_();
+  EvictionPool::Candidate victim;
+  ++depth_;
+  bool freed_enough = false;
+  for (unsigned n = 1;; ++n) {
+    if (!eviction_pool_.pick(keyspace_, hot_.policy, static_cast<std::size_t>(settings().maxmemory_samples), env_.now,
+                             env_.lfu_params, rng_, victim)) {
+      break;
+    }
+    Keys keys(env_, victim.db);
+    const KeyRef ref = keys.make_ref(victim.key);
+    const Found at = keys.database().find(ref);
+    if (!at || (volatile_only(hot_.policy) && !at->has_deadline())) continue;
+    effects_.begin_command(victim.db, ref.slot, {});
+    keys.discard(keys.database().take(ref, at), env_.lazy_eviction);
+    ++stats_.evicted_keys;
+    effects_.replicate_as(env_.lazy_eviction ? "UNLINK" : "DEL", ref.name);
+    effects_.event(Notify::kEvicted, "evicted", ref.name);
+    used = memory::used_bytes();
+    if (used <= hot_.maxmemory) {
+      freed_enough = true;
+      break;
+    }
+    if (n % 16 == 0 && tenacity < 100 && ticks_() - start > limit_ns) {
+      // Out of time for this command, not out of keys: the next command goes on.
+      freed_enough = true;
+      break;
+    }
+  }
+  --depth_;
+  if (depth_ == 0 && !effects_.empty()) commit();
+  const std::uint64_t spent = ticks_() - start;
+  if (spent >= hot_.latency_ns) latency_.add("eviction-cycle", env_.now, static_cast<std::uint32_t>(spent / kNsPerMs));
+  return freed_enough;
+}
+
+void Engine::expire_cycle() {
+  if (!env_.expire_removes || !active_expire_) return;
+  // Effort 1 .. 10: more time per tick, and a smaller share of stale keys before it stops.
+  const auto effort = static_cast<std::uint64_t>(std::max(0, settings().active_expire_effort - 1));
+  const std::uint64_t tick_ns = 1'000'000'000ULL / static_cast<std::uint64_t>(std::max(1, settings().hz));
+  const std::uint64_t limit_ns = tick_ns * (25 + 2 * effort) / 100;
+  const std::uint64_t stale_percent = 10 - effort;
+  const std::uint64_t start = ticks_();
+  std::uint64_t sampled = 0, expired = 0;
+  bool out_of_time = false;
+  for (DbIndex i = 0; i < keyspace_.db_count() && !out_of_time; ++i) {
+    Database& db = keyspace_.db(i);
+    if (db.volatile_count() == 0) continue;
+    std::uint64_t window_sampled = 0, window_expired = 0;
+    for (;;) {
+      due_.clear();
+      const Database::ExpireStep step = db.expire_step(env_.now, 256, due_);
+      Keys keys(env_, i);
+      for (const Entry* e : due_) {
+        // The name is copied: it dies with its entry.
+        const std::string name(e->key());
+        const KeyRef ref = keys.make_ref(name);
+        const Found at = keys.database().find(ref);
+        if (at && at->expired(env_.now)) keys.expire(ref, at);
+      }
+      if (!effects_.empty()) commit();
+      window_sampled += step.sampled;
+      window_expired += step.expired;
+      sampled += step.sampled;
+      expired += step.expired;
+      if (step.finished_round) break;
+      if (window_sampled >= 200) {
+        if (window_expired * 100 <= window_sampled * stale_percent) break;
+        window_sampled = window_expired = 0;
+      }
+      if (ticks_() - start > limit_ns) {
+        ++stats_.expired_time_cap_reached;
+        out_of_time = true;
+        break;
+      }
+    }
+  }
+  const std::uint64_t share = sampled == 0 ? 0 : expired * 10000 / sampled;
+  stats_.stale_percent_x100 = (stats_.stale_percent_x100 * 95 + share * 5) / 100;
+  const std::uint64_t spent = ticks_() - start;
+  if (spent >= hot_.latency_ns) latency_.add("expire-cycle", env_.now, static_cast<std::uint32_t>(spent / kNsPerMs));
+}
+
+void Engine::check_output_limits(Session& session) {
+  const std::uint64_t bytes = session.out.size();
+  const std::size_t kind = session.subscriptions.normal_count() + session.subscriptions.shard_channels.size() > 0 ? 2 : 0;
+  const config::OutputBufferLimit& limit = settings().client_output_buffer_limit[kind];
+  if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return;
+  bool over = limit.hard_bytes != 0 && bytes >= limit.hard_bytes;
+  if (limit.soft_bytes == 0 || bytes < limit.soft_bytes) {
+    session.soft_limit_since = MonoTime{};
+  } else if (session.soft_limit_since.us == 0) {
+    session.soft_limit_since = mono_;
+  } else if (mono_ - session.soft_limit_since > limit.soft_time) {
+    over = true;
+  }
+  if (!over || session.close_now) return;
+  session.close_now = true;
+  ++stats_.output_buffer_limit_disconnections;
+  log::warning("Client id={} addr={} scheduled to be closed ASAP for overcoming of output buffer limits.", session.id,
+               session.address);
+  host_->close_soon(session);
+}
+
+void Engine::check_clients() {
+  // A slice of all clients per tick, so that each is looked at about once a second.
+  const auto hz = static_cast<std::size_t>(std::max(1, settings().hz));
+  std::size_t slice = std::min(order_.size(), std::max<std::size_t>(order_.size() / hz, 5));
+  const seconds timeout = settings().timeout;
+  while (slice-- > 0 && !order_.empty()) {
+    if (check_cursor_ >= order_.size()) check_cursor_ = 0;
+    Session* s = find(order_[check_cursor_++]);
+    if (s == nullptr) continue;
+    check_output_limits(*s);
+    if (timeout.count() > 0 && !s->waiting && !s->in_subscribe_mode() && !s->monitor && mono_ - s->last_active > timeout) {
+      log::verbose("Closing idle client");
+      s->close_now = true;
+      host_->close_soon(*s);
+    }
+  }
+}
+
+void Engine::tick() {
+  ++tick_count_;
+  if (paused_ && env_.now >= pause_until_) unpause();
+  expire_cycle();
+  check_clients();
+  stats_.used_memory_peak = std::max(stats_.used_memory_peak, memory::used_bytes());
+  // Rates are sampled every 100 ms whatever hz is.
+  const auto per_100ms = static_cast<std::uint64_t>(std::max(1, settings().hz / 10));
+  if (tick_count_ % per_100ms == 0) {
+    ops_rate_.sample(mono_, stats_.commands_processed);
+    input_rate_.sample(mono_, stats_.net_input_bytes);
+    output_rate_.sample(mono_, stats_.net_output_bytes);
+  }
+}
+
+}  // namespace hearth
