@@ -1,0 +1,392 @@
+#include "src/ds/listpack.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <new>
+#include <utility>
+
+#include "src/base/bytes.h"
+#include "src/base/check.h"
+#include "src/base/parse_number.h"
+
+namespace hearth::ds {
+namespace {
+
+constexpr std::size_t kHeader = 6;
+constexpr unsigned char kEndMark = 0xff;
+constexpr std::uint16_t kCountUnknown = 65535;
+constexpr std::uint32_t kDecodeFailed = 0;
+
+unsigned char byte_at(const char* p) { return static_cast<unsigned char>(*p); }
+
+// How an element is laid out: the part in front of the data, and the data.
+struct Layout {
+  std::uint32_t head = 0;  // bytes of encoding and length; kDecodeFailed if it is none
+  std::uint64_t data = 0;
+  bool is_string = false;
+};
+
+// `room`: bytes that may be read.
+Layout layout_at(const char* p, std::size_t room) {
+  const unsigned char c = byte_at(p);
+  if ((c & 0x80) == 0) return {1, 0, false};
+  if ((c & 0xc0) == 0x80) return {1, c & 0x3fU, true};
+  if ((c & 0xe0) == 0xc0) return {1, 1, false};
+  if ((c & 0xf0) == 0xe0) {
+    if (room < 2) return {};
+    return {2, (c & 0x0fU) << 8 | byte_at(p + 1), true};
+  }
+  switch (c) {
+    case 0xf0:
+      if (room < 5) return {};
+      return {5, load_le<std::uint32_t>(p + 1), true};
+    case 0xf1: return {1, 2, false};
+    case 0xf2: return {1, 3, false};
+    case 0xf3: return {1, 4, false};
+    case 0xf4: return {1, 8, false};
+    default: return {};
+  }
+}
+
+std::size_t back_length_size(std::uint64_t length) {
+  if (length < (1U << 7)) return 1;
+  if (length < (1U << 14)) return 2;
+  if (length < (1U << 21)) return 3;
+  if (length < (1U << 28)) return 4;
+  return 5;
+}
+
+// The least significant 7 bits stand last; a set top bit says that more follow to the left.
+void write_back_length(char* out, std::uint64_t length) {
+  const std::size_t size = back_length_size(length);
+  for (std::size_t i = size; i-- > 0;) {
+    out[i] = static_cast<char>((length & 0x7f) | (i == 0 ? 0 : 0x80));
+    length >>= 7;
+  }
+}
+
+// `last`: its rightmost byte.
+std::uint64_t read_back_length(const char* last) {
+  std::uint64_t length = 0;
+  for (unsigned shift = 0; shift < 35; shift += 7) {
+    const unsigned char c = byte_at(last--);
+    length |= static_cast<std::uint64_t>(c & 0x7f) << shift;
+    if ((c & 0x80) == 0) break;
+  }
+  return length;
+}
+
+// Bytes of the element at p, back length included. p is trusted.
+std::size_t element_size(const char* p) {
+  const Layout layout = layout_at(p, 5);
+  const std::uint64_t body = layout.head + layout.data;
+  return body + back_length_size(body);
+}
+
+std::int64_t sign_extended(std::uint64_t value, unsigned bits) {
+  const unsigned shift = 64 - bits;
+  return static_cast<std::int64_t>(value << shift) >> shift;
+}
+
+std::int64_t number_at(const char* p) {
+  const unsigned char c = byte_at(p);
+  if ((c & 0x80) == 0) return c;
+  if ((c & 0xe0) == 0xc0) return sign_extended((c & 0x1fU) << 8 | byte_at(p + 1), 13);
+  switch (c) {
+    case 0xf1: return load_le<std::int16_t>(p + 1);
+    case 0xf2:
+      return sign_extended(load_le<std::uint16_t>(p + 1) | static_cast<std::uint64_t>(byte_at(p + 3)) << 16, 24);
+    case 0xf3: return load_le<std::int32_t>(p + 1);
+    default: return load_le<std::int64_t>(p + 1);
+  }
+}
+
+// An element ready to be copied in: head and back length here, string data by reference.
+struct Encoded {
+  char head[9];
+  std::size_t head_size = 0;
+  std::string_view data;
+
+  [[nodiscard]] std::uint64_t body_size() const { return head_size + data.size(); }
+  [[nodiscard]] std::size_t size() const { return body_size() + back_length_size(body_size()); }
+  void write(char* out) const {
+    std::memcpy(out, head, head_size);
+    if (!data.empty()) std::memcpy(out + head_size, data.data(), data.size());
+    write_back_length(out + body_size(), body_size());
+  }
+};
+
+Encoded encoded_number(std::int64_t v) {
+  Encoded e;
+  const auto u = static_cast<std::uint64_t>(v);
+  if (v >= 0 && v <= 127) {
+    e.head[0] = static_cast<char>(v);
+    e.head_size = 1;
+  } else if (v >= -4096 && v <= 4095) {
+    e.head[0] = static_cast<char>(0xc0 | ((u >> 8) & 0x1f));
+    e.head[1] = static_cast<char>(u & 0xff);
+    e.head_size = 2;
+  } else if (v >= std::numeric_limits<std::int16_t>::min() && v <= std::numeric_limits<std::int16_t>::max()) {
+    e.head[0] = static_cast<char>(0xf1);
+    store_le(e.head + 1, static_cast<std::int16_t>(v));
+    e.head_size = 3;
+  } else if (v >= -(1 << 23) && v < (1 << 23)) {
+    e.head[0] = static_cast<char>(0xf2);
+    store_le(e.head + 1, static_cast<std::uint16_t>(u));
+    e.head[3] = static_cast<char>((u >> 16) & 0xff);
+    e.head_size = 4;
+  } else if (v >= std::numeric_limits<std::int32_t>::min() && v <= std::numeric_limits<std::int32_t>::max()) {
+    e.head[0] = static_cast<char>(0xf3);
+    store_le(e.head + 1, static_cast<std::int32_t>(v));
+    e.head_size = 5;
+  } else {
+    e.head[0] = static_cast<char>(0xf4);
+    store_le(e.head + 1, v);
+    e.head_size = 9;
+  }
+  return e;
+}
+
+Encoded encoded_text(std::string_view text) {
+  if (const auto number = parse_int64(text)) return encoded_number(*number);
+  Encoded e;
+  e.data = text;
+  if (text.size() < 64) {
+    e.head[0] = static_cast<char>(0x80 | text.size());
+    e.head_size = 1;
+  } else if (text.size() < 4096) {
+    e.head[0] = static_cast<char>(0xe0 | (text.size() >> 8));
+    e.head[1] = static_cast<char>(text.size() & 0xff);
+    e.head_size = 2;
+  } else {
+    e.head[0] = static_cast<char>(0xf0);
+    store_le(e.head + 1, static_cast<std::uint32_t>(text.size()));
+    e.head_size = 5;
+  }
+  return e;
+}
+
+char* allocate(std::size_t size) {
+  auto* p = static_cast<char*>(std::malloc(size));
+  HEARTH_CHECK(p != nullptr);
+  return p;
+}
+
+}  // namespace
+
+Listpack::Listpack() : bytes_(allocate(kEmptyBytes)) {
+  store_le(bytes_, static_cast<std::uint32_t>(kEmptyBytes));
+  store_le(bytes_ + 4, std::uint16_t{0});
+  bytes_[kHeader] = static_cast<char>(kEndMark);
+}
+
+Listpack::~Listpack() { std::free(bytes_); }
+
+Listpack& Listpack::operator=(Listpack&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+Listpack Listpack::clone() const {
+  char* copy = allocate(total_bytes());
+  std::memcpy(copy, bytes_, total_bytes());
+  return Listpack(copy);
+}
+
+Result<Listpack> Listpack::from_bytes(std::string_view bytes) {
+  HEARTH_TRY_VOID(validate(bytes));
+  char* copy = allocate(bytes.size());
+  std::memcpy(copy, bytes.data(), bytes.size());
+  return Listpack(copy);
+}
+
+Result<void> Listpack::validate(std::string_view bytes) {
+  const auto corrupt = [](std::size_t offset, const char* what) {
+    return fail(ErrorCode::kCorrupt, fmt::format("listpack, offset {}: {}", offset, what));
+  };
+  if (bytes.size() < kEmptyBytes || bytes.size() > kBytesMax) return corrupt(0, "impossible size");
+  if (load_le<std::uint32_t>(bytes.data()) != bytes.size()) return corrupt(0, "total does not match");
+  const std::size_t end = bytes.size() - 1;
+  if (byte_at(bytes.data() + end) != kEndMark) return corrupt(end, "no end mark");
+  std::size_t offset = kHeader;
+  std::size_t count = 0;
+  while (offset < end) {
+    const std::size_t room = end - offset;
+    const Layout layout = layout_at(bytes.data() + offset, room);
+    if (layout.head == kDecodeFailed) return corrupt(offset, "unknown encoding or cut length");
+    const std::uint64_t body = layout.head + layout.data;
+    const std::size_t back = back_length_size(body);
+    if (body + back > room) return corrupt(offset, "element passes the end");
+    char expected[5];
+    write_back_length(expected, body);
+    if (std::memcmp(expected, bytes.data() + offset + body, back) != 0) {
+      return corrupt(offset + body, "back length does not match");
+    }
+    offset += body + back;
+    ++count;
+  }
+  const auto stated = load_le<std::uint16_t>(bytes.data() + 4);
+  if (stated != kCountUnknown && stated != count) return corrupt(4, "count does not match");
+  return {};
+}
+
+std::size_t Listpack::total_bytes() const { return load_le<std::uint32_t>(bytes_); }
+
+std::size_t Listpack::size() const {
+  const auto stated = load_le<std::uint16_t>(bytes_ + 4);
+  if (stated != kCountUnknown) return stated;
+  std::size_t count = 0;
+  for (Position p = first(); p != kEnd; p = next(p)) ++count;
+  return count;
+}
+
+Listpack::Position Listpack::end_offset() const { return static_cast<Position>(total_bytes() - 1); }
+
+Listpack::Position Listpack::first() const { return empty() ? kEnd : static_cast<Position>(kHeader); }
+
+Listpack::Position Listpack::last() const { return empty() ? kEnd : previous(end_offset()); }
+
+Listpack::Position Listpack::next(Position at) const {
+  const auto behind = static_cast<Position>(at + element_size(bytes_ + at));
+  return behind == end_offset() ? kEnd : behind;
+}
+
+Listpack::Position Listpack::previous(Position at) const {
+  if (at == kHeader) return kEnd;
+  const std::uint64_t body = read_back_length(bytes_ + at - 1);
+  return static_cast<Position>(at - body - back_length_size(body));
+}
+
+Listpack::Position Listpack::at(std::int64_t index) const {
+  const auto count = static_cast<std::int64_t>(size());
+  if (index < 0) index += count;
+  if (index < 0 || index >= count) return kEnd;
+  Position p = kEnd;
+  if (index <= count / 2) {
+    p = first();
+    for (std::int64_t i = 0; i < index; ++i) p = next(p);
+  } else {
+    p = last();
+    for (std::int64_t i = count - 1; i > index; --i) p = previous(p);
+  }
+  return p;
+}
+
+Listpack::Element Listpack::get(Position at) const {
+  const char* p = bytes_ + at;
+  const Layout layout = layout_at(p, 5);
+  if (layout.is_string) return {p + layout.head, layout.data, 0};
+  return {nullptr, 0, number_at(p)};
+}
+
+Listpack::Position Listpack::find(std::string_view text, Position from, unsigned skip) const {
+  const auto number = parse_int64(text);
+  const Position end = end_offset();
+  unsigned until = 0;
+  for (Position p = from; p != kEnd && p != end;) {
+    const char* element = bytes_ + p;
+    const Layout layout = layout_at(element, 5);
+    if (until == 0) {
+      const bool same = layout.is_string
+                            ? layout.data == text.size() &&
+                                  std::memcmp(element + layout.head, text.data(), text.size()) == 0
+                            : number && number_at(element) == *number;
+      if (same) return p;
+      until = skip;
+    } else {
+      --until;
+    }
+    const std::uint64_t body = layout.head + layout.data;
+    p += static_cast<Position>(body + back_length_size(body));
+  }
+  return kEnd;
+}
+
+void Listpack::count_one_more() {
+  const auto stated = load_le<std::uint16_t>(bytes_ + 4);
+  if (stated != kCountUnknown) store_le(bytes_ + 4, static_cast<std::uint16_t>(stated + 1));
+}
+
+namespace {
+
+// Makes the gap [at, at + new_size) where [at, at + old_size) was; returns the moved allocation.
+char* resize_gap(char* bytes, std::size_t at, std::size_t old_size, std::size_t new_size) {
+  const std::size_t total = load_le<std::uint32_t>(bytes);
+  const std::size_t new_total = total - old_size + new_size;
+  HEARTH_CHECK(new_total <= Listpack::kBytesMax);
+  const std::size_t tail = total - at - old_size;
+  if (new_size < old_size) std::memmove(bytes + at + new_size, bytes + at + old_size, tail);
+  if (new_total != total) {
+    bytes = static_cast<char*>(std::realloc(bytes, new_total));
+    HEARTH_CHECK(bytes != nullptr);
+  }
+  if (new_size > old_size) std::memmove(bytes + at + new_size, bytes + at + old_size, tail);
+  store_le(bytes, static_cast<std::uint32_t>(new_total));
+  return bytes;
+}
+
+// Text that points into the listpack itself would move under our feet.
+bool points_into(std::string_view text, std::string_view bytes) {
+  return std::less_equal<>{}(bytes.data(), text.data()) && std::less<>{}(text.data(), bytes.data() + bytes.size());
+}
+
+}  // namespace
+
+Listpack::Position Listpack::insert(Position at, std::string_view text) {
+  HEARTH_DCHECK(!points_into(text, bytes()));
+  const Encoded e = encoded_text(text);
+  const Position where = at == kEnd ? end_offset() : at;
+  bytes_ = resize_gap(bytes_, where, 0, e.size());
+  e.write(bytes_ + where);
+  count_one_more();
+  return where;
+}
+
+Listpack::Position Listpack::insert_number(Position at, std::int64_t number) {
+  const Encoded e = encoded_number(number);
+  const Position where = at == kEnd ? end_offset() : at;
+  bytes_ = resize_gap(bytes_, where, 0, e.size());
+  e.write(bytes_ + where);
+  count_one_more();
+  return where;
+}
+
+void Listpack::append(std::string_view text) { insert(kEnd, text); }
+void Listpack::append_number(std::int64_t number) { insert_number(kEnd, number); }
+
+Listpack::Position Listpack::replace(Position at, std::string_view text) {
+  HEARTH_DCHECK(!points_into(text, bytes()));
+  const Encoded e = encoded_text(text);
+  bytes_ = resize_gap(bytes_, at, element_size(bytes_ + at), e.size());
+  e.write(bytes_ + at);
+  return at;
+}
+
+Listpack::Position Listpack::replace_number(Position at, std::int64_t number) {
+  const Encoded e = encoded_number(number);
+  bytes_ = resize_gap(bytes_, at, element_size(bytes_ + at), e.size());
+  e.write(bytes_ + at);
+  return at;
+}
+
+Listpack::Position Listpack::erase(Position at, std::size_t count) {
+  std::size_t removed = 0;
+  std::size_t size_bytes = 0;
+  while (removed < count && at + size_bytes < end_offset()) {
+    size_bytes += element_size(bytes_ + at + size_bytes);
+    ++removed;
+  }
+  const std::size_t stated = load_le<std::uint16_t>(bytes_ + 4);
+  bytes_ = resize_gap(bytes_, at, size_bytes, 0);
+  // An unknown count stays unknown: counting is left to those who ask.
+  if (stated != kCountUnknown) store_le(bytes_ + 4, static_cast<std::uint16_t>(stated - removed));
+  return at == end_offset() ? kEnd : at;
+}
+
+void Listpack::clear() { *this = Listpack(); }
+
+}  // namespace hearth::ds
