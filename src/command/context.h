@@ -9,6 +9,7 @@
 #include "src/command/services.h"
 #include "src/command/session.h"
 #include "src/command/spec.h"
+#include "src/command/table.h"
 #include "src/config/registry.h"
 #include "src/effects/effect_log.h"
 #include "src/proto/reply_writer.h"

@@ -1,0 +1,14 @@
+#include "src/commands/all.h"
+
+#include "src/commands/string/family.h"
+
+namespace hearth {
+
+std::vector<const CommandSpec*> all_commands() {
+  std::vector<const CommandSpec*> all;
+  const auto add = [&](std::span<const CommandSpec* const> family) { all.insert(all.end(), family.begin(), family.end()); };
+  add(commands::kStringFamily);
+  return all;
+}
+
+}  // namespace hearth

@@ -1,0 +1,125 @@
+#include <doctest/doctest.h>
+
+#include "tests/support/engine_fixture.h"
+
+using hearth::milliseconds;
+using hearth::test::EngineFixture;
+using Lines = std::vector<std::string>;
+
+TEST_CASE("SET and GET round-trip every shape of value") {
+  EngineFixture server;
+  CHECK(server.run("GET", "k") == "$-1\r\n");
+  for (const std::string& value : {std::string("v"), std::string(), std::string("12345"), std::string("-7"),
+                                   std::string("007"), std::string(100, 'x'), std::string(5000, 'y')}) {
+    CHECK(server.run("SET", "k", value) == "+OK\r\n");
+    CHECK(server.run("GET", "k") == "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n");
+    CHECK(server.run("STRLEN", "k") == ":" + std::to_string(value.size()) + "\r\n");
+  }
+}
+
+TEST_CASE("SET logs an absolute deadline and the key dies on it") {
+  EngineFixture server;
+  CHECK(server.run("SET", "k", "v", "EX", "10") == "+OK\r\n");
+  const std::string deadline = std::to_string(server.now().ms + 10'000);
+  CHECK(server.effects() == Lines{"SET k v PXAT " + deadline});
+  CHECK(server.events() == Lines{"new k", "set k", "expire k"});
+  server.advance(milliseconds(9'999));
+  CHECK(server.run("GET", "k") == "$1\r\nv\r\n");
+  server.advance(milliseconds(1));
+  CHECK(server.run("GET", "k") == "$-1\r\n");
+  CHECK(server.effects() == Lines{"DEL k"});
+  CHECK(server.events() == Lines{"expired k", "keymiss k"});
+}
+
+TEST_CASE("SET conditions, GET and KEEPTTL do what they say and leave no effect when refused") {
+  EngineFixture server;
+  CHECK(server.run("SET", "k", "a", "XX") == "$-1\r\n");
+  CHECK(server.effects().empty());
+  CHECK(server.run("SET", "k", "a", "NX") == "+OK\r\n");
+  CHECK(server.run("SET", "k", "b", "NX") == "$-1\r\n");
+  CHECK(server.run("SET", "k", "b", "GET") == "$1\r\na\r\n");
+  CHECK(server.effects() == Lines{"SET k b"});
+  CHECK(server.run("SET", "k", "c", "PX", "500") == "+OK\r\n");
+  CHECK(server.run("SET", "k", "d", "KEEPTTL") == "+OK\r\n");
+  server.advance(milliseconds(500));
+  CHECK(server.run("GET", "k") == "$-1\r\n");
+  CHECK(server.run("SET", "k", "v", "NX", "XX") == "-ERR syntax error\r\n");
+  CHECK(server.run("SET", "k", "v", "EX", "0") == "-ERR invalid expire time in 'set' command\r\n");
+  CHECK(server.run("SET", "k", "v", "EX", "9223372036854775807") == "-ERR invalid expire time in 'set' command\r\n");
+  CHECK(server.run("SET", "k", "v", "PX", "x") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("SET", "k", "v", "EX", "1", "PX", "1") == "-ERR syntax error\r\n");
+}
+
+TEST_CASE("counters stop at the limits of 64 bits and keep the deadline") {
+  EngineFixture server;
+  CHECK(server.run("INCR", "n") == ":1\r\n");
+  CHECK(server.run("INCRBY", "n", "9223372036854775806") == ":9223372036854775807\r\n");
+  CHECK(server.run("INCR", "n") == "-ERR increment or decrement would overflow\r\n");
+  CHECK(server.effects().empty());
+  CHECK(server.run("DECRBY", "n", "-9223372036854775808") == "-ERR decrement would overflow\r\n");
+  CHECK(server.run("SET", "t", "5", "PX", "100") == "+OK\r\n");
+  CHECK(server.run("INCR", "t") == ":6\r\n");
+  server.advance(milliseconds(100));
+  CHECK(server.run("GET", "t") == "$-1\r\n");
+  CHECK(server.run("SET", "s", "abc") == "+OK\r\n");
+  CHECK(server.run("INCR", "s") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("INCRBYFLOAT", "f", "10.5") == "$4\r\n10.5\r\n");
+  CHECK(server.run("INCRBYFLOAT", "f", "0.1") == "$4\r\n10.6\r\n");
+  CHECK(server.effects() == Lines{"SET f 10.6 KEEPTTL"});
+}
+
+TEST_CASE("parts of strings: APPEND, SETRANGE and GETRANGE over every encoding") {
+  EngineFixture server;
+  CHECK(server.run("APPEND", "k", "123") == ":3\r\n");
+  CHECK(server.run("APPEND", "k", "45") == ":5\r\n");
+  CHECK(server.run("GET", "k") == "$5\r\n12345\r\n");
+  CHECK(server.run("SETRANGE", "k", "6", "x") == ":7\r\n");
+  CHECK(server.run("GET", "k") == std::string("$7\r\n12345\0x\r\n", 13));
+  CHECK(server.run("SETRANGE", "none", "5", "") == ":0\r\n");
+  CHECK(server.run("GETRANGE", "k", "0", "-3") == "$5\r\n12345\r\n");
+  CHECK(server.run("GETRANGE", "k", "5", "2") == "$0\r\n\r\n");
+  CHECK(server.run("SETRANGE", "k", "-1", "x") == "-ERR offset is out of range\r\n");
+  CHECK(server.run("SETRANGE", "k", "536870912", "x") ==
+        "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n");
+}
+
+TEST_CASE("MSETNX writes all keys or none") {
+  EngineFixture server;
+  CHECK(server.run("MSETNX", "a", "1", "b", "2") == ":1\r\n");
+  CHECK(server.run("MSETNX", "b", "3", "c", "4") == ":0\r\n");
+  CHECK(server.run("MGET", "a", "b", "c") == "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n");
+  CHECK(server.run("MSET", "a", "1", "b") == "-ERR wrong number of arguments for 'mset' command\r\n");
+}
+
+TEST_CASE("GETEX changes the life of a key, GETDEL ends it") {
+  EngineFixture server;
+  server.run("SET", "k", "v");
+  CHECK(server.run("GETEX", "k", "PX", "100") == "$1\r\nv\r\n");
+  CHECK(server.effects() == Lines{"PEXPIREAT k " + std::to_string(server.now().ms + 100)});
+  CHECK(server.run("GETEX", "k", "PERSIST") == "$1\r\nv\r\n");
+  CHECK(server.effects() == Lines{"PERSIST k"});
+  CHECK(server.run("GETEX", "k", "EX", "1", "PERSIST") == "-ERR syntax error\r\n");
+  CHECK(server.run("GETDEL", "k") == "$1\r\nv\r\n");
+  CHECK(server.effects() == Lines{"DEL k"});
+  CHECK(server.run("GETDEL", "k") == "$-1\r\n");
+}
+
+TEST_CASE("LCS gives the text, the length and the runs, in both protocols") {
+  EngineFixture server;
+  server.run("MSET", "a", "ohmytext", "b", "mynewtext");
+  CHECK(server.run("LCS", "a", "b") == "$6\r\nmytext\r\n");
+  CHECK(server.run("LCS", "a", "b", "LEN") == ":6\r\n");
+  CHECK(server.run("LCS", "a", "b", "IDX", "MINMATCHLEN", "4", "WITHMATCHLEN") ==
+        "*4\r\n$7\r\nmatches\r\n*1\r\n*3\r\n*2\r\n:4\r\n:7\r\n*2\r\n:5\r\n:8\r\n:4\r\n$3\r\nlen\r\n:6\r\n");
+  server.session().resp = 3;
+  CHECK(server.run("LCS", "a", "b", "IDX", "MINMATCHLEN", "9") == "%2\r\n$7\r\nmatches\r\n*0\r\n$3\r\nlen\r\n:6\r\n");
+  CHECK(server.run("LCS", "a", "b", "LEN", "IDX") ==
+        "-ERR If you want both the length and indexes, please just use IDX.\r\n");
+}
+
+TEST_CASE("unknown commands and wrong arities answer as clients know it") {
+  EngineFixture server;
+  CHECK(server.run("NOPE", "a", "b") == "-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n");
+  CHECK(server.run("GET") == "-ERR wrong number of arguments for 'get' command\r\n");
+  CHECK(server.engine().stats().errors.at("ERR") == 2);
+}
