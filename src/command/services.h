@@ -103,6 +103,8 @@ class ServerControl {
   virtual void sleep(microseconds duration) = 0;
   // Ends the process at once, for DEBUG SEGFAULT, PANIC and ASSERT.
   [[noreturn]] virtual void crash(std::string_view how) = 0;
+  // CONFIG REWRITE: the file the server was started with, replaced atomically.
+  [[nodiscard]] virtual Result<void> rewrite_config() = 0;
 };
 
 // Sections of INFO, in order. Everyone who has figures adds a section's lines.

@@ -44,6 +44,7 @@ struct Session final : Subscriber {
   ConnId id = 0;
   std::string name, lib_name, lib_version;
   std::string address, local_address;  // "127.0.0.1:50000", "/tmp/sock:0"
+  void* connection = nullptr;    // the network's own handle; the engine never looks at it
   int fd = -1;
   bool unix_socket = false;
   bool on_this_host = false;  // loopback or unix socket: what "local" permissions ask

@@ -43,6 +43,8 @@ class RequestParser {
   [[nodiscard]] bool is_mid_request() const { return remaining_ > 0; }
   // Inline arguments live in the parser: such a request must be executed before the next call.
   [[nodiscard]] bool last_was_inline() const { return last_was_inline_; }
+  // Forgets an unfinished request: its bytes will be given again from the start.
+  void reset();
   // Arguments of the unfinished request that are complete.
   [[nodiscard]] std::size_t pending_args() const { return pending_.size(); }
 
@@ -54,7 +56,6 @@ class RequestParser {
   Status parse_inline(std::string_view data, const ParserLimits& limits, std::vector<std::string_view>& args,
                       std::size_t& consumed);
   Status fail(std::string text);
-  void reset();
 
   std::vector<Piece> pending_;   // complete arguments of an unfinished request
   std::size_t position_ = 0;     // where parsing goes on in an unfinished request

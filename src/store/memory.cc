@@ -12,7 +12,8 @@
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define HEARTH_SANITIZER_COUNTS 1
-#include <sanitizer/allocator_interface.h>
+// Of the sanitizers' public interface; GCC ships the function without its header.
+extern "C" std::size_t __sanitizer_get_current_allocated_bytes();
 #endif
 
 namespace hearth::memory {

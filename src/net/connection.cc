@@ -1,0 +1,255 @@
+#include "src/net/connection.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "src/base/log.h"
+
+namespace hearth::net {
+namespace {
+
+constexpr std::size_t kReadChunk = 16 * 1024;
+constexpr std::size_t kParkedInputMost = 1024 * 1024;
+// A client that sends without ever reading replies stops being read here. Large, because libraries
+// send whole pipelines before they read the first reply.
+constexpr std::size_t kOutputHighWater = 256 * 1024 * 1024;
+constexpr unsigned kPiecesMost = 64;
+
+}  // namespace
+
+Connection::Connection(Network& network, Kind kind) : network_(network), kind_(kind) {
+  if (kind == Kind::kTcp) uv_tcp_init(network.loop_, &handle_.tcp);
+  else uv_pipe_init(network.loop_, &handle_.pipe, 0);
+  handle()->data = this;
+  write_.data = this;
+}
+
+void Connection::start_reading() { update_reading(); }
+
+void Connection::update_reading() {
+  if (closing_ || session_ == nullptr) return;
+  const std::size_t unread = input_end_ - input_begin_;
+  const bool want = session_->out.size() < kOutputHighWater && !(session_->parked && unread >= kParkedInputMost) &&
+                    !session_->close_after_reply;
+  if (want == reading_) return;
+  reading_ = want;
+  if (want) uv_read_start(stream(), on_alloc, on_read);
+  else uv_read_stop(stream());
+}
+
+void Connection::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buf) {
+  auto* self = static_cast<Connection*>(handle->data);
+  if (self->input_end_ == self->input_begin_) {
+    // Nothing unread: the loop's buffer serves; most reads are consumed whole.
+    *buf = uv_buf_init(self->network_.shared_input_.data(), static_cast<unsigned>(self->network_.shared_input_.size()));
+    return;
+  }
+  // Room for what the parser waits for, so that a large value arrives without being moved about.
+  const std::size_t unread = self->input_end_ - self->input_begin_;
+  const std::size_t wanted = self->parser_.bytes_wanted();
+  const std::size_t missing = wanted > unread ? wanted - unread : 0;
+  const std::size_t room = std::max(kReadChunk, std::min<std::size_t>(missing, 64 * 1024 * 1024));
+  if (self->input_begin_ > 0 && self->input_.size() - self->input_end_ < room) {
+    std::memmove(self->input_.data(), self->input_.data() + self->input_begin_, unread);
+    self->input_begin_ = 0;
+    self->input_end_ = unread;
+  }
+  if (self->input_.size() - self->input_end_ < room) {
+    self->input_.resize(std::max(self->input_end_ + room, std::min(self->input_.size() * 2, self->input_.size() + room)));
+  }
+  *buf = uv_buf_init(self->input_.data() + self->input_end_,
+                     static_cast<unsigned>(std::min<std::size_t>(self->input_.size() - self->input_end_, 1U << 30)));
+}
+
+void Connection::on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
+  auto* self = static_cast<Connection*>(stream->data);
+  if (nread == 0 || self->closing_) return;
+  self->network_.refresh_time();
+  if (nread < 0) {
+    self->session_->close_now = true;
+    self->network_.close_soon(*self->session_);
+    uv_read_stop(stream);
+    self->reading_ = false;
+    return;
+  }
+  self->receive(static_cast<std::size_t>(nread), buf->base != self->network_.shared_input_.data());
+}
+
+void Connection::receive(std::size_t bytes, bool in_own_buffer) {
+  Stats& stats = network_.engine_->stats();
+  stats.net_input_bytes += bytes;
+  ++stats.reads_processed;
+  session_->net_input += bytes;
+  std::string_view data;
+  if (in_own_buffer) {
+    input_end_ += bytes;
+    data = {input_.data() + input_begin_, input_end_ - input_begin_};
+  } else {
+    data = {network_.shared_input_.data(), bytes};
+  }
+  // A request of which more is missing than has come needs no look at all.
+  if (parser_.bytes_wanted() > data.size()) return keep_rest(data, 0, in_own_buffer);
+  const std::size_t consumed = session_->parked ? 0 : process(data);
+  keep_rest(data, consumed, in_own_buffer);
+}
+
+std::size_t Connection::process(std::string_view data) {
+  Engine& engine = *network_.engine_;
+  const config::Settings& settings = engine.settings();
+  RequestBatch& batch = network_.batch_;
+  std::size_t consumed = 0;
+  for (;;) {
+    batch.clear();
+    const ParserLimits limits{static_cast<std::int64_t>(settings.proto_max_bulk_len), 0x7fffffff, 64 * 1024,
+                              session_->authenticated};
+    auto status = RequestParser::Status::kNeedMore;
+    std::size_t position = consumed;
+    while (batch.requests.size() < RequestBatch::kRequestsMost) {
+      const auto first = static_cast<std::uint32_t>(batch.words.size());
+      std::size_t used = 0;
+      status = parser_.next(data.substr(position), limits, batch.words, used);
+      if (status != RequestParser::Status::kRequest) break;
+      position += used;
+      batch.requests.push_back({first, static_cast<std::uint32_t>(batch.words.size()) - first, position, nullptr, {}});
+      // Inline words live in the parser, and what comes before AUTH is parsed under other limits.
+      if (parser_.last_was_inline() || !session_->authenticated) break;
+    }
+    if (batch.requests.empty() && status == RequestParser::Status::kNeedMore) return consumed;
+    const std::size_t done = batch.requests.empty() ? 0 : engine.run(*session_, batch);
+    if (done > 0) consumed = batch.requests[done - 1].end;
+    if (done < batch.requests.size() || session_->parked || session_->close_now || session_->close_after_reply) {
+      parser_.reset();  // it stands behind requests that did not run
+      return consumed;
+    }
+    if (status == RequestParser::Status::kError) {
+      log::verbose("Protocol error ({}) from client: id={} addr={}", parser_.error(), session_->id, session_->address);
+      engine.protocol_error(*session_, parser_.error());
+      return consumed;
+    }
+    if (status == RequestParser::Status::kNeedMore) return consumed;
+    if (session_->out.size() >= kOutputHighWater) return consumed;
+  }
+}
+
+void Connection::keep_rest(std::string_view data, std::size_t consumed, bool in_own_buffer) {
+  const std::size_t rest = data.size() - consumed;
+  if (in_own_buffer) {
+    input_begin_ += consumed;
+  } else if (rest > 0) {
+    input_.assign(data.data() + consumed, rest);
+    input_begin_ = 0;
+    input_end_ = rest;
+  }
+  if (rest == 0) {
+    input_begin_ = input_end_ = 0;
+    if (input_.capacity() > 0) std::string().swap(input_);
+  }
+  session_->query_bytes = rest;
+  session_->query_free = input_.size() - input_end_;
+  const std::uint64_t limit = network_.config_->settings().client_query_buffer_limit;
+  if (limit != 0 && rest > limit) {
+    log::warning("Closing client that reached max query buffer length: id={} addr={} qbuf={}", session_->id,
+                 session_->address, rest);
+    ++network_.engine_->stats().query_buffer_limit_disconnections;
+    session_->close_now = true;
+    network_.close_soon(*session_);
+  }
+  update_reading();
+}
+
+void Connection::resume() {
+  if (closing_ || session_->parked || session_->close_now) return;
+  if (input_end_ > input_begin_) {
+    const std::string_view data{input_.data() + input_begin_, input_end_ - input_begin_};
+    keep_rest(data, process(data), true);
+  }
+  update_reading();
+}
+
+void Connection::flush() {
+  session_->output_pending = false;
+  if (in_flight_ > 0 || closing_) return;  // what was added goes out when the write under way ends
+  OutBuffer& out = session_->out;
+  while (!out.empty()) {
+    std::array<uv_buf_t, kPiecesMost> pieces;
+    unsigned count = 0;
+    std::size_t total = 0;
+    out.gather(kPiecesMost, [&](char* data, std::size_t n) {
+      pieces[count++] = uv_buf_init(data, static_cast<unsigned>(n));
+      total += n;
+    });
+    const int written = uv_try_write(stream(), pieces.data(), count);
+    if (written == UV_EAGAIN) return queue_write();
+    if (written < 0) {
+      session_->close_now = true;
+      network_.close_soon(*session_);
+      return;
+    }
+    out.consume(static_cast<std::size_t>(written));
+    session_->net_output += static_cast<std::uint64_t>(written);
+    network_.engine_->stats().net_output_bytes += static_cast<std::uint64_t>(written);
+    ++network_.engine_->stats().writes_processed;
+    if (static_cast<std::size_t>(written) < total) return queue_write();
+  }
+}
+
+void Connection::queue_write() {
+  std::array<uv_buf_t, kPiecesMost> pieces;
+  unsigned count = 0;
+  in_flight_ = 0;
+  session_->out.gather(kPiecesMost, [&](char* data, std::size_t n) {
+    pieces[count++] = uv_buf_init(data, static_cast<unsigned>(n));
+    in_flight_ += n;
+  });
+  if (uv_write(&write_, stream(), pieces.data(), count, on_written) != 0) {
+    in_flight_ = 0;
+    session_->close_now = true;
+    network_.close_soon(*session_);
+  }
+  update_reading();
+}
+
+void Connection::on_written(uv_write_t* request, int status) {
+  auto* self = static_cast<Connection*>(request->data);
+  const std::size_t written = self->in_flight_;
+  self->in_flight_ = 0;
+  if (self->closing_ || self->session_ == nullptr) return;
+  if (status < 0) {
+    self->session_->close_now = true;
+    self->network_.close_soon(*self->session_);
+    return;
+  }
+  self->session_->out.consume(written);
+  self->session_->net_output += written;
+  self->network_.engine_->stats().net_output_bytes += written;
+  self->flush();
+  if (self->session_->close_after_reply && self->session_->out.empty()) self->network_.close_soon(*self->session_);
+  if (!self->session_->parked && self->session_->out.size() < kOutputHighWater && !self->reading_) {
+    self->network_.resume_soon(*self->session_);
+  }
+  self->update_reading();
+}
+
+void Connection::refuse(std::string_view line) {
+  const uv_buf_t piece = uv_buf_init(const_cast<char*>(line.data()), static_cast<unsigned>(line.size()));
+  // Best effort: a socket that is new takes a line; if not, the client sees the end alone.
+  static_cast<void>(uv_try_write(stream(), &piece, 1));
+  close();
+}
+
+void Connection::close() {
+  if (closing_) return;
+  closing_ = true;
+  if (session_ != nullptr) {
+    // A write under way still points into the output: it lives until libuv lets go of the handle.
+    if (in_flight_ > 0) last_output_ = std::move(session_->out);
+    Session& session = *session_;
+    session_ = nullptr;
+    network_.engine_->close(session);
+    --network_.connection_count_;
+  }
+  uv_close(handle(), [](uv_handle_t* h) { delete static_cast<Connection*>(h->data); });
+}
+
+}  // namespace hearth::net

@@ -1,0 +1,70 @@
+// Connection: one client's socket. Bytes -> requests -> engine; the session's output -> bytes.
+#pragma once
+
+#include <uv.h>
+
+#include <string>
+#include <string_view>
+
+#include "src/command/session.h"
+#include "src/net/network.h"
+#include "src/proto/request_parser.h"
+
+namespace hearth::net {
+
+class Connection {
+ public:
+  enum class Kind : std::uint8_t { kTcp, kUnix };
+  Connection(Network& network, Kind kind);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  [[nodiscard]] uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&handle_); }
+  [[nodiscard]] uv_handle_t* handle() { return reinterpret_cast<uv_handle_t*>(&handle_); }
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] Session* session() { return session_; }
+  void bind_session(Session& session) {
+    session_ = &session;
+    session.connection = this;
+  }
+  void start_reading();
+  // Writes what it can now; what the socket does not take follows by itself.
+  void flush();
+  // Runs what is unread, after the session was parked.
+  void resume();
+  // Sends a last line to a client that is not admitted, then ends.
+  void refuse(std::string_view line);
+  // Ends the session and the socket. The object deletes itself when libuv lets go of it.
+  void close();
+  [[nodiscard]] bool closing() const { return closing_; }
+
+ private:
+  static void on_alloc(uv_handle_t* handle, std::size_t suggested, uv_buf_t* buf);
+  static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf);
+  static void on_written(uv_write_t* request, int status);
+  void receive(std::size_t bytes, bool in_own_buffer);
+  // Runs all complete requests in `data`; returns how many bytes they took.
+  std::size_t process(std::string_view data);
+  void keep_rest(std::string_view data, std::size_t consumed, bool in_own_buffer);
+  void queue_write();
+  void update_reading();
+
+  Network& network_;
+  Kind kind_;
+  union {
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } handle_{};
+  uv_write_t write_{};
+  Session* session_ = nullptr;
+  RequestParser parser_;
+  std::string input_;              // unread bytes [input_begin_, input_end_) and room behind them
+  std::size_t input_begin_ = 0;
+  std::size_t input_end_ = 0;
+  std::size_t in_flight_ = 0;      // bytes handed to uv_write
+  OutBuffer last_output_;
+  bool reading_ = false;
+  bool closing_ = false;
+};
+
+}  // namespace hearth::net

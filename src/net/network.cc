@@ -1,0 +1,327 @@
+#include "src/net/network.h"
+
+#include <arpa/inet.h>
+#include <grp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "src/base/log.h"
+#include "src/net/connection.h"
+
+namespace hearth::net {
+namespace {
+
+constexpr std::size_t kSharedInput = 64 * 1024;
+
+std::string address_text(const sockaddr_storage& a) {
+  char ip[INET6_ADDRSTRLEN] = "?";
+  if (a.ss_family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, &a, sizeof in);
+    inet_ntop(AF_INET, &in.sin_addr, ip, sizeof ip);
+    return std::string(ip) + ":" + std::to_string(ntohs(in.sin_port));
+  }
+  sockaddr_in6 in6{};
+  std::memcpy(&in6, &a, sizeof in6);
+  inet_ntop(AF_INET6, &in6.sin6_addr, ip, sizeof ip);
+  return "[" + std::string(ip) + "]:" + std::to_string(ntohs(in6.sin6_port));
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address.starts_with("[::1]") || address.starts_with("[::ffff:127.");
+}
+
+constexpr std::string_view kDenied =
+    "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
+    "default user. In this mode connections are only accepted from the loopback interface. If you want to connect from "
+    "external computers, you may adopt one of the following solutions: 1) Disable protected mode by sending 'CONFIG SET "
+    "protected-mode no' from the loopback interface. 2) Set protected-mode to no in the configuration file and restart "
+    "the server. 3) Set a password for the default user with requirepass. NOTE: You only need to do one of the above "
+    "things in order for the server to start accepting connections from the outside.\r\n";
+
+}  // namespace
+
+struct Network::Listener {
+  explicit Listener(Network& owner) : network(owner) {}
+  Network& network;
+  bool unix_socket = false;
+  std::string path;
+  union {
+    uv_tcp_t tcp;
+    uv_pipe_t pipe;
+  } handle{};
+  uv_stream_t* stream() { return reinterpret_cast<uv_stream_t*>(&handle); }
+  // Gives the handle back to libuv; the memory goes when that is done.
+  static void close(std::unique_ptr<Listener> listener) {
+    Listener* l = listener.release();
+    l->stream()->data = l;
+    uv_close(reinterpret_cast<uv_handle_t*>(&l->handle), [](uv_handle_t* h) { delete static_cast<Listener*>(h->data); });
+  }
+};
+
+Network::Network(const Options& options)
+    : loop_(options.loop), config_(options.config), clock_(options.clock), shared_input_(kSharedInput) {
+  uv_check_init(loop_, &check_);
+  uv_prepare_init(loop_, &prepare_);
+  uv_timer_init(loop_, &tick_);
+  check_.data = prepare_.data = tick_.data = this;
+}
+
+Network::~Network() = default;
+
+void Network::attach(Engine& engine) {
+  engine_ = &engine;
+  config_->on_change({"port", "bind", "unixsocket", "unixsocketperm"},
+                     [this](const config::Settings& s) -> Result<void, std::string> {
+                       // The old ones go first, since an address may be in both plans; if the new
+                       // plan fails the old one is opened again.
+                       const ListenPlan before = plan_;
+                       close_listeners();
+                       if (auto opened = open_listeners(plan_of(s)); !opened) {
+                         if (auto again = open_listeners(before); !again) {
+                           log::warning("Could not listen again: {}", again.error().context);
+                         }
+                         return tl::unexpected<std::string>(opened.error().context);
+                       }
+                       return {};
+                     });
+  config_->on_change({"hz"}, [this](const config::Settings&) -> Result<void, std::string> {
+    arm_tick();
+    return {};
+  });
+}
+
+// --- listening ---
+
+Result<std::unique_ptr<Network::Listener>> Network::open_tcp(const std::string& address, std::uint16_t port, bool optional) {
+  auto listener = std::make_unique<Listener>(*this);
+  sockaddr_storage sa{};
+  const std::string host = address == "*" ? "0.0.0.0" : address;
+  const bool v6 = host.find(':') != std::string::npos;
+  auto* sa4 = reinterpret_cast<sockaddr_in*>(&sa);
+  auto* sa6 = reinterpret_cast<sockaddr_in6*>(&sa);
+  std::string shown = host == "::*" ? "::" : host;
+  const int parsed = v6 ? uv_ip6_addr(shown.c_str(), port, sa6) : uv_ip4_addr(shown.c_str(), port, sa4);
+  if (parsed != 0) return fail(ErrorCode::kInvalid, "bind address '" + address + "' is no IP address");
+  uv_tcp_init(loop_, &listener->handle.tcp);
+  int rc = uv_tcp_bind(&listener->handle.tcp, reinterpret_cast<sockaddr*>(&sa), v6 ? UV_TCP_IPV6ONLY : 0);
+  listener->stream()->data = listener.get();
+  if (rc == 0) rc = uv_listen(listener->stream(), config_->settings().tcp_backlog, on_accept);
+  if (rc == 0) return listener;
+  const bool may_lack = rc == UV_EADDRNOTAVAIL || rc == UV_EAFNOSUPPORT || rc == UV_EPROTONOSUPPORT;
+  Listener::close(std::move(listener));
+  if (optional && may_lack) return std::unique_ptr<Listener>();
+  log::warning("Could not create server TCP listening socket {}:{}: bind: {}", address, port, uv_strerror(rc));
+  return fail(ErrorCode::kIo, "Unable to listen on " + address + ":" + std::to_string(port) + ": " + uv_strerror(rc));
+}
+
+Result<std::unique_ptr<Network::Listener>> Network::open_unix(const std::string& path) {
+  auto listener = std::make_unique<Listener>(*this);
+  listener->unix_socket = true;
+  listener->path = path;
+  unlink(path.c_str());
+  uv_pipe_init(loop_, &listener->handle.pipe, 0);
+  listener->stream()->data = listener.get();
+  int rc = uv_pipe_bind(&listener->handle.pipe, path.c_str());
+  if (rc == 0) rc = uv_listen(listener->stream(), config_->settings().tcp_backlog, on_accept);
+  if (rc != 0) {
+    Listener::close(std::move(listener));
+    return fail(ErrorCode::kIo, "Unable to listen on unix socket " + path + ": " + uv_strerror(rc));
+  }
+  const config::Settings& s = config_->settings();
+  if (s.unixsocketperm != 0) chmod(path.c_str(), static_cast<mode_t>(s.unixsocketperm));
+  if (!s.unixsocketgroup.empty()) {
+    const group* g = getgrnam(s.unixsocketgroup.c_str());
+    if (g == nullptr || chown(path.c_str(), static_cast<uid_t>(-1), g->gr_gid) != 0) {
+      log::warning("Can't give unix socket {} to group {}", path, s.unixsocketgroup);
+    }
+  }
+  return listener;
+}
+
+Network::ListenPlan Network::plan_of(const config::Settings& s) { return {s.bind, s.port, s.unixsocket}; }
+
+Result<void> Network::open_listeners(const ListenPlan& plan) {
+  std::vector<std::unique_ptr<Listener>> opened;
+  const auto give_up = [&](Error error) {
+    for (auto& l : opened) Listener::close(std::move(l));
+    return tl::unexpected<Error>(std::move(error));
+  };
+  if (plan.port != 0) {
+    for (const std::string& address : plan.bind) {
+      const bool optional = address.starts_with("-");
+      auto listener = open_tcp(optional ? address.substr(1) : address, plan.port, optional);
+      if (!listener) return give_up(listener.error());
+      if (*listener != nullptr) opened.push_back(std::move(*listener));
+    }
+    if (opened.empty()) return give_up({ErrorCode::kIo, "no address of 'bind' could be listened on"});
+  }
+  if (!plan.unixsocket.empty()) {
+    auto listener = open_unix(plan.unixsocket);
+    if (!listener) return give_up(listener.error());
+    opened.push_back(std::move(*listener));
+  }
+  listeners_ = std::move(opened);
+  plan_ = plan;
+  return {};
+}
+
+Result<void> Network::listen() { return open_listeners(plan_of(config_->settings())); }
+
+void Network::close_listeners() {
+  for (auto& l : listeners_) Listener::close(std::move(l));
+  listeners_.clear();
+}
+
+// --- accepting ---
+
+void Network::on_accept(uv_stream_t* server, int status) {
+  auto* listener = static_cast<Listener*>(server->data);
+  if (status < 0) {
+    log::warning("Accepting client connection: {}", uv_strerror(status));
+    return;
+  }
+  if (listener->unix_socket) listener->network.accept_unix(server);
+  else listener->network.accept_tcp(server);
+}
+
+void Network::accept_tcp(uv_stream_t* server) {
+  auto* connection = new Connection(*this, Connection::Kind::kTcp);
+  if (uv_accept(server, connection->stream()) != 0) return connection->close();
+  auto* tcp = reinterpret_cast<uv_tcp_t*>(connection->stream());
+  uv_tcp_nodelay(tcp, 1);
+  const auto keepalive = static_cast<unsigned>(config_->settings().tcp_keepalive.count());
+  if (keepalive > 0) uv_tcp_keepalive(tcp, 1, keepalive);
+  admit(connection);
+}
+
+void Network::accept_unix(uv_stream_t* server) {
+  auto* connection = new Connection(*this, Connection::Kind::kUnix);
+  if (uv_accept(server, connection->stream()) != 0) return connection->close();
+  admit(connection);
+}
+
+void Network::admit(Connection* connection) {
+  refresh_time();
+  const config::Settings& s = config_->settings();
+  Engine::ClientAddress from;
+  uv_os_fd_t fd = -1;
+  uv_fileno(connection->handle(), &fd);
+  from.fd = fd;
+  if (connection->kind() == Connection::Kind::kUnix) {
+    from.address = from.local_address = s.unixsocket + ":0";
+    from.unix_socket = from.on_this_host = true;
+  } else {
+    auto* tcp = reinterpret_cast<uv_tcp_t*>(connection->stream());
+    sockaddr_storage name{};
+    int length = sizeof name;
+    if (uv_tcp_getpeername(tcp, reinterpret_cast<sockaddr*>(&name), &length) == 0) from.address = address_text(name);
+    from.ipv6 = name.ss_family == AF_INET6;
+    length = sizeof name;
+    if (uv_tcp_getsockname(tcp, reinterpret_cast<sockaddr*>(&name), &length) == 0) from.local_address = address_text(name);
+    from.on_this_host = is_loopback(from.address);
+  }
+  if (connection_count_ >= s.maxclients) {
+    ++engine_->stats().rejected_connections;
+    return connection->refuse("-ERR max number of clients reached\r\n");
+  }
+  if (s.protected_mode && s.requirepass.empty() && !from.on_this_host) {
+    ++engine_->stats().rejected_connections;
+    return connection->refuse(kDenied);
+  }
+  log::verbose("Accepted {}", from.address);
+  ++connection_count_;
+  connection->bind_session(engine_->open(from));
+  connection->start_reading();
+}
+
+// --- the turn ---
+
+void Network::start() {
+  uv_check_start(&check_, on_turn_end);
+  uv_prepare_start(&prepare_, on_before_poll);
+  arm_tick();
+}
+
+void Network::arm_tick() {
+  const auto period = static_cast<std::uint64_t>(1000 / std::max(1, config_->settings().hz));
+  uv_timer_start(&tick_, on_tick, period, period);
+}
+
+void Network::refresh_time() {
+  if (time_is_fresh_) return;
+  time_is_fresh_ = true;
+  engine_->set_time(clock_->unix_now(), clock_->mono_now());
+}
+
+void Network::on_tick(uv_timer_t* handle) {
+  auto* self = static_cast<Network*>(handle->data);
+  self->time_is_fresh_ = false;
+  self->refresh_time();
+  self->engine_->tick();
+}
+
+void Network::on_turn_end(uv_check_t* handle) { static_cast<Network*>(handle->data)->finish_turn(); }
+void Network::on_before_poll(uv_prepare_t* handle) { static_cast<Network*>(handle->data)->finish_turn(); }
+
+// Before and after polling: timers run before it, sockets in it, and neither may leave output
+// behind. Resuming can write and close, flushing can close: so in this order.
+void Network::finish_turn() {
+  // A resumed session can wake others (CLIENT UNPAUSE): a few rounds, the rest in the next turn.
+  for (int round = 0; round < 8 && !to_resume_.empty(); ++round) {
+    refresh_time();
+    working_.swap(to_resume_);
+    for (const ConnId id : working_) {
+      if (Session* s = engine_->find(id)) static_cast<Connection*>(s->connection)->resume();
+    }
+    working_.clear();
+  }
+  if (!to_flush_.empty()) {
+    working_.swap(to_flush_);
+    for (const ConnId id : working_) {
+      if (Session* s = engine_->find(id)) static_cast<Connection*>(s->connection)->flush();
+    }
+    working_.clear();
+  }
+  if (!to_close_.empty()) {
+    working_.swap(to_close_);
+    for (const ConnId id : working_) {
+      Session* s = engine_->find(id);
+      if (s == nullptr) continue;
+      // Replies still on their way keep a close_after_reply session; the last write asks again.
+      if (s->close_now || (s->close_after_reply && s->out.empty())) static_cast<Connection*>(s->connection)->close();
+    }
+    working_.clear();
+  }
+  time_is_fresh_ = false;
+}
+
+void Network::flush_soon(Session& session) {
+  if (session.connection != nullptr) to_flush_.push_back(session.id);
+}
+void Network::close_soon(Session& session) {
+  if (session.connection != nullptr) to_close_.push_back(session.id);
+}
+void Network::resume_soon(Session& session) {
+  if (session.connection != nullptr) to_resume_.push_back(session.id);
+}
+
+void Network::stop() {
+  if (stopping_) return;
+  stopping_ = true;
+  finish_turn();
+  close_listeners();
+  engine_->for_each([](Session& s) {
+    if (s.connection != nullptr) static_cast<Connection*>(s.connection)->close();
+  });
+  for (uv_handle_t* h : {reinterpret_cast<uv_handle_t*>(&check_), reinterpret_cast<uv_handle_t*>(&prepare_),
+                         reinterpret_cast<uv_handle_t*>(&tick_)}) {
+    uv_close(h, nullptr);
+  }
+}
+
+}  // namespace hearth::net

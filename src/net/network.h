@@ -1,0 +1,99 @@
+// Network: the sockets of the server, on one libuv loop.
+//
+// It turns bytes into requests and replies into bytes, nothing else. One loop turn: time is read
+// once, every readable connection's requests run, then all output of the turn is written (one
+// writev per connection), then connections that are to end are closed.
+//
+// Bounds: a connection parses at most 64 requests at a time; its unread input is bounded by
+// client-query-buffer-limit (and 1 MiB while it is parked); reading stops while kOutputHighWater
+// bytes of replies wait for a client that does not read.
+#pragma once
+
+#include <uv.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "src/base/result.h"
+#include "src/base/time.h"
+#include "src/engine/engine.h"
+
+namespace hearth::net {
+
+class Connection;
+
+class Network final : public EngineHost {
+ public:
+  struct Options {
+    uv_loop_t* loop = nullptr;
+    config::Registry* config = nullptr;
+    const Clock* clock = nullptr;
+  };
+  explicit Network(const Options& options);
+  ~Network() override;
+
+  // The engine is made after the network, since it needs its host.
+  void attach(Engine& engine);
+
+  // Opens what port, bind and unixsocket say. On failure nothing stays open.
+  [[nodiscard]] Result<void> listen();
+  // Starts serving: the tick and the end-of-turn work.
+  void start();
+  // Closes every handle: listeners, connections, timers. The loop then runs out.
+  void stop();
+
+  // --- EngineHost ---
+  void flush_soon(Session& session) override;
+  void close_soon(Session& session) override;
+  void resume_soon(Session& session) override;
+
+  // Brings the engine's time up to date, once a loop turn.
+  void refresh_time();
+  [[nodiscard]] std::size_t connection_count() const { return connection_count_; }
+
+ private:
+  friend class Connection;
+  struct Listener;
+
+  static void on_accept(uv_stream_t* server, int status);
+  static void on_turn_end(uv_check_t* handle);
+  static void on_before_poll(uv_prepare_t* handle);
+  static void on_tick(uv_timer_t* handle);
+  struct ListenPlan {
+    std::vector<std::string> bind;
+    std::uint16_t port = 0;
+    std::string unixsocket;
+  };
+  static ListenPlan plan_of(const config::Settings& settings);
+  [[nodiscard]] Result<void> open_listeners(const ListenPlan& plan);
+  [[nodiscard]] Result<std::unique_ptr<Listener>> open_tcp(const std::string& address, std::uint16_t port, bool optional);
+  [[nodiscard]] Result<std::unique_ptr<Listener>> open_unix(const std::string& path);
+  void close_listeners();
+  void accept_tcp(uv_stream_t* server);
+  void accept_unix(uv_stream_t* server);
+  void admit(Connection* connection);
+  void finish_turn();
+  void arm_tick();
+
+  uv_loop_t* loop_;
+  config::Registry* config_;
+  const Clock* clock_;
+  Engine* engine_ = nullptr;
+  uv_check_t check_{};
+  uv_prepare_t prepare_{};
+  uv_timer_t tick_{};
+  bool time_is_fresh_ = false;
+  bool stopping_ = false;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  ListenPlan plan_;
+  std::size_t connection_count_ = 0;
+  // Sessions by id, since one may end while it stands in a list.
+  std::vector<ConnId> to_flush_, to_close_, to_resume_;
+  std::vector<ConnId> working_;  // the list being walked, so that callbacks may add to the others
+  // Input of connections that have nothing unread: shared, so that idle clients cost no buffer.
+  std::vector<char> shared_input_;
+  RequestBatch batch_;
+};
+
+}  // namespace hearth::net

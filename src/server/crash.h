@@ -1,0 +1,13 @@
+// What happens when the process dies by a signal of its own making.
+#pragma once
+
+namespace hearth {
+
+// SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT print a report with a stack trace to the log's file
+// (stdout if there is none) and end the process with the signal.
+void install_crash_handlers();
+
+// The file that reports go to; called whenever `logfile` changes. "" is stdout.
+void set_crash_log(const char* path);
+
+}  // namespace hearth

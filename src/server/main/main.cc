@@ -1,0 +1,125 @@
+// hearth-server: reads the configuration, builds a Node and runs it.
+#include <fcntl.h>
+#include <glob.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <clocale>
+#include <ctime>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "persistence/io/posix_fs.h"
+#include "src/config/load.h"
+#include "src/server/node.h"
+#include "src/server/version.h"
+
+namespace {
+
+using namespace hearth;
+
+constexpr std::size_t kConfigBytesMax = 64 * 1024 * 1024;
+
+class DiskConfigFiles final : public config::ConfigFiles {
+ public:
+  Result<std::string> read(const std::string& path) override {
+    if (path != "-") return io::read_file(disk_, path, kConfigBytesMax);
+    std::string text;
+    char chunk[4096];
+    std::size_t n = 0;
+    while ((n = std::fread(chunk, 1, sizeof chunk, stdin)) > 0 && text.size() < kConfigBytesMax) text.append(chunk, n);
+    return text;
+  }
+  std::vector<std::string> matching(const std::string& pattern) override {
+    std::vector<std::string> paths;
+    glob_t found{};
+    if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    globfree(&found);
+    return paths;
+  }
+
+ private:
+  io::PosixFileSystem disk_;
+};
+
+std::string absolute(const std::string& path) {
+  if (path.empty() || path[0] == '/') return path;
+  char cwd[PATH_MAX];
+  return getcwd(cwd, sizeof cwd) == nullptr ? path : std::string(cwd) + "/" + path;
+}
+
+void print_usage() {
+  std::printf(
+      "Usage: hearth-server [/path/to/hearth.conf] [options] [-]\n"
+      "       hearth-server - (read config from stdin)\n"
+      "       hearth-server -v | --version | -h | --help\n\n"
+      "Every directive of the configuration file is an option:\n"
+      "       hearth-server /etc/hearth/hearth.conf --port 7777 --loglevel verbose\n");
+}
+
+void daemonize() {
+  if (fork() != 0) std::_Exit(0);
+  setsid();
+  const int null = open("/dev/null", O_RDWR);
+  if (null < 0) return;
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) dup2(null, fd);
+  if (null > STDERR_FILENO) close(null);
+}
+
+void write_pidfile(const std::string& path) {
+  if (std::FILE* f = std::fopen(path.c_str(), "w")) {
+    std::fprintf(f, "%d\n", static_cast<int>(getpid()));
+    std::fclose(f);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() == 1) {
+    if (arguments[0] == "-v" || arguments[0] == "--version") {
+      std::printf("hearth server v=%s redis=%s bits=%zu\n", kVersion, kRedisVersion, sizeof(void*) * 8);
+      return 0;
+    }
+    if (arguments[0] == "-h" || arguments[0] == "--help") {
+      print_usage();
+      return 0;
+    }
+  }
+  setlocale(LC_COLLATE, "");
+  tzset();
+  umask(0077);
+
+  config::Registry registry;
+  DiskConfigFiles files;
+  const config::CommandLine line = config::parse_command_line(arguments);
+  if (auto loaded = config::load(registry, line, files); !loaded) {
+    std::fputs(config::fatal_text(loaded.error(), std::string("hearth ") + kVersion).c_str(), stderr);
+    return 1;
+  }
+  const std::string config_file = absolute(line.config_file);
+  const config::Settings& settings = registry.settings();
+  if (!settings.dir.empty() && settings.dir != "." && chdir(settings.dir.c_str()) != 0) {
+    std::fprintf(stderr, "Can't chdir to '%s': %s\n", settings.dir.c_str(), std::strerror(errno));
+    return 1;
+  }
+  char cwd[PATH_MAX];
+  if (getcwd(cwd, sizeof cwd) != nullptr) registry.replace("dir", cwd);
+  if (settings.daemonize) daemonize();
+  if (settings.daemonize || !settings.pidfile.empty()) {
+    if (settings.pidfile.empty()) registry.replace("pidfile", "/var/run/hearth.pid");
+    write_pidfile(settings.pidfile);
+  }
+  char executable[PATH_MAX] = {};
+  if (readlink("/proc/self/exe", executable, sizeof executable - 1) < 0) executable[0] = '\0';
+
+  Node node(registry, {config_file, executable});
+  if (!node.start()) return 1;
+  return node.run();
+}

@@ -1,0 +1,231 @@
+#include "src/server/node.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "persistence/io/posix_fs.h"
+#include "src/base/log.h"
+#include "src/commands/all.h"
+#include "src/config/rewrite.h"
+#include "src/server/crash.h"
+#include "src/server/version.h"
+#include "src/store/memory.h"
+
+namespace hearth {
+namespace {
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) {
+    seed = static_cast<std::uint64_t>(SystemClock().unix_now().ms) ^ (static_cast<std::uint64_t>(getpid()) << 40);
+  }
+  return seed;
+}
+
+ProcessFacts::Cpu cpu_times() {
+  const auto in_seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  rusage self{}, children{}, thread{};
+  getrusage(RUSAGE_SELF, &self);
+  getrusage(RUSAGE_CHILDREN, &children);
+  getrusage(RUSAGE_THREAD, &thread);
+  return {in_seconds(self.ru_utime),     in_seconds(self.ru_stime),   in_seconds(children.ru_utime),
+          in_seconds(children.ru_stime), in_seconds(thread.ru_utime), in_seconds(thread.ru_stime)};
+}
+
+ProcessFacts process_facts(const std::string& executable, const std::string& config_file, Rng& rng) {
+  ProcessFacts facts;
+  facts.version = kRedisVersion;
+  facts.hearth_version = kVersion;
+  facts.run_id = rng.hex(40);
+  facts.build_id = "0";
+  facts.pid = getpid();
+  facts.executable = executable;
+  facts.config_file = config_file;
+  facts.arch_bits = static_cast<int>(sizeof(void*) * 8);
+  facts.compiler = __VERSION__;
+  utsname name{};
+  if (uname(&name) == 0) facts.os = std::string(name.sysname) + " " + name.release + " " + name.machine;
+  struct sysinfo memory {};
+  if (sysinfo(&memory) == 0) facts.total_system_memory = static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit;
+  facts.cpu = cpu_times;
+  return facts;
+}
+
+log::Level log_level(config::LogLevel level) { return static_cast<log::Level>(level); }
+
+}  // namespace
+
+Node::Node(config::Registry& config, Options options) : config_(config), options_(std::move(options)) {
+  memory::register_thread();
+  uv_loop_init(&loop_);
+}
+
+Node::~Node() {
+  if (engine_ != nullptr) {
+    // The sessions end before their engine, the handles before their loop.
+    network_->stop();
+    uv_run(&loop_, UV_RUN_DEFAULT);
+  }
+  engine_.reset();
+  network_.reset();
+  uv_loop_close(&loop_);
+}
+
+bool Node::start() {
+  const config::Settings& s = config_.settings();
+  log::set_level(log_level(s.loglevel));
+  if (auto opened = log::open(s.logfile); !opened) {
+    std::fprintf(stderr, "Can't open the log file: %s\n", opened.error().context.c_str());
+    return false;
+  }
+  set_crash_log(s.logfile.c_str());
+  if (s.crash_log_enabled) install_crash_handlers();
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
+
+  log::notice("hearth {} is starting, speaking as Redis {}, {} bit, {} mode, port {}, PID: {}", kVersion, kRedisVersion,
+              sizeof(void*) * 8, s.cluster_enabled ? "cluster" : "standalone", s.port, getpid());
+  if (options_.config_file.empty()) log::notice("No config file specified, using the default config.");
+  else log::notice("Configuration loaded from {}", options_.config_file);
+  raise_file_limit();
+
+  Rng rng(random_seed());
+  const std::vector<const CommandSpec*> specs = all_commands();
+  commands_ = std::make_unique<CommandTable>(specs);
+  for (const auto& [from, to] : s.renamed_commands) {
+    if (!commands_->rename(from, to)) {
+      log::warning("rename-command: '{}' does not exist or '{}' does", from, to);
+      return false;
+    }
+  }
+  network_ = std::make_unique<net::Network>(net::Network::Options{&loop_, &config_, &clock_});
+  Engine::Options o;
+  o.seed = rng.next();
+  o.config = &config_;
+  o.commands = commands_.get();
+  o.host = network_.get();
+  o.ticks = nano_ticks;
+  o.reclaimer = &reclaimer_;
+  o.server = this;
+  o.now = clock_.unix_now();
+  o.mono = clock_.mono_now();
+  o.facts = process_facts(options_.executable, options_.config_file, rng);
+  static_cast<void>(nano_ticks());  // calibrates before the first command
+  engine_ = std::make_unique<Engine>(std::move(o));
+  network_->attach(*engine_);
+  install_hooks();
+
+  if (auto listening = network_->listen(); !listening) {
+    log::warning("{}", listening.error().context);
+    log::warning("Failed listening on port {} (tcp), aborting.", s.port);
+    return false;
+  }
+  log::notice("Server initialized");
+  for (uv_signal_t* handle : {&sigterm_, &sigint_}) {
+    uv_signal_init(&loop_, handle);
+    handle->data = this;
+  }
+  uv_signal_start(&sigterm_, on_signal, SIGTERM);
+  uv_signal_start(&sigint_, on_signal, SIGINT);
+  network_->start();
+  if (s.port != 0) log::notice("Ready to accept connections tcp");
+  if (!s.unixsocket.empty()) log::notice("Ready to accept connections unix");
+  return true;
+}
+
+int Node::run() {
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  log::notice("hearth is now ready to exit, bye bye...");
+  return 0;
+}
+
+void Node::install_hooks() {
+  config_.on_change({"loglevel"}, [](const config::Settings& s) -> Result<void, std::string> {
+    log::set_level(log_level(s.loglevel));
+    return {};
+  });
+  config_.on_change({"logfile"}, [](const config::Settings& s) -> Result<void, std::string> {
+    if (auto opened = log::open(s.logfile); !opened) return tl::unexpected<std::string>(opened.error().context);
+    set_crash_log(s.logfile.c_str());
+    return {};
+  });
+  config_.on_change({"maxclients"}, [this](const config::Settings&) -> Result<void, std::string> {
+    raise_file_limit();
+    return {};
+  });
+  config_.on_change({"dir"}, [this](const config::Settings& s) -> Result<void, std::string> {
+    if (chdir(s.dir.c_str()) != 0) return tl::unexpected<std::string>("Changing directory: " + std::string(uv_strerror(-errno)));
+    char absolute[4096];
+    if (getcwd(absolute, sizeof absolute) != nullptr) config_.replace("dir", absolute);
+    return {};
+  });
+}
+
+void Node::raise_file_limit() {
+  // Descriptors for clients, and some for the server itself.
+  constexpr rlim_t kOwn = 32;
+  const rlim_t wanted = config_.settings().maxclients + kOwn;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  if (limit.rlim_max < wanted) limit.rlim_max = wanted;
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  const rlim_t possible = limit.rlim_max > kOwn ? limit.rlim_max - kOwn : 1;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  log::warning("The system allows {} open files: maxclients is reduced from {} to {}", limit.rlim_max,
+               config_.settings().maxclients, possible);
+  config_.replace("maxclients", std::to_string(possible));
+}
+
+void Node::on_signal(uv_signal_t* handle, int number) {
+  auto* self = static_cast<Node*>(handle->data);
+  if (self->stopping_ && number == SIGINT) {
+    log::warning("You insist... exiting now.");
+    std::_Exit(1);
+  }
+  log::warning("Received {} scheduling shutdown...", number == SIGTERM ? "SIGTERM" : "SIGINT");
+  self->shutdown();
+}
+
+void Node::shutdown() {
+  if (stopping_) return;
+  stopping_ = true;
+  log::notice("User requested shutdown...");
+  const std::string pidfile = config_.settings().pidfile;
+  if (!pidfile.empty()) unlink(pidfile.c_str());
+  uv_close(reinterpret_cast<uv_handle_t*>(&sigterm_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&sigint_), nullptr);
+  network_->stop();
+}
+
+void Node::sleep(microseconds duration) {
+  timespec t{duration.count() / 1'000'000, (duration.count() % 1'000'000) * 1000};
+  nanosleep(&t, nullptr);
+}
+
+void Node::crash(std::string_view how) {
+  log::warning("DEBUG {}", how);
+  if (how == "segfault") {
+    std::raise(SIGSEGV);
+  }
+  std::abort();
+}
+
+Result<void> Node::rewrite_config() {
+  if (options_.config_file.empty()) return fail(ErrorCode::kInvalid, "The server is running without a config file");
+  io::PosixFileSystem disk;
+  std::string old_text;
+  if (auto text = io::read_file(disk, options_.config_file, 64 * 1024 * 1024)) old_text = std::move(*text);
+  return io::write_file_atomically(disk, options_.config_file, config::rewritten(config_, old_text, {}));
+}
+
+}  // namespace hearth

@@ -1,0 +1,59 @@
+// Node: one server. Builds everything, hands each part its ports, and owns all of it.
+#pragma once
+
+#include <uv.h>
+
+#include <memory>
+#include <string>
+
+#include "src/command/services.h"
+#include "src/command/table.h"
+#include "src/config/registry.h"
+#include "src/engine/engine.h"
+#include "src/net/network.h"
+#include "src/server/background_reclaimer.h"
+#include "src/server/clock.h"
+
+namespace hearth {
+
+class Node final : public ServerControl {
+ public:
+  struct Options {
+    std::string config_file;  // absolute, "" if there is none
+    std::string executable;
+  };
+  // The registry holds what the file and the command line said.
+  Node(config::Registry& config, Options options);
+  ~Node() override;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  // Opens everything. On failure the reason was logged.
+  [[nodiscard]] bool start();
+  // Serves until shutdown; returns the exit status.
+  int run();
+
+  // --- ServerControl ---
+  void shutdown() override;
+  void sleep(microseconds duration) override;
+  [[noreturn]] void crash(std::string_view how) override;
+  [[nodiscard]] Result<void> rewrite_config() override;
+
+ private:
+  static void on_signal(uv_signal_t* handle, int number);
+  void install_hooks();
+  void raise_file_limit();
+
+  config::Registry& config_;
+  Options options_;
+  SystemClock clock_;
+  uv_loop_t loop_{};
+  uv_signal_t sigterm_{}, sigint_{};
+  BackgroundReclaimer reclaimer_;
+  std::unique_ptr<CommandTable> commands_;
+  std::unique_ptr<net::Network> network_;
+  std::unique_ptr<Engine> engine_;
+  bool stopping_ = false;
+};
+
+}  // namespace hearth
