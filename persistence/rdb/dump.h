@@ -1,0 +1,21 @@
+// DUMP payloads: type byte, body, version u16 LE, CRC-64 u64 LE over all before it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "persistence/rdb/object.h"
+
+namespace hearth::rdb {
+
+// What RESTORE on any server of the target's version, and later, accepts.
+[[nodiscard]] std::string dump_payload(const Entry& entry, const EncodeOptions& options);
+
+enum class Checksum : bool { kSkip, kVerify };
+
+// Errors: kUnsupported if version or checksum are wrong (the body was not looked at), kCorrupt if
+// the body is.
+[[nodiscard]] Result<Object> parse_dump_payload(std::string_view payload, const DecodeLimits& limits,
+                                                Checksum checksum = Checksum::kVerify);
+
+}  // namespace hearth::rdb

@@ -1,0 +1,39 @@
+// Numbers of the RDB format: object types, versions, length and string encodings.
+#pragma once
+
+#include <cstdint>
+
+namespace hearth::rdb {
+
+// Type bytes of values this build reads.
+enum class ObjectType : std::uint8_t {
+  kString = 0,
+  kHash = 4,
+  kHashZipmap = 9,
+  kHashZiplist = 13,
+  kHashListpack = 16,
+  kHashExpiryAfterValue = 22,  // versions from 80 on: i64 deadline behind each value, -1 none
+  kHashExpiry = 24,            // version 12: earliest deadline, then (delta, field, value)
+  kHashListpackExpiry = 25,    // version 12: earliest deadline, then a listpack of triples
+};
+
+inline constexpr std::uint16_t kVersionRedis70 = 10;
+inline constexpr std::uint16_t kVersionPortable = 11;     // what everybody from 7.2 on loads
+inline constexpr std::uint16_t kVersionFieldExpiry = 12;  // only for hashes with field deadlines
+// Versions 13 to 79 belong to nobody or hold types of others; from 80 on the type numbers 22 and
+// up mean something else.
+inline constexpr std::uint16_t kVersionValkeyFirst = 80;
+inline constexpr std::uint16_t kVersionValkeyLast = 81;
+
+[[nodiscard]] constexpr bool is_known_version(std::uint16_t version) {
+  return version <= kVersionFieldExpiry || (version >= kVersionValkeyFirst && version <= kVersionValkeyLast);
+}
+
+// First bytes of a length. The two top bits: 00 six bits, 01 fourteen bits, 10 wide, 11 special.
+inline constexpr std::uint8_t kLength32 = 0x80;  // big endian u32 follows
+inline constexpr std::uint8_t kLength64 = 0x81;  // big endian u64 follows
+
+// Special string encodings, behind the bits 11.
+enum class StringForm : std::uint8_t { kInt8 = 0, kInt16 = 1, kInt32 = 2, kLzf = 3 };
+
+}  // namespace hearth::rdb

@@ -1,0 +1,33 @@
+#include "persistence/rdb/object.h"
+
+#include <fmt/format.h>
+
+#include "persistence/rdb/object_hash.h"
+#include "src/base/format_number.h"
+
+namespace hearth::rdb {
+
+EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std::string& out) {
+  if (entry.type() == Type::kHash) return encode_hash(*entry.hash(), options, out);
+  if (entry.is_int()) {
+    write_number(out, entry.int_value());
+  } else {
+    char scratch[kInt64TextMax];
+    write_string(out, entry.string_value(scratch), options.compression);
+  }
+  return {ObjectType::kString, options.target == Target::kRedis70 ? kVersionRedis70 : kVersionPortable};
+}
+
+Result<Object> decode_object(std::uint8_t type, std::uint16_t version, ByteReader& in,
+                             const DecodeLimits& limits) {
+  Object object;
+  if (static_cast<ObjectType>(type) == ObjectType::kString) {
+    HEARTH_TRY(object.text, read_string(in, limits.string_bytes));
+    return object;
+  }
+  object.type = Type::kHash;
+  HEARTH_TRY(object.hash, decode_hash(type, version, in, limits));
+  return object;
+}
+
+}  // namespace hearth::rdb
