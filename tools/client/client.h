@@ -40,6 +40,9 @@ class Client {
   // Does not look at the interrupt: it is how an interrupted load ends in a known state.
   Result<void> drain(std::optional<milliseconds> limit = std::nullopt);
 
+  // Sends batches that are not full yet.
+  void flush() { dispatcher_.flush(now_); }
+
   // Reads and writes sockets for at most `wait`: keeps answers coming while the caller is idle.
   Result<void> turn(milliseconds wait);
 

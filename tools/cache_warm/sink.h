@@ -1,0 +1,49 @@
+// Where encoded rows go: a cluster, a server, or nowhere.
+#pragma once
+
+#include "src/base/result.h"
+#include "src/base/time.h"
+#include "tools/client/client.h"
+
+namespace hearth::warm {
+
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  // Takes a row; its fate is told to the CompletionSink, now or later. Blocks while the target is
+  // slower than the source. Errors: the target failed for good, or kBusy (interrupted).
+  virtual Result<void> put(const client::Operation& row) = 0;
+  // Sends what is collected and lets answers in for `wait`.
+  virtual Result<void> idle(milliseconds wait) = 0;
+  // Waits until every row has an answer, at most `limit` long.
+  virtual Result<void> finish(std::optional<milliseconds> limit) = 0;
+};
+
+// Counts and forgets: measures the loader itself.
+class NullSink final : public RowSink {
+ public:
+  NullSink(client::CompletionSink& fates, const Clock& clock) : fates_(fates), clock_(clock) {}
+  Result<void> put(const client::Operation& row) override {
+    fates_.on_done(row.tag);
+    return {};
+  }
+  Result<void> idle(milliseconds wait) override;
+  Result<void> finish(std::optional<milliseconds>) override { return {}; }
+
+ private:
+  client::CompletionSink& fates_;
+  const Clock& clock_;
+};
+
+class ClusterSink final : public RowSink {
+ public:
+  explicit ClusterSink(client::Client& client) : client_(client) {}
+  Result<void> put(const client::Operation& row) override { return client_.submit(row); }
+  Result<void> idle(milliseconds wait) override;
+  Result<void> finish(std::optional<milliseconds> limit) override { return client_.drain(limit); }
+
+ private:
+  client::Client& client_;
+};
+
+}  // namespace hearth::warm
