@@ -39,15 +39,20 @@ Found Keys::alive(const KeyRef& key) {
   return at;
 }
 
-Found Keys::read(const KeyRef& key) {
+Found Keys::inspect(const KeyRef& key) {
   Found at = alive(key);
-  if (!at) {
+  if (at) {
+    ++env_->stats->keyspace_hits;
+  } else {
     ++env_->stats->keyspace_misses;
     env_->effects->event(Notify::kMiss, "keymiss", key.name);
-    return at;
   }
-  ++env_->stats->keyspace_hits;
-  touch(*at);
+  return at;
+}
+
+Found Keys::read(const KeyRef& key) {
+  Found at = inspect(key);
+  if (at) touch(*at);
   return at;
 }
 

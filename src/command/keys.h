@@ -55,7 +55,9 @@ class Keys {
   [[nodiscard]] Found read(const KeyRef& key);
   // For a command that changes the value: counts the access, not a hit.
   [[nodiscard]] Found write(const KeyRef& key);
-  // For a command that looks at metadata only (TTL, OBJECT, EXISTS): leaves the access field alone.
+  // For a command that reads metadata (TTL, EXISTS, TYPE): counts a hit or miss, not the access.
+  [[nodiscard]] Found inspect(const KeyRef& key);
+  // For looking on the way to something else (OBJECT, a destination): counts nothing.
   [[nodiscard]] Found peek(const KeyRef& key);
   [[nodiscard]] bool exists(const KeyRef& key) { return static_cast<bool>(peek(key)); }
 

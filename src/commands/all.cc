@@ -1,5 +1,6 @@
 #include "src/commands/all.h"
 
+#include "src/commands/key/family.h"
 #include "src/commands/string/family.h"
 
 namespace hearth {
@@ -8,6 +9,7 @@ std::vector<const CommandSpec*> all_commands() {
   std::vector<const CommandSpec*> all;
   const auto add = [&](std::span<const CommandSpec* const> family) { all.insert(all.end(), family.begin(), family.end()); };
   add(commands::kStringFamily);
+  add(commands::kKeyFamily);
   return all;
 }
 

@@ -119,6 +119,32 @@ Entry* Entry::with_key(Entry* old, std::string_view key) {
   return e;
 }
 
+Entry* Entry::copy_as(std::string_view new_key) const {
+  if (is_inline() || is_int()) {
+    Entry* e = allocate({new_key, deadline(), value_length_, is_inline()}, type(), string_encoding(), access());
+    if (is_inline()) std::memcpy(e->mutable_inline_value(), inline_value().data(), value_length_);
+    else e->set_int_value(int_value());
+    return e;
+  }
+  switch (type()) {
+    case Type::kString: {
+      const RawString* from = raw();
+      RawString* s = RawString::make(from->size, from->size);
+      std::memcpy(s->data(), from->data(), from->size);
+      return make_raw(new_key, s, deadline(), access());
+    }
+    case Type::kHash:
+      return make_object(new_key, type(), new Hash(hash()->clone()), deadline(), access());
+    case Type::kList:
+    case Type::kSet:
+    case Type::kZset:
+    case Type::kStream:
+      break;
+  }
+  HEARTH_CHECK(false && "no value of this type can exist");
+  return nullptr;
+}
+
 void Entry::free(Entry* e) {
   switch (e->type()) {
     case Type::kString:

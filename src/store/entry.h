@@ -64,6 +64,9 @@ class Entry {
   static Entry* with_deadline(Entry* old, std::int64_t deadline);
   // The same value under another key; `old` is freed.
   static Entry* with_key(Entry* old, std::string_view key);
+  // A second entry under another key, with a copy of the value and the same deadline and access.
+  // O(size of the value).
+  [[nodiscard]] Entry* copy_as(std::string_view key) const;
   // Frees the entry and its value.
   static void free(Entry* e);
 

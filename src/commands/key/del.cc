@@ -1,0 +1,138 @@
+// Removing keys, and asking whether and as what they exist: DEL, UNLINK, EXISTS, TOUCH, TYPE.
+#include "src/command/context.h"
+#include "src/commands/key/family.h"
+
+namespace hearth::commands {
+namespace {
+
+Outcome remove_keys(CommandContext& ctx, bool lazy) {
+  std::int64_t removed = 0;
+  for (std::size_t i = 1; i < ctx.args().size(); ++i) {
+    const KeyRef key = ctx.key(i);
+    const Found at = ctx.keys().peek(key);
+    if (!at) continue;
+    ctx.keys().remove(key, at, lazy);
+    ctx.effects().event(Notify::kGeneric, "del", key.name);
+    ++removed;
+  }
+  if (removed > 0) {
+    ctx.effects().replicate_verbatim();
+    ctx.effects().count_changes(static_cast<std::uint64_t>(removed) - 1);
+  }
+  ctx.reply().integer(removed);
+  return {};
+}
+
+Outcome del(CommandContext& ctx) { return remove_keys(ctx, ctx.keys().lazy_user_del()); }
+Outcome unlink(CommandContext& ctx) { return remove_keys(ctx, true); }
+
+Outcome exists(CommandContext& ctx) {
+  // A key that is named twice counts twice.
+  std::int64_t count = 0;
+  for (std::size_t i = 1; i < ctx.args().size(); ++i) count += ctx.keys().inspect(ctx.key(i)) ? 1 : 0;
+  ctx.reply().integer(count);
+  return {};
+}
+
+Outcome touch(CommandContext& ctx) {
+  // Noting the access is what the command is for, also for a client that asked for NO-TOUCH.
+  ctx.keys().set_no_touch(false);
+  std::int64_t count = 0;
+  for (std::size_t i = 1; i < ctx.args().size(); ++i) count += ctx.keys().read(ctx.key(i)) ? 1 : 0;
+  ctx.reply().integer(count);
+  return {};
+}
+
+Outcome type(CommandContext& ctx) {
+  const Found at = ctx.keys().inspect(ctx.key(1));
+  ctx.reply().simple(at ? type_name(at->type()) : "none");
+  return {};
+}
+
+constexpr ArgDoc kKeyList[] = {args::key().many()};
+constexpr ArgDoc kOneKey[] = {args::key()};
+constexpr KeySpec kRemoveKeys[] = {KeySpec::range(1, -1, 1, access::kRemove)};
+constexpr KeySpec kLookAtKeys[] = {KeySpec::range(1, -1, 1, access::kReadMeta)};
+constexpr KeySpec kLookAtKey[] = {KeySpec::one(1, access::kReadMeta)};
+constexpr std::string_view kSumOverShards[] = {"request_policy:multi_shard", "response_policy:agg_sum"};
+constexpr HistoryNote kSeveralKeys[] = {{"3.0.3", "Accepts several keys."}};
+
+}  // namespace
+
+constexpr CommandSpec kDel{
+    .name = "DEL",
+    .summary = "Removes keys, whatever they hold.",
+    .complexity = "O(N) with N the number of keys; a value that is made of M parts takes O(M)",
+    .since = "1.0.0",
+    .arity = Arity::at_least(2),
+    .flags = Flag::kWrite,
+    .acl = Acl::kKeyspace,
+    .group = Group::kGeneric,
+    .keys = kRemoveKeys,
+    .args = kKeyList,
+    .reply = Shape::kInteger,
+    .handler = del,
+    .tips = kSumOverShards,
+};
+constexpr CommandSpec kUnlink{
+    .name = "UNLINK",
+    .summary = "Removes keys; large values are freed in the background.",
+    .complexity = "O(1) for each key, and O(N) with N the parts of its value on another thread",
+    .since = "4.0.0",
+    .arity = Arity::at_least(2),
+    .flags = Flag::kWrite | Flag::kFast,
+    .acl = Acl::kKeyspace,
+    .group = Group::kGeneric,
+    .keys = kRemoveKeys,
+    .args = kKeyList,
+    .reply = Shape::kInteger,
+    .handler = unlink,
+    .tips = kSumOverShards,
+};
+constexpr CommandSpec kExists{
+    .name = "EXISTS",
+    .summary = "Tells how many of the given keys exist.",
+    .complexity = "O(N) with N the number of keys",
+    .since = "1.0.0",
+    .arity = Arity::at_least(2),
+    .flags = Flag::kReadonly | Flag::kFast,
+    .acl = Acl::kKeyspace,
+    .group = Group::kGeneric,
+    .keys = kLookAtKeys,
+    .args = kKeyList,
+    .reply = Shape::kInteger,
+    .handler = exists,
+    .tips = kSumOverShards,
+    .history = kSeveralKeys,
+};
+constexpr CommandSpec kTouch{
+    .name = "TOUCH",
+    .summary = "Notes an access to keys and tells how many of them exist.",
+    .complexity = "O(N) with N the number of keys",
+    .since = "3.2.1",
+    .arity = Arity::at_least(2),
+    .flags = Flag::kReadonly | Flag::kFast,
+    .acl = Acl::kKeyspace,
+    .group = Group::kGeneric,
+    .keys = kLookAtKeys,
+    .args = kKeyList,
+    .reply = Shape::kInteger,
+    .handler = touch,
+    .tips = kSumOverShards,
+};
+constexpr CommandSpec kType{
+    .name = "TYPE",
+    .summary = "Names the type of the value that a key holds.",
+    .complexity = "O(1)",
+    .since = "1.0.0",
+    .arity = Arity::exactly(2),
+    .flags = Flag::kReadonly | Flag::kFast,
+    .acl = Acl::kKeyspace,
+    .group = Group::kGeneric,
+    .keys = kLookAtKey,
+    .args = kOneKey,
+    .reply = Shape::kSimple,
+    .handler = type,
+};
+
+}  // namespace hearth::commands

@@ -1,0 +1,139 @@
+// OBJECT: how a value is stored and used.
+#include "src/command/context.h"
+#include "src/commands/key/family.h"
+#include "src/store/hash.h"
+
+namespace hearth::commands {
+namespace {
+
+std::string_view encoding_of(const Entry& e) {
+  if (e.type() == Type::kHash) return encoding_name(e.hash()->encoding());
+  switch (e.string_encoding()) {
+    case StringEncoding::kInt: return "int";
+    case StringEncoding::kEmbstr: return "embstr";
+    case StringEncoding::kRaw: return "raw";
+  }
+  return "unknown";
+}
+
+Outcome encoding(CommandContext& ctx) {
+  const Found at = ctx.keys().peek(ctx.key(2));
+  if (at) ctx.reply().bulk(encoding_of(*at));
+  else ctx.reply().null();
+  return {};
+}
+
+Outcome refcount(CommandContext& ctx) {
+  // Values are never shared between keys.
+  if (ctx.keys().peek(ctx.key(2))) ctx.reply().integer(1);
+  else ctx.reply().null();
+  return {};
+}
+
+constexpr std::string_view kPolicySwitch =
+    " Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+
+Outcome idletime(CommandContext& ctx) {
+  const Found at = ctx.keys().peek(ctx.key(2));
+  if (!at) {
+    ctx.reply().null();
+    return {};
+  }
+  if (ctx.keys().uses_lfu()) {
+    return refuse("ERR An LFU maxmemory policy is selected, idle time not tracked." + std::string(kPolicySwitch));
+  }
+  ctx.reply().integer(access_clock::lru_idle_ms(at->access(), ctx.now()) / 1000);
+  return {};
+}
+
+Outcome freq(CommandContext& ctx) {
+  const Found at = ctx.keys().peek(ctx.key(2));
+  if (!at) {
+    ctx.reply().null();
+    return {};
+  }
+  if (!ctx.keys().uses_lfu()) {
+    return refuse("ERR An LFU maxmemory policy is not selected, access frequency not tracked." + std::string(kPolicySwitch));
+  }
+  ctx.reply().integer(access_clock::lfu_counter(at->access(), ctx.now(), ctx.keys().lfu_params()));
+  return {};
+}
+
+Outcome help(CommandContext& ctx) {
+  static constexpr std::string_view kLines[] = {
+      "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
+      "ENCODING <key>",
+      "    Name the internal form of the value of <key>.",
+      "FREQ <key>",
+      "    Tell the access counter of <key>, kept under an LFU maxmemory policy.",
+      "IDLETIME <key>",
+      "    Tell for how many seconds <key> was not accessed, kept unless the policy is LFU.",
+      "REFCOUNT <key>",
+      "    Tell how many keys refer to the value of <key>.",
+      "HELP",
+      "    Print this help.",
+  };
+  ctx.reply().array(std::size(kLines));
+  for (const auto line : kLines) ctx.reply().simple(line);
+  return {};
+}
+
+constexpr ArgDoc kOneKey[] = {args::key()};
+constexpr KeySpec kLookAtKey[] = {KeySpec::one(2, access::kReadMeta)};
+constexpr std::string_view kTips[] = {"nondeterministic_output"};
+
+constexpr CommandSpec object_spec(std::string_view name, std::string_view summary, std::string_view since, Shape reply,
+                                  Handler handler) {
+  return CommandSpec{
+      .name = name,
+      .summary = summary,
+      .complexity = "O(1)",
+      .since = since,
+      .arity = Arity::exactly(3),
+      .flags = Flag::kReadonly,
+      .acl = Acl::kKeyspace,
+      .group = Group::kGeneric,
+      .keys = kLookAtKey,
+      .args = kOneKey,
+      .reply = reply | Shape::kNull,
+      .handler = handler,
+      .tips = kTips,
+  };
+}
+
+constexpr CommandSpec kEncoding =
+    object_spec("ENCODING", "Names the internal form of a key's value.", "2.2.3", Shape::kBulk, encoding);
+constexpr CommandSpec kFreq =
+    object_spec("FREQ", "Returns the logarithmic access counter of a key.", "4.0.0", Shape::kInteger, freq);
+constexpr CommandSpec kIdleTime =
+    object_spec("IDLETIME", "Returns the seconds since a key was last accessed.", "2.2.3", Shape::kInteger, idletime);
+constexpr CommandSpec kRefCount =
+    object_spec("REFCOUNT", "Returns how many keys refer to a key's value.", "2.2.3", Shape::kInteger, refcount);
+constexpr CommandSpec kHelp{
+    .name = "HELP",
+    .summary = "Lists the subcommands of OBJECT.",
+    .complexity = "O(1)",
+    .since = "6.2.0",
+    .arity = Arity::exactly(2),
+    .flags = Flag::kLoading | Flag::kStale,
+    .acl = Acl::kKeyspace,
+    .group = Group::kGeneric,
+    .reply = Shape::kArray,
+    .handler = help,
+};
+constexpr const CommandSpec* kSubcommands[] = {&kEncoding, &kFreq, &kHelp, &kIdleTime, &kRefCount};
+
+}  // namespace
+
+constexpr CommandSpec kObject{
+    .name = "OBJECT",
+    .summary = "Holds the commands that look at how values are stored.",
+    .complexity = "Depends on the subcommand.",
+    .since = "2.2.3",
+    .arity = Arity::at_least(2),
+    .group = Group::kGeneric,
+    .reply = Shape::kNone,
+    .subcommands = kSubcommands,
+};
+
+}  // namespace hearth::commands
