@@ -174,8 +174,8 @@ class JsonScanner {
   }
   bool open(bool object) {
     ++p_;
-    if (take(object ? '}' : ']')) return true;
     if (depth_ == kDepthMax) return false;
+    if (take(object ? '}' : ']')) return true;
     is_object_[depth_++] = object;
     opened_ = true;
     return !object || scan_key();

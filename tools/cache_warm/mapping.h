@@ -1,4 +1,4 @@
-// The mapping file: what becomes which keys. TOML; docs in conf/warm/README.md.
+// The mapping file: what becomes which keys. TOML; conf/warm/README.md explains every key.
 #pragma once
 
 #include <cstdint>
@@ -59,6 +59,7 @@ struct ErrorPolicy {
   OnError on_error = OnError::kSkip;
   std::uint64_t max_errors = 1000;  // more bad rows than this end the run
   std::string reject_file;          // empty: none
+  std::uint64_t printed = 10;       // bad rows that are also printed
 };
 
 struct WarmPlan {

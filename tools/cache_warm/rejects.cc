@@ -10,8 +10,6 @@
 namespace hearth::warm {
 namespace {
 
-constexpr std::uint64_t kPrinted = 10;
-
 // Any bytes as text that a terminal and a JSON parser can take.
 std::string printable(std::string_view bytes) {
   Buffer probe;
@@ -61,11 +59,11 @@ Result<RejectLog> RejectLog::open(const ErrorPolicy& policy) {
 void RejectLog::add(const Reject& reject) {
   ++count_;
   if (file_) std::fputs(reject_line(reject).c_str(), file_.get());
-  if (count_ > kPrinted) return;
+  if (count_ > policy_.printed) return;
   fmt::print(stderr, "{}: row {}, key {}: {}\n", reject.mapping, reject.row,
              reject.key.empty() ? "none" : fmt::format("'{}'", printable(reject.key)),
              printable(reject.reason));
-  if (count_ == kPrinted) {
+  if (count_ == policy_.printed) {
     fmt::print(stderr, "more bad rows are counted{}\n",
                file_ ? fmt::format(" and written to {}", policy_.reject_file) : " but not printed");
   }

@@ -1,0 +1,149 @@
+#include "tools/cache_warm/mapping.h"
+
+#include <doctest/doctest.h>
+
+using namespace hearth;
+using namespace hearth::warm;
+
+namespace {
+
+std::string error_of(std::string_view text) {
+  const auto plan = parse_mapping(text, "m.toml");
+  return plan ? "no error" : plan.error().context;
+}
+
+}  // namespace
+
+TEST_CASE("a full mapping file reads into its plan") {
+  const auto plan = parse_mapping(R"(
+[source]
+url = "sqlite:///data/shop.db"
+[target]
+seeds = ["127.0.0.1:7001", "[::1]:7002"]
+username = "u"
+password = "p"
+db = 0
+connections = 2
+batch = 100
+batch_bytes = "32kb"
+window = "2mb"
+retry_for = "1m"
+[errors]
+on_error = "fail"
+max_errors = 5
+reject_file = "rejects.jsonl"
+[[mapping]]
+name = "rows"
+table = "products"
+columns = ["id", "doc"]
+where = "stock > 0"
+key = "product:{id}"
+value = "string"
+column = "doc"
+ttl = "1h30m"
+ttl_jitter = "10%"
+max_value = "1mb"
+rate = 1000
+[[mapping]]
+query = "SELECT * FROM users"
+key = "{{user{id}}}"
+value = "hash"
+exclude = ["secret"]
+replace = false
+ttl_column = "ttl"
+[[mapping]]
+table = "orders"
+key = "order:{id}"
+fields = ["id", "lines"]
+json_columns = ["lines"]
+nulls = "omit"
+)",
+                                  "m.toml");
+  REQUIRE_MESSAGE(plan.has_value(), plan.error().context);
+  CHECK(plan->source_url == "sqlite:///data/shop.db");
+  REQUIRE(plan->target.seeds.size() == 2);
+  CHECK(plan->target.seeds[1] == client::Endpoint{"::1", 7002, ""});
+  CHECK(plan->target.username == "u");
+  CHECK(plan->target.connections_per_node == 2);
+  CHECK(plan->target.batch_rows == 100);
+  CHECK(plan->target.batch_bytes == 32 * 1024);
+  CHECK(plan->target.window_bytes == 2 * 1024 * 1024);
+  CHECK(plan->target.retry_for == milliseconds{60'000});
+  CHECK(plan->errors.on_error == OnError::kFail);
+  CHECK(plan->errors.max_errors == 5);
+  CHECK(plan->errors.reject_file == "rejects.jsonl");
+  REQUIRE(plan->mappings.size() == 3);
+  const auto& rows = plan->mappings[0];
+  CHECK(rows.name == "rows");
+  CHECK(rows.selection.columns == std::vector<std::string>{"id", "doc"});
+  CHECK(rows.selection.where == "stock > 0");
+  CHECK(rows.value == ValueKind::kString);
+  CHECK(rows.column == "doc");
+  CHECK(rows.ttl == milliseconds{5'400'000});
+  CHECK(rows.ttl_jitter == 0.1);
+  CHECK(rows.max_value_bytes == 1024 * 1024);
+  CHECK(rows.rows_per_second == 1000);
+  CHECK(plan->mappings[1].name == "mapping 2");
+  CHECK(plan->mappings[1].value == ValueKind::kHash);
+  CHECK_FALSE(plan->mappings[1].replace);
+  CHECK(plan->mappings[1].ttl_column == "ttl");
+  CHECK(plan->mappings[2].name == "orders");
+  CHECK(plan->mappings[2].value == ValueKind::kJson);
+  CHECK_FALSE(plan->mappings[2].keep_nulls);
+}
+
+TEST_CASE("mistakes in a mapping file name file, line and key") {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "m.toml: mapping: there is no [[mapping]]"},
+      {"[source]\nurl = 5\n", "m.toml:2: source.url: must be a string"},
+      {"[source]\n\nuri = \"x\"\n", "m.toml:3: source.uri: is not known here"},
+      {"[sources]\n", "m.toml: mapping: there is no [[mapping]]"},
+      {"source = 1\n", "m.toml:1: source: must be a table"},
+      {"[target]\naddress = \"a:b\"\n",
+       "m.toml:2: target.address: 'a:b': 'b' is no port (1 .. 65535)"},
+      {"[target]\naddress = \"a\"\nseeds = [\"b\"]\n",
+       "m.toml:3: target.seeds: give either address or seeds"},
+      {"[target]\nbatch = 0\n", "m.toml:2: target.batch: must be a whole number, 1 to 1000000"},
+      {"[target]\nwindow = \"big\"\n",
+       "m.toml:2: target.window: must be a size such as 64kb or 16mb, 1 to 1073741824 bytes"},
+      {"[target]\nretry_for = \"soon\"\n",
+       "m.toml:2: target.retry_for: 'soon' is no duration such as 30s, 15m, 1h30m or 7d"},
+      {"[errors]\non_error = \"stop\"\n",
+       "m.toml:2: errors.on_error: 'stop' is none of: skip, fail"},
+      {"[mapping]\n", "m.toml:1: mapping: write [[mapping]]"},
+      {"[[mapping]]\nkey = \"{id}\"\n", "m.toml:1: mapping[1].table: give either table or query"},
+      {"[[mapping]]\ntable = \"t\"\nquery = \"q\"\nkey = \"{id}\"\n",
+       "m.toml:3: mapping[1].query: give either table or query"},
+      {"[[mapping]]\nquery = \"q\"\nwhere = \"x\"\nkey = \"{id}\"\n",
+       "m.toml:3: mapping[1].where: belongs to table; write it into the query"},
+      {"[[mapping]]\ntable = \"t\"\n", "m.toml:1: mapping[1].key: is missing"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"x\"\n",
+       "m.toml:3: mapping[1].key: key template 'x' names no column, so all rows would have one "
+       "key"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\nvalue = \"set\"\n",
+       "m.toml:4: mapping[1].value: 'set' is none of: string, json, hash"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\nvalue = \"string\"\n",
+       "m.toml:1: mapping[1].column: value = \"string\" needs the name of a column"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\ncolumn = \"c\"\n",
+       "m.toml:4: mapping[1].column: is for value = \"string\" only"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\nreplace = true\n",
+       "m.toml:4: mapping[1].replace: is for value = \"hash\" only"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\nfields = []\n",
+       "m.toml:4: mapping[1].fields: must be a list of strings, with at least one"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\nfields = [\"a\"]\nexclude = [\"b\"]\n",
+       "m.toml:5: mapping[1].exclude: give either fields or exclude"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\nttl_jitter = \"5%\"\n",
+       "m.toml:4: mapping[1].ttl_jitter: needs ttl or ttl_column"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\nttl = \"5\"\n",
+       "m.toml:4: mapping[1].ttl: '5' is no duration such as 30s, 15m, 1h30m or 7d"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\n[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\n",
+       "m.toml:4: mapping: two mappings are named 't'"},
+      {"[[mapping]]\ntable = \"t\"\nkey = \"{id}\"\n[extra]\n",
+       "m.toml:4: extra: is not known here"},
+  };
+  for (const auto& [text, message] : cases) {
+    CAPTURE(text);
+    CHECK(error_of(text) == message);
+  }
+  CHECK(error_of("[source\n").starts_with("m.toml:1: "));
+}
