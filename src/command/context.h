@@ -43,6 +43,8 @@ class CommandContext {
   [[nodiscard]] Keyspace& keyspace() { return *parts_.env.keyspace; }
   [[nodiscard]] Session& session() { return parts_.session; }
   [[nodiscard]] ReplyWriter& reply() { return reply_; }
+  // Word i is a secret: MONITOR and the slow log show "(redacted)" in its place.
+  void redact(std::size_t i) { parts_.session.redacted.push_back(static_cast<std::uint32_t>(i)); }
   [[nodiscard]] EffectLog& effects() { return *parts_.env.effects; }
   [[nodiscard]] UnixMillis now() const { return parts_.env.now; }
   [[nodiscard]] Rng& rng() { return *parts_.env.rng; }

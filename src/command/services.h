@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,8 @@ class ClientControl {
   virtual void for_each(const std::function<void(Session&)>& fn) = 0;
   [[nodiscard]] virtual Session* find(ConnId id) = 0;
   [[nodiscard]] virtual std::size_t count() const = 0;
+  // The time of this loop turn, for ages and idle times.
+  [[nodiscard]] virtual MonoTime mono_now() const = 0;
   // The session's replies so far still go out when it kills itself; another's don't.
   virtual void kill(Session& victim, const Session& by) = 0;
   virtual void pause(PauseKind kind, UnixMillis until) = 0;
@@ -59,6 +62,7 @@ class ClientControl {
   virtual void resume(Session& session) = 0;
   // From now on the session is told of every command.
   virtual void monitor(Session& session) = 0;
+  virtual void unmonitor(Session& session) = 0;
   // DEBUG SET-ACTIVE-EXPIRE: whether the background expiry runs.
   virtual void set_active_expire(bool on) = 0;
   // While locked, commands that name one of these keys are parked (MIGRATE under way).
@@ -79,8 +83,9 @@ class TransactionControl {
   virtual void discard(Session& session) = 0;
   virtual void watch(Session& session, DbIndex db, std::string_view key) = 0;
   virtual void unwatch(Session& session) = 0;
-  // Every key of the database changed at once (FLUSHDB, SWAPDB).
-  virtual void touch_all(DbIndex db) = 0;
+  // Every key of the database is about to change at once: it becomes empty (FLUSHDB), or what
+  // `becomes` holds (SWAPDB). Watchers of keys that are in neither, or only as expired ones, don't mind.
+  virtual void touch_all(DbIndex db, std::optional<DbIndex> becomes) = 0;
 };
 
 // Frees what would take long, on another thread if there is one.
@@ -103,8 +108,9 @@ class ServerControl {
   virtual void sleep(microseconds duration) = 0;
   // Ends the process at once, for DEBUG SEGFAULT, PANIC and ASSERT.
   [[noreturn]] virtual void crash(std::string_view how) = 0;
-  // CONFIG REWRITE: the file the server was started with, replaced atomically.
-  [[nodiscard]] virtual Result<void> rewrite_config() = 0;
+  // Microseconds since 1970 at this moment, not of this loop turn: TIME. A server that has no finer
+  // clock answers with the turn's.
+  [[nodiscard]] virtual std::int64_t unix_micros(UnixMillis turn) { return turn.ms * 1000; }
 };
 
 // Sections of INFO, in order. Everyone who has figures adds a section's lines.
@@ -141,6 +147,39 @@ class InfoControl {
   [[nodiscard]] virtual std::span<const Section> sections() const = 0;
   // Writes the section with its title.
   virtual void write(std::string_view section, InfoWriter& out) = 0;
+
+  // Bytes by what they are for. total and peak are the allocator's; the others are sums over what
+  // the engine owns, so that total - overhead is about what the data takes.
+  struct MemoryFigures {
+    std::uint64_t total = 0, peak = 0, startup = 0;
+    std::uint64_t clients_normal = 0, clients_pubsub = 0, clients_replica = 0;
+    std::uint64_t tables = 0;    // hash tables of all databases
+    std::uint64_t overhead = 0;  // startup and all of the above
+    std::uint64_t dataset = 0;   // total - overhead, 0 if that is negative
+  };
+  [[nodiscard]] virtual MemoryFigures memory_figures() = 0;
+  [[nodiscard]] virtual std::string_view version() const = 0;
+  [[nodiscard]] virtual UnixMillis started() const = 0;
+  // The id of this server's stream of effects, 40 hex digits, and how far it has come.
+  [[nodiscard]] virtual std::string_view replication_id() const = 0;
+  [[nodiscard]] virtual std::uint64_t replication_offset() const = 0;
+  virtual void change_replication_id() = 0;
+};
+
+// What DEBUG switches on and off. Owned by the engine; each is read where it matters.
+struct DebugSwitches {
+  bool pause_cron = false;               // no background work at all
+  bool allow_denied_in_scripts = false;  // commands marked noscript run in scripts
+  bool reply_buffer_resizing = true;
+  std::int64_t reply_buffer_peak_reset_ms = 5000;
+  std::uint64_t packed_threshold = 0;    // bytes; longer list items stand alone. 0: by the node size
+};
+
+// Takes published messages to the other nodes of a cluster.
+class PublishRelay {
+ public:
+  virtual ~PublishRelay() = default;
+  virtual void publish(std::string_view channel, std::string_view payload, bool shard) = 0;
 };
 
 // MIGRATE: hands keys over to another server.
@@ -180,6 +219,8 @@ struct Services {
   InfoControl* info = nullptr;
   MigrationControl* migration = nullptr;
   ClusterControl* cluster = nullptr;
+  PublishRelay* relay = nullptr;
+  DebugSwitches* debug = nullptr;
 };
 
 }  // namespace hearth

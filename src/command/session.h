@@ -30,6 +30,7 @@ struct QueuedCommand {
 struct WatchedKey {
   DbIndex db = 0;
   std::string key;
+  bool expired = false;  // it was past its deadline when it was watched: its removal is no change
 };
 
 struct Session final : Subscriber {
@@ -60,6 +61,8 @@ struct Session final : Subscriber {
   bool no_touch = false;
   bool monitor = false;
   ReplyMode reply_mode = ReplyMode::kOn;
+  bool reply_is_push = false;  // the command answered by pushes, which CLIENT REPLY does not silence
+  std::vector<std::uint32_t> redacted;  // words of the command that no log may show
 
   // MULTI
   bool in_multi = false;
@@ -72,6 +75,9 @@ struct Session final : Subscriber {
   Subscriptions subscriptions;
 
   OutBuffer out;
+  // While a command of this session runs, messages to itself wait here for the end of its reply.
+  bool executing = false;
+  OutBuffer own_pushes;
   bool output_pending = false;      // is on the host's list of sessions to flush
   bool close_after_reply = false;
   bool close_now = false;

@@ -99,6 +99,10 @@ class EffectLog {
     ++changes_;
     if (wants_commands_) [[unlikely]] record(request_);
   }
+  // The request is to be repeated elsewhere though it changed no data (PUBLISH).
+  void relay_verbatim() {
+    if (wants_commands_) [[unlikely]] record(request_);
+  }
   // Something changed, and this command has the same effect. Relative times must be absolute.
   template <typename... A>
   void replicate_as(A&&... words) {

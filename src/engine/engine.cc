@@ -1,10 +1,12 @@
 #include "src/engine/engine.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cluster/model/slot.h"
 #include "src/base/check.h"
 #include "src/proto/reply_writer.h"
+#include "src/store/memory.h"
 
 namespace hearth {
 
@@ -33,7 +35,16 @@ class Engine::KeyspaceNotifier final : public EffectSink {
     if (e.kind == Notify::kMiss || e.kind == Notify::kNew) return;
     const auto at = engine_.watched_.find({e.db, e.key});
     if (at == engine_.watched_.end()) return;
-    for (Session* s : at->second) s->watch_broken = true;
+    for (Session* s : at->second) {
+      if (e.kind != Notify::kExpired || !was_stale(*s, e)) s->watch_broken = true;
+    }
+  }
+  // The key had expired before it was watched: that it goes now is no news, its next change is.
+  static bool was_stale(Session& s, const KeyEvent& e) {
+    for (WatchedKey& w : s.watched) {
+      if (w.db == e.db && w.key == e.key) return std::exchange(w.expired, false);
+    }
+    return false;
   }
   Engine& engine_;
 };
@@ -70,8 +81,11 @@ Engine::Engine(Options options)
   services_.info = this;
   services_.migration = options.migration;
   services_.cluster = options.cluster;
+  services_.debug = &debug_;
   stats_.commands.resize(commands_->id_count());
   stats_.latencies.resize(commands_->id_count());
+  replication_id_ = rng_.hex(40);
+  startup_bytes_ = memory::used_bytes();
   notifier_ = std::make_unique<KeyspaceNotifier>(*this);
   sinks_.push_back(notifier_.get());
   refresh_settings();
@@ -111,7 +125,7 @@ Session& Engine::open(const ClientAddress& from) {
 void Engine::close(Session& session) {
   pubsub_.unsubscribe_all(session, session.subscriptions);
   unwatch(session);
-  if (session.monitor) --monitors_;
+  unmonitor(session);
   std::erase(parked_, session.id);
   const auto at = std::lower_bound(order_.begin(), order_.end(), session.id);
   if (at != order_.end() && *at == session.id) order_.erase(at);
@@ -261,18 +275,12 @@ void Engine::reply_error(Session& session, const Command* command, std::string_v
 }
 
 void Engine::after_reply(Session& session, std::size_t out_before) {
-  switch (session.reply_mode) {
-    case ReplyMode::kOn: return;
-    case ReplyMode::kOff: session.out.truncate(out_before); return;
-    case ReplyMode::kSkipNext:  // set by this command: the next one is silent
-      session.reply_mode = ReplyMode::kSkip;
-      session.out.truncate(out_before);
-      return;
-    case ReplyMode::kSkip:
-      session.out.truncate(out_before);
-      session.reply_mode = ReplyMode::kOn;
-      return;
-  }
+  const bool is_push = std::exchange(session.reply_is_push, false);
+  if (session.reply_mode == ReplyMode::kOn) return;
+  if (!is_push) session.out.truncate(out_before);
+  // kSkipNext was set by this very command: the next one is silent.
+  if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkip;
+  else if (session.reply_mode == ReplyMode::kSkip) session.reply_mode = ReplyMode::kOn;
 }
 
 void Engine::execute_one(Session& session, const ParsedRequest& request, std::span<const std::string_view> argv) {
@@ -303,13 +311,21 @@ void Engine::execute_one(Session& session, const ParsedRequest& request, std::sp
         return after_reply(session, out_before);
     }
   }
+  session.executing = true;
   call(session, *command, argv, request.key);
+  session.executing = false;
   if (!session.waiting) after_reply(session, out_before);
+  if (!session.own_pushes.empty()) [[unlikely]] {
+    session.out.append(session.own_pushes.str());
+    session.own_pushes.clear();
+  }
 }
 
 void Engine::call(Session& session, const Command& command, std::span<const std::string_view> argv,
                   const KeyRef& first_key) {
+  const DbIndex db = session.db;
   session.last_command = &command;
+  session.redacted.clear();
   ++depth_;
   effects_.begin_command(session.db, first_key.slot, argv);
   CommandContext ctx({command, session, env_, services_, argv, session.out});
@@ -336,10 +352,7 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   c.ns += ns;
   ++stats_.commands_processed;
   if (hot_.latency_tracking) stats_.latencies[command.id].add(ns);
-  if (ns >= hot_.slow_ns && !has(command.flags, Flag::kSkipSlowlog)) [[unlikely]] {
-    slowlog_.add(env_.now, static_cast<std::int64_t>(ns / 1000), argv, session.address, session.name,
-                 settings().slowlog_max_len);
-  }
+  if (ns >= hot_.slow_ns || monitors_ > 0) [[unlikely]] log_call(session, command, db, argv, ns);
   if (ns >= hot_.latency_ns) [[unlikely]] {
     latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.now,
                  static_cast<std::uint32_t>(ns / 1'000'000));

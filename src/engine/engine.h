@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -130,11 +131,13 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   void set_active_expire(bool on) override { active_expire_ = on; }
   // MONITOR.
   void monitor(Session& session) override;
+  void unmonitor(Session& session) override;
 
   // --- ClientControl ---
   void for_each(const std::function<void(Session&)>& fn) override;
   [[nodiscard]] Session* find(ConnId id) override;
   [[nodiscard]] std::size_t count() const override { return sessions_.size(); }
+  [[nodiscard]] MonoTime mono_now() const override { return mono_; }
   void kill(Session& victim, const Session& by) override;
   void pause(PauseKind kind, UnixMillis until) override;
   void unpause() override;
@@ -147,11 +150,17 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   void discard(Session& session) override;
   void watch(Session& session, DbIndex db, std::string_view key) override;
   void unwatch(Session& session) override;
-  void touch_all(DbIndex db) override;
+  void touch_all(DbIndex db, std::optional<DbIndex> becomes) override;
 
   // --- InfoControl ---
   [[nodiscard]] std::span<const Section> sections() const override;
   void write(std::string_view section, InfoWriter& out) override;
+  [[nodiscard]] MemoryFigures memory_figures() override;
+  [[nodiscard]] std::string_view version() const override { return facts_.version; }
+  [[nodiscard]] UnixMillis started() const override { return started_; }
+  [[nodiscard]] std::string_view replication_id() const override { return replication_id_; }
+  [[nodiscard]] std::uint64_t replication_offset() const override { return 0; }
+  void change_replication_id() override { replication_id_ = rng_.hex(40); }
 
  private:
   struct PendingRequest;
@@ -172,7 +181,10 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
                              const KeyRef& first_key);
   std::string unknown_command(std::span<const std::string_view> argv) const;
   bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
-  void feed_monitors(const Session& from, std::span<const std::string_view> argv);
+  void feed_monitors(const Session& from, DbIndex db, std::span<const std::string_view> argv);
+  void log_call(Session& session, const Command& command, DbIndex db, std::span<const std::string_view> argv,
+                std::uint64_t ns);
+  [[nodiscard]] bool watch_expired(const Session& session) const;
   void park(Session& session);
   void resume_parked();
 
@@ -197,6 +209,7 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   void write_latencystats(InfoWriter& out);
   void write_cluster(InfoWriter& out);
   void write_keyspace(InfoWriter& out);
+  void write_debug(InfoWriter& out);
 
   config::Registry* config_;
   const CommandTable* commands_;
@@ -241,6 +254,9 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   UnixMillis pause_until_{};
   bool paused_ = false;
   bool active_expire_ = true;
+  DebugSwitches debug_;
+  std::string replication_id_;
+  std::uint64_t startup_bytes_ = 0;
   int depth_ = 0;  // units under way: 1 inside a command, 2 inside EXEC's
   std::uint64_t last_ticks_ = 0;
   std::uint64_t turn_commands_ = 0;
@@ -257,7 +273,7 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   std::vector<Slot> slots_;
   std::vector<Entry*> due_;
   std::uint64_t tick_count_ = 0;
-  RateMeter ops_rate_, input_rate_, output_rate_;
+  RateMeter ops_rate_, input_rate_, output_rate_, cycles_rate_, turn_time_rate_;
 };
 
 }  // namespace hearth

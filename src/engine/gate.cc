@@ -38,12 +38,19 @@ std::string Engine::unknown_command(std::span<const std::string_view> argv) cons
 
 Engine::Gate Engine::gate(Session& session, const Command& command, std::span<const std::string_view> argv,
                           const KeyRef& first_key) {
+  const std::string_view name = command.full_name;
   const auto refuse_with = [&](std::string_view text) {
+    if (session.in_multi && name == "exec") {
+      // Nothing of the transaction ran, and nothing of it will.
+      discard(session);
+      const std::string_view why = text.starts_with("ERR ") ? text.substr(4) : text;
+      reply_error(session, &command, "EXECABORT Transaction discarded because of: " + std::string(why), true);
+      return Gate::kRefused;
+    }
     if (session.in_multi) session.multi_aborted = true;
     reply_error(session, &command, text, true);
     return Gate::kRefused;
   };
-  const std::string_view name = command.full_name;
 
   if (command.spec->handler == nullptr && argv.size() > 1) {
     return refuse_with("ERR unknown subcommand '" + std::string(argv[1].substr(0, kEchoBytes)) + "'. Try " +
@@ -111,9 +118,6 @@ Engine::Gate Engine::gate(Session& session, const Command& command, std::span<co
   if (!locked_.empty() && is_locked(session, command, argv)) {
     park(session);
     return Gate::kParked;
-  }
-  if (monitors_ > 0 && !has(command.flags, Flag::kSkipMonitor) && !has(command.flags, Flag::kAdmin)) {
-    feed_monitors(session, argv);
   }
   return Gate::kPass;
 }

@@ -1,4 +1,6 @@
 // MULTI, EXEC and WATCH: a queue per session, executed as one unit.
+#include "cluster/model/slot.h"
+#include "src/base/hash.h"
 #include "src/engine/engine.h"
 #include "src/proto/reply_writer.h"
 
@@ -15,7 +17,7 @@ void Engine::queue_command(Session& session, const Command& command, std::span<c
 
 void Engine::exec(CommandContext& ctx) {
   Session& session = ctx.session();
-  const bool broken = session.watch_broken;
+  const bool broken = session.watch_broken || watch_expired(session);
   std::vector<QueuedCommand> queue;
   queue.swap(session.queue);
   discard(session);
@@ -44,8 +46,21 @@ void Engine::watch(Session& session, DbIndex db, std::string_view key) {
     if (s == &session) return;
   }
   watchers.push_back(&session);
-  session.watched.push_back({db, std::string(key)});
+  const Found at = keyspace_.db(db).find(Keys(env_, db).make_ref(key));
+  session.watched.push_back({db, std::string(key), at && at->expired(env_.now)});
   refresh_wants();
+}
+
+// A watched key that has passed its deadline since is changed, even if nobody has removed it yet.
+bool Engine::watch_expired(const Session& session) const {
+  for (const WatchedKey& w : session.watched) {
+    if (w.expired) continue;
+    const Database& db = keyspace_.db(w.db);
+    const std::uint64_t hash = hash_bytes(w.key, keyspace_.seed());
+    const Found at = db.find({w.key, hash, env_.per_slot ? cluster::slot_of(w.key) : Slot{0}});
+    if (at && at->expired(env_.now)) return true;
+  }
+  return false;
 }
 
 void Engine::unwatch(Session& session) {
@@ -61,10 +76,20 @@ void Engine::unwatch(Session& session) {
   if (had) refresh_wants();
 }
 
-void Engine::touch_all(DbIndex db) {
+void Engine::touch_all(DbIndex db, std::optional<DbIndex> becomes) {
   for (auto& [key, watchers] : watched_) {
     if (key.first != db) continue;
-    for (Session* s : watchers) s->watch_broken = true;
+    const KeyRef ref = Keys(env_, db).make_ref(key.second);
+    const bool is_here = static_cast<bool>(keyspace_.db(db).find(ref));
+    const Found next = becomes ? keyspace_.db(*becomes).find(ref) : Found();
+    const bool next_is_stale = next && next->expired(env_.now);
+    for (Session* s : watchers) {
+      for (WatchedKey& w : s->watched) {
+        if (w.db != db || w.key != key.second) continue;
+        if ((is_here && !w.expired) || (next && !next_is_stale)) s->watch_broken = true;
+        w.expired = next_is_stale;
+      }
+    }
   }
 }
 

@@ -148,6 +148,7 @@ void Engine::expire_cycle() {
   const std::uint64_t share = sampled == 0 ? 0 : expired * 10000 / sampled;
   stats_.stale_percent_x100 = (stats_.stale_percent_x100 * 95 + share * 5) / 100;
   const std::uint64_t spent = ticks_() - start;
+  stats_.expire_cycle_us += spent / 1000;
   if (spent >= hot_.latency_ns) latency_.add("expire-cycle", env_.now, static_cast<std::uint32_t>(spent / kNsPerMs));
 }
 
@@ -191,6 +192,8 @@ void Engine::check_clients() {
 }
 
 void Engine::tick() {
+  if (debug_.pause_cron) return;
+  const std::uint64_t start = ticks_();
   ++tick_count_;
   if (paused_ && env_.now >= pause_until_) unpause();
   expire_cycle();
@@ -202,7 +205,10 @@ void Engine::tick() {
     ops_rate_.sample(mono_, stats_.commands_processed);
     input_rate_.sample(mono_, stats_.net_input_bytes);
     output_rate_.sample(mono_, stats_.net_output_bytes);
+    cycles_rate_.sample(mono_, stats_.eventloop_cycles);
+    turn_time_rate_.sample(mono_, stats_.eventloop_duration_us);
   }
+  stats_.eventloop_duration_cron_us += (ticks_() - start) / 1000;
 }
 
 }  // namespace hearth

@@ -48,6 +48,7 @@ struct Stats {
   std::uint64_t expired_keys = 0;
   std::uint64_t expired_subkeys = 0;
   std::uint64_t expired_time_cap_reached = 0;
+  std::uint64_t expire_cycle_us = 0;
   std::uint64_t evicted_keys = 0;
   std::uint64_t evicted_clients = 0;
   std::uint64_t total_eviction_exceeded_ns = 0;
@@ -66,6 +67,7 @@ struct Stats {
   std::uint64_t eventloop_cycles = 0;
   std::uint64_t eventloop_duration_us = 0;
   std::uint64_t eventloop_duration_cmd_us = 0;
+  std::uint64_t eventloop_duration_cron_us = 0;
   std::uint64_t eventloop_cmd_per_cycle_max = 0;
   std::uint64_t eventloop_duration_max_us = 0;
   std::uint64_t stale_percent_x100 = 0;  // share of keys found expired by the last expiry cycles

@@ -15,6 +15,12 @@ UnixMillis SystemClock::unix_now() const {
   return UnixMillis{t.tv_sec * 1000 + t.tv_nsec / 1'000'000};
 }
 
+std::int64_t SystemClock::unix_micros() const {
+  timespec t{};
+  clock_gettime(CLOCK_REALTIME, &t);
+  return t.tv_sec * 1'000'000 + t.tv_nsec / 1000;
+}
+
 MonoTime SystemClock::mono_now() const {
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC, &t);

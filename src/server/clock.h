@@ -9,6 +9,7 @@ class SystemClock final : public Clock {
  public:
   [[nodiscard]] UnixMillis unix_now() const override;
   [[nodiscard]] MonoTime mono_now() const override;
+  [[nodiscard]] std::int64_t unix_micros() const;
 };
 
 // Nanoseconds since some moment, by the processor's time stamp counter where there is one: a few

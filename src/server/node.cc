@@ -220,12 +220,16 @@ void Node::crash(std::string_view how) {
   std::abort();
 }
 
-Result<void> Node::rewrite_config() {
+Result<void> Node::rewrite_config(RewriteExtent extent) {
   if (options_.config_file.empty()) return fail(ErrorCode::kInvalid, "The server is running without a config file");
   io::PosixFileSystem disk;
   std::string old_text;
   if (auto text = io::read_file(disk, options_.config_file, 64 * 1024 * 1024)) old_text = std::move(*text);
-  return io::write_file_atomically(disk, options_.config_file, config::rewritten(config_, old_text, {}));
+  config::RewriteOptions options;
+  if (extent == RewriteExtent::kEverything) options.scope = config::RewriteScope::kEverything;
+  return io::write_file_atomically(disk, options_.config_file, config::rewritten(config_, old_text, options));
 }
+
+std::int64_t Node::unix_micros(UnixMillis) { return clock_.unix_micros(); }
 
 }  // namespace hearth

@@ -37,7 +37,8 @@ class Node final : public ServerControl {
   void shutdown() override;
   void sleep(microseconds duration) override;
   [[noreturn]] void crash(std::string_view how) override;
-  [[nodiscard]] Result<void> rewrite_config() override;
+  [[nodiscard]] Result<void> rewrite_config(RewriteExtent extent) override;
+  [[nodiscard]] std::int64_t unix_micros(UnixMillis turn) override;
 
  private:
   static void on_signal(uv_signal_t* handle, int number);
