@@ -6,12 +6,13 @@
 namespace hearth::commands {
 
 extern const CommandSpec kDel, kUnlink, kExists, kTouch, kType, kExpire, kPExpire, kExpireAt, kPExpireAt, kPersist, kTtl,
-    kPTtl, kExpireTime, kPExpireTime, kKeys, kScan, kRandomKey, kRename, kRenameNx, kCopy, kMove, kObject, kSort, kSortRo;
+    kPTtl, kExpireTime, kPExpireTime, kKeys, kScan, kRandomKey, kRename, kRenameNx, kCopy, kMove, kObject, kSort, kSortRo, kDump, kRestore,
+    kRestoreAsking;
 
 inline constexpr const CommandSpec* kKeyFamily[] = {
     &kDel,  &kUnlink, &kExists,     &kTouch,       &kType, &kExpire, &kPExpire,   &kExpireAt, &kPExpireAt, &kPersist, &kTtl,
     &kPTtl, &kExpireTime, &kPExpireTime, &kKeys, &kScan,   &kRandomKey, &kRename,   &kRenameNx,  &kCopy,    &kMove,
-    &kObject, &kSort, &kSortRo,
+    &kObject, &kSort, &kSortRo, &kDump, &kRestore, &kRestoreAsking,
 };
 
 }  // namespace hearth::commands

@@ -21,12 +21,12 @@ struct SortOptions {
   bool alpha = false;
   bool descending = false;
   // BY: a pattern with '*'; a pattern without one means "leave the order as it is" (unsorted).
-  std::optional<std::string_view> by;
+  std::optional<std::string_view> by{};
   bool unsorted = false;
-  std::vector<std::string_view> get;  // "#" is the element itself
+  std::vector<std::string_view> get{};  // "#" is the element itself
   std::int64_t offset = 0;            // LIMIT; negative: 0
   std::int64_t count = -1;            // negative: all
-  std::optional<std::string_view> store;
+  std::optional<std::string_view> store{};
 };
 
 // The value that a pattern stands for with '*' replaced by the element; nothing if there is none.
