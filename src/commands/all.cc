@@ -1,5 +1,7 @@
 #include "src/commands/all.h"
 
+#include "src/commands/hash/family.h"
+#include "src/commands/connection/family.h"
 #include "src/commands/key/family.h"
 #include "src/commands/string/family.h"
 
@@ -9,7 +11,9 @@ std::vector<const CommandSpec*> all_commands() {
   std::vector<const CommandSpec*> all;
   const auto add = [&](std::span<const CommandSpec* const> family) { all.insert(all.end(), family.begin(), family.end()); };
   add(commands::kStringFamily);
+  add(commands::kHashFamily);
   add(commands::kKeyFamily);
+  add(commands::kConnectionFamily);
   return all;
 }
 

@@ -1,0 +1,186 @@
+// AUTH and HELLO, and ACL WHOAMI. There is one user, "default", whose password is `requirepass`.
+#include "src/command/context.h"
+#include "src/command/docs.h"
+#include "src/commands/connection/client_text.h"
+#include "src/commands/connection/family.h"
+#include "src/metrics/stats.h"
+
+namespace hearth::commands {
+namespace {
+
+constexpr std::string_view kDefaultUser = "default";
+
+// Takes the same time for every wrong password of one length, so that none can be felt out.
+bool equals_in_constant_time(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(static_cast<unsigned char>(a[i] ^ b[i]));
+  return difference == 0;
+}
+
+Outcome authenticate(CommandContext& ctx, std::string_view user, std::string_view password) {
+  const std::string& wanted = ctx.settings().requirepass;
+  // Without a password the default user takes any.
+  if (user != kDefaultUser || (!wanted.empty() && !equals_in_constant_time(wanted, password))) {
+    ++ctx.services().stats->acl_denied_auth;
+    return refuse("WRONGPASS invalid username-password pair or user is disabled.");
+  }
+  ctx.session().authenticated = true;
+  ctx.session().user = kDefaultUser;
+  return {};
+}
+
+Outcome auth(CommandContext& ctx) {
+  const ArgReader& args = ctx.args();
+  for (std::size_t i = 1; i < args.size(); ++i) ctx.redact(i);
+  if (args.size() > 3) return syntax_error();
+  if (args.size() == 2 && ctx.settings().requirepass.empty()) {
+    return refuse(
+        "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+        "configuration is correct?");
+  }
+  HEARTH_TRY_VOID(args.size() == 2 ? authenticate(ctx, kDefaultUser, args[1]) : authenticate(ctx, args[1], args[2]));
+  ctx.reply().ok();
+  return {};
+}
+
+struct HelloOptions {
+  int resp = 0;  // 0: as it is
+  std::string_view user, password, name;
+  bool has_auth = false, has_name = false;
+};
+
+Result<HelloOptions, ReplyError> parse_hello(CommandContext& ctx) {
+  const ArgReader& args = ctx.args();
+  HelloOptions o;
+  if (args.size() == 1) return o;
+  HEARTH_TRY(const std::int64_t resp, args.integer(1, "ERR Protocol version is not an integer or out of range"));
+  if (resp != 2 && resp != 3) return refuse("NOPROTO unsupported protocol version");
+  o.resp = static_cast<int>(resp);
+  for (std::size_t i = 2; i < args.size(); ++i) {
+    if (args.is(i, "AUTH", 2)) {
+      ctx.redact(i + 1);
+      ctx.redact(i + 2);
+      o.has_auth = true;
+      o.user = args[i + 1];
+      o.password = args[i + 2];
+      i += 2;
+    } else if (args.is(i, "SETNAME", 1)) {
+      o.has_name = true;
+      o.name = args[++i];
+      if (!is_plain_name(o.name)) return refuse("ERR Client names cannot contain spaces, newlines or special characters.");
+    } else {
+      return refuse("ERR Syntax error in HELLO option '" + std::string(args[i]) + "'");
+    }
+  }
+  return o;
+}
+
+Outcome hello(CommandContext& ctx) {
+  HEARTH_TRY(const HelloOptions options, parse_hello(ctx));
+  Session& s = ctx.session();
+  if (options.has_auth) HEARTH_TRY_VOID(authenticate(ctx, options.user, options.password));
+  if (!s.authenticated) {
+    return refuse(
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
+        "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
+  }
+  if (options.has_name) HEARTH_TRY_VOID(set_client_name(s, options.name));
+  if (options.resp != 0) s.resp = options.resp;
+
+  ReplyWriter reply(s.out, s.resp);  // the answer speaks the new version already
+  const std::string_view zone = ctx.settings().availability_zone;
+  reply.map(zone.empty() ? 7 : 8);
+  reply.bulk("server");
+  reply.bulk("redis");
+  reply.bulk("version");
+  reply.bulk(ctx.services().info->version());
+  reply.bulk("proto");
+  reply.integer(s.resp);
+  reply.bulk("id");
+  reply.integer(static_cast<std::int64_t>(s.id));
+  reply.bulk("mode");
+  reply.bulk(ctx.settings().cluster_enabled ? "cluster" : "standalone");
+  reply.bulk("role");
+  reply.bulk("master");
+  reply.bulk("modules");
+  reply.array(0);
+  if (!zone.empty()) {
+    reply.bulk("availability_zone");
+    reply.bulk(zone);
+  }
+  return {};
+}
+
+Outcome acl_whoami(CommandContext& ctx) {
+  ctx.reply().bulk(ctx.session().user);
+  return {};
+}
+
+constexpr ArgDoc kAuthArgs[] = {args::string("username").opt().from("6.0.0"), args::string("password")};
+constexpr ArgDoc kHelloAuth[] = {args::string("username"), args::string("password")};
+constexpr ArgDoc kHelloParts[] = {args::integer("protover"), args::block("auth", kHelloAuth, "AUTH").opt(),
+                                  args::string("clientname", "SETNAME").opt()};
+constexpr ArgDoc kHelloArgs[] = {args::block("arguments", kHelloParts).opt()};
+constexpr HistoryNote kAuthHistory[] = {{"6.0.0", "Takes a user name in front of the password."}};
+constexpr HistoryNote kHelloHistory[] = {{"6.2.0", "The version may be left out: then nothing changes."}};
+constexpr Flag kAnyTime =
+    Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast | Flag::kNoAuth | Flag::kAllowBusy;
+
+constexpr CommandSpec kAclWhoAmI{
+    .name = "WHOAMI",
+    .summary = "Returns the name of the user the connection is authenticated as.",
+    .complexity = "O(1)",
+    .since = "6.0.0",
+    .arity = Arity::exactly(2),
+    .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale,
+    .group = Group::kServer,
+    .reply = Shape::kBulk,
+    .handler = acl_whoami,
+};
+constexpr CommandSpec kAclHelp = help_spec("6.0.0", Group::kServer);
+constexpr const CommandSpec* kAclSubs[] = {&kAclWhoAmI, &kAclHelp};
+
+}  // namespace
+
+constexpr CommandSpec kAuth{
+    .name = "AUTH",
+    .summary = "Authenticates the connection.",
+    .complexity = "O(N) with N the number of passwords of the user",
+    .since = "1.0.0",
+    .arity = Arity::at_least(2),
+    .flags = kAnyTime,
+    .acl = Acl::kConnection,
+    .group = Group::kConnection,
+    .args = kAuthArgs,
+    .reply = Shape::kOk,
+    .handler = auth,
+    .history = kAuthHistory,
+};
+
+constexpr CommandSpec kHello{
+    .name = "HELLO",
+    .summary = "Chooses the protocol's version, authenticates and names the connection, and tells what the server is.",
+    .complexity = "O(1)",
+    .since = "6.0.0",
+    .arity = Arity::at_least(1),
+    .flags = kAnyTime,
+    .acl = Acl::kConnection,
+    .group = Group::kConnection,
+    .args = kHelloArgs,
+    .reply = Shape::kMap,
+    .handler = hello,
+    .history = kHelloHistory,
+};
+
+constexpr CommandSpec kAcl{
+    .name = "ACL",
+    .summary = "The container of commands about users and what they may do.",
+    .complexity = "Depends on the subcommand",
+    .since = "6.0.0",
+    .arity = Arity::at_least(2),
+    .group = Group::kServer,
+    .subcommands = kAclSubs,
+};
+
+}  // namespace hearth::commands

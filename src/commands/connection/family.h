@@ -1,0 +1,17 @@
+// The connection family: who is at the other end, and how it wants to be spoken to.
+#pragma once
+
+#include "src/command/spec.h"
+
+namespace hearth::commands {
+
+extern const CommandSpec kPing, kEcho, kSelect, kQuit, kReset, kAuth, kHello, kClient, kAcl;
+extern const CommandSpec kClientId, kClientInfo, kClientList, kClientKill, kClientSetName, kClientGetName, kClientSetInfo,
+    kClientPause, kClientUnpause, kClientReply, kClientNoEvict, kClientNoTouch, kClientUnblock, kClientGetRedir,
+    kClientTrackingInfo, kClientHelp;
+
+inline constexpr const CommandSpec* kConnectionFamily[] = {
+    &kPing, &kEcho, &kSelect, &kQuit, &kReset, &kAuth, &kHello, &kClient, &kAcl,
+};
+
+}  // namespace hearth::commands
