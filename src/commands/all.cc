@@ -3,7 +3,9 @@
 #include "src/commands/hash/family.h"
 #include "src/commands/connection/family.h"
 #include "src/commands/key/family.h"
+#include "src/commands/pubsub/family.h"
 #include "src/commands/string/family.h"
+#include "src/commands/transaction/family.h"
 
 namespace hearth {
 
@@ -14,6 +16,8 @@ std::vector<const CommandSpec*> all_commands() {
   add(commands::kHashFamily);
   add(commands::kKeyFamily);
   add(commands::kConnectionFamily);
+  add(commands::kPubSubFamily);
+  add(commands::kTransactionFamily);
   return all;
 }
 
