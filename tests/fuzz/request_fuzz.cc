@@ -1,0 +1,47 @@
+// Any bytes, in one piece or byte by byte, give the same requests or the same error.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "src/base/check.h"
+#include "src/proto/request_parser.h"
+
+namespace {
+
+using namespace hearth;
+
+std::vector<std::string> parse(std::string_view input, std::size_t step) {
+  RequestParser parser;
+  const ParserLimits limits{1 << 20, 1 << 16, 64 * 1024, true};
+  std::vector<std::string> out;
+  std::size_t begin = 0, available = 0;
+  while (available < input.size()) {
+    available = std::min(input.size(), available + step);
+    for (;;) {
+      std::vector<std::string_view> args;
+      std::size_t consumed = 0;
+      const auto status = parser.next(input.substr(begin, available - begin), limits, args, consumed);
+      if (status == RequestParser::Status::kNeedMore) break;
+      if (status == RequestParser::Status::kError) {
+        out.push_back("error");
+        return out;
+      }
+      HEARTH_CHECK(consumed > 0 && consumed <= available - begin);
+      begin += consumed;
+      std::string line = "request";
+      for (const auto arg : args) line += "|" + std::string(arg);
+      out.push_back(std::move(line));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view input(reinterpret_cast<const char*>(data), std::min<std::size_t>(size, 4096));
+  const auto whole = parse(input, input.size() + 1);
+  HEARTH_CHECK(parse(input, 1) == whole);
+  HEARTH_CHECK(parse(input, 7) == whole);
+  return 0;
+}
