@@ -61,6 +61,8 @@ constexpr Parameter kSnapshot[] = {
     {"loading-process-events-interval-bytes", "", memory(1024, kIntMax), "2097152", Flag::kHidden,
      put<&S::loading_process_events_interval_bytes>,
      "Clients get a turn each time this much was loaded."},
+    {"skip-checksum-validation", "", boolean(), "no", Flag::kHidden, put<&S::skip_checksum_validation>,
+     "For tests: take payloads and snapshots whose checksum is wrong."},
     {"stop-writes-on-bgsave-error", "", boolean(), "yes", Flag::kNone,
      put<&S::stop_writes_on_bgsave_error>,
      "Refuse writes after a snapshot failed, so that somebody notices."},

@@ -175,6 +175,7 @@ struct Settings {
   RdbCompat rdb_compat = RdbCompat::kRedis72;
   bool stop_writes_on_bgsave_error = true;
   SanitizePayload sanitize_dump_payload = SanitizePayload::kNo;
+  bool skip_checksum_validation = false;  // DEBUG SET-SKIP-CHECKSUM-VALIDATION
   bool appendonly = false;
   std::string appendfilename;
   std::string appenddirname;

@@ -1,0 +1,145 @@
+// HRANDFIELD.
+#include <limits>
+#include <unordered_set>
+
+#include "src/commands/hash/access.h"
+#include "src/commands/hash/family.h"
+
+namespace hearth::commands {
+namespace {
+
+struct Pair {
+  std::string field;
+  std::string value;
+};
+
+class PairReply {
+ public:
+  PairReply(CommandContext& ctx, bool with_values) : reply_(ctx.reply()), with_values_(with_values) {}
+
+  void begin(std::size_t count) {
+    const bool flat_pairs = with_values_ && reply_.resp() < 3;
+    reply_.array(flat_pairs ? count * 2 : count);
+  }
+  void add(std::string_view field, std::string_view value) {
+    if (with_values_ && reply_.resp() >= 3) reply_.array(2);
+    reply_.bulk(field);
+    if (with_values_) reply_.bulk(value);
+  }
+
+ private:
+  ReplyWriter& reply_;
+  bool with_values_;
+};
+
+// `count` times any field: the same one may come again.
+void with_repetition(CommandContext& ctx, const Hash& hash, std::uint64_t count, PairReply& reply) {
+  reply.begin(count);
+  // Drawing from a compact hash walks it; for many draws it is read into an array once.
+  if (hash.encoding() == HashEncoding::kHashtable && !hash.may_have_expired(ctx.now())) {
+    Hash::Scratch scratch;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const auto item = hash.random(ctx.rng(), ctx.now(), scratch);
+      reply.add(item->field, item->value);
+    }
+    return;
+  }
+  std::vector<Pair> all;
+  hash.for_each(ctx.now(), [&](const Hash::Item& item) {
+    all.push_back({std::string(item.field), std::string(item.value)});
+  });
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const Pair& pair = all[ctx.rng().below(all.size())];
+    reply.add(pair.field, pair.value);
+  }
+}
+
+// `count` different fields; count < visible fields.
+void distinct(CommandContext& ctx, const Hash& hash, std::uint64_t visible, std::uint64_t count, PairReply& reply) {
+  reply.begin(count);
+  // Few out of many: draw, and draw again what was there already. Otherwise shuffle all.
+  constexpr std::uint64_t kFewRatio = 3;
+  if (hash.encoding() == HashEncoding::kHashtable && count * kFewRatio < visible &&
+      !hash.may_have_expired(ctx.now())) {
+    std::unordered_set<std::string_view> chosen;
+    Hash::Scratch scratch;
+    while (chosen.size() < count) {
+      const auto item = hash.random(ctx.rng(), ctx.now(), scratch);
+      // A table's texts stand in the table, so that views of them last.
+      if (chosen.insert(item->field).second) reply.add(item->field, item->value);
+    }
+    return;
+  }
+  std::vector<Pair> all;
+  hash.for_each(ctx.now(), [&](const Hash::Item& item) {
+    all.push_back({std::string(item.field), std::string(item.value)});
+  });
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::swap(all[i], all[i + ctx.rng().below(all.size() - i)]);
+    reply.add(all[i].field, all[i].value);
+  }
+}
+
+Outcome one_field(CommandContext& ctx) {
+  HEARTH_TRY(const Found at, read_hash(ctx, ctx.key(1)));
+  Hash::Scratch scratch;
+  const auto item = at ? at->hash()->random(ctx.rng(), ctx.now(), scratch) : std::nullopt;
+  if (item) ctx.reply().bulk(item->field);
+  else ctx.reply().null();
+  return {};
+}
+
+Outcome hrandfield(CommandContext& ctx) {
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  if (ctx.args().size() == 2) return one_field(ctx);
+  HEARTH_TRY(const std::int64_t count, ctx.args().integer(2));
+  if (count < -kMost) {
+    return refuse("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
+  }
+  const bool with_values = ctx.args().is(3, "WITHVALUES");
+  if (ctx.args().size() > (with_values ? 4 : 3)) return syntax_error();
+  if (with_values && (count < -kMost / 2 || count > kMost / 2)) return refuse("ERR value is out of range");
+
+  HEARTH_TRY(const Found at, read_hash(ctx, ctx.key(1)));
+  const std::uint64_t visible = at ? at->hash()->visible_size(ctx.now()) : 0;
+  if (visible == 0 || count == 0) {
+    ctx.reply().array(0);
+    return {};
+  }
+  PairReply reply(ctx, with_values);
+  const Hash& hash = *at->hash();
+  if (count < 0) {
+    with_repetition(ctx, hash, static_cast<std::uint64_t>(-count), reply);
+  } else if (static_cast<std::uint64_t>(count) >= visible) {
+    reply.begin(visible);
+    hash.for_each(ctx.now(), [&](const Hash::Item& item) { reply.add(item.field, item.value); });
+  } else {
+    distinct(ctx, hash, visible, static_cast<std::uint64_t>(count), reply);
+  }
+  return {};
+}
+
+constexpr ArgDoc kCountParts[] = {args::integer("count"), args::token("withvalues", "WITHVALUES").opt()};
+constexpr ArgDoc kArgs[] = {args::key(), args::block("options", kCountParts).opt()};
+constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
+constexpr std::string_view kTips[] = {"nondeterministic_output"};
+
+}  // namespace
+
+constexpr CommandSpec kHRandField{
+    .name = "HRANDFIELD",
+    .summary = "Returns fields of a hash chosen at random.",
+    .complexity = "O(N) with the number of fields returned.",
+    .since = "6.2.0",
+    .arity = Arity::at_least(2),
+    .flags = Flag::kReadonly,
+    .acl = Acl::kHash,
+    .group = Group::kHash,
+    .keys = kReadKey,
+    .args = kArgs,
+    .reply = Shape::kBulk | Shape::kNull | Shape::kArray,
+    .handler = hrandfield,
+    .tips = kTips,
+};
+
+}  // namespace hearth::commands

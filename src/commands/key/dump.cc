@@ -1,0 +1,186 @@
+// Values as bytes: DUMP, RESTORE.
+#include "persistence/rdb/dump.h"
+#include "src/command/context.h"
+#include "src/commands/key/family.h"
+#include "src/commands/key/payload.h"
+
+namespace hearth::commands {
+namespace {
+
+Outcome dump(CommandContext& ctx) {
+  const Found at = ctx.keys().read(ctx.key(1));
+  if (!at) {
+    ctx.reply().null();
+    return {};
+  }
+  ctx.reply().bulk(rdb::dump_payload(*at, payload_options(ctx)));
+  return {};
+}
+
+struct Options {
+  bool replace = false;
+  bool absolute = false;
+  std::optional<std::int64_t> idle_seconds;
+  std::optional<std::int64_t> frequency;
+};
+
+Result<Options, ReplyError> parse(const ArgReader& args) {
+  constexpr std::int64_t kCounterMax = 255;
+  Options o;
+  for (std::size_t i = 4; i < args.size(); ++i) {
+    if (args.is(i, "REPLACE")) {
+      o.replace = true;
+    } else if (args.is(i, "ABSTTL")) {
+      o.absolute = true;
+    } else if (args.is(i, "IDLETIME", 1) && !o.frequency) {
+      HEARTH_TRY(o.idle_seconds, args.integer(++i));
+      if (*o.idle_seconds < 0) return refuse("ERR Invalid IDLETIME value, must be >= 0");
+    } else if (args.is(i, "FREQ", 1) && !o.idle_seconds) {
+      HEARTH_TRY(o.frequency, args.integer(++i));
+      if (*o.frequency < 0 || *o.frequency > kCounterMax) {
+        return refuse("ERR Invalid FREQ value, must be >= 0 and <= 255");
+      }
+    } else {
+      return syntax_error();
+    }
+  }
+  return o;
+}
+
+// kNoDeadline for a TTL of 0.
+Result<std::int64_t, ReplyError> deadline_for(const CommandContext& ctx, const Options& options) {
+  HEARTH_TRY(std::int64_t ttl, ctx.args().integer(2));
+  if (ttl < 0) return refuse("ERR Invalid TTL value, must be >= 0");
+  if (ttl == 0) return kNoDeadline;
+  if (!options.absolute && __builtin_add_overflow(ttl, ctx.now().ms, &ttl)) {
+    return refuse("ERR Invalid TTL value, must be >= 0");
+  }
+  return ttl;
+}
+
+Result<rdb::Object, ReplyError> parse_payload(CommandContext& ctx) {
+  const config::Settings& s = ctx.settings();
+  rdb::DecodeLimits limits;
+  limits.hash = {s.hash_max_listpack_entries, s.hash_max_listpack_value, ctx.keyspace().seed()};
+  limits.string_bytes = s.proto_max_bulk_len;
+  const auto checksum = s.skip_checksum_validation ? rdb::Checksum::kSkip : rdb::Checksum::kVerify;
+  auto object = rdb::parse_dump_payload(ctx.arg(3), limits, checksum);
+  if (object) return std::move(*object);
+  if (object.error().code == ErrorCode::kUnsupported) {
+    return refuse("ERR DUMP payload version or checksum are wrong");
+  }
+  return refuse("ERR Bad data format");
+}
+
+void set_access(CommandContext& ctx, Found at, const Options& options) {
+  if (options.frequency && ctx.keys().uses_lfu()) {
+    at->set_access(access_clock::lfu_with_counter(static_cast<std::uint8_t>(*options.frequency), ctx.now()));
+  } else if (options.idle_seconds && !ctx.keys().uses_lfu()) {
+    at->set_access(access_clock::lru_from_idle(*options.idle_seconds, ctx.now()));
+  }
+}
+
+void log_restore(CommandContext& ctx, const KeyRef& key, const Options& options, std::int64_t deadline) {
+  if (ctx.effects().wants_commands()) {
+    std::vector<std::string> words{"RESTORE", std::string(key.name),
+                                   std::to_string(deadline == kNoDeadline ? 0 : deadline), std::string(ctx.arg(3)),
+                                   "REPLACE", "ABSTTL"};
+    if (options.idle_seconds) words.insert(words.end(), {"IDLETIME", std::to_string(*options.idle_seconds)});
+    if (options.frequency) words.insert(words.end(), {"FREQ", std::to_string(*options.frequency)});
+    ctx.effects().replicate_words(std::move(words));
+  } else {
+    ctx.effects().replicate_verbatim();  // counts the change
+  }
+  ctx.effects().event(Notify::kGeneric, "restore", key.name);
+}
+
+Outcome restore(CommandContext& ctx) {
+  HEARTH_TRY(const Options options, parse(ctx.args()));
+  const KeyRef key = ctx.key(1);
+  const Found at = ctx.keys().write(key);
+  if (at && !options.replace) return refuse("BUSYKEY Target key name already exists.");
+  HEARTH_TRY(const std::int64_t deadline, deadline_for(ctx, options));
+  HEARTH_TRY(rdb::Object object, parse_payload(ctx));
+
+  if (deadline != kNoDeadline && deadline <= ctx.now().ms) {
+    // It would be gone at once; what it was to replace is gone all the same.
+    if (at) {
+      ctx.keys().remove(key, at);
+      ctx.effects().replicate_as("DEL", key.name);
+      ctx.effects().event(Notify::kGeneric, "del", key.name);
+    }
+    ctx.reply().ok();
+    return {};
+  }
+  if (object.type == Type::kString) {
+    ctx.keys().put_string(key, at, object.text, deadline);
+  } else {
+    ctx.keys().put(key, at, Entry::make_object(key.name, Type::kHash, object.hash.release(), deadline,
+                                               ctx.keys().new_access()));
+  }
+  set_access(ctx, ctx.keys().database().find(key), options);
+  log_restore(ctx, key, options, deadline);
+  ctx.reply().ok();
+  return {};
+}
+
+constexpr ArgDoc kKeyOnly[] = {args::key()};
+constexpr ArgDoc kRestoreArgs[] = {args::key(),
+                                   args::integer("ttl"),
+                                   args::string("serialized-value"),
+                                   args::token("replace", "REPLACE").opt().from("3.0.0"),
+                                   args::token("absttl", "ABSTTL").opt().from("5.0.0"),
+                                   args::integer("seconds", "IDLETIME").opt().from("5.0.0"),
+                                   args::integer("frequency", "FREQ").opt().from("5.0.0")};
+constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
+constexpr KeySpec kOverwriteKey[] = {KeySpec::one(1, access::kOverwrite)};
+constexpr std::string_view kTips[] = {"nondeterministic_output"};
+constexpr std::string_view kComplexity = "O(N) with the size of the value.";
+
+}  // namespace
+
+constexpr CommandSpec kDump{
+    .name = "DUMP",
+    .summary = "Returns the value of a key as bytes that RESTORE takes.",
+    .complexity = kComplexity,
+    .since = "2.6.0",
+    .arity = Arity::exactly(2),
+    .flags = Flag::kReadonly,
+    .acl = Acl::kKeyspace,
+    .group = Group::kGeneric,
+    .keys = kReadKey,
+    .args = kKeyOnly,
+    .reply = Shape::kBulk | Shape::kNull,
+    .handler = dump,
+    .tips = kTips,
+};
+constexpr CommandSpec kRestore{
+    .name = "RESTORE",
+    .summary = "Makes a key of the bytes that DUMP returned.",
+    .complexity = kComplexity,
+    .since = "2.6.0",
+    .arity = Arity::at_least(4),
+    .flags = Flag::kWrite | Flag::kDenyOom,
+    .acl = Acl::kKeyspace | Acl::kDangerous,
+    .group = Group::kGeneric,
+    .keys = kOverwriteKey,
+    .args = kRestoreArgs,
+    .reply = Shape::kOk,
+    .handler = restore,
+};
+constexpr CommandSpec kRestoreAsking{
+    .name = "RESTORE-ASKING",
+    .summary = "RESTORE into a slot that is being imported; used by MIGRATE.",
+    .complexity = kComplexity,
+    .since = "3.0.0",
+    .arity = Arity::at_least(4),
+    .flags = Flag::kWrite | Flag::kDenyOom | Flag::kAsking,
+    .acl = Acl::kKeyspace | Acl::kDangerous,
+    .group = Group::kServer,
+    .keys = kOverwriteKey,
+    .args = kRestoreArgs,
+    .reply = Shape::kOk,
+    .handler = restore,
+};
+
+}  // namespace hearth::commands
