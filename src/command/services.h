@@ -111,6 +111,9 @@ class ServerControl {
   // Microseconds since 1970 at this moment, not of this loop turn: TIME. A server that has no finer
   // clock answers with the turn's.
   [[nodiscard]] virtual std::int64_t unix_micros(UnixMillis turn) { return turn.ms * 1000; }
+  // CONFIG REWRITE: the file the server was started with, replaced atomically.
+  enum class RewriteExtent : std::uint8_t { kChanged, kEverything };  // kEverything: defaults too
+  [[nodiscard]] virtual Result<void> rewrite_config(RewriteExtent extent) = 0;
 };
 
 // Sections of INFO, in order. Everyone who has figures adds a section's lines.
@@ -169,9 +172,8 @@ class InfoControl {
 // What DEBUG switches on and off. Owned by the engine; each is read where it matters.
 struct DebugSwitches {
   bool pause_cron = false;               // no background work at all
+  bool tables_keep_size = false;         // tables of keys neither grow nor shrink
   bool allow_denied_in_scripts = false;  // commands marked noscript run in scripts
-  bool reply_buffer_resizing = true;
-  std::int64_t reply_buffer_peak_reset_ms = 5000;
   std::uint64_t packed_threshold = 0;    // bytes; longer list items stand alone. 0: by the node size
 };
 
@@ -187,18 +189,19 @@ class MigrationControl {
  public:
   virtual ~MigrationControl() = default;
   struct Job {
-    std::string host;
+    std::string host;  // a name or an address
     std::uint16_t port = 0;
     std::vector<std::vector<std::string>> preamble;   // AUTH, SELECT
     std::vector<std::vector<std::string>> commands;   // one RESTORE per key
-    milliseconds timeout{1000};
+    milliseconds timeout{1000};  // the longest the other side may be silent
   };
-  // How it went: an error text for the client, or for each command the peer's error ("" for OK).
+  // failure: the error for the client, with its code, if the job did not come to its end; then
+  // `errors` may be short. errors: for each command that was answered, the peer's error or "" for OK.
   struct JobResult {
     std::string failure;
     std::vector<std::string> errors;
   };
-  // Never calls `done` from inside start.
+  // Never calls `done` from inside start. `done` is called once, unless the server ends before.
   virtual void start(Job job, std::function<void(JobResult)> done) = 0;
 };
 
