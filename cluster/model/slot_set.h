@@ -2,12 +2,14 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "src/base/bytes.h"
 #include "src/base/ids.h"
 
 namespace hearth::cluster {
@@ -41,13 +43,13 @@ class SlotSet {
   // Ascending, neighbours joined.
   [[nodiscard]] std::vector<SlotRange> ranges() const;
 
-  // Visits the members in ascending order; whole empty bytes are skipped.
+  // Visits the members in ascending order; O(words + members). The set may change meanwhile: a word
+  // is read before its members are visited.
   template <typename F>
   void for_each(F&& visit) const {
-    for (std::size_t i = 0; i < kBytes; ++i) {
-      if (bits_[i] == 0) continue;
-      for (unsigned bit = 0; bit < 8; ++bit) {
-        if ((bits_[i] & (1U << bit)) != 0) visit(static_cast<Slot>(i * 8 + bit));
+    for (std::size_t at = 0; at < kBytes; at += 8) {
+      for (auto word = load_le<std::uint64_t>(bits_.data() + at); word != 0; word &= word - 1) {
+        visit(static_cast<Slot>(at * 8 + static_cast<unsigned>(std::countr_zero(word))));
       }
     }
   }

@@ -1,0 +1,253 @@
+// The administrator's requests. The answers' texts are part of the client protocol.
+#include "cluster/bus/admin.h"
+
+#include <fmt/format.h>
+
+#include <set>
+#include <type_traits>
+
+#include "cluster/bus/state.h"
+
+namespace hearth::cluster::bus {
+namespace {
+
+constexpr Ms kForgetBan = 60'000;
+
+AdminReply ok() {
+  return {};
+}
+AdminReply status(std::string text) {
+  return {AdminReply::Kind::kStatus, std::move(text), 0};
+}
+AdminReply integer(std::int64_t n) {
+  return {AdminReply::Kind::kInteger, {}, n};
+}
+template <typename... A>
+AdminReply error(fmt::format_string<A...> f, A&&... a) {
+  return {AdminReply::Kind::kError, "ERR " + fmt::format(f, std::forward<A>(a)...), 0};
+}
+
+AdminReply check_no_repeats(const std::vector<Slot>& slots) {
+  std::bitset<kSlotCount> seen;
+  for (const Slot slot : slots) {
+    if (seen[slot]) return error("Slot {} specified multiple times", slot);
+    seen.set(slot);
+  }
+  return ok();
+}
+
+AdminReply run(State& s, const admin::AddSlots& in) {
+  for (const Slot slot : in.slots) {
+    if (s.owner[slot] != nullptr) return error("Slot {} is already busy", slot);
+  }
+  if (const auto repeats = check_no_repeats(in.slots); repeats.is_error()) return repeats;
+  stop_formation(s, "slots were assigned by an administrator");
+  for (const Slot slot : in.slots) {
+    s.importing.erase(slot);
+    s.give_slot(*s.myself, slot);
+  }
+  s.must_save();
+  return ok();
+}
+
+AdminReply run(State& s, const admin::DelSlots& in) {
+  for (const Slot slot : in.slots) {
+    if (s.owner[slot] == nullptr) return error("Slot {} is already unassigned", slot);
+  }
+  if (const auto repeats = check_no_repeats(in.slots); repeats.is_error()) return repeats;
+  for (const Slot slot : in.slots) {
+    if (s.owner[slot] == s.myself) s.migrating.erase(slot);
+    s.take_slot(slot);
+  }
+  s.must_save();
+  return ok();
+}
+
+AdminReply run(State& s, const admin::FlushSlots& in) {
+  if (in.has_keys) return error("DB must be empty to perform CLUSTER FLUSHSLOTS.");
+  s.take_all_slots(*s.myself);
+  s.migrating.clear();
+  s.must_save();
+  return ok();
+}
+
+// The node a SETSLOT names; on error null and the answer in `refusal`.
+Node* primary_named(State& s, const std::string& name, std::string_view unknown,
+                    AdminReply& refusal) {
+  Node* node = s.find(std::string_view(name));
+  if (node == nullptr) {
+    refusal = error("{} {}", unknown, name);
+    return nullptr;
+  }
+  if (!node->is_primary()) {
+    refusal = error("Target node is not a master");
+    return nullptr;
+  }
+  return node;
+}
+
+AdminReply refuse_if_replica(const State& s) {
+  return s.myself->is_replica() ? error("You can use SETSLOT only with masters.") : ok();
+}
+
+AdminReply run(State& s, const admin::SetSlotMigrating& in) {
+  AdminReply refusal = refuse_if_replica(s);
+  if (refusal.is_error()) return refusal;
+  if (s.owner[in.slot] != s.myself) return error("I'm not the owner of hash slot {}", in.slot);
+  Node* target = primary_named(s, in.node, "I don't know about node", refusal);
+  if (target == nullptr) return refusal;
+  s.migrating[in.slot] = target;
+  s.must_save();
+  return ok();
+}
+
+AdminReply run(State& s, const admin::SetSlotImporting& in) {
+  AdminReply refusal = refuse_if_replica(s);
+  if (refusal.is_error()) return refusal;
+  if (s.owner[in.slot] == s.myself) {
+    return error("I'm already the owner of hash slot {}", in.slot);
+  }
+  Node* source = primary_named(s, in.node, "I don't know about node", refusal);
+  if (source == nullptr) return refusal;
+  s.importing[in.slot] = source;
+  s.must_save();
+  return ok();
+}
+
+AdminReply run(State& s, const admin::SetSlotStable& in) {
+  if (const auto refusal = refuse_if_replica(s); refusal.is_error()) return refusal;
+  s.importing.erase(in.slot);
+  s.migrating.erase(in.slot);
+  s.must_save();
+  return ok();
+}
+
+AdminReply run(State& s, const admin::SetSlotNode& in) {
+  AdminReply refusal = refuse_if_replica(s);
+  if (refusal.is_error()) return refusal;
+  Node* node = primary_named(s, in.node, "Unknown node", refusal);
+  if (node == nullptr) return refusal;
+  const bool was_mine = s.owner[in.slot] == s.myself;
+  if (was_mine && node != s.myself && in.has_keys) {
+    return error(
+        "Can't assign hashslot {} to a different node while I still hold keys for this "
+        "hash slot.",
+        in.slot);
+  }
+  stop_formation(s, "slots were assigned by an administrator");
+  if (!in.has_keys) s.migrating.erase(in.slot);
+  s.take_slot(in.slot);
+  s.give_slot(*node, in.slot);
+  s.must_save();
+  if (node == s.myself && s.importing.erase(in.slot) > 0) {
+    // The import is over: with a greater epoch than everyone's, every other claim of this slot is
+    // stale at once.
+    bump_my_epoch(s);
+    s.broadcast_pong();
+  }
+  return ok();
+}
+
+AdminReply run(State& s, const admin::Meet& in) {
+  if (in.ip.find_first_of(":.") == std::string::npos || !is_safe_ip(in.ip) || in.port == 0 ||
+      in.cport == 0) {
+    return error("Invalid node address specified: {}:{}", in.ip, in.port);
+  }
+  start_handshake(s, in.ip, in.port, in.cport, node_flag::kMeet);
+  return ok();
+}
+
+AdminReply run(State& s, const admin::Forget& in) {
+  Node* node = s.find(std::string_view(in.node));
+  if (node == nullptr) {
+    // Forgetting what was forgotten a moment ago succeeds: the order reached me by gossip first.
+    if (NodeId::is_valid(in.node) && s.banned.count(NodeId(in.node)) != 0) return ok();
+    return error("Unknown node {}", in.node);
+  }
+  if (node == s.myself) return error("I tried hard but I can't forget myself...");
+  if (s.myself->is_replica() && s.myself->replica_of == node->id) {
+    return error("Can't forget my master!");
+  }
+  const NodeId id = node->id;
+  ban(s, id, kForgetBan);
+  release_promise_to(s, id);
+  s.remove_node(*node);
+  s.must_save();
+  return ok();
+}
+
+AdminReply run(State& s, const admin::BumpEpoch&) {
+  const bool bumped = bump_my_epoch(s);
+  return status(fmt::format("{} {}", bumped ? "BUMPED" : "STILL", s.myself->config_epoch));
+}
+
+AdminReply run(State& s, const admin::SetConfigEpoch& in) {
+  if (in.epoch < 0) return error("Invalid config epoch specified: {}", in.epoch);
+  if (s.nodes.size() > 1) {
+    return error(
+        "The user can assign a config epoch only when the node does not know any other "
+        "node.");
+  }
+  if (s.myself->config_epoch != 0) return error("Node config epoch is already non-zero");
+  stop_formation(s, "the config epoch was set by an administrator");
+  s.myself->config_epoch = static_cast<Epoch>(in.epoch);
+  s.current_epoch = std::max(s.current_epoch, s.myself->config_epoch);
+  s.must_save();
+  s.note(log::Level::kNotice,
+         fmt::format("configEpoch set to {} via CLUSTER SET-CONFIG-EPOCH", s.myself->config_epoch));
+  return ok();
+}
+
+AdminReply run(State& s, const admin::SaveConfig&) {
+  s.must_save();
+  return ok();
+}
+
+AdminReply run(State& s, const admin::Reset& in) {
+  if (s.myself->is_primary() && in.has_keys) {
+    return error("CLUSTER RESET can't be called with master nodes containing keys");
+  }
+  become_primary(s, *s.myself);
+  stop_formation(s, "the node was reset");
+  s.formation.state = {};
+  s.migrating.clear();
+  s.importing.clear();
+  for (auto& [id, node] : s.nodes) s.take_all_slots(node);
+  std::vector<Node*> others;
+  for (auto& [id, node] : s.nodes) {
+    if (&node != s.myself) others.push_back(&node);
+  }
+  for (Node* node : others) s.remove_node(*node);
+  s.banned.clear();
+  if (in.hard) {
+    s.current_epoch = 0;
+    s.myself->config_epoch = 0;
+    s.last_vote_epoch = 0;
+    s.rename_node(*s.myself, NodeId(s.rng.hex(NodeId::kLength)));
+    s.note(log::Level::kNotice,
+           fmt::format("configEpoch set to 0 via CLUSTER RESET HARD, node ID is now {}",
+                       s.myself->id.view()));
+  }
+  s.myself->shard_id = s.myself->id;
+  s.must_save();
+  return ok();
+}
+
+AdminReply run(State& s, const admin::CountFailureReports& in) {
+  Node* node = s.find(std::string_view(in.node));
+  if (node == nullptr) return error("Unknown node {}", in.node);
+  return integer(count_failure_reports(s, *node));
+}
+
+}  // namespace
+
+void ban(State& s, const NodeId& id, Ms length) {
+  Ms& until = s.banned[id];
+  until = std::max(until, s.now_ms + length);
+}
+
+AdminReply administer(State& s, const AdminRequest& request) {
+  return std::visit([&s](const auto& in) { return run(s, in); }, request);
+}
+
+}  // namespace hearth::cluster::bus

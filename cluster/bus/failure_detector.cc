@@ -1,0 +1,153 @@
+// Failure detection in two steps. A node that leaves a ping unanswered for the node time-out is
+// suspected (PFAIL, my own opinion). When a majority of the voting primaries suspects it within
+// twice the time-out, whoever sees that majority declares it failed (FAIL) and tells everyone.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cluster/bus/state.h"
+
+namespace hearth::cluster::bus {
+namespace {
+
+constexpr int kReportAgeFactor = 2;  // times the node time-out
+constexpr int kFailUndoFactor = 2;   // times the node time-out
+constexpr Ms kWritableDelay = 2000;  // after a start, before a primary accepts writes
+constexpr Ms kRejoinDelayMin = 500;
+constexpr Ms kRejoinDelayMax = 5000;
+
+void mark_failed(State& s, Node& node) {
+  node.unset(node_flag::kPfail);
+  node.set(node_flag::kFail);
+  node.failed_since = s.now_ms;
+  s.may_save();
+  s.check_state = true;
+}
+
+struct Quorum {
+  int size = 0;       // primaries with slots
+  int reachable = 0;  // of these, neither suspected nor failed
+  [[nodiscard]] int needed() const { return size / 2 + 1; }
+};
+
+Quorum quorum_of(const State& s) {
+  Quorum q;
+  for (const auto& [id, node] : s.nodes) {
+    if (!node.votes()) continue;
+    ++q.size;
+    if (!node.has(node_flag::kPfail | node_flag::kFail)) ++q.reachable;
+  }
+  return q;
+}
+
+bool is_covered(const State& s) {
+  return std::all_of(s.owner.begin(), s.owner.end(), [](const Node* owner) {
+    return owner != nullptr && !owner->has(node_flag::kFail);
+  });
+}
+
+}  // namespace
+
+void check_timeouts(State& s, Node& node) {
+  if (node.ping_sent == kNever) return;
+  // Any bytes of the node prove that it lives, even while its pong is stuck behind them.
+  const Ms silence = std::min(s.age(node.ping_sent), s.age(node.data_received));
+  if (silence <= s.timeout() || node.has(node_flag::kPfail | node_flag::kFail)) return;
+  s.note(log::Level::kDebug, fmt::format("Node {} possibly failing", named(node)));
+  node.set(node_flag::kPfail);
+  s.view_changed = s.check_state = true;
+  fail_if_agreed(s, node);
+}
+
+void on_node_alive(State& s, Node& node) {
+  if (node.has(node_flag::kPfail)) {
+    node.unset(node_flag::kPfail);
+    s.view_changed = s.check_state = true;
+  }
+  if (!node.has(node_flag::kFail)) return;
+  if (!node.votes()) {
+    s.note(log::Level::kNotice,
+           fmt::format("Clear FAIL state for node {}: it is reachable again.", named(node)));
+  } else if (s.age(node.failed_since) > s.timeout() * kFailUndoFactor) {
+    // Its replicas had their time to take over and did not.
+    s.note(log::Level::kNotice,
+           fmt::format("Clear FAIL state for node {}: is reachable again and nobody is serving its "
+                       "slots after some time.",
+                       named(node)));
+  } else {
+    return;
+  }
+  node.unset(node_flag::kFail);
+  s.may_save();
+  s.check_state = true;
+}
+
+void add_failure_report(State& s, Node& about, const Node& by) {
+  const auto [at, added] = about.failure_reports.insert_or_assign(by.id, s.now_ms);
+  if (added) {
+    s.note(log::Level::kVerbose,
+           fmt::format("Node {} reported node {} as not reachable.", named(by), named(about)));
+  }
+}
+
+void remove_failure_report(State& s, Node& about, const Node& by) {
+  if (about.failure_reports.erase(by.id) > 0) {
+    s.note(log::Level::kVerbose,
+           fmt::format("Node {} reported node {} is back online.", named(by), named(about)));
+  }
+}
+
+int count_failure_reports(State& s, Node& about) {
+  std::erase_if(about.failure_reports, [&s](const auto& report) {
+    return s.age(report.second) > s.timeout() * kReportAgeFactor;
+  });
+  return static_cast<int>(about.failure_reports.size());
+}
+
+void fail_if_agreed(State& s, Node& node) {
+  if (!node.has(node_flag::kPfail)) return;
+  const int agreed = count_failure_reports(s, node) + (s.myself->votes() ? 1 : 0);
+  if (agreed < quorum_of(s).needed()) return;
+  s.note(log::Level::kNotice,
+         fmt::format("Marking node {} as failing (quorum reached).", named(node)));
+  mark_failed(s, node);
+  s.broadcast(MessageType::kFail, FailBody{node.id});
+}
+
+void on_fail_message(State& s, const Node& sender, const NodeId& failed) {
+  Node* node = s.find(failed);
+  if (node == nullptr || node->has(node_flag::kFail | node_flag::kMyself)) return;
+  s.note(log::Level::kNotice,
+         fmt::format("FAIL message received from {} about {}", named(sender), named(*node)));
+  mark_failed(s, *node);
+}
+
+void update_cluster_state(State& s) {
+  const Quorum q = quorum_of(s);
+  if (s.size != q.size) {
+    s.size = q.size;
+    s.view_changed = true;
+  }
+  // A restarted primary first listens for who may have taken its slots meanwhile.
+  if (s.myself->is_primary() && s.cluster_state == ClusterState::kFail &&
+      s.age(s.started) < kWritableDelay) {
+    return;
+  }
+  ClusterState state = ClusterState::kOk;
+  if (s.settings.require_full_coverage && !is_covered(s)) state = ClusterState::kFail;
+  if (q.reachable < q.needed()) {
+    state = ClusterState::kFail;
+    s.in_minority_at = s.now_ms;
+  }
+  if (state == s.cluster_state) return;
+  if (state == ClusterState::kOk && s.myself->is_primary()) {
+    const Ms delay = std::clamp(s.timeout(), kRejoinDelayMin, kRejoinDelayMax);
+    if (s.age(s.in_minority_at) < delay) return;
+  }
+  s.cluster_state = state;
+  s.view_changed = true;
+  s.note(log::Level::kNotice,
+         fmt::format("Cluster state changed: {}", state == ClusterState::kOk ? "ok" : "fail"));
+}
+
+}  // namespace hearth::cluster::bus

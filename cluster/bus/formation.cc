@@ -1,0 +1,428 @@
+// Self-formation: N fresh nodes divide the slots among themselves, exactly once.
+//
+// A plan is (round, set of N node ids). A fresh node *promises* a plan when all its members report
+// the same set; a promise is on disk before it leaves. A plan is *decided* once all N members have
+// promised it; each then claims the share of its rank with the epoch of its rank. A node holds one
+// promise at a time, its rounds only grow, and it lets go of a promise only on proof that the plan
+// is dead: a member whose round is not smaller stands elsewhere. So of two plans that share a
+// member at most one is ever decided. The argument in full: cluster/README.md, "Forming a cluster".
+//
+// Messages are MODULE messages of the bus, which other servers pass over.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cluster/bus/state.h"
+#include "src/base/bytes.h"
+#include "src/base/hash.h"
+
+namespace hearth::cluster::bus {
+namespace {
+
+using Phase = FormationState::Phase;
+
+constexpr std::uint64_t kModuleId = 0x4845415254484631ULL;  // "HEARTHF1"
+enum FormationMessage : std::uint8_t { kStatus = 1, kPromise = 2, kDecided = 3 };
+
+constexpr Ms kTellEvery = 500;
+constexpr Ms kSeedRetry = 1000;
+constexpr Ms kSettle = 1000;     // the member set must stand still this long before a promise
+constexpr Ms kPeerFresh = 3000;  // a peer not heard for this long is no candidate
+constexpr Ms kPatience = 5000;   // before a plan that this node cannot join is refused
+constexpr std::size_t kMembersMax = 1000;
+
+struct Plan {
+  std::uint64_t round = 0;
+  Epoch epoch = 0;
+  std::vector<NodeId> members;
+};
+
+std::uint64_t digest_of(const std::vector<NodeId>& members) {
+  std::string text;
+  for (const auto& id : members) text += id.view();
+  return hash_bytes(text, members.size()) | 1;  // 0 is "none"
+}
+
+std::string status_payload(const State& s) {
+  std::string out;
+  ByteWriter w(out);
+  w.be(static_cast<std::uint16_t>(s.settings.expected_size));
+  w.be(s.formation.state.round);
+  w.be(s.formation.candidate);
+  return out;
+}
+
+std::string plan_payload(const FormationState& state) {
+  std::string out;
+  ByteWriter w(out);
+  w.be(state.round);
+  w.be(state.epoch);
+  w.be(static_cast<std::uint16_t>(state.members.size()));
+  for (const auto& id : state.members) w.bytes(id.view());
+  return out;
+}
+
+bool read_plan(std::string_view payload, Plan& plan) {
+  ByteReader in(payload);
+  std::uint16_t count = 0;
+  if (!in.be(plan.round) || !in.be(plan.epoch) || !in.be(count)) return false;
+  if (count == 0 || count > kMembersMax || in.remaining() != count * NodeId::kLength) return false;
+  for (unsigned i = 0; i < count; ++i) {
+    std::string_view id;
+    if (!in.take(NodeId::kLength, id) || !NodeId::is_valid(id)) return false;
+    plan.members.emplace_back(id);
+  }
+  return std::is_sorted(plan.members.begin(), plan.members.end());
+}
+
+bool has_member(const std::vector<NodeId>& members, const NodeId& id) {
+  return std::binary_search(members.begin(), members.end(), id);
+}
+
+void tell(State& s, Node& node, FormationMessage kind, std::string payload) {
+  s.send(node, MessageType::kModule, ModuleBody{kModuleId, kind, std::move(payload)});
+}
+
+void tell_all(State& s) {
+  s.formation.told = s.now_ms;
+  const bool promised = s.formation.state.phase == Phase::kPromised;
+  const std::string payload = promised ? plan_payload(s.formation.state) : status_payload(s);
+  for (auto& [id, node] : s.nodes) {
+    if (node.has(node_flag::kMyself | node_flag::kHandshake)) continue;
+    tell(s, node, promised ? kPromise : kStatus, payload);
+  }
+}
+
+// --- meeting the seeds
+
+bool is_settled(State& s, const Formation::SeedState& seed) {
+  if (seed.node.is_null()) return false;
+  const Node* node = s.find(seed.node);
+  return node != nullptr && !node->has(node_flag::kNoAddr);
+}
+
+void meet_seed(State& s, std::size_t i) {
+  auto& seed = s.formation.seeds[i];
+  const Seed& place = s.settings.seeds[i];
+  const Node* node = start_handshake(s, seed.ip, place.port, place.cport, node_flag::kMeet);
+  if (node != nullptr) seed.handshake = node->id;
+}
+
+void contact_seeds(State& s) {
+  s.formation.seeds.resize(s.settings.seeds.size());
+  for (std::size_t i = 0; i < s.formation.seeds.size(); ++i) {
+    auto& seed = s.formation.seeds[i];
+    if (is_settled(s, seed) || s.age(seed.tried) < kSeedRetry) continue;
+    if (!seed.handshake.is_null() && s.find(seed.handshake) != nullptr) continue;
+    seed.handshake = NodeId{};
+    seed.tried = s.now_ms;
+    // Resolved anew for every try: the name may point somewhere else by now.
+    s.out.emplace_back(action::ResolveSeed{i, s.settings.seeds[i].host});
+  }
+}
+
+// --- choosing the members
+
+bool is_seed(const State& s, const NodeId& id) {
+  return std::any_of(s.formation.seeds.begin(), s.formation.seeds.end(),
+                     [&id](const auto& seed) { return seed.node == id; });
+}
+
+bool may_be_member(State& s, const NodeId& id, const Formation::Peer& peer) {
+  const Node* node = s.find(id);
+  return node != nullptr && peer.expected_size == s.settings.expected_size &&
+         s.age(peer.heard) <= kPeerFresh && node->is_primary() && node->slot_count == 0 &&
+         node->inbound != 0 && s.is_connected(*node) &&
+         !node->has(node_flag::kPfail | node_flag::kFail | node_flag::kHandshake);
+}
+
+// A majority of the seeds must be in: two groups of nodes that cannot see each other then cannot
+// both be complete.
+bool has_seed_majority(const State& s, const std::vector<NodeId>& members) {
+  std::size_t in = 0;
+  for (const auto& seed : s.formation.seeds) {
+    if (!seed.node.is_null() && has_member(members, seed.node)) ++in;
+  }
+  return s.formation.seeds.empty() || 2 * in > s.formation.seeds.size();
+}
+
+// The N nodes this one would divide the slots with; empty while there are none.
+std::vector<NodeId> choose_members(State& s) {
+  const auto wanted = static_cast<std::size_t>(s.settings.expected_size);
+  std::vector<NodeId> members{s.myself->id};
+  for (const auto& [id, peer] : s.formation.peers) {
+    if (may_be_member(s, id, peer)) members.push_back(id);
+  }
+  if (members.size() < wanted) return {};
+  // With more fresh nodes than places all must leave out the same ones: seeds first, then by id.
+  std::sort(members.begin(), members.end(), [&s](const NodeId& a, const NodeId& b) {
+    return std::pair(!is_seed(s, a), a) < std::pair(!is_seed(s, b), b);
+  });
+  members.resize(wanted);
+  std::sort(members.begin(), members.end());
+  if (!has_member(members, s.myself->id) || !has_seed_majority(s, members)) return {};
+  return members;
+}
+
+// --- promising and claiming
+
+void promise(State& s, std::vector<NodeId> members) {
+  auto& f = s.formation;
+  std::uint64_t round = f.state.round + 1;
+  for (const auto& id : members) {
+    if (const auto peer = f.peers.find(id); peer != f.peers.end()) {
+      round = std::max(round, peer->second.round);
+    }
+  }
+  f.state = {Phase::kPromised, round, s.current_epoch, std::move(members)};
+  s.must_save();
+  s.note(log::Level::kNotice, fmt::format("Forming a cluster of {} nodes: promised round {}",
+                                          f.state.members.size(), round));
+  tell_all(s);
+}
+
+void release(State& s, std::string_view why) {
+  auto& f = s.formation;
+  s.note(log::Level::kNotice,
+         fmt::format("Forming a cluster: round {} came to nothing: {}", f.state.round, why));
+  f.state.phase = Phase::kPending;
+  f.state.members.clear();
+  f.state.epoch = 0;
+  f.candidate = 0;
+  s.must_save();
+}
+
+Slot first_slot_of(std::size_t rank, std::size_t members) {
+  return static_cast<Slot>((rank * kSlotCount + members / 2) / members);
+}
+
+// The plan is decided: take the share of my rank.
+void claim(State& s, Epoch base) {
+  auto& state = s.formation.state;
+  const auto& members = state.members;
+  const auto at = std::lower_bound(members.begin(), members.end(), s.myself->id);
+  const auto rank = static_cast<std::size_t>(at - members.begin());
+  const int first = first_slot_of(rank, members.size());
+  const int end = rank + 1 == members.size() ? kSlotCount : first_slot_of(rank + 1, members.size());
+  for (int i = first; i < end; ++i) {
+    // An administrator may have given slots of a late member to somebody else.
+    if (s.owner[static_cast<Slot>(i)] == nullptr) s.give_slot(*s.myself, static_cast<Slot>(i));
+  }
+  s.myself->config_epoch = base + rank + 1;
+  s.current_epoch = std::max(s.current_epoch, base + members.size());
+  state.phase = Phase::kDone;
+  state.epoch = base;
+  s.formation.peers.clear();
+  s.must_save();
+  s.note(log::Level::kNotice,
+         fmt::format("Formed a cluster of {} nodes: this one serves slots {}-{}", members.size(),
+                     first, end - 1));
+  for (const auto& id : members) {
+    if (Node* node = s.find(id); node != nullptr && node != s.myself) {
+      tell(s, *node, kDecided, plan_payload(state));
+    }
+  }
+  s.broadcast_pong();
+}
+
+void claim_if_decided(State& s) {
+  const auto& f = s.formation;
+  Epoch base = f.state.epoch;
+  for (const auto& id : f.state.members) {
+    if (id == s.myself->id) continue;
+    const auto peer = f.peers.find(id);
+    if (peer == f.peers.end() || !peer->second.promised || peer->second.round != f.state.round ||
+        peer->second.members != f.state.members) {
+      return;
+    }
+    base = std::max(base, peer->second.epoch);
+  }
+  claim(s, base);
+}
+
+bool all_report(const State& s, const std::vector<NodeId>& members, std::uint64_t digest) {
+  return std::all_of(members.begin(), members.end(), [&](const NodeId& id) {
+    if (id == s.myself->id) return true;
+    const auto peer = s.formation.peers.find(id);
+    return peer != s.formation.peers.end() && peer->second.candidate == digest;
+  });
+}
+
+// A peer waits for this node's promise to a plan that this node cannot join. Stepping over its
+// round is the proof the peer needs to let go of it.
+void refuse_hopeless_plans(State& s) {
+  auto& f = s.formation;
+  if (s.age(f.candidate_since) < kPatience) return;
+  for (const auto& [id, peer] : f.peers) {
+    if (!peer.promised || peer.round <= f.state.round || peer.candidate == f.candidate ||
+        !has_member(peer.members, s.myself->id)) {
+      continue;
+    }
+    f.state.round = peer.round;
+    s.must_save();
+  }
+}
+
+void tick_pending(State& s) {
+  auto& f = s.formation;
+  std::vector<NodeId> members = choose_members(s);
+  const std::uint64_t digest = members.empty() ? 0 : digest_of(members);
+  if (digest != f.candidate) {
+    f.candidate = digest;
+    f.candidate_since = s.now_ms;
+    tell_all(s);
+  }
+  refuse_hopeless_plans(s);
+  if (digest != 0 && s.age(f.candidate_since) >= kSettle && all_report(s, members, digest)) {
+    promise(s, std::move(members));
+    claim_if_decided(s);
+  }
+}
+
+bool knows_slot_owner(const State& s) {
+  return std::any_of(s.nodes.begin(), s.nodes.end(),
+                     [](const auto& entry) { return entry.second.slot_count > 0; });
+}
+
+bool knows_a_peer(const State& s) {
+  return std::any_of(s.nodes.begin(), s.nodes.end(), [](const auto& entry) {
+    return !entry.second.has(node_flag::kMyself | node_flag::kHandshake);
+  });
+}
+
+// --- messages
+
+void on_status(State& s, const NodeId& from, std::string_view payload) {
+  ByteReader in(payload);
+  std::uint16_t expected = 0;
+  Formation::Peer heard;
+  if (!in.be(expected) || !in.be(heard.round) || !in.be(heard.candidate)) return;
+  auto& peer = s.formation.peers[from];
+  // Messages may arrive out of order: a promise of a later round stands.
+  if (peer.promised && heard.round < peer.round) return;
+  heard.expected_size = expected;
+  heard.heard = s.now_ms;
+  peer = heard;
+  const auto& mine = s.formation.state;
+  if (mine.phase == Phase::kPromised && has_member(mine.members, from) &&
+      heard.round >= mine.round) {
+    release(s, "a member gave it up");
+  }
+}
+
+void on_promise(State& s, const NodeId& from, Plan plan) {
+  auto& peer = s.formation.peers[from];
+  if (plan.round < peer.round) return;
+  peer.expected_size = static_cast<int>(plan.members.size());
+  peer.candidate = digest_of(plan.members);
+  peer.heard = s.now_ms;
+  peer.promised = true;
+  peer.round = plan.round;
+  peer.epoch = plan.epoch;
+  peer.members = std::move(plan.members);
+  const auto& mine = s.formation.state;
+  if (mine.phase != Phase::kPromised || !has_member(mine.members, from)) return;
+  if (peer.round == mine.round && peer.members == mine.members) {
+    claim_if_decided(s);
+  } else if (peer.round >= mine.round) {
+    release(s, "a member promised another plan");
+  }
+}
+
+void on_decided(State& s, const NodeId& from, const Plan& plan) {
+  const auto& mine = s.formation.state;
+  if (mine.phase != Phase::kPromised || !has_member(mine.members, from)) return;
+  if (plan.round == mine.round && plan.members == mine.members) {
+    claim(s, plan.epoch);
+  } else {
+    release(s, "a member belongs to another cluster");
+  }
+}
+
+}  // namespace
+
+bool is_forming(const State& s) {
+  const auto phase = s.formation.state.phase;
+  return phase == Phase::kPending || phase == Phase::kPromised;
+}
+
+void start_formation(State& s) {
+  if (s.settings.seeds.empty() && s.settings.expected_size <= 0) return;
+  s.formation.state.phase = Phase::kPending;
+}
+
+void resume_formation(State& s) {
+  if (!is_forming(s)) return;
+  if (s.settings.seeds.empty() && s.settings.expected_size <= 0) {
+    stop_formation(s, "no seeds are configured any more");
+  }
+}
+
+void tick_formation(State& s) {
+  if (!is_forming(s)) return;
+  const bool promised = s.formation.state.phase == Phase::kPromised;
+  if (!promised && knows_slot_owner(s)) {
+    stop_formation(s, "the nodes met belong to a cluster with slots");
+    return;
+  }
+  contact_seeds(s);
+  if (s.settings.expected_size <= 0) {
+    if (knows_a_peer(s)) stop_formation(s, "joined the nodes that the seeds know");
+    return;
+  }
+  if (s.age(s.formation.told) >= kTellEvery) tell_all(s);
+  if (!promised) tick_pending(s);
+}
+
+void on_formation_message(State& s, Node& sender, const ModuleBody& body) {
+  if (body.module_id != kModuleId) return;
+  const auto& mine = s.formation.state;
+  if (mine.phase == Phase::kDone) {
+    if (body.type != kDecided && has_member(mine.members, sender.id)) {
+      tell(s, sender, kDecided, plan_payload(mine));
+    }
+    return;
+  }
+  if (!is_forming(s)) return;
+  if (body.type == kStatus) {
+    on_status(s, sender.id, body.payload);
+    return;
+  }
+  Plan plan;
+  if (!read_plan(body.payload, plan)) return;
+  if (body.type == kPromise) on_promise(s, sender.id, std::move(plan));
+  if (body.type == kDecided) on_decided(s, sender.id, plan);
+}
+
+void on_seed_resolved(State& s, const input::SeedResolved& in) {
+  if (!is_forming(s) || in.seed >= s.formation.seeds.size() || in.ip.empty()) return;
+  s.formation.seeds[in.seed].ip = in.ip;
+  meet_seed(s, in.seed);
+}
+
+void on_handshake_done(State& s, const NodeId& made_up, const NodeId& real) {
+  for (auto& seed : s.formation.seeds) {
+    if (seed.handshake != made_up) continue;
+    seed.handshake = NodeId{};
+    seed.node = real;
+  }
+}
+
+void stop_formation(State& s, std::string_view why) {
+  if (!is_forming(s)) return;
+  s.formation.state = {};
+  s.formation.peers.clear();
+  s.must_save();
+  s.note(log::Level::kNotice, fmt::format("Forming a cluster: given up, {}", why));
+}
+
+void release_promise_to(State& s, const NodeId& forgotten) {
+  auto& state = s.formation.state;
+  if (state.phase != Phase::kPromised || !has_member(state.members, forgotten)) return;
+  // The administrator vouches that the member is gone. Should it come back with a claim after all,
+  // the next plan must not use the epochs of this one.
+  s.current_epoch += state.members.size();
+  release(s, "an administrator made me forget a member");
+}
+
+}  // namespace hearth::cluster::bus

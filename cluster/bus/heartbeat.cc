@@ -1,0 +1,175 @@
+// Links and pings. Each node keeps one outgoing link to every other; pings go out on it and pongs
+// come back on it. A link on which a ping waits for half the time-out is replaced, because the
+// silence may be the connection's and not the node's.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cluster/bus/state.h"
+
+namespace hearth::cluster::bus {
+namespace {
+
+constexpr int kPingCandidates = 5;
+constexpr Ms kHandshakeRetry = 1000;
+
+Ms handshake_timeout(const State& s) {
+  return std::max<Ms>(s.timeout(), 1000);
+}
+
+void greet(State& s, Node& node) {
+  Link* link = s.find_link(node.link);
+  if (link == nullptr || !link->connected) return;
+  node.met_at = s.now_ms;
+  // The answer to a ping from before the link broke is still awaited: failure detection counts
+  // from the first ping that was not answered.
+  const Ms waiting_since = node.ping_sent;
+  s.send_heartbeat(*link, node.has(node_flag::kMeet) ? MessageType::kMeet : MessageType::kPing);
+  if (waiting_since != kNever) node.ping_sent = waiting_since;
+}
+
+// Handshakes: repeated until answered, given up after the handshake time-out.
+bool handshake_expired(State& s, Node& node) {
+  if (!node.has(node_flag::kHandshake)) return false;
+  if (s.age(node.created) > handshake_timeout(s)) return true;
+  if (s.age(node.met_at) >= kHandshakeRetry) greet(s, node);
+  return false;
+}
+
+// A MEET whose handshake succeeded here may have failed there: the peer answers my pings without
+// knowing me. Its own link to me is the proof that it does; until then, MEET again.
+void meet_again_if_unknown_there(State& s, Node& node) {
+  if (!node.awaits_return_link) return;
+  if (node.inbound != 0) {
+    node.awaits_return_link = false;
+    return;
+  }
+  if (s.age(node.met_at) < handshake_timeout(s)) return;
+  Link* link = s.find_link(node.link);
+  if (link == nullptr || !link->connected) return;
+  node.met_at = s.now_ms;
+  s.send_heartbeat(*link, MessageType::kMeet);
+}
+
+void ping_oldest_of_a_few(State& s) {
+  std::vector<Node*> all;
+  for (auto& [id, node] : s.nodes) all.push_back(&node);
+  Node* oldest = nullptr;
+  for (int i = 0; i < kPingCandidates; ++i) {
+    Node* node = all[s.rng.below(all.size())];
+    if (node->has(node_flag::kMyself | node_flag::kHandshake) || node->ping_sent != kNever ||
+        !s.is_connected(*node)) {
+      continue;
+    }
+    if (oldest == nullptr || node->pong_received < oldest->pong_received) oldest = node;
+  }
+  if (oldest != nullptr) s.send_heartbeat(s.links[oldest->link], MessageType::kPing);
+}
+
+void keep_link_fresh(State& s, Node& node) {
+  Link* link = s.find_link(node.link);
+  if (link == nullptr) return;
+  const Ms half = s.timeout() / 2;
+  if (!link->connected) {
+    if (s.age(link->opened) > std::max<Ms>(half, 500)) on_link_closed(s, link->id);
+    return;
+  }
+  // Silence of this link counts, not of the node: it may still talk on its own link to me.
+  if (s.age(link->opened) > s.timeout() && node.ping_sent != kNever &&
+      s.age(node.ping_sent) > half && s.age(link->data_received) > half) {
+    s.close_link(link->id);
+    return;
+  }
+  if (node.ping_sent == kNever && s.age(node.pong_received) > half) {
+    s.send_heartbeat(*link, MessageType::kPing);
+  }
+}
+
+void set_own_flags(State& s) {
+  const NodeFlags before = s.myself->flags;
+  if (s.settings.no_failover) {
+    s.myself->set(node_flag::kNoFailover);
+  } else {
+    s.myself->unset(node_flag::kNoFailover);
+  }
+  if (before != s.myself->flags) s.may_save();
+}
+
+}  // namespace
+
+void on_tick(State& s) {
+  ++s.ticks;
+  set_own_flags(s);
+  std::erase_if(s.banned, [&s](const auto& entry) { return entry.second <= s.now_ms; });
+
+  std::vector<Node*> expired;
+  for (auto& [id, node] : s.nodes) {
+    if (node.has(node_flag::kMyself | node_flag::kNoAddr)) continue;
+    if (handshake_expired(s, node)) {
+      expired.push_back(&node);
+    } else if (node.link == 0) {
+      s.open_link(node);
+    }
+  }
+  for (Node* node : expired) s.remove_node(*node);
+
+  const auto ticks_per_ping =
+      static_cast<std::uint64_t>(std::max<Ms>(1, s.settings.ping_interval / kTickPeriod));
+  if (s.ticks % ticks_per_ping == 0) ping_oldest_of_a_few(s);
+
+  for (auto& [id, node] : s.nodes) {
+    if (node.has(node_flag::kMyself | node_flag::kNoAddr | node_flag::kHandshake)) continue;
+    meet_again_if_unknown_there(s, node);
+    keep_link_fresh(s, node);
+    check_timeouts(s, node);
+  }
+  tick_formation(s);
+  if (s.cluster_state == ClusterState::kFail) s.check_state = true;
+}
+
+void on_link_accepted(State& s, const input::LinkAccepted& in) {
+  Link& link = s.links[in.link];
+  link.id = in.link;
+  link.inbound = true;
+  link.connected = true;
+  link.opened = s.now_ms;
+  link.peer_ip = in.peer_ip;
+  link.local_ip = in.local_ip;
+}
+
+void on_link_connected(State& s, const input::LinkConnected& in) {
+  Link* link = s.find_link(in.link);
+  if (link == nullptr || link->node == nullptr) return;
+  link->connected = true;
+  link->opened = s.now_ms;
+  link->local_ip = in.local_ip;
+  s.view_changed = true;
+  greet(s, *link->node);
+}
+
+void on_link_closed(State& s, LinkId id) {
+  Link* link = s.find_link(id);
+  if (link == nullptr) return;
+  // Unreachable counts as an unanswered ping, or a node that refuses connections would never be
+  // suspected.
+  if (Node* node = link->node; !link->inbound && node != nullptr && node->ping_sent == kNever) {
+    node->ping_sent = s.now_ms;
+  }
+  s.close_link(id);
+}
+
+Node* start_handshake(State& s, const std::string& ip, std::uint16_t port, std::uint16_t cport,
+                      NodeFlags extra_flags) {
+  if (!is_safe_ip(ip) || ip.empty() || cport == 0) return nullptr;
+  for (const auto& [id, node] : s.nodes) {
+    if (node.has(node_flag::kHandshake) && node.address.ip == ip && node.address.cport == cport) {
+      return nullptr;
+    }
+  }
+  const NodeId made_up(s.rng.hex(NodeId::kLength));
+  Node& node = s.add_node(made_up, static_cast<NodeFlags>(node_flag::kHandshake | extra_flags));
+  node.address = {ip, port, 0, cport};
+  return &node;
+}
+
+}  // namespace hearth::cluster::bus

@@ -1,0 +1,69 @@
+// What happens to the state machine of the bus.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "cluster/bus/admin.h"
+#include "cluster/bus/settings.h"
+#include "cluster/model/message.h"
+#include "src/base/time.h"
+
+namespace hearth::cluster {
+
+// A connection of the bus. Outgoing links are numbered by the machine (even), incoming ones by the
+// driver (odd). 0 is none; a number is never used twice.
+using LinkId = std::uint64_t;
+
+struct Now {
+  MonoTime mono;    // decides
+  UnixMillis unix;  // is shown
+};
+
+namespace input {
+struct Tick {};  // every kTickPeriod
+struct LinkAccepted {
+  LinkId link = 0;
+  std::string peer_ip;
+  std::string local_ip;
+};
+struct LinkConnected {  // answers action::OpenLink
+  LinkId link = 0;
+  std::string local_ip;
+};
+struct LinkClosed {  // failed to connect, or broke; not sent for links the machine closes
+  LinkId link = 0;
+};
+struct MessageReceived {
+  LinkId link = 0;
+  std::shared_ptr<const Message> message;
+};
+// PUBLISH (to every node) or SPUBLISH (to the nodes of my shard).
+struct Publish {
+  std::string channel;
+  std::string message;
+  bool sharded = false;
+};
+struct SeedResolved {  // answers action::ResolveSeed; an empty ip: the name is not known now
+  std::size_t seed = 0;
+  std::string ip;
+};
+struct SettingsChanged {
+  BusSettings settings;
+};
+struct Admin {
+  AdminRequest request;
+};
+struct PersistFailed {};  // answers action::Persist; the Sends after it were not sent
+}  // namespace input
+
+using Input =
+    std::variant<input::Tick, input::LinkAccepted, input::LinkConnected, input::LinkClosed,
+                 input::MessageReceived, input::Publish, input::SeedResolved,
+                 input::SettingsChanged, input::Admin, input::PersistFailed>;
+
+inline constexpr std::chrono::milliseconds kTickPeriod{100};
+
+}  // namespace hearth::cluster

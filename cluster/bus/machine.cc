@@ -1,0 +1,177 @@
+#include "cluster/bus/machine.h"
+
+#include <fmt/format.h>
+
+#include <type_traits>
+#include <utility>
+
+#include "cluster/bus/state.h"
+
+namespace hearth::cluster {
+
+using bus::Node;
+using bus::State;
+
+namespace {
+
+void set_now(State& s, Now now) {
+  s.now = now;
+  s.now_ms = now.mono.us / 1000;
+}
+
+// What this node announces of itself, out of the settings.
+void announce_settings(State& s) {
+  Node& me = *s.myself;
+  const std::string learned_ip = me.address.ip;
+  me.address = s.settings.announced;
+  if (me.address.ip.empty()) me.address.ip = learned_ip;
+  me.hostname = s.settings.hostname;
+  me.human_name = s.settings.human_name;
+  me.client_ipv4 = s.settings.client_ipv4;
+  me.client_ipv6 = s.settings.client_ipv6;
+  // Both decode light frames.
+  me.set(node_flag::kExtensions | node_flag::kLightPublish | node_flag::kLightModule);
+}
+
+void publish(State& s, const input::Publish& in) {
+  const auto type = in.sharded ? MessageType::kPublishShard : MessageType::kPublish;
+  const PublishBody body{in.channel, in.message};
+  std::shared_ptr<Message> full;
+  std::shared_ptr<Message> light;
+  for (auto& [id, node] : s.nodes) {
+    if (node.has(node_flag::kMyself | node_flag::kHandshake)) continue;
+    if (in.sharded && node.shard_id != s.myself->shard_id) continue;
+    bus::Link* link = s.find_link(node.link);
+    if (link == nullptr) continue;
+    const bool takes_light = node.has(node_flag::kLightPublish);
+    auto& message = takes_light ? light : full;
+    if (message == nullptr) {
+      message = std::make_shared<Message>(Message{type, takes_light, {}, body});
+    }
+    s.send(*link, message);
+  }
+}
+
+void apply_settings(State& s, const BusSettings& settings) {
+  const bool seeds_changed = s.settings.seeds != settings.seeds;
+  s.settings = settings;
+  announce_settings(s);
+  if (seeds_changed) s.formation.seeds.clear();
+  bus::resume_formation(s);
+  s.may_save();
+  s.check_state = true;
+}
+
+// Puts the write before everything else of the step: what leaves may tell of any change in it.
+void put_persist_first(State& s, const ViewPtr& view) {
+  s.out.insert(s.out.begin(), action::Persist{view});
+  s.save_now = s.save_soon = s.disk_failed = false;
+}
+
+void drop_sends(State& s) {
+  std::erase_if(s.out, [](const Action& a) { return std::holds_alternative<action::Send>(a); });
+}
+
+void fill_in_headers(State& s) {
+  if (s.headless.empty()) return;
+  const MessageHeader header = s.header();
+  for (const auto& message : s.headless) message->header = header;
+  s.headless.clear();
+}
+
+Actions finish(State& s, bool is_tick) {
+  if (std::exchange(s.check_state, false)) bus::update_cluster_state(s);
+  fill_in_headers(s);
+  if (!s.dirty_slots.empty()) {
+    s.out.emplace_back(action::DropKeys{s.dirty_slots});
+    s.dirty_slots.clear();
+  }
+  // While the disk refuses, this node is mute: what peers must not hear of before it is saved is
+  // not saved. One try a tick.
+  const bool try_disk = is_tick || !s.disk_failed;
+  const bool save = try_disk && (s.save_now || (is_tick && s.save_soon));
+  if (std::exchange(s.view_changed, false)) {
+    s.out.emplace_back(action::Publish{std::make_shared<const View>(bus::build_view(s))});
+  }
+  if (save) put_persist_first(s, std::make_shared<const View>(bus::build_durable_view(s)));
+  if (s.disk_failed) drop_sends(s);
+  Actions actions;
+  actions.list = std::exchange(s.out, {});
+  return actions;
+}
+
+}  // namespace
+
+Machine::Machine(BusSettings settings, const std::optional<View>& saved, std::uint64_t seed,
+                 Now now)
+    : state_(std::make_unique<State>(std::move(settings), seed)) {
+  State& s = *state_;
+  set_now(s, now);
+  s.started = s.now_ms;
+  if (saved) {
+    bus::restore(s, *saved);
+    bus::resume_formation(s);
+    s.note(log::Level::kNotice,
+           fmt::format("Node configuration loaded, I'm {}", s.myself->id.view()));
+  } else {
+    s.myself =
+        &s.add_node(NodeId(s.rng.hex(NodeId::kLength)), node_flag::kMyself | node_flag::kPrimary);
+    s.myself->shard_id = NodeId(s.rng.hex(NodeId::kLength));
+    bus::start_formation(s);
+    s.note(log::Level::kNotice,
+           fmt::format("No cluster configuration found, I'm {}", s.myself->id.view()));
+  }
+  announce_settings(s);
+  s.must_save();
+  s.check_state = true;
+}
+
+Machine::~Machine() = default;
+
+Actions Machine::step(const Input& input, Now now) {
+  State& s = *state_;
+  set_now(s, now);
+  std::optional<AdminReply> reply;
+  std::visit(
+      [&](const auto& in) {
+        using In = std::decay_t<decltype(in)>;
+        if constexpr (std::is_same_v<In, input::Tick>) {
+          bus::on_tick(s);
+        } else if constexpr (std::is_same_v<In, input::LinkAccepted>) {
+          bus::on_link_accepted(s, in);
+        } else if constexpr (std::is_same_v<In, input::LinkConnected>) {
+          bus::on_link_connected(s, in);
+        } else if constexpr (std::is_same_v<In, input::LinkClosed>) {
+          bus::on_link_closed(s, in.link);
+        } else if constexpr (std::is_same_v<In, input::MessageReceived>) {
+          if (bus::Link* link = s.find_link(in.link)) bus::on_message(s, *link, *in.message);
+        } else if constexpr (std::is_same_v<In, input::Publish>) {
+          publish(s, in);
+        } else if constexpr (std::is_same_v<In, input::SeedResolved>) {
+          bus::on_seed_resolved(s, in);
+        } else if constexpr (std::is_same_v<In, input::SettingsChanged>) {
+          apply_settings(s, in.settings);
+        } else if constexpr (std::is_same_v<In, input::Admin>) {
+          reply = bus::administer(s, in.request);
+        } else if constexpr (std::is_same_v<In, input::PersistFailed>) {
+          s.disk_failed = s.save_now = true;
+        }
+      },
+      input);
+  Actions actions = finish(s, std::holds_alternative<input::Tick>(input));
+  actions.reply = std::move(reply);
+  return actions;
+}
+
+ViewPtr Machine::view(Now now) const {
+  // Only the clock of the copy differs; the state itself stays as the last step left it.
+  State& s = *state_;
+  set_now(s, now);
+  return std::make_shared<const View>(bus::build_view(s));
+}
+
+const NodeId& Machine::id() const {
+  return state_->myself->id;
+}
+
+}  // namespace hearth::cluster

@@ -1,0 +1,44 @@
+// The cluster bus as a pure state machine: what happened goes in, what to do comes out. No socket,
+// no disk, no clock, no global. cluster/link runs it on libuv, tests/sim on a simulated network.
+//
+// Protocol and its arguments: cluster/README.md. One thread at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "cluster/bus/actions.h"
+#include "cluster/bus/inputs.h"
+#include "cluster/bus/settings.h"
+#include "cluster/model/view.h"
+#include "src/base/random.h"
+
+namespace hearth::cluster {
+
+namespace bus {
+struct State;
+}
+
+class Machine {
+ public:
+  // saved: the parsed nodes.conf; nullopt starts a new node with a random id. The first step
+  // persists a new node's file.
+  Machine(BusSettings settings, const std::optional<View>& saved, std::uint64_t seed, Now now);
+  ~Machine();
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  // O(nodes) for a tick or a message, and O(slots) where slots change hands.
+  [[nodiscard]] Actions step(const Input& input, Now now);
+
+  // A view of this moment, with the times and statistics that no Publish is made for.
+  // O(nodes + slots).
+  [[nodiscard]] ViewPtr view(Now now) const;
+
+  [[nodiscard]] const NodeId& id() const;
+
+ private:
+  std::unique_ptr<bus::State> state_;
+};
+
+}  // namespace hearth::cluster

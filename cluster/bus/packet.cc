@@ -1,0 +1,215 @@
+// One received message: who sent it, what it proves, what it asks for.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cluster/bus/state.h"
+
+namespace hearth::cluster::bus {
+namespace {
+
+bool is_heartbeat(MessageType type) {
+  return type == MessageType::kPing || type == MessageType::kPong || type == MessageType::kMeet;
+}
+
+// A node learns its own address from the links that others open to it, unless it is configured.
+// A MEET counts more than a ping: an administrator chose the address it came to.
+void learn_own_ip(State& s, const Link& link, MessageType type) {
+  Address& own = s.myself->address;
+  if (!s.settings.announced.ip.empty() || !link.inbound) return;
+  if (type != MessageType::kMeet && !own.ip.empty()) return;
+  if (link.local_ip.empty() || link.local_ip == own.ip) return;
+  own.ip = link.local_ip;
+  s.may_save();
+  s.note(log::Level::kNotice, fmt::format("IP address for this node updated to {}", own.ip));
+}
+
+void meet_stranger(State& s, const Link& link, const MessageHeader& header) {
+  const std::string& ip = header.announced_ip.empty() ? link.peer_ip : header.announced_ip;
+  Node* node = start_handshake(s, ip, header.port, header.cport, 0);
+  if (node != nullptr) node->address.tls_port = header.second_port;
+}
+
+void identify_link(State& s, Link& link, Node& sender) {
+  if (!link.inbound || link.node == &sender) return;
+  if (sender.inbound != 0 && sender.inbound != link.id) s.close_link(sender.inbound);
+  link.node = &sender;
+  sender.inbound = link.id;
+}
+
+enum class LinkPeer { kAsExpected, kGone };
+
+// The first answer of a node that was only an address so far.
+LinkPeer finish_handshake(State& s, Node& node, const Message& message) {
+  const MessageHeader& header = message.header;
+  const NodeId made_up = node.id;
+  if (s.find(header.sender) != nullptr) {  // known already, or myself
+    s.note(log::Level::kVerbose,
+           fmt::format("Handshake: we already know node {}, nothing to do.", header.sender.view()));
+    s.remove_node(node);  // closes the link
+    on_handshake_done(s, made_up, header.sender);
+    return LinkPeer::kGone;
+  }
+  const bool met = node.has(node_flag::kMeet);
+  s.rename_node(node, header.sender);
+  node.unset(node_flag::kHandshake | node_flag::kMeet);
+  node.set(header.flags & (node_flag::kPrimary | node_flag::kReplica));
+  node.awaits_return_link = met;
+  s.may_save();
+  s.note(log::Level::kNotice, fmt::format("Handshake with node {} completed.", named(node)));
+  on_handshake_done(s, made_up, node.id);
+  return LinkPeer::kAsExpected;
+}
+
+// Somebody else answers at the address of `node`: its address is not known any more.
+LinkPeer lose_address(State& s, Link& link, Node& node, const NodeId& answering) {
+  s.note(log::Level::kVerbose,
+         fmt::format("PONG contains mismatching sender ID: expected {}, got {}", named(node),
+                     answering.view()));
+  node.set(node_flag::kNoAddr);
+  node.address = {};
+  s.close_link(link.id);
+  s.may_save();
+  return LinkPeer::kGone;
+}
+
+LinkPeer check_outgoing_peer(State& s, Link& link, const Message& message) {
+  if (link.inbound) return LinkPeer::kAsExpected;
+  Node& node = *link.node;
+  if (node.has(node_flag::kHandshake)) return finish_handshake(s, node, message);
+  if (node.id != message.header.sender) return lose_address(s, link, node, message.header.sender);
+  return LinkPeer::kAsExpected;
+}
+
+void on_pong(State& s, const Link& link) {
+  if (link.inbound) return;
+  Node& node = *link.node;
+  node.pong_received = s.now_ms;
+  node.ping_sent = kNever;
+  on_node_alive(s, node);
+}
+
+void learn_role(State& s, Node& sender, const MessageHeader& header) {
+  if (header.replica_of.is_null()) {
+    become_primary(s, sender);
+    return;
+  }
+  if (sender.is_primary()) {
+    s.take_all_slots(sender);
+    sender.unset(node_flag::kPrimary | node_flag::kMigrateTo);
+    sender.set(node_flag::kReplica);
+    s.must_save();
+  }
+  if (sender.replica_of != header.replica_of) {
+    sender.replica_of = header.replica_of;
+    s.must_save();
+  }
+}
+
+void learn_slots(State& s, Link& link, Node& sender, const MessageHeader& header) {
+  Node* primary = s.primary_of(sender);
+  if (primary == nullptr || primary->slots == header.slots) return;
+  if (sender.is_primary()) learn_claims(s, sender, header.config_epoch, header.slots);
+  correct_stale_claims(s, link, sender, header.config_epoch, header.slots);
+}
+
+void learn_header(State& s, Node& sender, const MessageHeader& header) {
+  if (header.current_epoch > s.current_epoch) {
+    s.current_epoch = header.current_epoch;
+    s.must_save();
+  }
+  // A replica's header shows its primary's epoch; it says nothing about the replica's own.
+  if (header.replica_of.is_null() && header.config_epoch > sender.config_epoch) {
+    sender.config_epoch = header.config_epoch;
+    s.must_save();
+  }
+  sender.replication_offset = header.replication_offset;
+  if ((header.message_flags & message_flag::kExtensions) != 0) sender.set(node_flag::kExtensions);
+  constexpr NodeFlags kCopied =
+      node_flag::kNoFailover | node_flag::kLightPublish | node_flag::kLightModule;
+  sender.flags = static_cast<NodeFlags>((sender.flags & ~kCopied) | (header.flags & kCopied));
+}
+
+void on_heartbeat(State& s, Link& link, const Message& message) {
+  const MessageHeader& header = message.header;
+  const bool from_myself = header.sender == s.myself->id;
+  if (message.type != MessageType::kPong) {
+    if (!from_myself || s.myself->address.ip.empty()) learn_own_ip(s, link, message.type);
+    Node* known = s.find(header.sender);
+    if (message.type == MessageType::kMeet && known == nullptr) meet_stranger(s, link, header);
+    s.send_heartbeat(link, MessageType::kPong);
+  }
+  if (check_outgoing_peer(s, link, message) == LinkPeer::kGone || from_myself) return;
+
+  Node* sender = s.find(header.sender);
+  if (sender == nullptr || sender->has(node_flag::kHandshake)) return;
+  if (message.type == MessageType::kPing) update_address(s, *sender, link, header);
+  if (message.type == MessageType::kPong) on_pong(s, link);
+  learn_role(s, *sender, header);
+  learn_slots(s, link, *sender, header);
+  resolve_epoch_collision(s, *sender);
+  const auto& body = std::get<PingBody>(message.body);
+  learn_gossip(s, *sender, body);
+  if ((header.message_flags & message_flag::kExtensions) != 0) {
+    learn_extensions(s, *sender, body.extensions);
+  }
+}
+
+void on_body(State& s, Node& sender, const Message& message) {
+  switch (message.type) {
+    case MessageType::kFail:
+      on_fail_message(s, sender, std::get<FailBody>(message.body).failed);
+      break;
+    case MessageType::kPublish:
+    case MessageType::kPublishShard: {
+      const auto& body = std::get<PublishBody>(message.body);
+      s.out.emplace_back(
+          action::Deliver{body.channel, body.message, message.type == MessageType::kPublishShard});
+      break;
+    }
+    case MessageType::kAuthRequest:
+      vote_if_due(s, sender, message.header);
+      break;
+    case MessageType::kUpdate:
+      on_update_message(s, sender, std::get<UpdateBody>(message.body));
+      break;
+    case MessageType::kModule:
+      on_formation_message(s, sender, std::get<ModuleBody>(message.body));
+      break;
+    case MessageType::kAuthAck:  // for candidates, and a primary is none
+    case MessageType::kMfStart:  // from my own replicas, and there is nothing to hand over to yet
+    case MessageType::kPing:
+    case MessageType::kPong:
+    case MessageType::kMeet:
+      break;
+  }
+}
+
+}  // namespace
+
+void on_message(State& s, Link& link, const Message& message) {
+  ++s.stats.received[static_cast<std::size_t>(message.type)];
+  link.data_received = s.now_ms;
+  if (message.light) {
+    if (link.node == nullptr || link.node->has(node_flag::kHandshake)) return;
+    link.node->data_received = s.now_ms;
+    on_body(s, *link.node, message);
+    return;
+  }
+  Node* sender = s.find(message.header.sender);
+  if (sender == s.myself || (sender != nullptr && sender->has(node_flag::kHandshake))) {
+    sender = nullptr;
+  }
+  if (sender != nullptr) {
+    sender->data_received = s.now_ms;
+    identify_link(s, link, *sender);
+    learn_header(s, *sender, message.header);
+  }
+  if (is_heartbeat(message.type)) {
+    on_heartbeat(s, link, message);
+  } else if (sender != nullptr) {
+    on_body(s, *sender, message);
+  }
+}
+
+}  // namespace hearth::cluster::bus

@@ -1,0 +1,42 @@
+// What an administrator may configure of the bus. All of it may change while running.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cluster/model/types.h"
+#include "cluster/model/view.h"
+
+namespace hearth::cluster {
+
+// One entry of cluster-seeds.
+struct Seed {
+  std::string host;  // name or address text
+  std::uint16_t port = 0;
+  std::uint16_t cport = 0;
+
+  friend bool operator==(const Seed&, const Seed&) = default;
+};
+
+struct BusSettings {
+  std::chrono::milliseconds node_timeout{15000};  // cluster-node-timeout
+  std::chrono::milliseconds ping_interval{1000};  // cluster-ping-interval; whole ticks of 100 ms
+  bool require_full_coverage = true;              // cluster-require-full-coverage
+  bool no_failover = false;                       // cluster-replica-no-failover
+  // What is announced. An empty ip is learned from the links; ports are the effective ones.
+  Address announced;
+  std::string hostname;     // cluster-announce-hostname
+  std::string human_name;   // cluster-announce-human-nodename
+  std::string client_ipv4;  // cluster-announce-client-ipv4
+  std::string client_ipv6;  // cluster-announce-client-ipv6
+  RedirectSettings redirect;
+  // Self-formation. Used by a node that started without nodes.conf, until it belongs to a cluster.
+  std::vector<Seed> seeds;  // cluster-seeds; at most kSeedsMax
+  int expected_size = 0;    // cluster-expected-size; 0: join what the seeds know, claim nothing
+};
+
+inline constexpr std::size_t kSeedsMax = 64;
+
+}  // namespace hearth::cluster

@@ -1,0 +1,112 @@
+// Slot claims. A primary's heartbeats claim its slots with its config epoch; among two claims the
+// greater epoch is right. Who sees a stale claim answers with an UPDATE of what it knows.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cluster/bus/state.h"
+
+namespace hearth::cluster::bus {
+namespace {
+
+void take_over(State& s, Node& sender, Slot slot) {
+  if (s.owner[slot] == s.myself) s.dirty_slots.add(slot);
+  s.take_slot(slot);
+  s.migrating.erase(slot);
+  s.give_slot(sender, slot);
+}
+
+// What the node owns here less what it does not claim any more. Its old slots under its new epoch
+// would beat claims that are newer than they are.
+SlotSet slots_claimed_by(const State& s, const Node& node) {
+  SlotSet claimed = node.slots;
+  node.slots.for_each([&](Slot slot) {
+    if (s.owner_not_claiming[slot]) claimed.remove(slot);
+  });
+  return claimed;
+}
+
+}  // namespace
+
+void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed) {
+  if (&sender == s.myself) return;
+  const bool i_had_slots = s.myself->slot_count > 0;
+  const bool is_latest = epoch >= sender.config_epoch;  // not an older word that came late
+  bool changed = false;
+  for (int i = 0; i < kSlotCount; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    Node* owner = s.owner[slot];
+    if (!claimed.has(slot)) {
+      if (owner == &sender && is_latest) s.owner_not_claiming.set(slot);
+      continue;
+    }
+    if (owner == &sender) {
+      if (is_latest) s.owner_not_claiming.reset(slot);
+      continue;
+    }
+    // The end of an import is the administrator's: SETSLOT NODE.
+    if (s.importing.count(slot) != 0) continue;
+    const bool free = owner == nullptr || s.owner_not_claiming[slot];
+    if (!free && owner->config_epoch >= epoch) continue;
+    take_over(s, sender, slot);
+    changed = true;
+  }
+  if (!changed) return;
+  s.must_save();
+  if (i_had_slots && s.myself->slot_count == 0 && s.myself->is_primary()) {
+    s.note(
+        log::Level::kNotice,
+        fmt::format("My last slot was migrated to node {} in shard {}. I am now an empty primary.",
+                    named(sender), sender.shard_id.view()));
+  }
+}
+
+void correct_stale_claims(State& s, Link& link, Node& sender, Epoch epoch, const SlotSet& claimed) {
+  Node* claimant = s.primary_of(sender);
+  for (int i = 0; i < kSlotCount; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    Node* owner = s.owner[slot];
+    if (!claimed.has(slot) || owner == nullptr || owner == claimant || owner == &sender) continue;
+    // What the owner gave up itself is no news to correct anyone with.
+    if (owner->config_epoch <= epoch || s.owner_not_claiming[slot]) continue;
+    s.note(log::Level::kVerbose,
+           fmt::format("Node {} has old slots configuration, sending an UPDATE message about {}",
+                       named(sender), named(*owner)));
+    // One node per heartbeat is enough: the next heartbeat brings the next.
+    s.send(link, MessageType::kUpdate,
+           UpdateBody{owner->id, owner->config_epoch, slots_claimed_by(s, *owner)});
+    return;
+  }
+}
+
+void on_update_message(State& s, const Node& sender, const UpdateBody& body) {
+  static_cast<void>(sender);  // any node of the cluster may bring news of any other
+  Node* node = s.find(body.node);
+  if (node == nullptr || node->has(node_flag::kHandshake) ||
+      node->config_epoch >= body.config_epoch) {
+    return;
+  }
+  if (node == s.myself) {
+    // My own epochs are on my disk before anyone hears of them, so nobody can know a greater one,
+    // unless the disk was replaced by an older one. Then that epoch is burnt: step over it.
+    s.current_epoch = std::max(s.current_epoch, body.config_epoch);
+    s.must_save();
+    return;
+  }
+  if (node->is_replica()) become_primary(s, *node);
+  node->config_epoch = body.config_epoch;
+  s.current_epoch = std::max(s.current_epoch, body.config_epoch);
+  s.must_save();
+  learn_claims(s, *node, body.config_epoch, body.slots);
+}
+
+void become_primary(State& s, Node& node) {
+  if (node.is_primary()) return;
+  node.replica_of = NodeId{};
+  node.unset(node_flag::kReplica);
+  node.set(node_flag::kPrimary);
+  s.must_save();
+  s.check_state = true;
+}
+
+}  // namespace hearth::cluster::bus

@@ -1,0 +1,260 @@
+// The inside of the bus machine: what a node knows, and the primitive changes of it that keep the
+// indexes true. The rules of the protocol are in the files named after them.
+//
+// Invariants: owner[s] == n exactly if n->slots has s; links[node.link].node == &node; myself is in
+// nodes and carries kMyself; no pointer to a node outlives remove_node.
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cluster/bus/actions.h"
+#include "cluster/bus/inputs.h"
+#include "cluster/bus/settings.h"
+#include "cluster/model/message.h"
+#include "cluster/model/view.h"
+#include "src/base/random.h"
+
+namespace hearth::cluster::bus {
+
+// Milliseconds of the steady clock. Ages are plain differences; kNever is older than any age asked.
+using Ms = std::int64_t;
+inline constexpr Ms kNever = -(Ms{1} << 60);
+
+struct Node {
+  NodeId id;
+  Address address;
+  std::string hostname;
+  std::string human_name;
+  std::string client_ipv4;
+  std::string client_ipv6;
+  NodeId shard_id;
+  NodeFlags flags = 0;
+  NodeId replica_of;
+  Epoch config_epoch = 0;
+  std::uint64_t replication_offset = 0;
+  SlotSet slots;
+  int slot_count = 0;
+
+  Ms created = 0;
+  Ms ping_sent = kNever;  // of the ping that waits for its pong, or since when it is unreachable
+  Ms pong_received = kNever;
+  Ms data_received = kNever;
+  Ms failed_since = kNever;
+  Ms voted_at = kNever;                  // when this node voted for a replica of that primary
+  Ms met_at = kNever;                    // when the last MEET or handshake PING went out
+  std::map<NodeId, Ms> failure_reports;  // by reporting primary
+
+  LinkId link = 0;     // outgoing
+  LinkId inbound = 0;  // the newest incoming one that it identified itself on
+  // The handshake began with my MEET and no link of the peer has come back: it may not know me.
+  bool awaits_return_link = false;
+
+  [[nodiscard]] bool has(NodeFlags flag) const { return (flags & flag) != 0; }
+  void set(NodeFlags flag) { flags = static_cast<NodeFlags>(flags | flag); }
+  void unset(NodeFlags flag) { flags = static_cast<NodeFlags>(flags & ~flag); }
+  [[nodiscard]] bool is_primary() const { return has(node_flag::kPrimary); }
+  [[nodiscard]] bool is_replica() const { return has(node_flag::kReplica); }
+  // Primaries with slots decide about failures and elections.
+  [[nodiscard]] bool votes() const { return is_primary() && slot_count > 0; }
+};
+
+struct Link {
+  LinkId id = 0;
+  Node* node = nullptr;  // outgoing: whom it was opened for; incoming: who identified itself
+  bool inbound = false;
+  bool connected = false;
+  Ms opened = 0;
+  Ms data_received = kNever;
+  std::string peer_ip;
+  std::string local_ip;
+};
+
+// Self-formation: formation.cc.
+struct Formation {
+  FormationState state;
+  struct Peer {  // what a forming peer said last
+    int expected_size = 0;
+    std::uint64_t candidate = 0;  // digest of the member set it would promise
+    Ms heard = kNever;
+    bool promised = false;
+    std::uint64_t round = 0;  // of its promise
+    Epoch epoch = 0;
+    std::vector<NodeId> members;
+  };
+  std::map<NodeId, Peer> peers;
+  struct SeedState {
+    std::string ip;    // resolved
+    NodeId node;       // who answered there; null: nobody yet
+    NodeId handshake;  // made-up id of the handshake under way; null: none
+    Ms tried = kNever;
+  };
+  std::vector<SeedState> seeds;  // parallel to settings.seeds
+  std::uint64_t candidate = 0;   // digest of my member set; 0: none
+  Ms candidate_since = kNever;
+  Ms told = kNever;
+};
+
+struct State {
+  State(BusSettings s, std::uint64_t seed) : settings(std::move(s)), rng(seed) {}
+
+  BusSettings settings;
+  Rng rng;
+  Now now;
+  Ms now_ms = 0;
+
+  std::map<NodeId, Node> nodes;
+  Node* myself = nullptr;
+  std::array<Node*, kSlotCount> owner{};
+  // The owner itself stopped claiming the slot; any other claim may take it, whatever its epoch.
+  std::bitset<kSlotCount> owner_not_claiming;
+  std::map<Slot, Node*> migrating;
+  std::map<Slot, Node*> importing;
+  std::map<LinkId, Link> links;
+  LinkId next_link = 2;
+  std::map<NodeId, Ms> banned;  // forgotten nodes, until when gossip may not bring them back
+
+  Epoch current_epoch = 0;
+  Epoch last_vote_epoch = 0;
+  ClusterState cluster_state = ClusterState::kFail;
+  int size = 0;
+  Ms started = 0;
+  Ms in_minority_at = kNever;
+  std::uint64_t ticks = 0;
+  BusStats stats;
+  Formation formation;
+
+  // Collected during a step.
+  std::vector<Action> out;
+  std::vector<std::shared_ptr<Message>> headless;  // sent in this step, header to be filled in
+  SlotSet dirty_slots;
+  bool save_now = false;   // before anything of this step leaves
+  bool save_soon = false;  // with the next tick, or with the next save_now
+  bool view_changed = false;
+  bool check_state = false;
+  bool disk_failed = false;
+
+  // --- nodes
+  [[nodiscard]] Node* find(const NodeId& id);
+  [[nodiscard]] Node* find(std::string_view id);  // null for text that is no id
+  Node& add_node(const NodeId& id, NodeFlags flags);
+  // The node's slots become unowned, its links are closed, every trace of it goes.
+  void remove_node(Node& node);
+  void rename_node(Node& node, const NodeId& id);
+  // The primary whose slots and epoch count for `node`: itself, or what it replicates. May be null.
+  [[nodiscard]] Node* primary_of(Node& node);
+
+  // --- slots
+  void give_slot(Node& node, Slot slot);
+  void take_slot(Slot slot);
+  void take_all_slots(Node& node);
+
+  // --- links and messages
+  [[nodiscard]] Link* find_link(LinkId id);
+  [[nodiscard]] bool is_connected(const Node& node);
+  void open_link(Node& node);
+  void close_link(LinkId id);  // and tell the driver
+  void drop_link(LinkId id);   // the driver knows already
+  [[nodiscard]] MessageHeader header();
+  // Headers are filled in at the end of the step, so that what leaves tells the state on the disk.
+  void send(Link& link, const std::shared_ptr<Message>& message);
+  void send(Link& link, MessageType type, decltype(Message::body) body = {});
+  // To the node's outgoing link, if that is connected.
+  void send(Node& node, MessageType type, decltype(Message::body) body = {});
+  // To every node that is neither me nor a handshake, over outgoing links.
+  void broadcast(MessageType type, decltype(Message::body) body = {});
+  void send_heartbeat(Link& link, MessageType type);
+  void broadcast_pong();
+
+  // --- marks
+  void must_save() { save_now = view_changed = true; }
+  void may_save() { save_soon = view_changed = true; }
+  void note(log::Level level, std::string text);
+
+  [[nodiscard]] Ms timeout() const { return settings.node_timeout.count(); }
+  [[nodiscard]] Ms age(Ms since) const { return now_ms - since; }
+};
+
+// "<id> (<human name>)": how log lines name a node.
+[[nodiscard]] std::string named(const Node& node);
+// Names from peers go into nodes.conf and replies, so only harmless characters pass.
+[[nodiscard]] bool is_safe_name(std::string_view text);
+[[nodiscard]] bool is_safe_ip(std::string_view text);
+
+// --- heartbeat.cc: links, pings, time-outs
+void on_tick(State& s);
+void on_link_accepted(State& s, const input::LinkAccepted& in);
+void on_link_connected(State& s, const input::LinkConnected& in);
+void on_link_closed(State& s, LinkId link);
+// Begins a handshake with whoever answers at the address. Null if one is under way or the address
+// is not one.
+Node* start_handshake(State& s, const std::string& ip, std::uint16_t port, std::uint16_t cport,
+                      NodeFlags extra_flags);
+
+// --- packet.cc
+void on_message(State& s, Link& link, const Message& message);
+
+// --- gossip.cc
+[[nodiscard]] PingBody make_gossip(State& s, const Node* receiver);
+void learn_gossip(State& s, Node& sender, const PingBody& body);
+void learn_extensions(State& s, Node& sender, const Extensions& extensions);
+bool update_address(State& s, Node& node, const Link& link, const MessageHeader& header);
+
+// --- failure_detector.cc
+void check_timeouts(State& s, Node& node);
+void on_node_alive(State& s, Node& node);
+void add_failure_report(State& s, Node& about, const Node& by);
+void remove_failure_report(State& s, Node& about, const Node& by);
+[[nodiscard]] int count_failure_reports(State& s, Node& about);  // forgets old ones
+void fail_if_agreed(State& s, Node& node);
+void on_fail_message(State& s, const Node& sender, const NodeId& failed);
+void update_cluster_state(State& s);
+
+// --- slot_claims.cc
+// Takes what `sender`, a primary, claims with `epoch`, as far as its epoch is the greater one.
+void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed);
+// Sends one UPDATE to a sender whose claims are older than what I know.
+void correct_stale_claims(State& s, Link& link, Node& sender, Epoch epoch, const SlotSet& claimed);
+void on_update_message(State& s, const Node& sender, const UpdateBody& body);
+void become_primary(State& s, Node& node);
+
+// --- epochs.cc
+// A new epoch of my own without asking anyone; false if mine is the greatest already.
+bool bump_my_epoch(State& s);
+void resolve_epoch_collision(State& s, const Node& sender);
+[[nodiscard]] Epoch greatest_epoch(const State& s);
+
+// --- election.cc
+void vote_if_due(State& s, Node& candidate, const MessageHeader& request);
+
+// --- admin.cc
+[[nodiscard]] AdminReply administer(State& s, const AdminRequest& request);
+void ban(State& s, const NodeId& id, Ms length);
+
+// --- formation.cc
+void start_formation(State& s);  // a node without nodes.conf
+void resume_formation(State& s);
+void tick_formation(State& s);
+void on_formation_message(State& s, Node& sender, const ModuleBody& body);
+void on_seed_resolved(State& s, const input::SeedResolved& in);
+void on_handshake_done(State& s, const NodeId& made_up, const NodeId& real);
+void stop_formation(State& s, std::string_view why);
+void release_promise_to(State& s, const NodeId& forgotten);
+[[nodiscard]] bool is_forming(const State& s);
+
+// --- view_builder.cc
+[[nodiscard]] View build_view(const State& s);
+// What the disk keeps: without slots that their owner does not claim any more. After a restart
+// they would look like claims under the owner's present epoch.
+[[nodiscard]] View build_durable_view(const State& s);
+void restore(State& s, const View& saved);
+
+}  // namespace hearth::cluster::bus

@@ -1,0 +1,373 @@
+#include "tests/sim/sim_cluster.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "cluster/nodes_file/nodes_file.h"
+#include "cluster/wire/codec.h"
+#include "src/base/check.h"
+
+namespace hearth::sim {
+
+using namespace hearth::cluster;  // NOLINT: a test's own file
+
+namespace {
+constexpr std::int64_t kEpochUnixMs = 1'700'000'000'000;
+constexpr std::int64_t kRefusedAfterMs = 2;
+constexpr std::ptrdiff_t kLogLinesMax = 20000;
+}  // namespace
+
+SimCluster::SimCluster(std::uint64_t seed, std::chrono::milliseconds node_timeout)
+    : rng(seed), node_timeout_(node_timeout) {}
+
+int SimCluster::add_node() {
+  auto added = std::make_unique<SimNode>();
+  added->index = size();
+  added->ip = fmt::format("10.0.0.{}", added->index + 1);
+  added->settings.node_timeout = node_timeout_;
+  added->settings.announced = {"", added->port, 0,
+                               static_cast<std::uint16_t>(added->port + kBusPortOffset)};
+  added->settings.human_name = fmt::format("n{}", added->index);
+  added->clock_offset_ms = static_cast<std::int64_t>(rng.below(400));
+  nodes_.push_back(std::move(added));
+  return size() - 1;
+}
+
+Now SimCluster::clock(int i) {
+  return {MonoTime{(now_ms_ + 1000) * 1000},
+          UnixMillis{kEpochUnixMs + now_ms_ + node(i).clock_offset_ms}};
+}
+
+std::int64_t SimCluster::delay() {
+  const auto spread = static_cast<std::uint64_t>(faults.delay_ms_max - faults.delay_ms_min + 1);
+  return faults.delay_ms_min + static_cast<std::int64_t>(rng.below(spread));
+}
+
+void SimCluster::at(std::int64_t delay_ms, std::function<void()> run) {
+  events_.push({now_ms_ + delay_ms, next_order_++, std::move(run)});
+}
+
+void SimCluster::at_node(int i, std::int64_t delay_ms, std::function<void()> run) {
+  at(delay_ms, [this, i, life = node(i).life, run = std::move(run)] {
+    if (node(i).life == life && node(i).machine != nullptr) run();
+  });
+}
+
+void SimCluster::start(int i) {
+  SimNode& n = node(i);
+  HEARTH_CHECK(n.machine == nullptr);
+  ++n.life;
+  std::optional<View> saved;
+  if (n.disk) {
+    auto parsed = parse_nodes_file(*n.disk);
+    HEARTH_CHECK(parsed.has_value());
+    saved = std::move(*parsed);
+  }
+  n.dropped.clear();
+  n.machine = std::make_unique<Machine>(n.settings, saved, rng.next(), clock(i));
+  n.view = n.machine->view(clock(i));
+  at_node(i, static_cast<std::int64_t>(rng.below(100)), [this, i] { tick(i); });
+}
+
+void SimCluster::tick(int i) {
+  step(i, input::Tick{});
+  if (node(i).machine != nullptr) at_node(i, kTickPeriod.count(), [this, i] { tick(i); });
+}
+
+void SimCluster::crash(int i) {
+  SimNode& n = node(i);
+  if (n.machine == nullptr) return;
+  n.machine.reset();
+  ++n.life;
+  std::vector<std::shared_ptr<Wire>> broken;
+  for (const auto& [end, wire] : wires_) {
+    if (end.first == i) broken.push_back(wire);
+  }
+  for (const auto& wire : broken) {
+    const int other = wire->from == i ? wire->to : wire->from;
+    const LinkId other_link = wire->from == i ? wire->to_link : wire->from_link;
+    if (wire->from == i) wires_.erase({i, wire->from_link});
+    if (wire->to == i) wires_.erase({i, wire->to_link});
+    if (!wire->open) continue;
+    wire->open = false;
+    // The reset does not pass a partition; the other side finds out by time-outs.
+    if (!can_hear(i, other)) continue;
+    at_node(other, delay(), [this, other, other_link] {
+      if (wires_.erase({other, other_link}) > 0) step(other, input::LinkClosed{other_link});
+    });
+  }
+}
+
+void SimCluster::run_for(std::int64_t ms) {
+  const std::int64_t end = now_ms_ + ms;
+  while (!events_.empty() && events_.top().at_ms <= end) {
+    const Event event = events_.top();
+    events_.pop();
+    now_ms_ = event.at_ms;
+    event.run();
+  }
+  now_ms_ = end;
+}
+
+bool SimCluster::run_until(std::int64_t ms, const std::function<bool()>& condition) {
+  for (std::int64_t passed = 0; passed < ms; passed += 100) {
+    if (condition()) return true;
+    run_for(100);
+  }
+  return condition();
+}
+
+std::optional<AdminReply> SimCluster::step(int i, const Input& input) {
+  SimNode& n = node(i);
+  if (n.machine == nullptr) return std::nullopt;
+  Actions actions = n.machine->step(input, clock(i));
+  auto reply = std::move(actions.reply);
+  execute(i, std::move(actions));
+  return reply;
+}
+
+void SimCluster::execute(int i, Actions actions) {
+  SimNode& n = node(i);
+  bool persist_failed = false;
+  for (auto& action : actions.list) {
+    if (n.crash_per_action > 0 && rng.chance(n.crash_per_action)) {
+      crash(i);
+      return;
+    }
+    if (auto* persist = std::get_if<action::Persist>(&action)) {
+      do_persist(i, persist->view, persist_failed);
+    } else if (auto* open = std::get_if<action::OpenLink>(&action)) {
+      do_open(i, *open);
+    } else if (auto* close = std::get_if<action::CloseLink>(&action)) {
+      do_close(i, close->link);
+    } else if (auto* send = std::get_if<action::Send>(&action)) {
+      if (!persist_failed) do_send(i, *send);
+    } else if (auto* publish = std::get_if<action::Publish>(&action)) {
+      n.view = publish->view;
+    } else if (auto* drop = std::get_if<action::DropKeys>(&action)) {
+      drop->slots.for_each([&n](Slot slot) { n.dropped.add(slot); });
+    } else if (auto* deliver = std::get_if<action::Deliver>(&action)) {
+      n.delivered.push_back(deliver->channel + ":" + deliver->message);
+    } else if (auto* resolve = std::get_if<action::ResolveSeed>(&action)) {
+      at_node(i, 1, [this, i, r = *resolve] { step(i, input::SeedResolved{r.seed, r.host}); });
+    } else if (auto* line = std::get_if<action::Log>(&action)) {
+      if (log.size() < kLogLinesMax)
+        log.push_back(fmt::format("{} n{} {}", now_ms_, i, line->text));
+    }
+  }
+  if (persist_failed) step(i, input::PersistFailed{});
+}
+
+void SimCluster::do_persist(int i, const ViewPtr& view, bool& failed) {
+  SimNode& n = node(i);
+  if (n.disk_broken) {
+    failed = true;
+    return;
+  }
+  n.disk = nodes_file_text(*view);
+  auto parsed = parse_nodes_file(*n.disk);
+  HEARTH_CHECK(parsed.has_value());
+  n.durable = std::move(*parsed);
+}
+
+void SimCluster::do_open(int i, const action::OpenLink& action) {
+  int target = -1;
+  for (const auto& other : nodes_) {
+    if (other->ip == action.ip && other->port + kBusPortOffset == action.cport) {
+      target = other->index;
+    }
+  }
+  const auto refuse = [this, i, link = action.link] {
+    at_node(i, kRefusedAfterMs, [this, i, link] { step(i, input::LinkClosed{link}); });
+  };
+  if (target < 0 || (can_hear(i, target) && node(target).machine == nullptr)) return refuse();
+  if (!can_hear(i, target)) return;  // nobody answers; the machine gives up by itself
+  auto wire = std::make_shared<Wire>(Wire{i, target, action.link, next_inbound_, false});
+  next_inbound_ += 2;
+  wires_[{i, action.link}] = wire;
+  at_node(target, delay(), [this, wire] {
+    if (wires_.count({wire->from, wire->from_link}) == 0) return;  // given up meanwhile
+    if (!can_hear(wire->from, wire->to)) return;
+    wire->open = true;
+    wires_[{wire->to, wire->to_link}] = wire;
+    step(wire->to, input::LinkAccepted{wire->to_link, node(wire->from).ip, node(wire->to).ip});
+    at_node(wire->from, delay(), [this, wire] {
+      if (wire->open) {
+        step(wire->from, input::LinkConnected{wire->from_link, node(wire->from).ip});
+      }
+    });
+  });
+}
+
+void SimCluster::do_close(int i, LinkId link) {
+  const auto found = wires_.find({i, link});
+  if (found == wires_.end()) return;
+  const auto wire = found->second;
+  wires_.erase(found);
+  if (!wire->open) return;
+  wire->open = false;
+  const bool forward = wire->from_link == link;  // a node may have a connection to itself
+  const int other = forward ? wire->to : wire->from;
+  const LinkId other_link = forward ? wire->to_link : wire->from_link;
+  if (!can_hear(i, other)) return;
+  at_node(other, delay(), [this, other, other_link] {
+    if (wires_.erase({other, other_link}) > 0) step(other, input::LinkClosed{other_link});
+  });
+}
+
+void SimCluster::do_send(int i, const action::Send& action) {
+  SimNode& n = node(i);
+  const auto found = wires_.find({i, action.link});
+  if (found == wires_.end() || !found->second->open) return;
+  const auto& wire = found->second;
+  const bool forward = wire->from_link == action.link;
+  const int to = forward ? wire->to : wire->from;
+  HEARTH_CHECK(n.durable.has_value());
+  checker.on_send(*action.message, *n.durable,
+                  node(to).machine != nullptr ? node(to).machine->id() : NodeId{}, now_ms_);
+  transmit(wire, forward, wire::encode(*action.message));
+}
+
+void SimCluster::transmit(const std::shared_ptr<Wire>& wire, bool forward,
+                          const std::string& frame) {
+  const int from = forward ? wire->from : wire->to;
+  const int to = forward ? wire->to : wire->from;
+  const LinkId to_link = forward ? wire->to_link : wire->from_link;
+  if (rng.chance(faults.loss)) return;
+  const int copies = rng.chance(faults.duplicate) ? 2 : 1;
+  for (int copy = 0; copy < copies; ++copy) {
+    at_node(to, delay(), [this, wire, from, to, to_link, frame] {
+      if (!wire->open || !can_hear(from, to)) return;
+      auto message = wire::decode(frame);
+      HEARTH_CHECK(message.has_value());
+      step(to,
+           input::MessageReceived{to_link, std::make_shared<const Message>(std::move(*message))});
+    });
+  }
+}
+
+void SimCluster::inject(int from, int to, const Message& message) {
+  for (const auto& [end, wire] : wires_) {
+    if (wire->from == from && wire->to == to && wire->open) {
+      transmit(wire, true, wire::encode(message));
+      return;
+    }
+  }
+}
+
+MessageHeader SimCluster::header_of(int i) {
+  const ViewPtr v = view(i);
+  const NodeView& me = v->me();
+  MessageHeader h;
+  h.sender = me.id;
+  h.current_epoch = v->current_epoch;
+  h.config_epoch = me.config_epoch;
+  h.slots = me.slots;
+  h.replica_of = me.replica_of;
+  h.port = me.address.port;
+  h.cport = me.address.cport;
+  h.flags = me.flags;
+  if (const auto primary = v->find(me.replica_of); primary != kNoNode) {
+    h.slots = v->nodes[primary].slots;
+    h.config_epoch = v->nodes[primary].config_epoch;
+  }
+  return h;
+}
+
+AdminReply SimCluster::admin(int i, AdminRequest request) {
+  auto reply = step(i, input::Admin{std::move(request)});
+  return reply.value_or(AdminReply{AdminReply::Kind::kError, "down", 0});
+}
+
+void SimCluster::meet(int from, int to) {
+  admin(from, admin::Meet{node(to).ip, node(to).port,
+                          static_cast<std::uint16_t>(node(to).port + kBusPortOffset)});
+}
+
+void SimCluster::publish(int i, std::string channel, std::string message) {
+  step(i, input::Publish{std::move(channel), std::move(message), false});
+}
+
+void SimCluster::set_groups(const std::vector<int>& groups) {
+  for (std::size_t i = 0; i < groups.size(); ++i) nodes_[i]->group = groups[i];
+}
+
+void SimCluster::heal() {
+  for (auto& n : nodes_) n->group = 0;
+}
+
+ViewPtr SimCluster::view(int i) {
+  return node(i).machine->view(clock(i));
+}
+
+NodeId SimCluster::id(int i) {
+  return node(i).machine->id();
+}
+
+std::vector<int> SimCluster::owners(int i) {
+  const ViewPtr v = view(i);
+  std::map<NodeId, int> index;
+  for (int k = 0; k < size(); ++k) {
+    if (is_up(k)) index[id(k)] = k;
+  }
+  std::vector<int> out(kSlotCount, -1);
+  for (int slot = 0; slot < kSlotCount; ++slot) {
+    const NodeView* owner = v->owner_of(static_cast<Slot>(slot));
+    if (owner == nullptr) continue;
+    const auto known = index.find(owner->id);
+    out[static_cast<std::size_t>(slot)] = known == index.end() ? -2 : known->second;
+  }
+  return out;
+}
+
+bool SimCluster::is_converged() {
+  const View* first = nullptr;
+  std::size_t running = 0;
+  for (int i = 0; i < size(); ++i) running += is_up(i) ? 1 : 0;
+  for (int i = 0; i < size(); ++i) {
+    if (!is_up(i)) continue;
+    const View& v = *node(i).view;
+    if (v.state != ClusterState::kOk || v.nodes.size() != running) return false;
+    if (first == nullptr) first = &v;
+    for (std::size_t k = 0; k < running; ++k) {  // nodes stand in the order of their ids
+      const NodeView& n = v.nodes[k];
+      const NodeView& same = first->nodes[k];
+      if (n.has(node_flag::kPfail | node_flag::kFail | node_flag::kHandshake)) return false;
+      if (n.id != same.id || n.config_epoch != same.config_epoch || !(n.slots == same.slots)) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+std::string SimCluster::story(std::size_t lines) {
+  std::string out;
+  for (std::size_t i = log.size() > lines ? log.size() - lines : 0; i < log.size(); ++i) {
+    out += log[i] + "\n";
+  }
+  for (int i = 0; i < size(); ++i) {
+    if (is_up(i)) out += fmt::format("n{} sees:\n{}", i, nodes_file_text(*view(i)));
+  }
+  return out;
+}
+
+void SimCluster::create(const std::vector<int>& members) {
+  const auto count = static_cast<int>(members.size());
+  for (int k = 0; k < count; ++k) {
+    const int i = members[static_cast<std::size_t>(k)];
+    if (!is_up(i)) start(i);
+    admin::AddSlots add;
+    for (int slot = k * kSlotCount / count; slot < (k + 1) * kSlotCount / count; ++slot) {
+      add.slots.push_back(static_cast<Slot>(slot));
+    }
+    admin(i, add);
+    admin(i, admin::SetConfigEpoch{k + 1});
+  }
+  for (const int i : members) {
+    if (i != members.front()) meet(members.front(), i);
+  }
+}
+
+}  // namespace hearth::sim

@@ -1,0 +1,138 @@
+// A cluster of bus machines under a simulated network, clock and disk, all driven by one seed.
+//
+// The network may lose, delay, reorder and duplicate messages and be partitioned; links break when
+// a process dies. Messages travel as bytes, so the codec is part of every run. The disk keeps what
+// a Persist wrote; a crash may come between any two actions of a step, so everything that was not
+// persisted by then is lost, whatever was said already. Time is virtual: a minute costs
+// milliseconds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "cluster/bus/machine.h"
+#include "cluster/model/message.h"
+#include "cluster/model/view.h"
+#include "src/base/random.h"
+#include "tests/sim/checker.h"
+
+namespace hearth::sim {
+
+struct NetworkFaults {
+  double loss = 0;
+  double duplicate = 0;
+  int delay_ms_min = 1;
+  int delay_ms_max = 5;  // a wide range reorders
+};
+
+struct SimNode {
+  int index = 0;
+  std::string ip;
+  std::uint16_t port = 6000;
+  cluster::BusSettings settings;
+  std::unique_ptr<cluster::Machine> machine;  // null: not running
+  std::optional<std::string> disk;            // nodes.conf
+  std::optional<cluster::View> durable;       // the same, parsed
+  std::int64_t clock_offset_ms = 0;           // of its wall clock
+  std::uint64_t life = 0;                     // counts starts; events of older lives are void
+  double crash_per_action = 0;
+  bool disk_broken = false;
+  int group = 0;             // partition; nodes of different groups do not hear each other
+  cluster::ViewPtr view;     // as published
+  cluster::SlotSet dropped;  // keys dropped by order of the machine, since the start of the life
+  std::vector<std::string> delivered;  // "channel:message"
+};
+
+class SimCluster {
+ public:
+  explicit SimCluster(std::uint64_t seed,
+                      std::chrono::milliseconds node_timeout = std::chrono::milliseconds{2000});
+
+  // Adds a node that is not started. Its address is 10.0.0.<index+1>:6000.
+  int add_node();
+  SimNode& node(int i) { return *nodes_[static_cast<std::size_t>(i)]; }
+  [[nodiscard]] int size() const { return static_cast<int>(nodes_.size()); }
+  void start(int i);
+  void crash(int i);
+  void wipe(int i) { node(i).disk.reset(), node(i).durable.reset(); }
+  [[nodiscard]] bool is_up(int i) { return node(i).machine != nullptr; }
+
+  void run_for(std::int64_t ms);
+  // Runs until the condition holds, checked every 100 ms; false when `ms` passed before.
+  bool run_until(std::int64_t ms, const std::function<bool()>& condition);
+  [[nodiscard]] std::int64_t now_ms() const { return now_ms_; }
+
+  cluster::AdminReply admin(int i, cluster::AdminRequest request);
+  void meet(int from, int to);
+  void publish(int i, std::string channel, std::string message);
+  void set_groups(const std::vector<int>& groups);
+  void heal();
+  // Sends a made-up message from one node to another over the link between them.
+  void inject(int from, int to, const cluster::Message& message);
+  [[nodiscard]] cluster::MessageHeader header_of(int i);
+
+  [[nodiscard]] cluster::ViewPtr view(int i);
+  [[nodiscard]] NodeId id(int i);
+  // Every running node is ok and all agree on nodes, owners and epochs.
+  [[nodiscard]] bool is_converged();
+  // Owner of each slot as node i sees it, as the index of a node; -1 for none.
+  [[nodiscard]] std::vector<int> owners(int i);
+  // Admin-made cluster: all started nodes meet node 0, get epochs 1.. and equal shares.
+  void create(const std::vector<int>& members);
+
+  // The last lines of the log and every node's view: what to read when a test fails.
+  [[nodiscard]] std::string story(std::size_t lines);
+
+  NetworkFaults faults;
+  Rng rng;
+  Checker checker;
+  std::vector<std::string> log;
+
+ private:
+  struct Event {
+    std::int64_t at_ms = 0;
+    std::uint64_t order = 0;
+    std::function<void()> run;
+    bool operator>(const Event& other) const {
+      return std::pair(at_ms, order) > std::pair(other.at_ms, other.order);
+    }
+  };
+  struct Wire {  // one TCP connection
+    int from = 0;
+    int to = 0;
+    cluster::LinkId from_link = 0;
+    cluster::LinkId to_link = 0;
+    bool open = false;
+  };
+
+  void at(std::int64_t delay_ms, std::function<void()> run);
+  // Runs only if the node still lives the life it had when this was scheduled.
+  void at_node(int i, std::int64_t delay_ms, std::function<void()> run);
+  std::optional<cluster::AdminReply> step(int i, const cluster::Input& input);
+  void execute(int i, cluster::Actions actions);
+  void do_persist(int i, const cluster::ViewPtr& view, bool& failed);
+  void do_open(int i, const cluster::action::OpenLink& action);
+  void do_close(int i, cluster::LinkId link);
+  void do_send(int i, const cluster::action::Send& action);
+  void transmit(const std::shared_ptr<Wire>& wire, bool forward, const std::string& frame);
+  void tick(int i);
+  [[nodiscard]] bool can_hear(int a, int b) { return node(a).group == node(b).group; }
+  [[nodiscard]] std::int64_t delay();
+  [[nodiscard]] cluster::Now clock(int i);
+
+  std::vector<std::unique_ptr<SimNode>> nodes_;
+  std::map<std::pair<int, cluster::LinkId>, std::shared_ptr<Wire>> wires_;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  std::uint64_t next_order_ = 0;
+  cluster::LinkId next_inbound_ = 1;
+  std::int64_t now_ms_ = 0;
+  std::chrono::milliseconds node_timeout_;
+};
+
+}  // namespace hearth::sim
