@@ -296,7 +296,7 @@ void Engine::execute_one(Session& session, const ParsedRequest& request, std::sp
   // A client that may be told apart by one branch from the plain case skips the whole gate.
   const bool arity_ok = command->spec->arity.accepts(argv.size()) && command->spec->handler != nullptr;
   const bool plain = arity_ok && session.authenticated && !session.in_multi && !paused_ && locked_.empty() &&
-                     hot_.maxmemory == 0 && monitors_ == 0 && !session.in_subscribe_mode() &&
+                     (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) && monitors_ == 0 && !session.in_subscribe_mode() &&
                      !has(command->flags, Flag::kProtected) &&
                      (!hot_.cluster || (view_ != nullptr && command->first_key > 0 && command->last_key == command->first_key &&
                                         !has(command->flags, Flag::kMovableKeys) && view_->serves(request.key.slot)));
@@ -341,7 +341,8 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
 #endif
   const Outcome outcome = command.spec->handler(ctx);
   if (!outcome) [[unlikely]] reply_error(session, &command, outcome.error().text, false);
-  if (session.asking && !has(command.flags, Flag::kAsking)) session.asking = false;
+  // ASKING holds for one command: the one behind it.
+  if (session.asking && command.full_name != "asking") session.asking = false;
   --depth_;
 
   const std::uint64_t ticks = ticks_();
