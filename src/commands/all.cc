@@ -1,9 +1,10 @@
 #include "src/commands/all.h"
 
-#include "src/commands/hash/family.h"
 #include "src/commands/connection/family.h"
+#include "src/commands/hash/family.h"
 #include "src/commands/key/family.h"
 #include "src/commands/pubsub/family.h"
+#include "src/commands/server/family.h"
 #include "src/commands/string/family.h"
 #include "src/commands/transaction/family.h"
 
@@ -18,6 +19,7 @@ std::vector<const CommandSpec*> all_commands() {
   add(commands::kConnectionFamily);
   add(commands::kPubSubFamily);
   add(commands::kTransactionFamily);
+  add(commands::kServerFamily);
   return all;
 }
 

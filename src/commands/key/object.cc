@@ -1,24 +1,14 @@
 // OBJECT: how a value is stored and used.
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
-#include "src/store/hash.h"
+#include "src/store/encoding.h"
 
 namespace hearth::commands {
 namespace {
 
-std::string_view encoding_of(const Entry& e) {
-  if (e.type() == Type::kHash) return encoding_name(e.hash()->encoding());
-  switch (e.string_encoding()) {
-    case StringEncoding::kInt: return "int";
-    case StringEncoding::kEmbstr: return "embstr";
-    case StringEncoding::kRaw: return "raw";
-  }
-  return "unknown";
-}
-
 Outcome encoding(CommandContext& ctx) {
   const Found at = ctx.keys().peek(ctx.key(2));
-  if (at) ctx.reply().bulk(encoding_of(*at));
+  if (at) ctx.reply().bulk(encoding_name(*at));
   else ctx.reply().null();
   return {};
 }

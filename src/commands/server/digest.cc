@@ -1,0 +1,82 @@
+#include "src/commands/server/digest.h"
+
+#include <cstdio>
+
+#include "src/base/format_number.h"
+#include "src/base/hash.h"
+#include "src/store/hash.h"
+
+namespace hearth::commands {
+namespace {
+
+constexpr std::uint64_t kSeeds[3] = {0x68656172, 0x74682064, 0x69676573};
+
+void append_hash(Digest& digest, const Hash& hash, UnixMillis now) {
+  Digest fields;
+  hash.for_each(now, [&](const Hash::Item& item) {
+    Digest one;
+    one.append(item.field);
+    one.append(item.value);
+    if (item.deadline != Hash::kNone) one.append("!deadline");
+    fields.add(one);
+  });
+  digest.append(fields.hex());
+}
+
+}  // namespace
+
+void Digest::append(std::string_view bytes) {
+  for (std::size_t i = 0; i < words_.size(); ++i) words_[i] = hash_bytes(bytes, kSeeds[i] ^ (words_[i] * 0x9e3779b97f4a7c15ULL));
+}
+
+void Digest::add(const Digest& part) {
+  for (std::size_t i = 0; i < words_.size(); ++i) words_[i] += part.words_[i];
+}
+
+void Digest::exclusive_or(const Digest& other) {
+  for (std::size_t i = 0; i < words_.size(); ++i) words_[i] ^= other.words_[i];
+}
+
+std::string Digest::hex() const {
+  char text[56];
+  std::snprintf(text, sizeof text, "%016llx%016llx%08llx", static_cast<unsigned long long>(words_[0]),
+                static_cast<unsigned long long>(words_[1]), static_cast<unsigned long long>(words_[2] & 0xffffffff));
+  return text;
+}
+
+Digest digest_of_value(const Entry& entry, UnixMillis now) {
+  Digest digest;
+  digest.append(type_name(entry.type()));
+  switch (entry.type()) {
+    case Type::kString: {
+      char scratch[kInt64TextMax];
+      digest.append(entry.string_value(scratch));
+      break;
+    }
+    case Type::kHash: append_hash(digest, *entry.hash(), now); break;
+    // No value of these types can exist yet.
+    case Type::kList:
+    case Type::kSet:
+    case Type::kZset:
+    case Type::kStream: break;
+  }
+  if (entry.has_deadline()) digest.append("!deadline");
+  return digest;
+}
+
+Digest digest_of(const Keyspace& keyspace, UnixMillis now) {
+  Digest all;
+  for (DbIndex i = 0; i < keyspace.db_count(); ++i) {
+    keyspace.db(i).for_each([&](const Entry& entry) {
+      if (entry.expired(now)) return;
+      Digest one;
+      one.append(int64_text(i));
+      one.append(entry.key());
+      one.append(digest_of_value(entry, now).hex());
+      all.exclusive_or(one);
+    });
+  }
+  return all;
+}
+
+}  // namespace hearth::commands

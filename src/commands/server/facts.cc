@@ -1,0 +1,155 @@
+// INFO, TIME, DBSIZE, LASTSAVE, ROLE and MONITOR.
+#include <algorithm>
+
+#include "src/command/context.h"
+#include "src/commands/server/family.h"
+
+namespace hearth::commands {
+namespace {
+
+// Which sections the words of INFO ask for; each once, in the server's order.
+bool is_asked_for(const ArgReader& args, const InfoControl::Section& section) {
+  if (args.size() == 1) return section.by_default;
+  for (std::size_t i = 1; i < args.size(); ++i) {
+    if (args.is(i, section.name)) return true;
+    if (section.by_default && args.is(i, "default")) return true;
+    if (section.in_all && (args.is(i, "all") || args.is(i, "everything"))) return true;
+  }
+  return false;
+}
+
+Outcome info(CommandContext& ctx) {
+  InfoControl& source = *ctx.services().info;
+  InfoWriter text;
+  for (const InfoControl::Section& section : source.sections()) {
+    if (is_asked_for(ctx.args(), section)) source.write(section.name, text);
+  }
+  ctx.reply().verbatim("txt", text.text());
+  return {};
+}
+
+Outcome time(CommandContext& ctx) {
+  ServerControl* server = ctx.services().server;
+  const std::int64_t micros = server != nullptr ? server->unix_micros(ctx.now()) : ctx.now().ms * 1000;
+  ctx.reply().array(2);
+  ctx.reply().bulk_integer(micros / 1'000'000);
+  ctx.reply().bulk_integer(micros % 1'000'000);
+  return {};
+}
+
+Outcome dbsize(CommandContext& ctx) {
+  ctx.reply().integer(static_cast<std::int64_t>(ctx.keys().database().size()));
+  return {};
+}
+
+Outcome lastsave(CommandContext& ctx) {
+  // What was there at the start is what was saved last.
+  ctx.reply().integer(ctx.services().info->started().unix_seconds());
+  return {};
+}
+
+Outcome role(CommandContext& ctx) {
+  ctx.reply().array(3);
+  ctx.reply().bulk("master");
+  ctx.reply().integer(static_cast<std::int64_t>(ctx.services().info->replication_offset()));
+  ctx.reply().array(0);
+  return {};
+}
+
+Outcome monitor(CommandContext& ctx) {
+  ctx.reply().ok();
+  ctx.services().clients->monitor(ctx.session());
+  return {};
+}
+
+constexpr ArgDoc kInfoArgs[] = {args::string("section").many().opt()};
+constexpr HistoryNote kInfoHistory[] = {{"7.0.0", "Takes several sections."}};
+constexpr std::string_view kInfoTips[] = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special"};
+constexpr std::string_view kUnsteady[] = {"nondeterministic_output"};
+constexpr std::string_view kSumTips[] = {"request_policy:all_shards", "response_policy:agg_sum"};
+
+}  // namespace
+
+constexpr CommandSpec kInfo{
+    .name = "INFO",
+    .summary = "Tells figures about the server, by section.",
+    .complexity = "O(N) with N the number of connections, databases and commands",
+    .since = "1.0.0",
+    .arity = Arity::at_least(1),
+    .flags = Flag::kLoading | Flag::kStale,
+    .acl = Acl::kDangerous,
+    .group = Group::kServer,
+    .args = kInfoArgs,
+    .reply = Shape::kVerbatim | Shape::kBulk,
+    .handler = info,
+    .tips = kInfoTips,
+    .history = kInfoHistory,
+};
+
+constexpr CommandSpec kTime{
+    .name = "TIME",
+    .summary = "Returns the server's clock as seconds and microseconds since 1970.",
+    .complexity = "O(1)",
+    .since = "2.6.0",
+    .arity = Arity::exactly(1),
+    .flags = Flag::kLoading | Flag::kStale | Flag::kFast,
+    .group = Group::kServer,
+    .reply = Shape::kArray,
+    .handler = time,
+    .tips = kUnsteady,
+};
+
+constexpr CommandSpec kDbSize{
+    .name = "DBSIZE",
+    .summary = "Counts the keys of the database.",
+    .complexity = "O(1)",
+    .since = "1.0.0",
+    .arity = Arity::exactly(1),
+    .flags = Flag::kReadonly | Flag::kFast,
+    .acl = Acl::kKeyspace,
+    .group = Group::kServer,
+    .reply = Shape::kInteger,
+    .handler = dbsize,
+    .tips = kSumTips,
+};
+
+constexpr CommandSpec kLastSave{
+    .name = "LASTSAVE",
+    .summary = "Returns when the data was last saved, in seconds since 1970.",
+    .complexity = "O(1)",
+    .since = "1.0.0",
+    .arity = Arity::exactly(1),
+    .flags = Flag::kLoading | Flag::kStale | Flag::kFast,
+    .acl = Acl::kAdmin | Acl::kDangerous,
+    .group = Group::kServer,
+    .reply = Shape::kInteger,
+    .handler = lastsave,
+    .tips = kUnsteady,
+};
+
+constexpr CommandSpec kRole{
+    .name = "ROLE",
+    .summary = "Tells what part the server has in replication.",
+    .complexity = "O(1)",
+    .since = "2.8.12",
+    .arity = Arity::exactly(1),
+    .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast,
+    .acl = Acl::kAdmin | Acl::kDangerous,
+    .group = Group::kServer,
+    .reply = Shape::kArray,
+    .handler = role,
+};
+
+constexpr CommandSpec kMonitor{
+    .name = "MONITOR",
+    .summary = "Sends every command that the server runs, from now on.",
+    .complexity = "O(1), and O(N) with N the number of monitors for each command that runs",
+    .since = "1.0.0",
+    .arity = Arity::exactly(1),
+    .flags = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale,
+    .group = Group::kServer,
+    .reply = Shape::kOk,
+    .handler = monitor,
+};
+
+}  // namespace hearth::commands

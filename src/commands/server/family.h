@@ -1,0 +1,16 @@
+// The server family: what the server is, holds and has done, and how it is run.
+#pragma once
+
+#include "src/command/spec.h"
+
+namespace hearth::commands {
+
+extern const CommandSpec kCommand, kConfig, kInfo, kTime, kDbSize, kLastSave, kRole, kFlushDb, kFlushAll, kSwapDb, kSlowLog,
+    kLatency, kMemory, kLolwut, kMonitor, kShutdown, kDebug;
+
+inline constexpr const CommandSpec* kServerFamily[] = {
+    &kCommand, &kConfig,  &kInfo,    &kTime,   &kDbSize, &kLastSave, &kRole,     &kFlushDb, &kFlushAll,
+    &kSwapDb,  &kSlowLog, &kLatency, &kMemory, &kLolwut, &kMonitor,  &kShutdown, &kDebug,
+};
+
+}  // namespace hearth::commands

@@ -1,0 +1,17 @@
+#include "src/store/encoding.h"
+
+#include "src/store/hash.h"
+
+namespace hearth {
+
+std::string_view encoding_name(const Entry& entry) noexcept {
+  if (entry.type() == Type::kHash) return encoding_name(entry.hash()->encoding());
+  switch (entry.string_encoding()) {
+    case StringEncoding::kInt: return "int";
+    case StringEncoding::kEmbstr: return "embstr";
+    case StringEncoding::kRaw: return "raw";
+  }
+  return "unknown";
+}
+
+}  // namespace hearth
