@@ -24,7 +24,10 @@ std::int64_t begin_of(const KeySpec& spec, Argv argv) {
 bool add_range(std::int64_t first, std::int64_t last, std::int64_t step, const KeySpec& spec, Argv argv,
                std::vector<KeyPosition>& out) {
   if (first <= 0 || last >= static_cast<std::int64_t>(argv.size())) return false;
-  for (std::int64_t i = first; i <= last; i += step) out.push_back({static_cast<std::uint32_t>(i), spec.access});
+  for (std::int64_t i = first; i <= last; i += step) {
+    if (spec.empty_is_none && argv[static_cast<std::size_t>(i)].empty()) continue;
+    out.push_back({static_cast<std::uint32_t>(i), spec.access});
+  }
   return true;
 }
 

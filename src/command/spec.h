@@ -138,6 +138,7 @@ struct KeySpec {
   std::int16_t limit = 0;          // kRange with last -1: 1/limit of the words; 0 and 1 are all
   std::int16_t key_num_index = 0;  // kKeyNum: where the count stands, relative to the beginning
   std::int16_t first_key = 0;      // kKeyNum: the first key, relative to the beginning
+  bool empty_is_none = false;      // an empty word there stands for no key (MIGRATE with KEYS)
   std::string_view notes{};
 
   static constexpr KeySpec one(int position, std::uint16_t how) { return range(position, 0, 1, how); }

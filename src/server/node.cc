@@ -62,7 +62,8 @@ log::Level log_level(config::LogLevel level) { return static_cast<log::Level>(le
 
 }  // namespace
 
-Node::Node(config::Registry& config, Options options) : config_(config), options_(std::move(options)) {
+Node::Node(config::Registry& config, Options options)
+    : config_(config), options_(std::move(options)), migration_(&loop_, [this] { network_->refresh_time(); }) {
   memory::register_thread();
   uv_loop_init(&loop_);
 }
@@ -71,6 +72,7 @@ Node::~Node() {
   if (engine_ != nullptr) {
     // The sessions end before their engine, the handles before their loop.
     network_->stop();
+    migration_.stop();
     uv_run(&loop_, UV_RUN_DEFAULT);
   }
   engine_.reset();
@@ -114,6 +116,7 @@ bool Node::start() {
   o.ticks = nano_ticks;
   o.reclaimer = &reclaimer_;
   o.server = this;
+  o.migration = &migration_;
   o.now = clock_.unix_now();
   o.mono = clock_.mono_now();
   o.facts = process_facts(options_.executable, options_.config_file, rng);
@@ -132,6 +135,8 @@ bool Node::start() {
     uv_signal_init(&loop_, handle);
     handle->data = this;
   }
+  uv_async_init(&loop_, &stop_, [](uv_async_t* handle) { static_cast<Node*>(handle->data)->stop_serving(); });
+  stop_.data = this;
   uv_signal_start(&sigterm_, on_signal, SIGTERM);
   uv_signal_start(&sigint_, on_signal, SIGINT);
   network_->start();
@@ -200,11 +205,18 @@ void Node::shutdown() {
   if (stopping_) return;
   stopping_ = true;
   log::notice("User requested shutdown...");
+  // The session that asks is in the middle of its command: nothing may close under it.
+  uv_async_send(&stop_);
+}
+
+void Node::stop_serving() {
   const std::string pidfile = config_.settings().pidfile;
   if (!pidfile.empty()) unlink(pidfile.c_str());
   uv_close(reinterpret_cast<uv_handle_t*>(&sigterm_), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&sigint_), nullptr);
+  uv_close(reinterpret_cast<uv_handle_t*>(&stop_), nullptr);
   network_->stop();
+  migration_.stop();
 }
 
 void Node::sleep(microseconds duration) {

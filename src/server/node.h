@@ -13,6 +13,7 @@
 #include "src/net/network.h"
 #include "src/server/background_reclaimer.h"
 #include "src/server/clock.h"
+#include "src/server/migration_link.h"
 
 namespace hearth {
 
@@ -42,6 +43,7 @@ class Node final : public ServerControl {
 
  private:
   static void on_signal(uv_signal_t* handle, int number);
+  void stop_serving();
   void install_hooks();
   void raise_file_limit();
 
@@ -50,7 +52,9 @@ class Node final : public ServerControl {
   SystemClock clock_;
   uv_loop_t loop_{};
   uv_signal_t sigterm_{}, sigint_{};
+  uv_async_t stop_{};  // a shutdown that a client asked for comes after its loop turn
   BackgroundReclaimer reclaimer_;
+  MigrationLink migration_;
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<Engine> engine_;

@@ -1,0 +1,214 @@
+// MIGRATE: moves keys to another server.
+//
+// The values are written out at once and travel as RESTORE commands. Until the other side has
+// answered, the client waits and the keys are locked, so that what arrives there is what is removed
+// here; other clients go on. A key is removed when its own RESTORE was confirmed, whatever happened
+// to the others, so that it is never on both sides after a success, nor on none after a failure.
+#include <algorithm>
+#include <string_view>
+#include <unordered_set>
+
+#include "src/command/context.h"
+#include "src/commands/key/family.h"
+#include "src/commands/key/payload.h"
+
+namespace hearth::commands {
+namespace {
+
+using Words = std::vector<std::string>;
+
+struct Options {
+  MigrationControl::Job job;
+  std::int64_t db = 0;
+  bool copy = false;
+  bool replace = false;
+  std::size_t first_key = 3;  // words
+  std::size_t key_count = 1;
+};
+
+Outcome parse_word(CommandContext& ctx, std::size_t& i, Options& o) {
+  const ArgReader& args = ctx.args();
+  const auto take = [&](std::size_t at) {
+    ctx.redact(at);
+    return std::string(args[at]);
+  };
+  if (args.is(i, "COPY")) {
+    o.copy = true;
+  } else if (args.is(i, "REPLACE")) {
+    o.replace = true;
+  } else if (args.is(i, "AUTH", 1)) {
+    o.job.preamble.assign({Words{"AUTH", take(i + 1)}});
+    i += 1;
+  } else if (args.is(i, "AUTH2", 2)) {
+    o.job.preamble.assign({Words{"AUTH", take(i + 1), take(i + 2)}});
+    i += 2;
+  } else if (args.is(i, "KEYS", 1)) {
+    if (!args[3].empty()) {
+      return refuse("ERR When using MIGRATE KEYS option, the key argument must be set to the empty string");
+    }
+    o.first_key = i + 1;
+    o.key_count = args.size() - o.first_key;
+    i = args.size();
+  } else {
+    return syntax_error();
+  }
+  return {};
+}
+
+Result<Options, ReplyError> parse(CommandContext& ctx) {
+  constexpr std::int64_t kDefaultTimeoutMs = 1000;
+  const ArgReader& args = ctx.args();
+  Options o;
+  for (std::size_t i = 6; i < args.size(); ++i) HEARTH_TRY_VOID(parse_word(ctx, i, o));
+  HEARTH_TRY(const std::int64_t timeout, args.integer(5));
+  HEARTH_TRY(o.db, args.integer_between(4, INT32_MIN, INT32_MAX));
+  HEARTH_TRY(const std::int64_t port, args.integer_between(2, 1, UINT16_MAX));
+  o.job.host = std::string(args[1]);
+  o.job.port = static_cast<std::uint16_t>(port);
+  o.job.timeout = milliseconds(timeout > 0 ? timeout : kDefaultTimeoutMs);
+  return o;
+}
+
+std::vector<std::string> restore_words(const CommandContext& ctx, const Entry& e, const Options& options) {
+  const std::int64_t ttl = e.has_deadline() ? std::max<std::int64_t>(1, e.deadline() - ctx.now().ms) : 0;
+  // The slot may still be importing on the other side: it takes the key only from one who asks.
+  std::vector<std::string> words{ctx.settings().cluster_enabled ? "RESTORE-ASKING" : "RESTORE", std::string(e.key()),
+                                 std::to_string(ttl), rdb::dump_payload(e, payload_options(ctx))};
+  if (options.replace) words.emplace_back("REPLACE");
+  return words;
+}
+
+// What is left to do when the other side has answered. The session may have ended by then.
+struct Completion {
+  ClientControl* clients = nullptr;
+  Stats* stats = nullptr;
+  ConnId client = 0;
+  DbIndex db = 0;
+  bool copy = false;
+  std::vector<std::string> names;
+
+  void operator()(const MigrationControl::JobResult& result) const {
+    if (!copy) remove_confirmed(result);
+    clients->unlock_keys(db, names);
+    Session* session = clients->find(client);
+    if (session == nullptr || !session->waiting) return;
+    if (session->reply_mode == ReplyMode::kOn) {
+      ReplyWriter reply(session->out, session->resp);
+      const std::string error = error_of(result);
+      if (error.empty()) reply.ok();
+      else reply.error(error);
+      if (!error.empty()) stats->count_error(error);
+    } else if (session->reply_mode == ReplyMode::kSkip) {
+      session->reply_mode = ReplyMode::kOn;
+    }
+    clients->resume(*session);
+  }
+
+ private:
+  static std::string error_of(const MigrationControl::JobResult& result) {
+    for (const std::string& error : result.errors) {
+      if (!error.empty()) return "ERR Target instance replied with error: " + error;
+    }
+    return result.failure;
+  }
+
+  void remove_confirmed(const MigrationControl::JobResult& result) const {
+    KeyEnvironment& env = clients->environment();
+    Keys keys(env, db);
+    std::vector<std::string> words{"DEL"};
+    Slot slot = 0;
+    for (std::size_t i = 0; i < result.errors.size() && i < names.size(); ++i) {
+      if (!result.errors[i].empty()) continue;
+      const KeyRef key = keys.make_ref(names[i]);
+      slot = key.slot;
+      const Found at = keys.database().find(key);
+      if (!at) continue;  // expired or evicted meanwhile
+      keys.remove(key, at);
+      words.push_back(names[i]);
+    }
+    if (words.size() == 1) return;
+    env.effects->begin_command(db, slot, {});
+    for (std::size_t i = 1; i < words.size(); ++i) env.effects->event(Notify::kGeneric, "del", words[i]);
+    env.effects->count_changes(words.size() - 2);
+    env.effects->replicate_words(std::move(words));
+    clients->commit();
+  }
+};
+
+Outcome migrate(CommandContext& ctx) {
+  HEARTH_TRY(Options options, parse(ctx));
+  std::vector<std::string> names;
+  std::unordered_set<std::string_view> taken;  // a key that is named twice travels once
+  for (std::size_t i = options.first_key; i < options.first_key + options.key_count; ++i) {
+    const Found at = ctx.keys().read(ctx.key(i));
+    if (!at || !taken.insert(ctx.arg(i)).second) continue;
+    options.job.commands.push_back(restore_words(ctx, *at, options));
+    names.emplace_back(ctx.arg(i));
+  }
+  if (names.empty()) {
+    ctx.reply().simple("NOKEY");
+    return {};
+  }
+  const Services& services = ctx.services();
+  if (services.migration == nullptr) return refuse("IOERR error or timeout connecting to the client");
+  if (!ctx.settings().cluster_enabled || options.db != 0) {
+    options.job.preamble.push_back({"SELECT", std::to_string(options.db)});
+  }
+  Completion completion{services.clients, services.stats, ctx.session().id, ctx.keys().index(), options.copy, std::move(names)};
+  services.clients->lock_keys(completion.db, completion.names);
+  services.clients->wait(ctx.session());
+  services.migration->start(std::move(options.job), std::move(completion));
+  return {};
+}
+
+constexpr ArgDoc kKeySelector[] = {args::key("key", 0), args::token("empty-string", "\"\"")};
+constexpr ArgDoc kAuth2[] = {args::string("username"), args::string("password")};
+constexpr ArgDoc kAuthentication[] = {args::string("auth", "AUTH").from("4.0.7"),
+                                      args::block("auth2", kAuth2, "AUTH2").from("6.0.0")};
+constexpr ArgDoc kArgs[] = {args::string("host"),
+                            args::integer("port"),
+                            args::one_of("key-selector", kKeySelector),
+                            args::integer("destination-db"),
+                            args::integer("timeout"),
+                            args::token("copy", "COPY").opt().from("3.0.0"),
+                            args::token("replace", "REPLACE").opt().from("3.0.0"),
+                            args::one_of("authentication", kAuthentication).opt(),
+                            [] {
+                              ArgDoc a = args::key("keys", 1).opt().many().from("3.0.6");
+                              a.token = "KEYS";
+                              return a;
+                            }()};
+constexpr std::uint16_t kTaken = access::kRW | access::kAccess | access::kDelete;
+constexpr KeySpec kKeySpecs[] = {[] {
+                                   KeySpec k = KeySpec::one(3, kTaken);
+                                   k.empty_is_none = true;
+                                   return k;
+                                 }(),
+                                 // The first KEYS counts: what follows it may be named "KEYS" too.
+                                 KeySpec::after_keyword("KEYS", 6, -1, kTaken | access::kIncomplete)};
+constexpr std::string_view kTips[] = {"nondeterministic_output"};
+constexpr HistoryNote kHistory[] = {{"3.0.0", "Takes `COPY` and `REPLACE`."},
+                                    {"3.0.6", "Takes `KEYS`."},
+                                    {"4.0.7", "Takes `AUTH`."},
+                                    {"6.0.0", "Takes `AUTH2`."}};
+
+}  // namespace
+
+constexpr CommandSpec kMigrate{
+    .name = "MIGRATE",
+    .summary = "Moves keys to another server; each is removed here when it has arrived there.",
+    .complexity = "O(N) with N the size of the values, here, on the wire and there",
+    .since = "2.6.0",
+    .arity = Arity::at_least(6),
+    .flags = Flag::kWrite | Flag::kNoMulti,
+    .acl = Acl::kKeyspace | Acl::kDangerous,
+    .group = Group::kGeneric,
+    .keys = kKeySpecs,
+    .args = kArgs,
+    .reply = Shape::kOk | Shape::kSimple,
+    .handler = migrate,
+    .tips = kTips,
+    .history = kHistory,
+};
+
+}  // namespace hearth::commands
