@@ -81,7 +81,7 @@ constexpr Parameter kNetwork[] = {
      "largest clients are disconnected to get below it. 0 is no limit."},
     {"io-threads", "", integer(1, 128), "1", kImm, put<&S::io_threads>,
      "Threads that read requests and write replies. 1 does it on the thread that runs commands."},
-    {"io-threads-do-reads", "", boolean(), "no", kImm | kIdle, nullptr,
+    {"io-threads-do-reads", "", boolean(), "no", kIdle, nullptr,
      "Reading is always done by the I/O threads."},
     {"events-per-io-thread", "", integer(0, kIntMax), "2", Flag::kHidden | kIdle, nullptr,
      "Work per I/O thread is not adjusted by this value."},

@@ -252,6 +252,15 @@ void Engine::execute(Session& session, std::span<const std::string_view> argv) {
   run(session, batch);
 }
 
+void Engine::end_turn(microseconds duration) {
+  const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(0, duration.count()));
+  ++stats_.eventloop_cycles;
+  stats_.eventloop_duration_us += us;
+  stats_.eventloop_duration_max_us = std::max(stats_.eventloop_duration_max_us, us);
+  stats_.eventloop_cmd_per_cycle_max = std::max(stats_.eventloop_cmd_per_cycle_max, std::exchange(turn_commands_, 0));
+  stats_.eventloop_duration_cmd_us += std::exchange(command_ns_, 0) / 1000;
+}
+
 void Engine::finish_replies(Session& session) {
   if (session.close_after_reply || session.close_now) host_->close_soon(session);
   if (session.out.empty() || session.output_pending) return;
@@ -351,12 +360,13 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   CommandStats& c = stats_.commands[command.id];
   ++c.calls;
   c.ns += ns;
+  command_ns_ += ns;
   ++stats_.commands_processed;
   if (hot_.latency_tracking) stats_.latencies[command.id].add(ns);
   if (ns >= hot_.slow_ns || monitors_ > 0) [[unlikely]] log_call(session, command, db, argv, ns);
   if (ns >= hot_.latency_ns) [[unlikely]] {
     latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.now,
-                 static_cast<std::uint32_t>(ns / 1'000'000));
+                 static_cast<std::uint32_t>((ns + 500'000) / 1'000'000));
   }
   if (depth_ == 0 && !effects_.empty()) commit();
 }

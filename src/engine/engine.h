@@ -105,6 +105,8 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   // --- time ---
   // Background work of one tick (`hz` times a second): expiry, pauses, limits, statistics.
   void tick();
+  // A loop turn that did something has ended, after so long.
+  void end_turn(microseconds duration);
   [[nodiscard]] UnixMillis now() const { return env_.now; }
 
   // --- the rest of the server ---
@@ -180,6 +182,7 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   std::string redirect_error(Session& session, const Command& command, std::span<const std::string_view> argv,
                              const KeyRef& first_key);
   std::string unknown_command(std::span<const std::string_view> argv) const;
+  bool must_pause(const Session& session, const Command& command, bool queues);
   bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
   void feed_monitors(const Session& from, DbIndex db, std::span<const std::string_view> argv);
   void log_call(Session& session, const Command& command, DbIndex db, std::span<const std::string_view> argv,
@@ -260,6 +263,7 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   int depth_ = 0;  // units under way: 1 inside a command, 2 inside EXEC's
   std::uint64_t last_ticks_ = 0;
   std::uint64_t turn_commands_ = 0;
+  std::uint64_t command_ns_ = 0;  // spent in commands, in all
   std::size_t monitors_ = 0;
 
   struct WatchKeyHash {

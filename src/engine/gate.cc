@@ -2,6 +2,8 @@
 //
 //   arity -> authentication -> protected commands -> subscriber mode -> cluster redirect -> memory
 //   -> MULTI queue -> pause and locked keys
+#include <algorithm>
+
 #include "cluster/model/slot.h"
 #include "src/base/format_number.h"
 #include "src/engine/engine.h"
@@ -89,37 +91,43 @@ Engine::Gate Engine::gate(Session& session, const Command& command, std::span<co
     }
   }
   if (hot_.maxmemory != 0 && !make_room()) {
-    const bool queues = session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "unwatch", "reset", "quit"});
     bool denied = has(command.flags, Flag::kDenyOom);
     if (name == "exec") {
       for (const QueuedCommand& q : session.queue) denied = denied || has(q.command->flags, Flag::kDenyOom);
     }
-    if (denied && (!queues || has(command.flags, Flag::kDenyOom))) {
-      return refuse_with("OOM command not allowed when used memory > 'maxmemory'.");
-    }
+    if (denied) return refuse_with("OOM command not allowed when used memory > 'maxmemory'.");
   }
-  if (session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "quit", "reset"})) {
+  const bool queues = session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "quit", "reset"});
+  if (must_pause(session, command, queues)) {
+    park(session);
+    return Gate::kParked;
+  }
+  if (queues) {
     queue_command(session, command, argv);
     return Gate::kQueued;
-  }
-  if (paused_ && env_.now >= pause_until_) unpause();
-  if (paused_ && !is_one_of(name, {"client|unpause", "client|pause", "client|kill", "client|list", "client|id", "client|info"})) {
-    bool writes = command.writes() || has(command.flags, Flag::kMayReplicate);
-    if (name == "exec") {
-      for (const QueuedCommand& q : session.queue) {
-        writes = writes || q.command->writes() || has(q.command->flags, Flag::kMayReplicate);
-      }
-    }
-    if (pause_kind_ == PauseKind::kAll || writes) {
-      park(session);
-      return Gate::kParked;
-    }
   }
   if (!locked_.empty() && is_locked(session, command, argv)) {
     park(session);
     return Gate::kParked;
   }
   return Gate::kPass;
+}
+
+// CLIENT PAUSE: everything waits, or what writes; of a transaction that only writes, its EXEC.
+bool Engine::must_pause(const Session& session, const Command& command, bool queues) {
+  if (!paused_) return false;
+  if (env_.now >= pause_until_) {
+    unpause();
+    return false;
+  }
+  // Else a pause of all could never be ended early.
+  if (command.full_name == "client|unpause") return false;
+  if (pause_kind_ == PauseKind::kAll) return true;
+  const auto writes = [](const Command& c) { return c.writes() || has(c.flags, Flag::kMayReplicate); };
+  if (command.full_name == "exec") {
+    return std::any_of(session.queue.begin(), session.queue.end(), [&](const QueuedCommand& q) { return writes(*q.command); });
+  }
+  return !queues && writes(command);
 }
 
 std::string Engine::redirect_error(Session& session, const Command& command, std::span<const std::string_view> argv,

@@ -82,10 +82,13 @@ void Network::attach(Engine& engine) {
                        const ListenPlan before = plan_;
                        close_listeners();
                        if (auto opened = open_listeners(plan_of(s)); !opened) {
+                         log::warning("{}", opened.error().context);
                          if (auto again = open_listeners(before); !again) {
                            log::warning("Could not listen again: {}", again.error().context);
                          }
-                         return tl::unexpected<std::string>(opened.error().context);
+                         return tl::unexpected<std::string>(before.port != s.port
+                                                                ? "Unable to listen on this port. Check server logs."
+                                                                : "Failed to bind to specified addresses.");
                        }
                        return {};
                      });
@@ -255,7 +258,8 @@ void Network::arm_tick() {
 void Network::refresh_time() {
   if (time_is_fresh_) return;
   time_is_fresh_ = true;
-  engine_->set_time(clock_->unix_now(), clock_->mono_now());
+  turn_start_ = clock_->mono_now();
+  engine_->set_time(clock_->unix_now(), turn_start_);
 }
 
 void Network::on_tick(uv_timer_t* handle) {
@@ -297,6 +301,7 @@ void Network::finish_turn() {
     }
     working_.clear();
   }
+  if (time_is_fresh_) engine_->end_turn(clock_->mono_now() - turn_start_);
   time_is_fresh_ = false;
 }
 

@@ -84,6 +84,7 @@ class Network final : public EngineHost {
   uv_prepare_t prepare_{};
   uv_timer_t tick_{};
   bool time_is_fresh_ = false;
+  MonoTime turn_start_{};
   bool stopping_ = false;
   std::vector<std::unique_ptr<Listener>> listeners_;
   ListenPlan plan_;

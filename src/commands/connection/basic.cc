@@ -9,7 +9,7 @@ namespace {
 Outcome ping(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   if (args.size() > 2) return refuse("ERR wrong number of arguments for 'ping' command");
-  const std::string_view message = args.size() == 2 ? args[1] : std::string_view();
+  const std::string_view message = args.size() == 2 ? args[1] : "";
   // A RESP2 subscriber tells replies from messages by their being arrays like them.
   if (ctx.session().in_subscribe_mode() && ctx.session().resp == 2) {
     ctx.reply().array(2);

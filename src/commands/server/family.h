@@ -6,11 +6,13 @@
 namespace hearth::commands {
 
 extern const CommandSpec kCommand, kConfig, kInfo, kTime, kDbSize, kLastSave, kRole, kFlushDb, kFlushAll, kSwapDb, kSlowLog,
-    kLatency, kMemory, kLolwut, kMonitor, kShutdown, kDebug;
+    kLatency, kMemory, kLolwut, kMonitor, kShutdown, kDebug,
+    kFunction;
 
 inline constexpr const CommandSpec* kServerFamily[] = {
     &kCommand, &kConfig,  &kInfo,    &kTime,   &kDbSize, &kLastSave, &kRole,     &kFlushDb, &kFlushAll,
     &kSwapDb,  &kSlowLog, &kLatency, &kMemory, &kLolwut, &kMonitor,  &kShutdown, &kDebug,
+    &kFunction,
 };
 
 }  // namespace hearth::commands
