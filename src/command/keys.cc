@@ -6,6 +6,7 @@
 #include "src/base/check.h"
 #include "src/command/args.h"
 #include "src/command/services.h"
+#include "src/store/hash.h"
 #include "src/store/string.h"
 
 namespace hearth {
@@ -112,6 +113,23 @@ void Keys::expire(const KeyRef& key, Found at) {
   env_->effects->set_db(db_);
   env_->effects->replicate_as(env_->lazy_expire ? "UNLINK" : "DEL", key.name);
   env_->effects->event(Notify::kExpired, "expired", key.name);
+}
+
+Found Keys::expire_fields(const KeyRef& key, Found at, std::uint64_t most) {
+  if (!env_->expire_removes || at->type() != Type::kHash) return at;
+  std::vector<std::string> words{"HDEL", std::string(key.name)};
+  const std::uint64_t gone = at->hash()->expire_fields(
+      env_->now, most, [&](std::string_view field) { words.emplace_back(field); });
+  database_->note_field_deadlines(key, at);
+  if (gone == 0) return at;
+  env_->stats->expired_subkeys += gone;
+  env_->effects->set_db(db_);
+  env_->effects->replicate_words(std::move(words));
+  env_->effects->event(Notify::kHash, "hexpired", key.name);
+  if (at->hash()->size() > 0) return at;
+  discard(database_->take(key, at), env_->lazy_expire);
+  env_->effects->event(Notify::kGeneric, "del", key.name);
+  return {};
 }
 
 void Keys::discard(Entry* entry, bool lazy) {

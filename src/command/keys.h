@@ -84,6 +84,10 @@ class Keys {
 
   // Removes a key that is past its deadline, with its effects: DEL to the log, event "expired".
   void expire(const KeyRef& key, Found at);
+  // Removes up to `most` fields of a hash that are past their deadline, with their effects: HDEL to
+  // the log, event "hexpired", and the key with the last field. Does nothing where expired is only
+  // hidden. Returns the place, empty if the key is gone.
+  Found expire_fields(const KeyRef& key, Found at, std::uint64_t most);
   // Frees garbage in the background when it is worth it.
   void discard(Entry* entry, bool lazy);
 

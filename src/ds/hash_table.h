@@ -135,6 +135,11 @@ class HashTable {
     b->set_mark(b->index_of(slot), on);
   }
 
+  static bool marked(T** slot) {
+    const Bucket* b = Bucket::of(slot);
+    return b->marked(b->index_of(slot));
+  }
+
   // While paused the table neither splits nor joins (a child process shares its pages).
   void pause_resize() { ++pauses_; }
   void resume_resize() { --pauses_; }

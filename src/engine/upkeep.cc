@@ -23,6 +23,8 @@ EvictionPolicy policy_of(config::MaxmemoryPolicy p) {
 }
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
+// Expired fields that are removed from one hash in a step of the expiry cycle.
+constexpr std::uint64_t kFieldsPerStep = 1024;
 
 }  // namespace
 
@@ -115,7 +117,7 @@ void Engine::expire_cycle() {
   bool out_of_time = false;
   for (DbIndex i = 0; i < keyspace_.db_count() && !out_of_time; ++i) {
     Database& db = keyspace_.db(i);
-    if (db.volatile_count() == 0) continue;
+    if (db.timed_count() == 0) continue;
     std::uint64_t window_sampled = 0, window_expired = 0;
     for (;;) {
       due_.clear();
@@ -127,6 +129,7 @@ void Engine::expire_cycle() {
         const KeyRef ref = keys.make_ref(name);
         const Found at = keys.database().find(ref);
         if (at && at->expired(env_.now)) keys.expire(ref, at);
+        else if (at) keys.expire_fields(ref, at, kFieldsPerStep);
       }
       if (!effects_.empty()) commit();
       window_sampled += step.sampled;
@@ -198,6 +201,8 @@ void Engine::tick() {
   if (paused_ && env_.now >= pause_until_) unpause();
   expire_cycle();
   check_clients();
+  // A limit that was lowered takes effect without waiting for a command.
+  if (hot_.maxmemory != 0) make_room();
   stats_.used_memory_peak = std::max(stats_.used_memory_peak, memory::used_bytes());
   // Rates are sampled every 100 ms whatever hz is.
   const auto per_100ms = static_cast<std::uint64_t>(std::max(1, settings().hz / 10));

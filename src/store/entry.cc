@@ -1,5 +1,6 @@
 #include "src/store/entry.h"
 
+#include <algorithm>
 #include <new>
 
 #include "src/base/format_number.h"
@@ -180,6 +181,12 @@ std::size_t Entry::memory_bytes() const {
   if (type() == Type::kHash) bytes += hash()->memory_bytes();
   else if (type() == Type::kString && !is_inline() && !is_int()) bytes += memory::rounded(sizeof(RawString) + raw()->capacity);
   return bytes;
+}
+
+std::int64_t Entry::first_deadline() const {
+  const std::int64_t fields = type() == Type::kHash ? hash()->min_deadline() : Hash::kNone;
+  if (fields == Hash::kNone) return deadline();
+  return has_deadline() ? std::min(deadline(), fields) : fields;
 }
 
 std::size_t Entry::free_effort() const { return type() == Type::kHash ? hash()->size() : 1; }

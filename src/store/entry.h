@@ -118,6 +118,9 @@ class Entry {
     access_[2] = static_cast<std::uint8_t>(v >> 16);
   }
 
+  // When something of this key expires first, fields of a hash included; kNoDeadline if nothing does.
+  [[nodiscard]] std::int64_t first_deadline() const;
+
   // Bytes this key holds: entry and value, as the allocator rounds them.
   [[nodiscard]] std::size_t memory_bytes() const;
   // How many allocations freeing the value takes, about: decides what is worth a background free.

@@ -60,33 +60,42 @@ void Database::note_deadline(Table& t, std::int64_t deadline) {
   t.round_earliest = std::min(t.round_earliest, deadline);
 }
 
+// The mark says that an entry, or a field of it, has a deadline.
+void Database::refresh_mark(Table& t, Found at) {
+  const std::int64_t deadline = at->first_deadline();
+  const bool timed = deadline != kNoDeadline;
+  if (timed) note_deadline(t, deadline);
+  if (EntryTable::marked(at.slot()) == timed) return;
+  EntryTable::set_mark(at.slot(), timed);
+  const std::uint64_t delta = timed ? 1 : ~std::uint64_t{0};
+  t.timed_count += delta;
+  timed_count_ += delta;
+}
+
 Found Database::insert(const KeyRef& key, Entry* entry) {
   Table& t = table_info(key.slot);
-  const bool timed = entry->has_deadline();
-  if (timed) {
+  if (entry->has_deadline()) {
     ++t.volatile_count;
     ++volatile_count_;
-    note_deadline(t, entry->deadline());
   }
   ++size_;
   add_count(key.slot, 1);
-  return Found(t.entries->insert(entry, key.hash, timed));
+  const Found at(t.entries->insert(entry, key.hash, false));
+  refresh_mark(t, at);
+  return at;
 }
 
 void Database::replace(const KeyRef& key, Found at, Entry* entry, Entry** old) {
   const bool was_timed = at->has_deadline();
   const bool timed = entry->has_deadline();
-  if (was_timed != timed || timed) {
-    Table& t = table_info(key.slot);
-    const std::uint64_t delta = (timed ? 1U : 0U) - static_cast<std::uint64_t>(was_timed ? 1 : 0);
-    t.volatile_count += delta;
-    volatile_count_ += delta;
-    if (timed) note_deadline(t, entry->deadline());
-    EntryTable::set_mark(at.slot(), timed);
-  }
+  Table& t = table_info(key.slot);
+  const std::uint64_t delta = (timed ? 1U : 0U) - static_cast<std::uint64_t>(was_timed ? 1 : 0);
+  t.volatile_count += delta;
+  volatile_count_ += delta;
   if (old != nullptr) *old = *at.slot();
   else Entry::free(*at.slot());
   *at.slot() = entry;
+  refresh_mark(t, at);
 }
 
 Entry* Database::take(const KeyRef& key, Found at) {
@@ -94,6 +103,10 @@ Entry* Database::take(const KeyRef& key, Found at) {
   if (at->has_deadline()) {
     --t.volatile_count;
     --volatile_count_;
+  }
+  if (EntryTable::marked(at.slot())) {
+    --t.timed_count;
+    --timed_count_;
   }
   --size_;
   add_count(key.slot, -1);
@@ -109,12 +122,10 @@ void Database::set_deadline(const KeyRef& key, Found at, std::int64_t deadline) 
   const bool timed = deadline != kNoDeadline;
   *at.slot() = Entry::with_deadline(*at.slot(), deadline);
   Table& t = table_info(key.slot);
-  if (timed) note_deadline(t, deadline);
-  if (was_timed == timed) return;
   const std::uint64_t delta = (timed ? 1U : 0U) - static_cast<std::uint64_t>(was_timed ? 1 : 0);
   t.volatile_count += delta;
   volatile_count_ += delta;
-  EntryTable::set_mark(at.slot(), timed);
+  refresh_mark(t, at);
 }
 
 void Database::for_each_in_slot(Slot slot, std::uint64_t most, const std::function<void(Entry&)>& fn) const {
@@ -178,7 +189,7 @@ void Database::sample(Rng& rng, std::size_t most, bool volatile_only, std::vecto
       const std::uint64_t bucket = (start + i) % t.bucket_count();
       if (volatile_only && !t.bucket_has_mark(bucket)) continue;
       t.for_each_in_bucket(bucket, [&](Entry* e, bool timed) {
-        if (out.size() < wanted && (timed || !volatile_only)) out.push_back(e);
+        if (out.size() < wanted && (!volatile_only || (timed && e->has_deadline()))) out.push_back(e);
       });
     }
   }
@@ -192,7 +203,7 @@ Garbage Database::take_all() {
     std::swap(fresh, t);
     garbage.tables.push_back(std::move(fresh.entries));
   }
-  size_ = volatile_count_ = 0;
+  size_ = volatile_count_ = timed_count_ = 0;
   std::fill(counts_.begin(), counts_.end(), 0);
   average_ttl_ms_ = 0;
   return garbage;
@@ -205,13 +216,14 @@ Garbage Database::take_slot(Slot slot) {
   std::swap(fresh, tables_[slot]);
   size_ -= fresh.entries->size();
   volatile_count_ -= fresh.volatile_count;
+  timed_count_ -= fresh.timed_count;
   add_count(slot, -static_cast<std::int64_t>(fresh.entries->size()));
   garbage.tables.push_back(std::move(fresh.entries));
   return garbage;
 }
 
 bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets, std::vector<Entry*>& due, ExpireStep& step) {
-  if (t.volatile_count == 0) {
+  if (t.timed_count == 0) {
     t.earliest = t.round_earliest = kNever;
     t.expire_cursor = 0;
     return true;
@@ -232,12 +244,13 @@ bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets,
     entries.for_each_in_bucket(bucket, [&](Entry* e, bool timed) {
       if (!timed) return;
       ++step.sampled;
-      if (e->expired(now)) {
+      const std::int64_t deadline = e->first_deadline();
+      if (deadline <= now.ms) {
         ++step.expired;
         due.push_back(e);
       } else {
-        t.round_earliest = std::min(t.round_earliest, e->deadline());
-        step.ttl_sum_ms += e->deadline() - now.ms;
+        t.round_earliest = std::min(t.round_earliest, deadline);
+        step.ttl_sum_ms += deadline - now.ms;
       }
     });
     // The caller removes what was found before more is looked at: entries move when buckets join.
@@ -248,7 +261,7 @@ bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets,
 
 Database::ExpireStep Database::expire_step(UnixMillis now, std::uint64_t buckets, std::vector<Entry*>& due) {
   ExpireStep step;
-  if (volatile_count_ == 0) {
+  if (timed_count_ == 0) {
     average_ttl_ms_ = 0;
     step.finished_round = true;
     return step;

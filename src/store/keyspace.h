@@ -72,6 +72,8 @@ class Database {
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] std::uint64_t volatile_count() const { return volatile_count_; }
+  // Keys with something that can expire: those with a deadline, and hashes with fields that have one.
+  [[nodiscard]] std::uint64_t timed_count() const { return timed_count_; }
   [[nodiscard]] std::uint64_t bucket_count() const;
   [[nodiscard]] std::uint64_t table_memory_bytes() const;
 
@@ -90,6 +92,8 @@ class Database {
   [[nodiscard]] Entry* take(const KeyRef& key, Found at);
   void erase(const KeyRef& key, Found at) { Entry::free(take(key, at)); }
   void set_deadline(const KeyRef& key, Found at, std::int64_t deadline_or_none);
+  // To be called when fields of a hash got or lost deadlines: the expiry step looks at its key then.
+  void note_field_deadlines(const KeyRef& key, Found at) { refresh_mark(table_info(key.slot), at); }
 
   [[nodiscard]] std::uint64_t count_in_slot(Slot slot) const { return per_slot_ ? table(slot).size() : 0; }
   // fn(Entry&) for the keys of a slot, at most `most`. Cluster mode only.
@@ -113,12 +117,13 @@ class Database {
   [[nodiscard]] Garbage take_slot(Slot slot);
 
   struct ExpireStep {
-    std::uint64_t sampled = 0;   // entries with a deadline that were looked at
+    std::uint64_t sampled = 0;   // entries with a deadline, their own or of a field, that were looked at
     std::uint64_t expired = 0;   // of them past it
     bool finished_round = false;  // nothing more is due in this database now
     std::int64_t ttl_sum_ms = 0;  // over the sampled that are not expired
   };
-  // Looks at up to `buckets` buckets and collects the keys that are past their deadline.
+  // Looks at up to `buckets` buckets and collects the keys that are past their deadline, and the
+  // hashes of which a field is, or none has a deadline any more: for note_field_deadlines.
   ExpireStep expire_step(UnixMillis now, std::uint64_t buckets, std::vector<Entry*>& due);
 
   void pause_resize(bool paused);
@@ -131,6 +136,7 @@ class Database {
     explicit Table(std::uint64_t seed) : entries(std::make_unique<EntryTable>(seed)) {}
     std::unique_ptr<EntryTable> entries;
     std::uint64_t volatile_count = 0;
+    std::uint64_t timed_count = 0;      // marked entries
     std::int64_t earliest = kNever;     // no deadline of this table is before it
     std::int64_t round_earliest = kNever;
     std::uint64_t expire_cursor = 0;    // bucket where the current expiry round stands
@@ -140,6 +146,7 @@ class Database {
   [[nodiscard]] EntryTable& table(Slot slot) const { return *tables_[per_slot_ ? slot : 0].entries; }
   [[nodiscard]] Table& table_info(Slot slot) { return tables_[per_slot_ ? slot : 0]; }
   void note_deadline(Table& t, std::int64_t deadline);
+  void refresh_mark(Table& t, Found at);
   [[nodiscard]] std::size_t random_table(Rng& rng) const;
   bool expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets, std::vector<Entry*>& due, ExpireStep& step);
 
@@ -147,6 +154,7 @@ class Database {
   std::uint64_t seed_;
   std::uint64_t size_ = 0;
   std::uint64_t volatile_count_ = 0;
+  std::uint64_t timed_count_ = 0;
   std::size_t expire_table_ = 0;  // where the next expiry step goes on
   std::int64_t average_ttl_ms_ = 0;
   bool per_slot_;

@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "src/store/hash.h"
 #include "tests/support/engine_fixture.h"
 
 using hearth::milliseconds;
@@ -359,4 +360,40 @@ TEST_CASE("HSETEX sets fields with a time to live, all or none") {
   CHECK(server.run("HSETEX", "h", "FIELDS", "2", "a", "5", "b") ==
         "-ERR The `numfields` parameter must match the number of arguments\r\n");
   CHECK(server.run("HSETEX", "h", "FOO", "FIELDS", "1", "a", "5") == "-ERR unknown argument: FOO\r\n");
+}
+
+TEST_CASE("the background removes fields past their deadline, wherever the hash went meanwhile") {
+  for (const char* entries : {"512", "0"}) {
+    EngineFixture server({.now = hearth::UnixMillis{1'000'000'000'000},
+                          .seed = 1,
+                          .resp = 2,
+                          .config = {{"hash-max-listpack-entries", entries}}});
+    auto& db = server.engine().keyspace().db(0);
+    const auto fields = [&](std::string_view name) {
+      std::uint64_t size = 0;
+      db.for_each([&](hearth::Entry& e) {
+        if (e.key() == name) size = e.hash()->size();
+      });
+      return size;
+    };
+    server.run("HSET", "h", "a", "1", "b", "2");
+    server.run("HPEXPIRE", "h", "50", "FIELDS", "1", "a");
+    server.run("HSETEX", "only", "PX", "60", "FIELDS", "2", "x", "1", "y", "2");
+    server.run("COPY", "h", "copy");
+    server.run("RENAME", "h", "moved");
+    CHECK(db.timed_count() == 3);
+    CHECK(db.volatile_count() == 0);
+    server.advance(milliseconds(49));
+    server.tick();
+    CHECK(fields("moved") == 2);
+    server.advance(milliseconds(1));
+    server.tick();
+    CHECK(fields("moved") == 1);
+    CHECK(fields("copy") == 1);
+    server.advance(milliseconds(10));
+    server.tick();
+    CHECK(server.events().back() == "del only");
+    CHECK(db.timed_count() == 0);
+    CHECK(db.size() == 2);
+  }
 }

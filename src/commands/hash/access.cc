@@ -8,19 +8,7 @@ constexpr std::uint64_t kExpirePerAccess = 64;
 
 Found without_expired(CommandContext& ctx, const KeyRef& key, Found at) {
   if (!at || !at->hash()->may_have_expired(ctx.now())) return at;
-  const KeyEnvironment& env = ctx.services().clients->environment();
-  if (!env.expire_removes) return at;
-  std::vector<std::string> gone;
-  at->hash()->expire_fields(ctx.now(), kExpirePerAccess, [&](std::string_view field) { gone.emplace_back(field); });
-  if (gone.empty()) return at;
-  if (env.stats != nullptr) env.stats->expired_subkeys += gone.size();
-  ctx.effects().replicate_words(command_words({"HDEL", key.name}, gone));
-  ctx.effects().event(Notify::kHash, "hexpired", key.name);
-  if (at->hash()->size() > 0) return at;
-  // Straight to the database: a command that may only read does this too.
-  ctx.keys().discard(ctx.keys().database().take(key, at), env.lazy_expire);
-  ctx.effects().event(Notify::kGeneric, "del", key.name);
-  return {};
+  return ctx.keys().expire_fields(key, at, kExpirePerAccess);
 }
 
 }  // namespace

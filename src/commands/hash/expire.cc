@@ -95,6 +95,7 @@ Outcome expire(CommandContext& ctx, TimeUnit unit, std::string_view name) {
       passed ? command_words({"HDEL", key.name}, changed)
              : command_words({"HPEXPIREAT", key.name, deadline, "FIELDS", count}, changed));
   ctx.effects().event(Notify::kHash, passed ? "hdel" : "hexpire", key.name);
+  if (!passed) ctx.keys().database().note_field_deadlines(key, at);
   remove_if_empty(ctx, key, at);
   return {};
 }

@@ -103,6 +103,7 @@ Outcome hgetex(CommandContext& ctx) {
     changed.emplace_back(field);
   }
   if (changed.empty()) return {};
+  ctx.keys().database().note_field_deadlines(key, at);
   const std::string count = std::to_string(changed.size());
   const std::string deadline = std::to_string(options.deadline);
   ctx.effects().replicate_words(
@@ -163,6 +164,7 @@ Outcome hsetex(CommandContext& ctx) {
     if (options.life == Life::kKeep) log_if_expired(ctx, key, *at->hash(), pairs[i]);
     at->hash()->set(pairs[i], pairs[i + 1], deadline, ctx.now(), limits);
   }
+  if (options.life == Life::kDeadline) ctx.keys().database().note_field_deadlines(key, at);
   log_set(ctx, key, options, pairs);
   return {};
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -99,9 +100,13 @@ TEST_CASE("a complete rewrite reads back as the same values") {
 }
 
 namespace {
+// Tests run in some directory below the repository's root.
 std::string conf_path() {
-  const std::string here = __FILE__;
-  return here.substr(0, here.find("tests/unit/")) + "conf/hearth.conf";
+  for (std::filesystem::path dir = std::filesystem::current_path();; dir = dir.parent_path()) {
+    if (std::filesystem::exists(dir / "CMakePresets.json") || dir == dir.root_path()) {
+      return dir / "conf" / "hearth.conf";
+    }
+  }
 }
 }  // namespace
 
