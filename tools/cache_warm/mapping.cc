@@ -3,8 +3,8 @@
 #include <fmt/core.h>
 
 #define TOML_EXCEPTIONS 0
-// The library states what it believes of its input with assert; a mapping file is anybody's text and
-// must end in an error, not in an abort.
+// The library states what it believes of its input with assert; a mapping file is anybody's text
+// and must end in an error, not in an abort.
 #define TOML_ASSERT(condition) static_cast<void>(0)
 #include <toml++/toml.h>
 
@@ -162,6 +162,19 @@ Result<void> read_target(TableReader& in, Target& target) {
       target.seeds.push_back(*std::move(endpoint));
     } else {
       in.wrong(in.has("seeds") ? "seeds" : "address", endpoint.error().context);
+    }
+  }
+  if (const auto text = in.text("url")) {
+    auto url = client::parse_server_url(*text);
+    if (!url) {
+      in.wrong("url", url.error().context);
+    } else if (!target.seeds.empty()) {
+      in.wrong("url", "give one of url, address and seeds");
+    } else {
+      target.seeds.push_back(url->endpoint);
+      target.username = url->username;
+      target.password = url->password;
+      target.db = url->db;
     }
   }
   assign(target.username, in.text("username"));

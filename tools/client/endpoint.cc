@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <optional>
+
 #include "src/base/parse_number.h"
 
 namespace hearth::client {
@@ -16,6 +18,28 @@ Result<std::uint16_t> parse_port(std::string_view text, std::string_view whole) 
                 fmt::format("'{}': '{}' is no port (1 .. 65535)", whole, text));
   }
   return static_cast<std::uint16_t>(*port);
+}
+
+// Undoes "%41"; nothing for a '%' without two hex digits.
+std::optional<std::string> percent_decoded(std::string_view text) {
+  const auto digit = [](char c) -> int {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0)
+      return std::nullopt;
+    out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+    i += 2;
+  }
+  return out;
 }
 
 }  // namespace
@@ -56,6 +80,37 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   if (port.empty()) return Endpoint{std::string(host), kDefaultPort, ""};
   HEARTH_TRY(const std::uint16_t number, parse_port(port.substr(1), whole));
   return Endpoint{std::string(host), number, ""};
+}
+
+Result<ServerUrl> parse_server_url(std::string_view text) {
+  constexpr std::string_view kScheme = "redis://";
+  const auto wrong = [&](std::string_view what) {
+    return fail(ErrorCode::kInvalid, fmt::format("'{}': {}", text, what));
+  };
+  if (!text.starts_with(kScheme)) return wrong("a server's URL begins with redis://");
+  std::string_view rest = text.substr(kScheme.size());
+  ServerUrl url;
+  if (const auto slash = rest.find('/'); slash != std::string_view::npos) {
+    const std::string_view number = rest.substr(slash + 1);
+    const auto db = parse_uint64(number);
+    if (!number.empty() && (!db || *db > 65535)) return wrong("the path is no database number");
+    url.db = static_cast<std::uint16_t>(db.value_or(0));
+    rest = rest.substr(0, slash);
+  }
+  if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
+    const std::string_view login = rest.substr(0, at);
+    const auto colon = login.find(':');
+    if (colon == std::string_view::npos) return wrong("a password stands behind ':'");
+    const auto username = percent_decoded(login.substr(0, colon));
+    const auto password = percent_decoded(login.substr(colon + 1));
+    if (!username || !password) return wrong("'%' needs two hex digits");
+    url.username = *username;
+    url.password = *password;
+    rest = rest.substr(at + 1);
+  }
+  HEARTH_TRY(url.endpoint, parse_endpoint(rest));
+  if (url.endpoint.is_unix()) return wrong("the URL names no host");
+  return url;
 }
 
 Result<Endpoint> parse_redirect_endpoint(std::string_view text, const Endpoint& same_host) {

@@ -25,6 +25,18 @@ struct Endpoint {
 // An IPv6 address with a port needs its brackets. Errors: kInvalid, naming the text.
 Result<Endpoint> parse_endpoint(std::string_view text);
 
+// A server with what it takes to log in.
+struct ServerUrl {
+  Endpoint endpoint;
+  std::string username{};
+  std::string password{};
+  std::uint16_t db = 0;
+};
+
+// Reads "redis://[[user]:password@]host[:port][/db]", in which user and password may hold "%40" for
+// '@' and the like. Errors: kInvalid.
+Result<ServerUrl> parse_server_url(std::string_view text);
+
 // Reads the form that servers use in redirects, "host:port", where the host may be an IPv6 address
 // without brackets, and may be empty or "?": then it is `same_host`, the one that answered.
 Result<Endpoint> parse_redirect_endpoint(std::string_view text, const Endpoint& same_host);

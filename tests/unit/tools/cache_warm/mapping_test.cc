@@ -92,6 +92,19 @@ nulls = "omit"
   CHECK_FALSE(plan->mappings[2].keep_nulls);
 }
 
+TEST_CASE("a target may be one URL") {
+  const auto plan = parse_mapping(
+      "[target]\nurl = \"redis://:pw@127.0.0.1:7001/2\"\n[[mapping]]\ntable = \"t\"\nkey = "
+      "\"{id}\"\n",
+      "t");
+  REQUIRE(plan.has_value());
+  CHECK(plan->target.seeds == std::vector<client::Endpoint>{{"127.0.0.1", 7001, ""}});
+  CHECK(plan->target.password == "pw");
+  CHECK(plan->target.db == 2);
+  CHECK(error_of("[target]\nurl = \"redis://a\"\naddress = \"b\"\n") ==
+        "m.toml:2: target.url: give one of url, address and seeds");
+}
+
 TEST_CASE("mistakes in a mapping file name file, line and key") {
   const std::pair<const char*, const char*> cases[] = {
       {"", "m.toml: mapping: there is no [[mapping]]"},

@@ -44,6 +44,23 @@ TEST_CASE("addresses of each form read and print") {
   }
 }
 
+TEST_CASE("server URLs carry login and database") {
+  const auto full = parse_server_url("redis://us%65r:p%40ss:w@db.example:7000/3");
+  REQUIRE(full.has_value());
+  CHECK(full->endpoint == Endpoint{"db.example", 7000, ""});
+  CHECK(full->username == "user");
+  CHECK(full->password == "p@ss:w");
+  CHECK(full->db == 3);
+  CHECK(parse_server_url("redis://[::1]:7001/")->endpoint == Endpoint{"::1", 7001, ""});
+  CHECK(parse_server_url("redis://:secret@h")->password == "secret");
+  CHECK(parse_server_url("redis://h")->endpoint == Endpoint{"h", 6379, ""});
+  for (const char* bad : {"h:1", "rediss://h", "redis://", "redis://h/x", "redis://h/65536",
+                          "redis://user@h", "redis://:%4@h", "redis://:%zz@h"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_server_url(bad).has_value());
+  }
+}
+
 TEST_CASE("redirections read, with hosts left out standing for the node that answered") {
   const Endpoint from{"10.0.0.7", 7000, ""};
   CHECK(parse_redirection("MOVED 3999 127.0.0.1:6381", from)->to ==
