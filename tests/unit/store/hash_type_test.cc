@@ -51,7 +51,7 @@ void run_against_model(std::uint64_t seed, const HashLimits& limits, unsigned fi
   Hash hash;
   Model model;
   UnixMillis now{1000};
-  for (int step = 0; step < 3000; ++step) {
+  for (int step = 0; step < 1500; ++step) {
     now = now + milliseconds{static_cast<std::int64_t>(rng.below(4))};
     const std::string field = rng.chance(0.5) ? std::to_string(rng.below(field_range))
                                               : "f" + std::to_string(rng.below(field_range));
@@ -136,7 +136,7 @@ void run_against_model(std::uint64_t seed, const HashLimits& limits, unsigned fi
 }  // namespace
 
 TEST_CASE("a hash agrees with a map under random operations, in every encoding") {
-  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
     run_against_model(seed, {.listpack_entries = 100000, .listpack_value = 100000, .seed = seed}, 20);
     run_against_model(seed, {.listpack_entries = 0, .listpack_value = 64, .seed = seed}, 300);
     run_against_model(seed, {.listpack_entries = 20, .listpack_value = 12, .seed = seed}, 30);
