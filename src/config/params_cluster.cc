@@ -80,7 +80,7 @@ constexpr Parameter kReplication[] = {
     {"propagation-error-behavior", "", choice("ignore, panic, panic-on-replicas"), "ignore",
      Flag::kNone, put<&S::propagation_error_behavior>,
      "What happens when a replicated or logged command fails: go on, or stop the process."},
-    {"repl-mptcp", "", boolean(), "no", kImm | kIdle, nullptr, "Multipath TCP is not used."},
+    {"repl-mptcp", "", boolean(), "no", kIdle, nullptr, "Multipath TCP is not used."},
     {"replica-full-sync-buffer-limit", "", memory(), "0", kIdle, nullptr, "Stored for compatibility."},
 };
 
