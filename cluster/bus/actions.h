@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "cluster/bus/admin.h"
+#include "cluster/model/admin.h"
 #include "cluster/bus/inputs.h"
 #include "cluster/model/message.h"
 #include "cluster/model/view.h"

@@ -1,5 +1,5 @@
 // The administrator's requests. The answers' texts are part of the client protocol.
-#include "cluster/bus/admin.h"
+#include "cluster/model/admin.h"
 
 #include <fmt/format.h>
 

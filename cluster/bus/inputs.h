@@ -6,7 +6,7 @@
 #include <string>
 #include <variant>
 
-#include "cluster/bus/admin.h"
+#include "cluster/model/admin.h"
 #include "cluster/bus/settings.h"
 #include "cluster/model/message.h"
 #include "src/base/time.h"
@@ -35,6 +35,7 @@ struct LinkConnected {  // answers action::OpenLink
 };
 struct LinkClosed {  // failed to connect, or broke; not sent for links the machine closes
   LinkId link = 0;
+  bool over_buffer_limit = false;  // the driver gave it up: too much was unsent
 };
 struct MessageReceived {
   LinkId link = 0;

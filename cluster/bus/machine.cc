@@ -142,6 +142,7 @@ Actions Machine::step(const Input& input, Now now) {
         } else if constexpr (std::is_same_v<In, input::LinkConnected>) {
           bus::on_link_connected(s, in);
         } else if constexpr (std::is_same_v<In, input::LinkClosed>) {
+          if (in.over_buffer_limit) ++s.stats.links_over_buffer_limit;
           bus::on_link_closed(s, in.link);
         } else if constexpr (std::is_same_v<In, input::MessageReceived>) {
           if (bus::Link* link = s.find_link(in.link)) bus::on_message(s, *link, *in.message);
@@ -168,6 +169,16 @@ ViewPtr Machine::view(Now now) const {
   State& s = *state_;
   set_now(s, now);
   return std::make_shared<const View>(bus::build_view(s));
+}
+
+std::vector<Machine::LinkEnd> Machine::links() const {
+  std::vector<LinkEnd> out;
+  for (const auto& [id, node] : state_->nodes) {
+    if (node.has(node_flag::kHandshake)) continue;
+    if (node.link != 0) out.push_back({node.link, false, id});
+    if (node.inbound != 0) out.push_back({node.inbound, true, id});
+  }
+  return out;
 }
 
 const NodeId& Machine::id() const {

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "cluster/bus/actions.h"
 #include "cluster/bus/inputs.h"
@@ -36,6 +37,14 @@ class Machine {
   [[nodiscard]] ViewPtr view(Now now) const;
 
   [[nodiscard]] const NodeId& id() const;
+
+  // Links whose other end is known, outgoing ones first for each node.
+  struct LinkEnd {
+    LinkId id = 0;
+    bool inbound = false;
+    NodeId node;
+  };
+  [[nodiscard]] std::vector<LinkEnd> links() const;
 
  private:
   std::unique_ptr<bus::State> state_;

@@ -65,6 +65,14 @@ struct FormationState {
   friend bool operator==(const FormationState&, const FormationState&) = default;
 };
 
+// One line of CLUSTER LINKS.
+struct LinkInfo {
+  bool outgoing = false;
+  NodeId node;
+  UnixMillis created;
+  std::size_t send_buffer_bytes = 0;  // not sent yet
+};
+
 // Counts per message type; the index is the type number on the bus.
 inline constexpr std::size_t kMessageTypes = 11;
 struct BusStats {

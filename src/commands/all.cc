@@ -1,5 +1,6 @@
 #include "src/commands/all.h"
 
+#include "src/commands/cluster/family.h"
 #include "src/commands/connection/family.h"
 #include "src/commands/hash/family.h"
 #include "src/commands/key/family.h"
@@ -20,6 +21,7 @@ std::vector<const CommandSpec*> all_commands() {
   add(commands::kPubSubFamily);
   add(commands::kTransactionFamily);
   add(commands::kServerFamily);
+  add(commands::kClusterFamily);
   return all;
 }
 

@@ -73,6 +73,7 @@ Node::~Node() {
     // The sessions end before their engine, the handles before their loop.
     network_->stop();
     migration_.stop();
+    if (cluster_ != nullptr) cluster_->stop();
     uv_run(&loop_, UV_RUN_DEFAULT);
   }
   engine_.reset();
@@ -108,6 +109,10 @@ bool Node::start() {
     }
   }
   network_ = std::make_unique<net::Network>(net::Network::Options{&loop_, &config_, &clock_});
+  if (s.cluster_enabled) {
+    cluster_ = std::make_unique<ClusterBus>(ClusterBus::Options{
+        &loop_, &config_, &clock_, rng.next(), [this] { network_->refresh_time(); }});
+  }
   Engine::Options o;
   o.seed = rng.next();
   o.config = &config_;
@@ -117,6 +122,7 @@ bool Node::start() {
   o.reclaimer = &reclaimer_;
   o.server = this;
   o.migration = &migration_;
+  o.cluster = cluster_.get();
   o.now = clock_.unix_now();
   o.mono = clock_.mono_now();
   o.facts = process_facts(options_.executable, options_.config_file, rng);
@@ -129,6 +135,13 @@ bool Node::start() {
     log::warning("{}", listening.error().context);
     log::warning("Failed listening on port {} (tcp), aborting.", s.port);
     return false;
+  }
+  if (cluster_ != nullptr) {
+    if (auto started = cluster_->start(*engine_); !started) {
+      log::warning("{}", started.error().context);
+      log::warning("The cluster bus could not be started, aborting.");
+      return false;
+    }
   }
   log::notice("Server initialized");
   for (uv_signal_t* handle : {&sigterm_, &sigint_}) {
@@ -217,6 +230,7 @@ void Node::stop_serving() {
   uv_close(reinterpret_cast<uv_handle_t*>(&stop_), nullptr);
   network_->stop();
   migration_.stop();
+  if (cluster_ != nullptr) cluster_->stop();
 }
 
 void Node::sleep(microseconds duration) {

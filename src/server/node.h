@@ -13,6 +13,7 @@
 #include "src/net/network.h"
 #include "src/server/background_reclaimer.h"
 #include "src/server/clock.h"
+#include "src/server/cluster_bus.h"
 #include "src/server/migration_link.h"
 
 namespace hearth {
@@ -57,6 +58,7 @@ class Node final : public ServerControl {
   MigrationLink migration_;
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<net::Network> network_;
+  std::unique_ptr<ClusterBus> cluster_;  // null: cluster mode is off
   std::unique_ptr<Engine> engine_;
   bool stopping_ = false;
 };

@@ -94,7 +94,7 @@ void SimCluster::crash(int i) {
     // The reset does not pass a partition; the other side finds out by time-outs.
     if (!can_hear(i, other)) continue;
     at_node(other, delay(), [this, other, other_link] {
-      if (wires_.erase({other, other_link}) > 0) step(other, input::LinkClosed{other_link});
+      if (wires_.erase({other, other_link}) > 0) step(other, input::LinkClosed{other_link, false});
     });
   }
 }
@@ -179,7 +179,7 @@ void SimCluster::do_open(int i, const action::OpenLink& action) {
     }
   }
   const auto refuse = [this, i, link = action.link] {
-    at_node(i, kRefusedAfterMs, [this, i, link] { step(i, input::LinkClosed{link}); });
+    at_node(i, kRefusedAfterMs, [this, i, link] { step(i, input::LinkClosed{link, false}); });
   };
   if (target < 0 || (can_hear(i, target) && node(target).machine == nullptr)) return refuse();
   if (!can_hear(i, target)) return;  // nobody answers; the machine gives up by itself
@@ -212,7 +212,7 @@ void SimCluster::do_close(int i, LinkId link) {
   const LinkId other_link = forward ? wire->to_link : wire->from_link;
   if (!can_hear(i, other)) return;
   at_node(other, delay(), [this, other, other_link] {
-    if (wires_.erase({other, other_link}) > 0) step(other, input::LinkClosed{other_link});
+    if (wires_.erase({other, other_link}) > 0) step(other, input::LinkClosed{other_link, false});
   });
 }
 
@@ -307,16 +307,14 @@ NodeId SimCluster::id(int i) {
 
 std::vector<int> SimCluster::owners(int i) {
   const ViewPtr v = view(i);
-  std::map<NodeId, int> index;
+  std::vector<int> index(v->nodes.size(), -2);
   for (int k = 0; k < size(); ++k) {
-    if (is_up(k)) index[id(k)] = k;
+    if (!is_up(k)) continue;
+    if (const auto at = v->find(id(k)); at != kNoNode) index[at] = k;
   }
   std::vector<int> out(kSlotCount, -1);
-  for (int slot = 0; slot < kSlotCount; ++slot) {
-    const NodeView* owner = v->owner_of(static_cast<Slot>(slot));
-    if (owner == nullptr) continue;
-    const auto known = index.find(owner->id);
-    out[static_cast<std::size_t>(slot)] = known == index.end() ? -2 : known->second;
+  for (std::size_t slot = 0; slot < out.size(); ++slot) {
+    if (v->owner[slot] != kNoNode) out[slot] = index[v->owner[slot]];
   }
   return out;
 }

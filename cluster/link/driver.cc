@@ -1,0 +1,426 @@
+#include "cluster/link/driver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "cluster/bus/machine.h"
+#include "cluster/link/connection.h"
+#include "cluster/link/nodes_store.h"
+#include "cluster/nodes_file/nodes_file.h"
+#include "cluster/wire/codec.h"
+#include "src/base/log.h"
+
+namespace hearth::cluster {
+namespace {
+
+constexpr int kListenBacklog = 511;
+constexpr std::size_t kInboundMax = 20'000;
+
+// A handle of its own life: freed when libuv has closed it.
+template <typename Handle>
+struct Closer {
+  void operator()(Handle* handle) const {
+    uv_close(reinterpret_cast<uv_handle_t*>(handle),
+             [](uv_handle_t* closed) { delete reinterpret_cast<Handle*>(closed); });
+  }
+};
+template <typename Handle>
+using HandlePtr = std::unique_ptr<Handle, Closer<Handle>>;
+
+Error uv_error(std::string_view what, int status) {
+  return Error{ErrorCode::kIo, fmt::format("{}: {}", what, uv_strerror(status))};
+}
+
+}  // namespace
+
+class Driver::Impl final : public ConnectionEvents {
+ public:
+  Impl(uv_loop_t* loop, DriverOptions options) : loop_(loop), options_(std::move(options)) {}
+  ~Impl() override { close_all(); }
+
+  Result<void> start();
+  AdminReply admin(AdminRequest request);
+  void feed(Input input);
+  [[nodiscard]] std::vector<LinkInfo> links() const;
+
+  void on_connected(LinkId link) override;
+  void on_frame(LinkId link, std::string_view frame) override;
+  void on_broken(LinkId link, const std::string& why) override;
+
+  [[nodiscard]] Now now() const { return {options_.clock->mono_now(), options_.clock->unix_now()}; }
+
+  uv_loop_t* loop_;
+  DriverOptions options_;
+  std::optional<Machine> machine_;
+  ViewPtr published_;
+
+ private:
+  struct Resolve {
+    Impl* driver = nullptr;  // null once the driver is gone
+    std::size_t seed = 0;
+    uv_getaddrinfo_t request{};
+  };
+
+  Result<std::optional<View>> load();
+  Result<void> listen();
+  Result<void> listen_on(const std::string& ip);
+  void accept(uv_stream_t* listener);
+  void close_all();
+
+  void step(const Input& input);
+  void run(action::Persist& action);
+  void run(action::OpenLink& action);
+  void run(action::CloseLink& action);
+  void run(action::Send& action);
+  void run(action::Publish& action);
+  void run(action::DropKeys& action);
+  void run(action::Deliver& action);
+  void run(action::ResolveSeed& action);
+  void run(action::Log& action);
+
+  NodesStore store_;
+  HandlePtr<uv_timer_t> timer_;
+  std::vector<HandlePtr<uv_tcp_t>> listeners_;
+  std::map<LinkId, Connection*> connections_;
+  std::map<LinkId, UnixMillis> created_;
+  std::set<std::string> complained_about_;  // peers whose bytes were refused, to say it once
+  std::set<Resolve*> resolving_;
+  LinkId next_inbound_ = 1;
+  std::size_t inbound_ = 0;
+
+  // Inputs that arise while a step's actions run wait for its end.
+  std::deque<Input> inputs_;
+  bool stepping_ = false;
+  bool persist_failed_ = false;  // in the step under way
+  std::string persist_error_;    // of the last failure, until a write succeeds
+  std::optional<AdminReply> reply_;
+  // A broadcast is one message on many links: its bytes are made once.
+  std::shared_ptr<const Message> encoded_message_;
+  std::shared_ptr<const std::string> encoded_;
+};
+
+// --- starting and stopping
+
+Result<std::optional<View>> Driver::Impl::load() {
+  HEARTH_TRY_VOID(store_.open(options_.nodes_path));
+  HEARTH_TRY(const std::string text, store_.load());
+  if (text.empty()) return std::optional<View>{};
+  auto view = parse_nodes_file(text);
+  if (!view) {
+    return fail(view.error().code, fmt::format("Unrecoverable error: corrupted cluster config file "
+                                               "{}: {}",
+                                               options_.nodes_path, view.error().context));
+  }
+  return std::optional<View>{std::move(*view)};
+}
+
+Result<void> Driver::Impl::listen_on(const std::string& ip) {
+  sockaddr_storage address{};
+  if (!parse_ip(ip, options_.listen_port, address)) {
+    return fail(ErrorCode::kInvalid, fmt::format("'{}' is no address to bind", ip));
+  }
+  HandlePtr<uv_tcp_t> handle(new uv_tcp_t);
+  uv_tcp_init(loop_, handle.get());
+  handle->data = this;
+  const unsigned flags = ip.find(':') != std::string::npos ? UV_TCP_IPV6ONLY : 0;
+  int status = uv_tcp_bind(handle.get(), reinterpret_cast<const sockaddr*>(&address), flags);
+  if (status == 0) {
+    status = uv_listen(reinterpret_cast<uv_stream_t*>(handle.get()), kListenBacklog,
+                       [](uv_stream_t* listener, int failed) {
+                         if (failed == 0) static_cast<Impl*>(listener->data)->accept(listener);
+                       });
+  }
+  if (status != 0) {
+    return unexpected(uv_error(
+        fmt::format("Could not listen on cluster bus port {}:{}", ip, options_.listen_port),
+        status));
+  }
+  listeners_.push_back(std::move(handle));
+  return {};
+}
+
+Result<void> Driver::Impl::listen() {
+  std::vector<std::string> addresses = options_.bind;
+  // Every address of both families; a machine without IPv6 is no failure.
+  if (addresses.empty()) addresses = {"*", "-::*"};
+  for (std::string ip : addresses) {
+    const bool optional = ip.starts_with('-');
+    if (optional) ip.erase(0, 1);
+    if (ip == "*") ip = "0.0.0.0";
+    if (ip == "::*") ip = "::";
+    auto listening = listen_on(ip);
+    if (!listening && !optional) return unexpected(std::move(listening).error());
+  }
+  if (listeners_.empty()) {
+    return fail(ErrorCode::kIo,
+                fmt::format("Failed listening on cluster bus port {}", options_.listen_port));
+  }
+  return {};
+}
+
+Result<void> Driver::Impl::start() {
+  HEARTH_TRY(const std::optional<View> saved, load());
+  HEARTH_TRY_VOID(listen());
+  machine_.emplace(options_.settings, saved, options_.seed, now());
+  timer_.reset(new uv_timer_t);
+  uv_timer_init(loop_, timer_.get());
+  timer_->data = this;
+  constexpr auto kPeriod = static_cast<std::uint64_t>(kTickPeriod.count());
+  uv_timer_start(
+      timer_.get(), [](uv_timer_t* timer) { static_cast<Impl*>(timer->data)->feed(input::Tick{}); },
+      kPeriod, kPeriod);
+  feed(input::Tick{});
+  if (!persist_error_.empty()) return fail(ErrorCode::kIo, persist_error_);
+  return {};
+}
+
+void Driver::Impl::close_all() {
+  for (auto* resolve : resolving_) {
+    resolve->driver = nullptr;
+    uv_cancel(reinterpret_cast<uv_req_t*>(&resolve->request));
+  }
+  for (auto& [id, connection] : connections_) connection->close();
+  connections_.clear();
+}
+
+// --- events of the network
+
+void Driver::Impl::accept(uv_stream_t* listener) {
+  const LinkId id = next_inbound_;
+  next_inbound_ += 2;
+  Connection* connection = Connection::accept(listener, id, *this);
+  if (connection == nullptr) return;
+  if (inbound_ >= kInboundMax) {
+    connection->close();
+    return;
+  }
+  ++inbound_;
+  connections_[id] = connection;
+  created_[id] = options_.clock->unix_now();
+  feed(input::LinkAccepted{id, connection->peer_ip(), connection->local_ip()});
+}
+
+void Driver::Impl::on_connected(LinkId link) {
+  feed(input::LinkConnected{link, connections_.at(link)->local_ip()});
+}
+
+void Driver::Impl::on_frame(LinkId link, std::string_view frame) {
+  auto message = wire::decode(frame);
+  if (!message) {
+    on_broken(link, message.error().context);
+    return;
+  }
+  feed(input::MessageReceived{link, std::make_shared<const Message>(std::move(*message))});
+}
+
+void Driver::Impl::on_broken(LinkId link, const std::string& why) {
+  const auto at = connections_.find(link);
+  if (at == connections_.end()) return;
+  const std::string peer = at->second->peer_ip();
+  if (complained_about_.insert(peer + why).second) {
+    log::verbose("Cluster bus link with {} broke: {}", peer, why);
+  }
+  action::CloseLink close{link};
+  run(close);
+  feed(input::LinkClosed{link, false});
+}
+
+// --- stepping
+
+void Driver::Impl::feed(Input input) {
+  inputs_.push_back(std::move(input));
+  if (stepping_) return;
+  stepping_ = true;
+  while (!inputs_.empty()) {
+    const Input next = std::move(inputs_.front());
+    inputs_.pop_front();
+    step(next);
+  }
+  stepping_ = false;
+}
+
+void Driver::Impl::step(const Input& input) {
+  persist_failed_ = false;
+  Actions actions = machine_->step(input, now());
+  if (actions.reply) reply_ = std::move(actions.reply);
+  for (auto& action : actions.list) {
+    std::visit([this](auto& a) { run(a); }, action);
+  }
+  if (persist_failed_) inputs_.emplace_back(input::PersistFailed{});
+}
+
+AdminReply Driver::Impl::admin(AdminRequest request) {
+  reply_.reset();
+  feed(input::Admin{std::move(request)});
+  if (!reply_) return {AdminReply::Kind::kError, "ERR the cluster bus is busy", 0};
+  if (!reply_->is_error() && !persist_error_.empty()) {
+    return {AdminReply::Kind::kError,
+            fmt::format("ERR error saving the cluster node config: {}", persist_error_), 0};
+  }
+  return std::move(*reply_);
+}
+
+void Driver::Impl::run(action::Persist& action) {
+  auto saved = store_.save(nodes_file_text(*action.view));
+  if (saved) {
+    persist_error_.clear();
+    return;
+  }
+  persist_failed_ = true;
+  if (persist_error_.empty()) {
+    log::warning("Cluster state is not saved, the bus is silent until it is: {}",
+                 saved.error().context);
+  }
+  persist_error_ = saved.error().context;
+}
+
+void Driver::Impl::run(action::OpenLink& action) {
+  Connection* connection = Connection::connect(loop_, action.link, *this,
+                                               {action.ip, action.cport, options_.source_address});
+  if (connection == nullptr) {
+    inputs_.emplace_back(input::LinkClosed{action.link, false});
+    return;
+  }
+  connections_[action.link] = connection;
+  created_[action.link] = options_.clock->unix_now();
+}
+
+void Driver::Impl::run(action::CloseLink& action) {
+  const auto at = connections_.find(action.link);
+  if (at == connections_.end()) return;
+  at->second->close();
+  connections_.erase(at);
+  created_.erase(action.link);
+  if (action.link % 2 == 1) --inbound_;
+}
+
+void Driver::Impl::run(action::Send& action) {
+  const auto at = connections_.find(action.link);
+  if (persist_failed_ || at == connections_.end()) return;
+  if (encoded_message_ != action.message) {
+    encoded_message_ = action.message;
+    encoded_ = std::make_shared<const std::string>(wire::encode(*action.message));
+  }
+  at->second->send(encoded_);
+  const std::size_t unsent = at->second->unsent_bytes();
+  if (options_.link_buffer_limit == 0 || unsent <= options_.link_buffer_limit) return;
+  log::warning("Freeing cluster link with {}: {} bytes unsent, more than {}", at->second->peer_ip(),
+               unsent, options_.link_buffer_limit);
+  action::CloseLink close{action.link};
+  run(close);
+  inputs_.emplace_back(input::LinkClosed{action.link, true});
+}
+
+void Driver::Impl::run(action::Publish& action) {
+  published_ = action.view;
+  if (options_.on_view) options_.on_view(published_);
+}
+
+void Driver::Impl::run(action::DropKeys& action) {
+  if (options_.on_drop_keys) options_.on_drop_keys(action.slots);
+}
+
+void Driver::Impl::run(action::Deliver& action) {
+  if (options_.on_deliver) options_.on_deliver(action.channel, action.message, action.sharded);
+}
+
+void Driver::Impl::run(action::ResolveSeed& action) {
+  sockaddr_storage unused{};
+  if (parse_ip(action.host, 0, unused)) {
+    inputs_.emplace_back(input::SeedResolved{action.seed, action.host});
+    return;
+  }
+  auto* resolve = new Resolve;
+  resolve->driver = this;
+  resolve->seed = action.seed;
+  resolve->request.data = resolve;
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  const int started = uv_getaddrinfo(
+      loop_, &resolve->request,
+      [](uv_getaddrinfo_t* request, int status, addrinfo* found) {
+        const std::unique_ptr<Resolve> done(static_cast<Resolve*>(request->data));
+        std::string ip;
+        if (status == 0 && found != nullptr) {
+          sockaddr_storage address{};
+          std::copy_n(reinterpret_cast<const char*>(found->ai_addr), found->ai_addrlen,
+                      reinterpret_cast<char*>(&address));
+          ip = ip_text(address);
+        }
+        uv_freeaddrinfo(found);
+        if (done->driver == nullptr) return;
+        done->driver->resolving_.erase(done.get());
+        done->driver->feed(input::SeedResolved{done->seed, ip});
+      },
+      action.host.c_str(), nullptr, &hints);
+  if (started != 0) {
+    delete resolve;
+    return;
+  }
+  resolving_.insert(resolve);
+}
+
+void Driver::Impl::run(action::Log& action) {
+  if (log::level() <= action.level) log::write(action.level, action.text);
+}
+
+std::vector<LinkInfo> Driver::Impl::links() const {
+  std::vector<LinkInfo> out;
+  for (const auto& link : machine_->links()) {
+    const auto at = connections_.find(link.id);
+    if (at == connections_.end()) continue;
+    LinkInfo info;
+    info.outgoing = !link.inbound;
+    info.node = link.node;
+    info.created = created_.at(link.id);
+    info.send_buffer_bytes = at->second->unsent_bytes();
+    out.push_back(info);
+  }
+  return out;
+}
+
+// --- the public face
+
+Driver::Driver(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Driver::~Driver() = default;
+
+Result<std::unique_ptr<Driver>> Driver::start(uv_loop_t* loop, DriverOptions options) {
+  auto impl = std::make_unique<Impl>(loop, std::move(options));
+  HEARTH_TRY_VOID(impl->start());
+  return std::unique_ptr<Driver>(new Driver(std::move(impl)));
+}
+
+AdminReply Driver::admin(AdminRequest request) {
+  return impl_->admin(std::move(request));
+}
+ViewPtr Driver::published() const {
+  return impl_->published_;
+}
+ViewPtr Driver::view() const {
+  return impl_->machine_->view(impl_->now());
+}
+std::vector<LinkInfo> Driver::links() const {
+  return impl_->links();
+}
+
+void Driver::publish(std::string_view channel, std::string_view message, bool sharded) {
+  impl_->feed(input::Publish{std::string(channel), std::string(message), sharded});
+}
+
+void Driver::change_settings(const BusSettings& settings) {
+  impl_->options_.settings = settings;
+  impl_->feed(input::SettingsChanged{settings});
+}
+
+void Driver::set_link_buffer_limit(std::size_t bytes) {
+  impl_->options_.link_buffer_limit = bytes;
+}
+
+}  // namespace hearth::cluster

@@ -1,0 +1,70 @@
+// The cluster bus on libuv: sockets, timers and nodes.conf around a bus::Machine.
+//
+// Everything happens on the thread of the loop. Callbacks are called from inside the loop, or from
+// inside admin() and change_settings(); they must not call the driver back.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cluster/bus/settings.h"
+#include "cluster/model/admin.h"
+#include "cluster/model/view.h"
+#include "src/base/result.h"
+#include "src/base/time.h"
+
+namespace hearth::cluster {
+
+struct DriverOptions {
+  BusSettings settings;
+  std::string nodes_path = "nodes.conf";
+  // Addresses to listen on; none: every address. A leading '-' makes a failure to bind one of no
+  // consequence, as in the `bind` directive.
+  std::vector<std::string> bind;
+  std::uint16_t listen_port = 0;
+  std::string source_address;         // of outgoing links; empty: the system chooses
+  std::uint64_t seed = 0;             // of all randomness: ids, gossip
+  std::size_t link_buffer_limit = 0;  // bytes unsent on a link before it is closed; 0: no limit
+  const Clock* clock = nullptr;       // outlives the driver
+
+  std::function<void(ViewPtr)> on_view;
+  std::function<void(const SlotSet&)> on_drop_keys;
+  std::function<void(const std::string& channel, const std::string& message, bool sharded)>
+      on_deliver;
+};
+
+class Driver {
+ public:
+  // Locks and reads nodes.conf, listens, starts the timer. The first view is published before
+  // start returns. Errors: kBusy (nodes.conf in use), kCorrupt (nodes.conf), kIo (disk, sockets);
+  // the context is ready to be shown.
+  static Result<std::unique_ptr<Driver>> start(uv_loop_t* loop, DriverOptions options);
+  // Closes everything; the handles go with the next turn of the loop.
+  ~Driver();
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  // Done, and on disk, when it returns; a failure to write it is an error reply.
+  [[nodiscard]] AdminReply admin(AdminRequest request);
+  // The view last published; never null.
+  [[nodiscard]] ViewPtr published() const;
+  // A view of this moment with times and statistics, for CLUSTER NODES and CLUSTER INFO.
+  [[nodiscard]] ViewPtr view() const;
+  [[nodiscard]] std::vector<LinkInfo> links() const;
+  // Tells the other nodes (sharded: those of my shard) of a published message.
+  void publish(std::string_view channel, std::string_view message, bool sharded);
+  void change_settings(const BusSettings& settings);
+  void set_link_buffer_limit(std::size_t bytes);
+
+ private:
+  class Impl;
+  explicit Driver(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hearth::cluster

@@ -1,0 +1,21 @@
+// ClusterControl: the cluster as commands see it. Implemented by the composition root over the bus.
+#pragma once
+
+#include <vector>
+
+#include "cluster/model/admin.h"
+#include "cluster/model/view.h"
+
+namespace hearth {
+
+class ClusterControl {
+ public:
+  virtual ~ClusterControl() = default;
+  // Done, and on disk, when it returns.
+  [[nodiscard]] virtual cluster::AdminReply administer(cluster::AdminRequest request) = 0;
+  // The view of this moment, with times and statistics; never null.
+  [[nodiscard]] virtual cluster::ViewPtr view() = 0;
+  [[nodiscard]] virtual std::vector<cluster::LinkInfo> links() = 0;
+};
+
+}  // namespace hearth

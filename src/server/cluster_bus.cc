@@ -1,0 +1,156 @@
+#include "src/server/cluster_bus.h"
+
+#include <unistd.h>
+
+#include <climits>
+
+#include "src/base/log.h"
+#include "src/base/parse_number.h"
+#include "src/command/keys.h"
+#include "src/engine/engine.h"
+
+namespace hearth {
+namespace {
+
+using cluster::BusSettings;
+using config::Settings;
+
+cluster::EndpointType endpoint_type(config::EndpointType type) {
+  switch (type) {
+    case config::EndpointType::kIp: return cluster::EndpointType::kIp;
+    case config::EndpointType::kHostname: return cluster::EndpointType::kHostname;
+    case config::EndpointType::kUnknown: break;
+  }
+  return cluster::EndpointType::kUnknown;
+}
+
+std::uint16_t bus_port(const Settings& s) {
+  return s.cluster_port != 0 ? s.cluster_port : static_cast<std::uint16_t>(s.port + cluster::kBusPortOffset);
+}
+
+// "host:port" or "[address]:port"; the registry has checked it.
+cluster::Seed parse_seed(const std::string& text) {
+  cluster::Seed seed;
+  const std::size_t colon = text.rfind(':');
+  seed.host = text.substr(0, colon);
+  if (seed.host.size() > 2 && seed.host.front() == '[' && seed.host.back() == ']') {
+    seed.host = seed.host.substr(1, seed.host.size() - 2);
+  }
+  seed.port = static_cast<std::uint16_t>(parse_int64(std::string_view(text).substr(colon + 1)).value_or(0));
+  seed.cport = static_cast<std::uint16_t>(seed.port + cluster::kBusPortOffset);
+  return seed;
+}
+
+BusSettings bus_settings(const Settings& s) {
+  BusSettings b;
+  b.node_timeout = s.cluster_node_timeout;
+  b.ping_interval = s.cluster_ping_interval;
+  b.require_full_coverage = s.cluster_require_full_coverage;
+  b.no_failover = s.cluster_replica_no_failover;
+  b.announced.ip = s.cluster_announce_ip;
+  b.announced.port = s.cluster_announce_port != 0 ? s.cluster_announce_port : s.port;
+  b.announced.tls_port = s.cluster_announce_tls_port;
+  b.announced.cport = s.cluster_announce_bus_port != 0 ? s.cluster_announce_bus_port : bus_port(s);
+  b.hostname = s.cluster_announce_hostname;
+  b.human_name = s.cluster_announce_human_nodename;
+  b.client_ipv4 = s.cluster_announce_client_ipv4;
+  b.client_ipv6 = s.cluster_announce_client_ipv6;
+  b.redirect.endpoint_type = endpoint_type(s.cluster_preferred_endpoint_type);
+  b.redirect.reads_when_down = s.cluster_allow_reads_when_down;
+  b.redirect.shard_pubsub_when_down = s.cluster_allow_pubsubshard_when_down;
+  for (const std::string& seed : s.cluster_seeds) {
+    if (b.seeds.size() < cluster::kSeedsMax) b.seeds.push_back(parse_seed(seed));
+  }
+  b.expected_size = s.cluster_expected_size;
+  return b;
+}
+
+// The working directory may change while running; the file stays where it was opened.
+std::string absolute_path(const std::string& name) {
+  char cwd[PATH_MAX];
+  if (name.starts_with('/') || getcwd(cwd, sizeof cwd) == nullptr) return name;
+  return std::string(cwd) + "/" + name;
+}
+
+}  // namespace
+
+Result<void> ClusterBus::start(Engine& engine) {
+  engine_ = &engine;
+  const Settings& s = options_.config->settings();
+  if (s.cluster_port == 0 && s.port + cluster::kBusPortOffset > UINT16_MAX) {
+    return fail(ErrorCode::kInvalid, "The port of the cluster bus would be above 65535: set cluster-port");
+  }
+  cluster::DriverOptions d;
+  d.settings = bus_settings(s);
+  d.nodes_path = absolute_path(s.cluster_config_file);
+  d.bind = s.bind;
+  d.listen_port = bus_port(s);
+  d.source_address = s.bind_source_addr;
+  d.seed = options_.seed;
+  d.link_buffer_limit = s.cluster_link_sendbuf_limit;
+  d.clock = options_.clock;
+  d.on_view = [this](cluster::ViewPtr view) { engine_->set_cluster_view(std::move(view)); };
+  d.on_drop_keys = [this](const cluster::SlotSet& slots) { drop_keys(slots); };
+  d.on_deliver = [this](const std::string& channel, const std::string& message, bool shard) {
+    deliver(channel, message, shard);
+  };
+  HEARTH_TRY(driver_, cluster::Driver::start(options_.loop, std::move(d)));
+  engine.services().relay = this;
+  follow_settings();
+  return {};
+}
+
+void ClusterBus::follow_settings() {
+  options_.config->on_change(
+      {"cluster-node-timeout", "cluster-ping-interval", "cluster-require-full-coverage", "cluster-replica-no-failover",
+       "cluster-announce-ip", "cluster-announce-port", "cluster-announce-tls-port", "cluster-announce-bus-port",
+       "cluster-announce-hostname", "cluster-announce-human-nodename", "cluster-announce-client-ipv4",
+       "cluster-announce-client-ipv6", "cluster-preferred-endpoint-type", "cluster-allow-reads-when-down",
+       "cluster-allow-pubsubshard-when-down", "cluster-link-sendbuf-limit", "port"},
+      [this](const Settings& s) -> Result<void, std::string> {
+        if (driver_ == nullptr) return {};
+        driver_->change_settings(bus_settings(s));
+        driver_->set_link_buffer_limit(s.cluster_link_sendbuf_limit);
+        return {};
+      });
+}
+
+cluster::AdminReply ClusterBus::administer(cluster::AdminRequest request) {
+  return driver_->admin(std::move(request));
+}
+
+void ClusterBus::publish(std::string_view channel, std::string_view payload, bool shard) {
+  if (driver_ != nullptr) driver_->publish(channel, payload, shard);
+}
+
+void ClusterBus::drop_keys(const cluster::SlotSet& slots) {
+  options_.before_change();
+  KeyEnvironment& env = engine_->environment();
+  Keys keys(env, 0);
+  std::uint64_t dropped = 0;
+  slots.for_each([&](Slot slot) {
+    std::vector<std::string> names;
+    keys.database().for_each_in_slot(slot, UINT64_MAX, [&](const Entry& e) { names.emplace_back(e.key()); });
+    for (const std::string& name : names) {
+      const KeyRef key = keys.make_ref(name);
+      const Found at = keys.database().find(key);
+      if (!at) continue;
+      keys.remove(key, at, true);
+      env.effects->begin_command(0, slot, {});
+      env.effects->replicate_as("DEL", name);
+      env.effects->event(Notify::kGeneric, "del", name);
+      ++dropped;
+    }
+  });
+  engine_->commit();
+  if (dropped > 0) log::notice("{} keys were dropped: other nodes took their slots", dropped);
+}
+
+void ClusterBus::deliver(const std::string& channel, const std::string& message, bool shard) {
+  options_.before_change();
+  PubSub& pubsub = engine_->pubsub();
+  if (shard) pubsub.publish_shard(channel, message);
+  else pubsub.publish(channel, message);
+}
+
+}  // namespace hearth

@@ -1,0 +1,56 @@
+// ClusterBus: joins the cluster's driver to this server: settings in, views and messages to the
+// engine, commands' requests to the bus.
+#pragma once
+
+#include <uv.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cluster/link/driver.h"
+#include "src/base/result.h"
+#include "src/command/cluster_control.h"
+#include "src/command/services.h"
+#include "src/config/registry.h"
+
+namespace hearth {
+
+class Engine;
+
+class ClusterBus final : public ClusterControl, public PublishRelay {
+ public:
+  struct Options {
+    uv_loop_t* loop = nullptr;
+    config::Registry* config = nullptr;
+    const Clock* clock = nullptr;
+    std::uint64_t seed = 0;
+    // Runs before the bus changes data or writes to clients: brings the engine's time up to date.
+    std::function<void()> before_change;
+  };
+  explicit ClusterBus(Options options) : options_(std::move(options)) {}
+
+  // Opens the bus; the engine has a view when it returns. Errors: see cluster::Driver::start.
+  [[nodiscard]] Result<void> start(Engine& engine);
+  void stop() { driver_.reset(); }
+
+  // --- ClusterControl ---
+  [[nodiscard]] cluster::AdminReply administer(cluster::AdminRequest request) override;
+  [[nodiscard]] cluster::ViewPtr view() override { return driver_->view(); }
+  [[nodiscard]] std::vector<cluster::LinkInfo> links() override { return driver_->links(); }
+
+  // --- PublishRelay ---
+  void publish(std::string_view channel, std::string_view payload, bool shard) override;
+
+ private:
+  void follow_settings();
+  void drop_keys(const cluster::SlotSet& slots);
+  void deliver(const std::string& channel, const std::string& message, bool shard);
+
+  Options options_;
+  Engine* engine_ = nullptr;
+  std::unique_ptr<cluster::Driver> driver_;  // null: not started, or stopped
+};
+
+}  // namespace hearth
