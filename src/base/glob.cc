@@ -44,6 +44,8 @@ bool class_match(std::string_view pattern, std::size_t& p, char byte, GlobCase m
 
 bool glob_match(std::string_view pattern, std::string_view text, GlobCase mode) noexcept {
   constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  constexpr int kStarsMost = 1000;
+  int stars = 0;
   std::size_t p = 0, t = 0;
   std::size_t star = kNone, star_text = 0;
   while (t < text.size()) {
@@ -52,6 +54,8 @@ bool glob_match(std::string_view pattern, std::string_view text, GlobCase mode) 
     if (p < pattern.size()) {
       const char c = pattern[p];
       if (c == '*') {
+        while (p + 1 < pattern.size() && pattern[p + 1] == '*') ++p;
+        if (p + 1 < pattern.size() && ++stars > kStarsMost) return false;
         star = ++p;
         star_text = t;
         continue;

@@ -177,21 +177,42 @@ Entry* Database::random(Rng& rng) const {
   return size_ == 0 ? nullptr : tables_[random_table(rng)].entries->random(rng);
 }
 
-void Database::sample(Rng& rng, std::size_t most, bool volatile_only, std::vector<Entry*>& out) const {
+void Database::sample(Rng& rng, std::size_t most, bool volatile_only, std::vector<Entry*>& out) {
   if (size_ == 0 || (volatile_only && volatile_count_ == 0)) return;
-  const std::size_t wanted = out.size() + most;
-  // Bounded: in a table where few entries qualify a sample may come back short.
+  const std::size_t before = out.size();
+  const std::size_t wanted = before + most;
+  const auto draw = [&](const EntryTable& t, std::uint64_t bucket) {
+    const std::size_t first = out.size();
+    t.for_each_in_bucket(bucket, [&](Entry* e, bool timed) {
+      if (!volatile_only || (timed && e->has_deadline())) out.push_back(e);
+    });
+    // Which of too many stay is left to chance: places in a bucket go by age.
+    while (out.size() > wanted) {
+      out[first + rng.below(out.size() - first)] = out.back();
+      out.pop_back();
+    }
+  };
   for (unsigned tries = 0; tries < 40 && out.size() < wanted; ++tries) {
     const EntryTable& t = *tables_[random_table(rng)].entries;
     const std::uint64_t start = rng.below(t.bucket_count());
     const std::uint64_t run = volatile_only ? std::min<std::uint64_t>(t.bucket_count(), 64) : 1;
     for (std::uint64_t i = 0; i < run && out.size() < wanted; ++i) {
       const std::uint64_t bucket = (start + i) % t.bucket_count();
-      if (volatile_only && !t.bucket_has_mark(bucket)) continue;
-      t.for_each_in_bucket(bucket, [&](Entry* e, bool timed) {
-        if (out.size() < wanted && (!volatile_only || (timed && e->has_deadline()))) out.push_back(e);
-      });
+      if (!volatile_only || t.bucket_has_mark(bucket)) draw(t, bucket);
     }
+  }
+  if (out.size() > before) return;
+  if (!volatile_only) return out.push_back(random(rng));
+  // So few have a deadline that chance does not meet them. The walk goes on where the last one
+  // ended, so that finding all of them costs one pass, however many calls that takes.
+  for (std::size_t visited = 0; visited <= tables_.size() && out.size() == before; ++visited) {
+    const Table& t = tables_[sweep_table_];
+    for (; t.volatile_count > 0 && sweep_bucket_ < t.entries->bucket_count() && out.size() == before; ++sweep_bucket_) {
+      if (t.entries->bucket_has_mark(sweep_bucket_)) draw(*t.entries, sweep_bucket_);
+    }
+    if (out.size() > before) break;
+    sweep_bucket_ = 0;
+    sweep_table_ = (sweep_table_ + 1) % tables_.size();
   }
 }
 

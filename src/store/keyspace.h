@@ -108,8 +108,10 @@ class Database {
 
   // nullptr when empty.
   [[nodiscard]] Entry* random(Rng& rng) const;
-  // Up to `most` entries from a random place, for eviction sampling; volatile ones only on request.
-  void sample(Rng& rng, std::size_t most, bool volatile_only, std::vector<Entry*>& out) const;
+  // Up to `most` entries from a random place, for eviction sampling; those with a deadline only on
+  // request. At least one if there is any that qualifies. O(most), but where few keys have a deadline
+  // a call may have to look through the table for one.
+  void sample(Rng& rng, std::size_t most, bool volatile_only, std::vector<Entry*>& out);
 
   // Everything, as garbage; the database is empty after it.
   [[nodiscard]] Garbage take_all();
@@ -156,6 +158,8 @@ class Database {
   std::uint64_t volatile_count_ = 0;
   std::uint64_t timed_count_ = 0;
   std::size_t expire_table_ = 0;  // where the next expiry step goes on
+  std::size_t sweep_table_ = 0;   // where the next search for rare deadlines goes on
+  std::uint64_t sweep_bucket_ = 0;
   std::int64_t average_ttl_ms_ = 0;
   bool per_slot_;
   // Per slot: how many keys stand in slots 0 .. i, as a Fenwick tree; picks a random key's slot in

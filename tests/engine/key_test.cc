@@ -174,6 +174,10 @@ TEST_CASE("OBJECT tells encoding, idle time and reference count") {
   CHECK(server.run("OBJECT", "ENCODING", "none") == kNull2);
   CHECK(server.run("OBJECT", "REFCOUNT", "int") == ":1\r\n");
   CHECK(server.run("OBJECT", "REFCOUNT", "none") == kNull2);
+  server.run("SET", "small", "9999");
+  CHECK(server.run("OBJECT", "REFCOUNT", "small") == ":2147483647\r\n");
+  CHECK(server.run("INCR", "small") == ":10000\r\n");
+  CHECK(server.run("OBJECT", "REFCOUNT", "small") == ":1\r\n");
   server.advance(milliseconds(7'500));
   CHECK(server.run("OBJECT", "IDLETIME", "int") == ":7\r\n");
   server.run("EXISTS", "int");
@@ -193,7 +197,9 @@ TEST_CASE("OBJECT tells encoding, idle time and reference count") {
 }
 
 TEST_CASE("under an LFU policy OBJECT FREQ counts and IDLETIME does not") {
-  EngineFixture server{{.config = {{"maxmemory-policy", "allkeys-lfu"}, {"lfu-log-factor", "0"}}}};
+  EngineFixture server{{.config = {{"maxmemory-policy", "allkeys-lfu"}, {"lfu-log-factor", "0"}, {"maxmemory", "100gb"}}}};
+  server.run("SET", "n", "1");
+  CHECK(server.run("OBJECT", "REFCOUNT", "n") == ":1\r\n");
   server.run("SET", "k", "v");
   CHECK(server.run("OBJECT", "FREQ", "k") == ":5\r\n");
   for (int i = 0; i < 20; ++i) server.run("GET", "k");

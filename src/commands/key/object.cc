@@ -13,9 +13,22 @@ Outcome encoding(CommandContext& ctx) {
   return {};
 }
 
+// Small integers stand in their entries and take no memory of their own. Clients know them as shared
+// by everyone, unless a policy needs to tell every key's accesses apart.
+bool counts_as_shared(const config::Settings& s, const Entry& e) {
+  constexpr std::int64_t kSharedBelow = 10'000;
+  if (!e.is_int() || e.int_value() < 0 || e.int_value() >= kSharedBelow) return false;
+  using config::MaxmemoryPolicy;
+  const MaxmemoryPolicy p = s.maxmemory_policy;
+  const bool tracks_access = p == MaxmemoryPolicy::kAllkeysLru || p == MaxmemoryPolicy::kVolatileLru ||
+                             p == MaxmemoryPolicy::kAllkeysLfu || p == MaxmemoryPolicy::kVolatileLfu;
+  return s.maxmemory == 0 || !tracks_access;
+}
+
 Outcome refcount(CommandContext& ctx) {
-  // Values are never shared between keys.
-  if (ctx.keys().peek(ctx.key(2))) ctx.reply().integer(1);
+  constexpr std::int64_t kShared = INT32_MAX;
+  const Found at = ctx.keys().peek(ctx.key(2));
+  if (at) ctx.reply().integer(counts_as_shared(ctx.settings(), *at) ? kShared : 1);
   else ctx.reply().null();
   return {};
 }

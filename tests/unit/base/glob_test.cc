@@ -29,3 +29,11 @@ TEST_CASE("many stars stay cheap: the matcher never backtracks more than one sta
   for (int i = 0; i < 200; ++i) pattern += "a*";
   CHECK_FALSE(glob_match(pattern + "b", std::string(5000, 'a')));
 }
+
+TEST_CASE("a pattern of more than 1000 separate stars matches nothing") {
+  std::string pattern;
+  for (int i = 0; i < 1000; ++i) pattern += "**?";
+  CHECK(glob_match(pattern, std::string(1000, 'a')));
+  CHECK(glob_match(pattern + "*", std::string(1000, 'a')));
+  CHECK_FALSE(glob_match(pattern + "*?", std::string(1001, 'a')));
+}
