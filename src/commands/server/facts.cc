@@ -28,7 +28,7 @@ Outcome info(CommandContext& ctx) {
   return {};
 }
 
-Outcome time(CommandContext& ctx) {
+Outcome server_time(CommandContext& ctx) {
   ServerControl* server = ctx.services().server;
   const std::int64_t micros = server != nullptr ? server->unix_micros(ctx.now()) : ctx.now().ms * 1000;
   ctx.reply().array(2);
@@ -95,7 +95,7 @@ constexpr CommandSpec kTime{
     .flags = Flag::kLoading | Flag::kStale | Flag::kFast,
     .group = Group::kServer,
     .reply = Shape::kArray,
-    .handler = time,
+    .handler = server_time,
     .tips = kUnsteady,
 };
 
