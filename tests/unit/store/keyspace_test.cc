@@ -1,0 +1,298 @@
+#include "src/store/keyspace.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cluster/model/slot.h"
+#include "src/base/format_number.h"
+
+using hearth::Database;
+using hearth::Entry;
+using hearth::Found;
+using hearth::Garbage;
+using hearth::KeyRef;
+using hearth::kNoDeadline;
+using hearth::Rng;
+using hearth::Slot;
+using hearth::UnixMillis;
+
+namespace {
+
+constexpr std::uint64_t kSeed = 77;
+
+// A database and what it should hold.
+class Fixture {
+ public:
+  Fixture(bool per_slot, std::uint64_t seed) : per_slot_(per_slot), rng(seed), db(kSeed, per_slot) {}
+
+  [[nodiscard]] KeyRef ref(const std::string& name) const {
+    return {name, hearth::hash_bytes(name, kSeed), per_slot_ ? hearth::cluster::slot_of(name) : Slot{0}};
+  }
+  void put(const std::string& name, const std::string& value, std::int64_t deadline) {
+    const KeyRef key = ref(name);
+    Entry* entry = Entry::make_string(name, value, deadline, 0);
+    if (const Found at = db.find(key)) db.replace(key, at, entry);
+    else db.insert(key, entry);
+    model[name] = {value, deadline};
+  }
+  void erase(const std::string& name) {
+    const KeyRef key = ref(name);
+    const Found at = db.find(key);
+    REQUIRE(static_cast<bool>(at) == (model.erase(name) == 1));
+    if (at) db.erase(key, at);
+  }
+  void set_deadline(const std::string& name, std::int64_t deadline) {
+    const KeyRef key = ref(name);
+    const Found at = db.find(key);
+    REQUIRE(static_cast<bool>(at) == model.contains(name));
+    if (!at) return;
+    db.set_deadline(key, at, deadline);
+    model[name].second = deadline;
+  }
+
+  void check_counts() const {
+    std::uint64_t timed = 0;
+    for (const auto& [name, v] : model) timed += v.second != kNoDeadline ? 1 : 0;
+    REQUIRE(db.size() == model.size());
+    REQUIRE(db.volatile_count() == timed);
+  }
+  void check_contents() const {
+    check_counts();
+    char scratch[hearth::kInt64TextMax];
+    for (const auto& [name, v] : model) {
+      const Found at = db.find(ref(name));
+      REQUIRE(at);
+      REQUIRE(at->string_value(scratch) == v.first);
+      REQUIRE(at->deadline() == v.second);
+    }
+    std::set<std::string> walked;
+    db.for_each([&](const Entry& e) { walked.insert(std::string(e.key())); });
+    REQUIRE(walked.size() == model.size());
+  }
+
+ private:
+  bool per_slot_;
+
+ public:
+  Rng rng;
+  Database db;
+  std::map<std::string, std::pair<std::string, std::int64_t>> model;
+};
+
+template <typename F>
+void with_both(F&& test) {
+  for (const bool per_slot : {false, true}) {
+    for (const std::uint64_t seed : {1U, 2U, 3U}) {
+      INFO("per_slot=", per_slot, " seed=", seed);
+      test(per_slot, seed);
+    }
+  }
+}
+
+void random_step(Fixture& f, std::uint64_t names) {
+  const std::string name = "key:" + std::to_string(f.rng.below(names));
+  const auto deadline = f.rng.chance(0.5) ? kNoDeadline : static_cast<std::int64_t>(1 + f.rng.below(1000));
+  switch (f.rng.below(5)) {
+    case 0:
+    case 1: return f.put(name, std::string(f.rng.below(30), 'v'), deadline);
+    case 2: return f.erase(name);
+    default: return f.set_deadline(name, deadline);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a database agrees with a map over any sequence of changes") {
+  with_both([](bool per_slot, std::uint64_t seed) {
+    Fixture f(per_slot, seed);
+    for (int i = 0; i < 4000; ++i) {
+      random_step(f, 600);
+      if (i % 50 == 0) f.check_counts();
+    }
+    f.check_contents();
+    CHECK_FALSE(f.db.find(f.ref("key:none")));
+  });
+}
+
+TEST_CASE("expiry steps find every due key, soon, and no other") {
+  with_both([](bool per_slot, std::uint64_t seed) {
+    Fixture f(per_slot, seed);
+    for (std::int64_t now = 100; now <= 1000; now += 100) {
+      for (int i = 0; i < 1500; ++i) random_step(f, 2000);
+      std::set<std::string> expected;
+      for (const auto& [name, v] : f.model) {
+        if (v.second != kNoDeadline && v.second <= now) expected.insert(name);
+      }
+      std::set<std::string> found;
+      int steps = 0;
+      for (bool finished = false; !finished; ++steps) {
+        REQUIRE(steps < 2000);
+        std::vector<Entry*> due;
+        finished = f.db.expire_step(UnixMillis{now}, 64, due).finished_round;
+        std::vector<std::string> names;
+        for (const Entry* e : due) names.emplace_back(e->key());
+        for (const std::string& name : names) {
+          CHECK(expected.contains(name));
+          found.insert(name);
+          f.erase(name);
+        }
+      }
+      CHECK(found == expected);
+      // With nothing due the next round is over at once.
+      std::vector<Entry*> due;
+      CHECK(f.db.expire_step(UnixMillis{now}, 64, due).finished_round);
+      CHECK(due.empty());
+    }
+  });
+}
+
+TEST_CASE("an expiry step looks at no more buckets than it may") {
+  Fixture f(false, 1);
+  for (int i = 0; i < 5000; ++i) f.put("key:" + std::to_string(i), "v", 1000);
+  std::vector<Entry*> due;
+  const auto step = f.db.expire_step(UnixMillis{1000}, 4, due);
+  CHECK_FALSE(step.finished_round);
+  CHECK(due.size() <= 64 + 21);
+  CHECK(due.size() == step.expired);
+}
+
+TEST_CASE("the average life is that of the keys seen") {
+  Fixture f(false, 1);
+  for (int i = 0; i < 100; ++i) f.put("key:" + std::to_string(i), "v", 2000);
+  f.put("due", "v", 500);  // makes the step look at all
+  std::vector<Entry*> due;
+  f.db.expire_step(UnixMillis{1000}, 1000, due);
+  CHECK(f.db.average_ttl_ms() == 1000);
+}
+
+TEST_CASE("a scan returns every key that stays, while the database grows and shrinks") {
+  with_both([](bool per_slot, std::uint64_t seed) {
+    Fixture f(per_slot, seed);
+    for (int i = 0; i < 200; ++i) f.put("stay:" + std::to_string(i), "v", kNoDeadline);
+    for (int i = 0; i < 2000; ++i) f.put("extra:" + std::to_string(i), "v", kNoDeadline);
+    std::set<std::string> seen;
+    std::uint64_t cursor = 0;
+    int next = 2000, steps = 0;
+    do {
+      cursor = f.db.scan(cursor, [&](const Entry& e) { seen.insert(std::string(e.key())); });
+      const bool shrink = (steps++ / 40) % 2 == 0;
+      for (int i = 0; i < 20; ++i) {
+        if (shrink) f.erase("extra:" + std::to_string(f.rng.below(static_cast<std::uint64_t>(next))));
+        else f.put("extra:" + std::to_string(next++), "v", kNoDeadline);
+      }
+      REQUIRE(steps < 20000);
+    } while (cursor != 0);
+    for (int i = 0; i < 200; ++i) CHECK(seen.contains("stay:" + std::to_string(i)));
+  });
+}
+
+TEST_CASE("slots can be counted, walked, scanned and taken one by one") {
+  Fixture f(true, 1);
+  for (int i = 0; i < 300; ++i) f.put("{a}" + std::to_string(i), "v", i % 2 == 0 ? 5 : kNoDeadline);
+  for (int i = 0; i < 300; ++i) f.put("other" + std::to_string(i), "v", kNoDeadline);
+  const Slot slot = hearth::cluster::slot_of("{a}");
+  CHECK(f.db.count_in_slot(slot) == 300);
+  int walked = 0;
+  f.db.for_each_in_slot(slot, 7, [&](const Entry& e) {
+    CHECK(e.key().starts_with("{a}"));
+    ++walked;
+  });
+  CHECK(walked == 7);
+  std::set<std::string> scanned;
+  std::uint64_t cursor = 0;
+  do {
+    cursor = f.db.scan_slot(slot, cursor, [&](const Entry& e) { scanned.insert(std::string(e.key())); });
+  } while (cursor != 0);
+  CHECK(scanned.size() == 300);
+  const Garbage garbage = f.db.take_slot(slot);
+  CHECK(garbage.object_count() == 300);
+  CHECK(f.db.count_in_slot(slot) == 0);
+  CHECK(f.db.size() == 300);
+  CHECK(f.db.volatile_count() == 0);
+  CHECK(f.db.take_slot(slot).object_count() == 0);
+}
+
+TEST_CASE("taking everything leaves an empty database that works") {
+  with_both([](bool per_slot, std::uint64_t seed) {
+    Fixture f(per_slot, seed);
+    for (int i = 0; i < 100; ++i) f.put("key:" + std::to_string(i), "v", 5);
+    const Garbage garbage = f.db.take_all();
+    CHECK(garbage.object_count() == 100);
+    f.model.clear();
+    f.check_contents();
+    CHECK(f.db.random(f.rng) == nullptr);
+    f.put("again", "v", 7);
+    f.check_contents();
+    CHECK(f.db.random(f.rng)->key() == "again");
+  });
+}
+
+TEST_CASE("every key is chosen at random now and then, wherever it stands") {
+  for (const bool per_slot : {false, true}) {
+    Fixture f(per_slot, 5);
+    for (int i = 0; i < 50; ++i) f.put("key:" + std::to_string(i), "v", kNoDeadline);
+    std::map<std::string, int> chosen;
+    for (int i = 0; i < 20'000; ++i) ++chosen[std::string(f.db.random(f.rng)->key())];
+    CHECK(chosen.size() == 50);
+    for (const auto& [name, times] : chosen) {
+      // 400 expected; the bounds are ten standard deviations away.
+      CHECK(times > 200);
+      CHECK(times < 600);
+    }
+  }
+}
+
+TEST_CASE("samples hold what was asked for, and find a rare deadline") {
+  for (const bool per_slot : {false, true}) {
+    Fixture f(per_slot, 9);
+    std::vector<Entry*> drawn;
+    f.db.sample(f.rng, 5, false, drawn);
+    CHECK(drawn.empty());
+    for (int i = 0; i < 30'000; ++i) f.put("key:" + std::to_string(i), "v", kNoDeadline);
+    f.db.sample(f.rng, 5, false, drawn);
+    CHECK(drawn.size() == 5);
+    drawn.clear();
+    f.db.sample(f.rng, 5, true, drawn);
+    CHECK(drawn.empty());
+    f.put("rare:1", "v", 10);
+    f.put("rare:2", "v", 10);
+    std::set<std::string> found;
+    for (int i = 0; i < 20; ++i) {
+      drawn.clear();
+      f.db.sample(f.rng, 5, true, drawn);
+      REQUIRE(!drawn.empty());
+      for (const Entry* e : drawn) found.insert(std::string(e->key()));
+    }
+    CHECK(found == std::set<std::string>{"rare:1", "rare:2"});
+  }
+}
+
+TEST_CASE("replacing hands the old entry over when it is asked for") {
+  Fixture f(false, 1);
+  f.put("k", "old", 10);
+  const std::string name = "k";  // a KeyRef borrows it
+  const KeyRef key = f.ref(name);
+  Entry* old = nullptr;
+  f.db.replace(key, f.db.find(key), Entry::make_int("k", 5, kNoDeadline, 0), &old);
+  REQUIRE(old != nullptr);
+  CHECK(old->inline_value() == "old");
+  Entry::free(old);
+  CHECK(f.db.volatile_count() == 0);
+  CHECK(f.db.find(key)->int_value() == 5);
+}
+
+TEST_CASE("databases can be swapped") {
+  hearth::Keyspace keyspace(kSeed, 3, false);
+  const KeyRef key{"k", hearth::hash_bytes("k", kSeed), 0};
+  keyspace.db(0).insert(key, Entry::make_string("k", "v", kNoDeadline, 0));
+  keyspace.swap(0, 2);
+  CHECK_FALSE(keyspace.db(0).find(key));
+  CHECK(keyspace.db(2).find(key));
+  CHECK(keyspace.total_keys() == 1);
+  CHECK(keyspace.db_count() == 3);
+}
