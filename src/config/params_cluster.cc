@@ -145,12 +145,12 @@ const char* is_filled(std::string_view text) { return text.empty() ? "the name c
 constexpr Parameter kCluster[] = {
     {"cluster-enabled", "", boolean(), "no", kImm, put<&S::cluster_enabled>,
      "Run as a node of a cluster."},
-    {"cluster-seeds", "", {.kind = Kind::kWords, .check = are_seeds}, "", kImm, put_seeds,
-     "host:port of other nodes, with commas or blanks between. A fresh node meets them on its own, "
-     "and with cluster-expected-size the nodes divide the slots among themselves."},
-    {"cluster-expected-size", "", integer(0, 1000), "0", kImm, put<&S::cluster_expected_size>,
-     "Number of fresh primaries that form the cluster. When that many have found each other they "
-     "divide the slots evenly, once. 0 leaves slots to CLUSTER ADDSLOTS."},
+    {"cluster-seeds", "", {.kind = Kind::kWords, .check = are_seeds}, "", Flag::kNone, put_seeds,
+     "Read at the start: host:port of other nodes, with commas or blanks between. A fresh node meets "
+     "them on its own, and with cluster-expected-size the nodes divide the slots among themselves."},
+    {"cluster-expected-size", "", integer(0, 1000), "0", Flag::kNone, put<&S::cluster_expected_size>,
+     "Read at the start: number of fresh primaries that form the cluster. When that many have found "
+     "each other they divide the slots evenly, once. 0 leaves slots to CLUSTER ADDSLOTS."},
     {"cluster-config-file", "", text(is_filled), "nodes.conf", kImm,
      put<&S::cluster_config_file>,
      "File in dir where a node keeps its view of the cluster. It is written by the node alone."},
