@@ -1,0 +1,219 @@
+// Clusters that live through restarts, rebalancing and company; how they form is in
+// cluster_test.cc.
+#include <doctest/doctest.h>
+
+#include <map>
+#include <set>
+
+#include "cluster/model/slot.h"
+#include "tests/system/peers.h"
+
+using namespace hearth;
+using namespace hearth::test;
+
+namespace {
+
+// What one node says about who owns which slots: node id -> slot ranges, from CLUSTER NODES.
+std::map<std::string, std::string> slot_owners(const ServerProcess& node) {
+  std::map<std::string, std::string> owners;
+  std::istringstream lines(node.run({"CLUSTER", "NODES"}));
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string id;
+    std::string word;
+    words >> id;
+    for (int i = 0; i < 7; ++i) words >> word;
+    std::string slots;
+    while (words >> word) slots += (slots.empty() ? "" : " ") + word;
+    if (!slots.empty()) owners[id] = slots;
+  }
+  return owners;
+}
+
+bool nodes_agree(const Nodes& nodes) {
+  const auto first = slot_owners(*nodes[0]);
+  for (const auto& node : nodes) {
+    if (slot_owners(*node) != first) return false;
+  }
+  return !first.empty();
+}
+
+std::string seeds_line(const std::vector<int>& ports) {
+  std::string line = "cluster-seeds ";
+  for (const int port : ports)
+    line += (line.back() == ' ' ? "" : ",") + std::string("127.0.0.1:") + std::to_string(port);
+  return line;
+}
+
+std::unique_ptr<ServerProcess> start_seeded(const std::vector<int>& ports, std::size_t index,
+                                            std::shared_ptr<TempDir> dir = {}) {
+  auto node = ServerProcess::start(
+      {.binary = hearth_server().binary,
+       .config = cluster_config(
+           {seeds_line(ports), "cluster-expected-size " + std::to_string(ports.size())}),
+       .dir = std::move(dir),
+       .port = ports[index]});
+  REQUIRE(node != nullptr);
+  return node;
+}
+
+std::vector<int> free_ports(std::size_t count) {
+  std::set<int> ports;
+  while (ports.size() < count) ports.insert(free_port());
+  return {ports.begin(), ports.end()};
+}
+
+std::string key_in_slot_of(const ServerProcess& node, const Nodes& nodes, bool owned) {
+  const std::string id = node.run({"CLUSTER", "MYID"});
+  for (int i = 0;; ++i) {
+    const std::string key = "key:" + std::to_string(i);
+    const std::string reply = node.run({"GET", key});
+    if (reply.starts_with("-MOVED") != owned) return key;
+    REQUIRE(i < 1'000 * static_cast<int>(nodes.size()));
+  }
+}
+
+CommandResult cluster_cli(std::vector<std::string> arguments) {
+  const auto cli = find_program("redis-cli");
+  REQUIRE(cli.has_value());
+  arguments.insert(arguments.begin(), {*cli, "--cluster"});
+  return run_command(arguments);
+}
+
+bool has_cli() {
+  if (find_program("redis-cli")) return true;
+  MESSAGE("skipped: redis-cli is not installed");
+  return false;
+}
+
+Nodes start_blank(std::size_t count) {
+  Nodes nodes;
+  for (std::size_t i = 0; i < count; ++i) {
+    nodes.push_back(
+        ServerProcess::start({.binary = hearth_server().binary, .config = cluster_config()}));
+    REQUIRE(nodes.back() != nullptr);
+  }
+  return nodes;
+}
+
+void check_passes(const ServerProcess& node) {
+  const auto check = cluster_cli({"check", node.address()});
+  CAPTURE(check.out);
+  CHECK(check.exit_code == 0);
+  CHECK(check.out.find("[OK] All 16384 slots covered.") != std::string::npos);
+}
+
+}  // namespace
+
+TEST_CASE("a node that starts again keeps its name and its slots") {
+  const auto ports = free_ports(3);
+  Nodes nodes;
+  for (std::size_t i = 0; i < 3; ++i) nodes.push_back(start_seeded(ports, i));
+  REQUIRE(eventually([&] { return is_cluster_ok(nodes, 3) && nodes_agree(nodes); },
+                     milliseconds{30'000}));
+  const auto before = slot_owners(*nodes[0]);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto dir = nodes[i]->dir();
+    // One of them without a chance to say goodbye.
+    nodes[i]->process().stop(i == 1 ? SIGKILL : SIGTERM);
+    nodes[i] = start_seeded(ports, i, dir);
+  }
+  REQUIRE(eventually([&] { return is_cluster_ok(nodes, 3) && nodes_agree(nodes); },
+                     milliseconds{30'000}));
+  CHECK(slot_owners(*nodes[0]) == before);
+}
+
+TEST_CASE("commands on keys of other nodes are redirected to their owners") {
+  const Nodes nodes = start_cluster({hearth_server(), hearth_server(), hearth_server()});
+  const std::string mine = key_in_slot_of(*nodes[0], nodes, true);
+  const std::string theirs = key_in_slot_of(*nodes[0], nodes, false);
+  CHECK(nodes[0]->run({"SET", mine, "v"}) == "OK");
+  const std::string moved = nodes[0]->run({"SET", theirs, "v"});
+  CAPTURE(moved);
+  const auto at = moved.rfind(':');
+  REQUIRE(moved.starts_with("-MOVED " + std::to_string(cluster::slot_of(theirs)) + " 127.0.0.1:"));
+  const int port = std::stoi(moved.substr(at + 1));
+  CHECK(RespClient(port).text({"SET", theirs, "v"}) == "OK");
+  CHECK(nodes[0]->run({"MGET", mine, theirs}).starts_with("-CROSSSLOT"));
+  CHECK(nodes[0]->run({"MSET", "{" + mine + "}a", "1", "{" + mine + "}b", "2"}) == "OK");
+  if (const auto cli = find_program("redis-cli")) {
+    const auto result =
+        run_command({*cli, "-c", "-p", std::to_string(nodes[0]->port()), "GET", theirs});
+    CHECK(result.out == "v\n");
+  }
+}
+
+TEST_CASE("redis-cli moves slots with their keys, adds and removes a node, and rebalances") {
+  if (!has_cli()) return;
+  Nodes nodes = start_cluster({hearth_server(), hearth_server(), hearth_server()});
+  const auto cli = find_program("redis-cli");
+  for (int i = 0; i < 300; ++i) {
+    const std::string key = "key:" + std::to_string(i);
+    for (const auto& node : nodes) {
+      if (node->run({"SET", key, "v", "EX", "1000"}) == "OK") break;
+    }
+  }
+  REQUIRE(keys_in(nodes) == 300);
+  const std::string first = nodes[0]->run({"CLUSTER", "MYID"});
+  const std::string second = nodes[1]->run({"CLUSTER", "MYID"});
+  const auto reshard =
+      cluster_cli({"reshard", nodes[0]->address(), "--cluster-from", first, "--cluster-to", second,
+                   "--cluster-slots", "500", "--cluster-yes"});
+  CAPTURE(reshard.out);
+  CHECK(reshard.exit_code == 0);
+  check_passes(*nodes[0]);
+
+  nodes.push_back(std::move(start_blank(1)[0]));
+  CHECK(cluster_cli({"add-node", nodes[3]->address(), nodes[0]->address()}).exit_code == 0);
+  REQUIRE(eventually([&] { return is_cluster_ok(nodes, 4); }));
+  const auto rebalance =
+      cluster_cli({"rebalance", nodes[0]->address(), "--cluster-use-empty-masters"});
+  CAPTURE(rebalance.out);
+  CHECK(rebalance.exit_code == 0);
+  REQUIRE(eventually([&] { return is_cluster_ok(nodes, 4) && nodes_agree(nodes); }));
+  CHECK(slot_owners(*nodes[0]).size() == 4);
+  check_passes(*nodes[3]);
+  CHECK(keys_in(nodes) == 300);
+
+  const std::string fourth = nodes[3]->run({"CLUSTER", "MYID"});
+  const auto empty =
+      cluster_cli({"rebalance", nodes[0]->address(), "--cluster-weight", fourth + "=0"});
+  CAPTURE(empty.out);
+  CHECK(empty.exit_code == 0);
+  const auto removed = cluster_cli({"del-node", nodes[0]->address(), fourth});
+  CAPTURE(removed.out);
+  CHECK(removed.exit_code == 0);
+  nodes.pop_back();
+  CHECK(eventually([&] { return is_cluster_ok(nodes, 3) && nodes_agree(nodes); },
+                   milliseconds{30'000}));
+  CHECK(keys_in(nodes) == 300);
+  check_passes(*nodes[0]);
+}
+
+TEST_CASE("mixed clusters of both servers form alike, whoever invites whom") {
+  const auto redis = redis_server();
+  if (!redis) return;
+  const Nodes nodes = start_cluster({*redis, hearth_server(), *redis, hearth_server()});
+  CHECK(nodes_agree(nodes));
+  const std::string key = key_in_slot_of(*nodes[0], nodes, false);
+  const std::string moved = nodes[0]->run({"SET", key, "v"});
+  CHECK(RespClient(std::stoi(moved.substr(moved.rfind(':') + 1))).text({"SET", key, "v"}) == "OK");
+}
+
+TEST_CASE("a dead node is noticed, and its slots are down until it is back") {
+  const auto ports = free_ports(3);
+  Nodes nodes;
+  for (std::size_t i = 0; i < 3; ++i) nodes.push_back(start_seeded(ports, i));
+  REQUIRE(eventually([&] { return is_cluster_ok(nodes, 3) && nodes_agree(nodes); },
+                     milliseconds{30'000}));
+  const auto dir = nodes[2]->dir();
+  nodes[2]->process().stop(SIGKILL);
+  CHECK(eventually(
+      [&] {
+        return nodes[0]->run({"CLUSTER", "INFO"}).find("cluster_state:fail") != std::string::npos;
+      },
+      milliseconds{30'000}));
+  CHECK(nodes[0]->run({"GET", key_in_slot_of(*nodes[0], nodes, true)}).starts_with("-CLUSTERDOWN"));
+  nodes[2] = start_seeded(ports, 2, dir);
+  CHECK(eventually([&] { return is_cluster_ok(nodes, 3); }, milliseconds{30'000}));
+}
