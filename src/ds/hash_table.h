@@ -142,7 +142,10 @@ class HashTable {
 
   // While paused the table neither splits nor joins (a child process shares its pages).
   void pause_resize() { ++pauses_; }
-  void resume_resize() { --pauses_; }
+  // A table that was made during a pause was never told of it.
+  void resume_resize() {
+    if (pauses_ > 0) --pauses_;
+  }
 
   // Calls fn(T* entry, bool marked) for every entry of one bucket chain. fn must not change the table.
   template <typename F>

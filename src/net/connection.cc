@@ -88,6 +88,14 @@ void Connection::receive(std::size_t bytes, bool in_own_buffer) {
   } else {
     data = {network_.shared_input_.data(), bytes};
   }
+  input_peak_ = std::max(input_peak_, data.size());
+  if (const std::uint64_t limit = network_.config_->settings().client_query_buffer_limit; data.size() > limit && limit != 0) {
+    log::warning("Closing client that reached max query buffer length: id={} addr={} qbuf={}", session_->id,
+                 session_->address, data.size());
+    ++stats.query_buffer_limit_disconnections;
+    session_->close_now = true;
+    return network_.close_soon(*session_);
+  }
   // A request of which more is missing than has come needs no look at all.
   if (parser_.bytes_wanted() > data.size()) return keep_rest(data, 0, in_own_buffer);
   const std::size_t consumed = session_->parked ? 0 : process(data);
@@ -141,21 +149,32 @@ void Connection::keep_rest(std::string_view data, std::size_t consumed, bool in_
     input_begin_ = 0;
     input_end_ = rest;
   }
-  if (rest == 0) {
-    input_begin_ = input_end_ = 0;
-    if (input_.capacity() > 0) std::string().swap(input_);
-  }
-  session_->query_bytes = rest;
-  session_->query_free = input_.size() - input_end_;
-  const std::uint64_t limit = network_.config_->settings().client_query_buffer_limit;
-  if (limit != 0 && rest > limit) {
-    log::warning("Closing client that reached max query buffer length: id={} addr={} qbuf={}", session_->id,
-                 session_->address, rest);
-    ++network_.engine_->stats().query_buffer_limit_disconnections;
-    session_->close_now = true;
-    network_.close_soon(*session_);
-  }
+  // The buffer stays for the next large request; trim_input takes it back.
+  if (rest == 0) input_begin_ = input_end_ = 0;
+  note_input();
   update_reading();
+}
+
+void Connection::note_input() {
+  session_->query_bytes = input_end_ - input_begin_;
+  session_->query_free = input_.size() - input_end_;
+}
+
+void Connection::trim_input(bool idle) {
+  if (closing_ || input_.capacity() == 0) return;
+  const std::size_t unread = input_end_ - input_begin_;
+  // Room was made for a large request that is still coming: only a client that stopped loses it.
+  const std::size_t needed = idle ? 0 : std::max({input_peak_, kReadChunk, parser_.bytes_wanted()});
+  const std::size_t wanted = std::max(unread, needed);
+  input_peak_ = unread;
+  if (input_.size() <= wanted || (!idle && input_.size() <= 2 * kReadChunk)) return;
+  std::string smaller(input_, input_begin_, unread);
+  smaller.resize(wanted);
+  smaller.shrink_to_fit();
+  input_.swap(smaller);
+  input_begin_ = 0;
+  input_end_ = unread;
+  note_input();
 }
 
 void Connection::resume() {
@@ -170,6 +189,7 @@ void Connection::resume() {
 void Connection::flush() {
   session_->output_pending = false;
   if (in_flight_ > 0 || closing_) return;  // what was added goes out when the write under way ends
+  if (session_->close_now) return;         // killed, or above its output limit: it hears no more
   OutBuffer& out = session_->out;
   while (!out.empty()) {
     std::array<uv_buf_t, kPiecesMost> pieces;

@@ -27,8 +27,8 @@ RawString* make_growable(Database& db, const KeyRef& key, Found at, std::uint64_
   }
   char scratch[kInt64TextMax];
   const std::string_view value = e->string_value(scratch);
-  const std::uint64_t spare = std::min<std::uint64_t>(capacity, 1024 * 1024);
-  RawString* s = RawString::make(value.size(), capacity + spare);
+  // No spare room yet: many strings are written once by SETRANGE and never grow.
+  RawString* s = RawString::make(value.size(), capacity);
   std::memcpy(s->data(), value.data(), value.size());
   db.replace(key, at, Entry::make_raw(key.name, s, e->deadline(), e->access()));
   return s;

@@ -296,3 +296,29 @@ TEST_CASE("databases can be swapped") {
   CHECK(keyspace.total_keys() == 1);
   CHECK(keyspace.db_count() == 3);
 }
+
+TEST_CASE("expiry leaves a table that may not shrink and is nearly empty for later") {
+  Fixture f(false, 1);
+  for (int i = 0; i < 1000; ++i) f.put("key:" + std::to_string(i), "v", 10);
+  f.db.pause_resize(true);
+  for (int i = 1; i < 1000; ++i) f.erase("key:" + std::to_string(i));
+  std::vector<Entry*> due;
+  CHECK(f.db.expire_step(UnixMillis{10}, 1'000'000, due).finished_round);
+  CHECK(due.empty());
+  f.db.pause_resize(false);
+  for (int i = 0; i < 1000; ++i) {  // each removal takes one bucket away
+    f.put("other", "v", kNoDeadline);
+    f.erase("other");
+  }
+  f.db.expire_step(UnixMillis{10}, 1'000'000, due);
+  CHECK(due.size() == 1);
+}
+
+TEST_CASE("a database emptied while its tables may not change size works on afterwards") {
+  Fixture f(false, 1);
+  f.db.pause_resize(true);
+  static_cast<void>(f.db.take_all());
+  f.db.pause_resize(false);
+  for (int i = 0; i < 1000; ++i) f.put("key:" + std::to_string(i), "v", kNoDeadline);
+  CHECK(f.db.bucket_count() > 100);
+}
