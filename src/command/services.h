@@ -56,6 +56,9 @@ class ClientControl {
   virtual void unpause() = 0;
   // Something was written to another session's buffer: it will be flushed in this loop turn.
   virtual void wrote_to(Session& session) = 0;
+  // Has the reply grown past the client's limit, so that it will never be sent? To be asked now and
+  // then by commands whose reply has no bound.
+  [[nodiscard]] virtual bool is_over_output_limit(Session& session) = 0;
   // Parks the session: its command answers later, through `resume`.
   virtual void wait(Session& session) = 0;
   // Lets a waiting session go on, after its reply was written to session.out.

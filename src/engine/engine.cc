@@ -158,6 +158,11 @@ void Engine::wrote_to(Session& session) {
   }
 }
 
+bool Engine::is_over_output_limit(Session& session) {
+  check_output_limits(session);
+  return session.close_now;
+}
+
 void Engine::wait(Session& session) { session.parked = session.waiting = true; }
 
 void Engine::resume(Session& session) {
@@ -262,9 +267,9 @@ void Engine::end_turn(microseconds duration) {
 }
 
 void Engine::finish_replies(Session& session) {
+  if (!session.out.empty()) check_output_limits(session);
   if (session.close_after_reply || session.close_now) host_->close_soon(session);
-  if (session.out.empty() || session.output_pending) return;
-  check_output_limits(session);
+  if (session.out.empty() || session.output_pending || session.close_now) return;
   session.output_pending = true;
   host_->flush_soon(session);
 }

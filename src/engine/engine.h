@@ -42,6 +42,12 @@ class EngineHost {
   virtual void close_soon(Session& session) = 0;
   // The session was parked and may go on with the requests it still has.
   virtual void resume_soon(Session& session) = 0;
+  // About once a second for each session: its input buffer may shrink to what it needed lately, or
+  // to nothing if the client was idle.
+  virtual void trim_buffers(Session& session, bool idle) {
+    static_cast<void>(session);
+    static_cast<void>(idle);
+  }
 };
 
 // A fast counter of nanoseconds for the durations of commands, handed in like every clock. Only
@@ -144,6 +150,7 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   void pause(PauseKind kind, UnixMillis until) override;
   void unpause() override;
   void wrote_to(Session& session) override;
+  [[nodiscard]] bool is_over_output_limit(Session& session) override;
   void wait(Session& session) override;
   void resume(Session& session) override;
 

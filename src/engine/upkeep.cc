@@ -23,6 +23,8 @@ EvictionPolicy policy_of(config::MaxmemoryPolicy p) {
 }
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr seconds kIdleForTrim{2};
+constexpr std::uint64_t kReplyBufferBytes = 16 * 1024;
 // Expired fields that are removed from one hash in a step of the expiry cycle.
 constexpr std::uint64_t kFieldsPerStep = 1024;
 
@@ -156,7 +158,8 @@ void Engine::expire_cycle() {
 }
 
 void Engine::check_output_limits(Session& session) {
-  const std::uint64_t bytes = session.out.size();
+  // The first buffer of a reply is not counted: limits are for what piles up behind it.
+  const std::uint64_t bytes = session.out.size() > kReplyBufferBytes ? session.out.size() - kReplyBufferBytes : 0;
   const std::size_t kind = session.subscriptions.normal_count() + session.subscriptions.shard_channels.size() > 0 ? 2 : 0;
   const config::OutputBufferLimit& limit = settings().client_output_buffer_limit[kind];
   if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return;
@@ -186,6 +189,7 @@ void Engine::check_clients() {
     Session* s = find(order_[check_cursor_++]);
     if (s == nullptr) continue;
     check_output_limits(*s);
+    host_->trim_buffers(*s, mono_ - s->last_active > kIdleForTrim);
     if (timeout.count() > 0 && !s->waiting && !s->in_subscribe_mode() && !s->monitor && mono_ - s->last_active > timeout) {
       log::verbose("Closing idle client");
       s->close_now = true;

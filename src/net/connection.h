@@ -37,6 +37,8 @@ class Connection {
   // Ends the session and the socket. The object deletes itself when libuv lets go of it.
   void close();
   [[nodiscard]] bool closing() const { return closing_; }
+  // Gives memory of the input buffer back; see EngineHost::trim_buffers.
+  void trim_input(bool idle);
 
  private:
   static void on_alloc(uv_handle_t* handle, std::size_t suggested, uv_buf_t* buf);
@@ -46,6 +48,7 @@ class Connection {
   // Runs all complete requests in `data`; returns how many bytes they took.
   std::size_t process(std::string_view data);
   void keep_rest(std::string_view data, std::size_t consumed, bool in_own_buffer);
+  void note_input();
   void queue_write();
   void update_reading();
 
@@ -61,6 +64,7 @@ class Connection {
   std::string input_;              // unread bytes [input_begin_, input_end_) and room behind them
   std::size_t input_begin_ = 0;
   std::size_t input_end_ = 0;
+  std::size_t input_peak_ = 0;     // bytes that stood in the buffer at once since it was trimmed last
   std::size_t in_flight_ = 0;      // bytes handed to uv_write
   OutBuffer last_output_;
   bool reading_ = false;

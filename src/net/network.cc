@@ -161,7 +161,10 @@ Result<void> Network::open_listeners(const ListenPlan& plan) {
       if (!listener) return give_up(listener.error());
       if (*listener != nullptr) opened.push_back(std::move(*listener));
     }
-    if (opened.empty()) return give_up({ErrorCode::kIo, "no address of 'bind' could be listened on"});
+    // An empty `bind` means no TCP at all.
+    if (opened.empty() && !plan.bind.empty()) {
+      return give_up({ErrorCode::kIo, "no address of 'bind' could be listened on"});
+    }
   }
   if (!plan.unixsocket.empty()) {
     auto listener = open_unix(plan.unixsocket);
@@ -287,7 +290,8 @@ void Network::finish_turn() {
   if (!to_flush_.empty()) {
     working_.swap(to_flush_);
     for (const ConnId id : working_) {
-      if (Session* s = engine_->find(id)) static_cast<Connection*>(s->connection)->flush();
+      Session* s = engine_->find(id);
+      if (s != nullptr && !s->close_now) static_cast<Connection*>(s->connection)->flush();
     }
     working_.clear();
   }
@@ -310,6 +314,9 @@ void Network::flush_soon(Session& session) {
 }
 void Network::close_soon(Session& session) {
   if (session.connection != nullptr) to_close_.push_back(session.id);
+}
+void Network::trim_buffers(Session& session, bool idle) {
+  if (session.connection != nullptr) static_cast<Connection*>(session.connection)->trim_input(idle);
 }
 void Network::resume_soon(Session& session) {
   if (session.connection != nullptr) to_resume_.push_back(session.id);

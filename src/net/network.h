@@ -47,6 +47,7 @@ class Network final : public EngineHost {
   void flush_soon(Session& session) override;
   void close_soon(Session& session) override;
   void resume_soon(Session& session) override;
+  void trim_buffers(Session& session, bool idle) override;
 
   // Brings the engine's time up to date, once a loop turn.
   void refresh_time();

@@ -32,13 +32,19 @@ class PairReply {
   bool with_values_;
 };
 
+// The count is the client's and has no bound: a reply that can't be sent any more is given up. Asked
+// now and then, since it costs more than a draw.
+bool is_hopeless(CommandContext& ctx, std::uint64_t drawn) {
+  return drawn % 4096 == 4095 && ctx.services().clients->is_over_output_limit(ctx.session());
+}
+
 // `count` times any field: the same one may come again.
 void with_repetition(CommandContext& ctx, const Hash& hash, std::uint64_t count, PairReply& reply) {
   reply.begin(count);
   // Drawing from a compact hash walks it; for many draws it is read into an array once.
   if (hash.encoding() == HashEncoding::kHashtable && !hash.may_have_expired(ctx.now())) {
     Hash::Scratch scratch;
-    for (std::uint64_t i = 0; i < count; ++i) {
+    for (std::uint64_t i = 0; i < count && !is_hopeless(ctx, i); ++i) {
       const auto item = hash.random(ctx.rng(), ctx.now(), scratch);
       reply.add(item->field, item->value);
     }
@@ -48,7 +54,7 @@ void with_repetition(CommandContext& ctx, const Hash& hash, std::uint64_t count,
   hash.for_each(ctx.now(), [&](const Hash::Item& item) {
     all.push_back({std::string(item.field), std::string(item.value)});
   });
-  for (std::uint64_t i = 0; i < count; ++i) {
+  for (std::uint64_t i = 0; i < count && !is_hopeless(ctx, i); ++i) {
     const Pair& pair = all[ctx.rng().below(all.size())];
     reply.add(pair.field, pair.value);
   }
