@@ -8,8 +8,8 @@
 #include <variant>
 #include <vector>
 
-#include "cluster/model/admin.h"
 #include "cluster/bus/inputs.h"
+#include "cluster/model/admin.h"
 #include "cluster/model/message.h"
 #include "cluster/model/view.h"
 #include "src/base/log.h"

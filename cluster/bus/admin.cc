@@ -97,7 +97,7 @@ AdminReply run(State& s, const admin::SetSlotMigrating& in) {
   Node* target = primary_named(s, in.node, "I don't know about node", refusal);
   if (target == nullptr) return refusal;
   s.migrating[in.slot] = target;
-  s.must_save();
+  s.may_save();
   return ok();
 }
 
@@ -110,7 +110,7 @@ AdminReply run(State& s, const admin::SetSlotImporting& in) {
   Node* source = primary_named(s, in.node, "I don't know about node", refusal);
   if (source == nullptr) return refusal;
   s.importing[in.slot] = source;
-  s.must_save();
+  s.may_save();
   return ok();
 }
 
@@ -118,7 +118,7 @@ AdminReply run(State& s, const admin::SetSlotStable& in) {
   if (const auto refusal = refuse_if_replica(s); refusal.is_error()) return refusal;
   s.importing.erase(in.slot);
   s.migrating.erase(in.slot);
-  s.must_save();
+  s.may_save();
   return ok();
 }
 
@@ -138,7 +138,12 @@ AdminReply run(State& s, const admin::SetSlotNode& in) {
   if (!in.has_keys) s.migrating.erase(in.slot);
   s.take_slot(in.slot);
   s.give_slot(*node, in.slot);
-  s.must_save();
+  // Moving many slots is many of these: only the node that claims the slot waits for its disk.
+  if (node == s.myself) {
+    s.must_save();
+  } else {
+    s.may_save();
+  }
   if (node == s.myself && s.importing.erase(in.slot) > 0) {
     // The import is over: with a greater epoch than everyone's, every other claim of this slot is
     // stale at once.

@@ -26,6 +26,7 @@ enum FormationMessage : std::uint8_t { kStatus = 1, kPromise = 2, kDecided = 3 }
 
 constexpr Ms kTellEvery = 500;
 constexpr Ms kSeedRetry = 1000;
+constexpr Ms kSettledSeedRetry = 5000;
 constexpr Ms kSettle = 1000;     // the member set must stand still this long before a promise
 constexpr Ms kPeerFresh = 3000;  // a peer not heard for this long is no candidate
 constexpr Ms kPatience = 5000;   // before a plan that this node cannot join is refused
@@ -96,36 +97,37 @@ void tell_all(State& s) {
 // --- meeting the seeds
 
 bool is_settled(State& s, const Formation::SeedState& seed) {
-  if (seed.node.is_null()) return false;
-  const Node* node = s.find(seed.node);
-  return node != nullptr && !node->has(node_flag::kNoAddr);
-}
-
-void meet_seed(State& s, std::size_t i) {
-  auto& seed = s.formation.seeds[i];
-  const Seed& place = s.settings.seeds[i];
-  const Node* node = start_handshake(s, seed.ip, place.port, place.cport, node_flag::kMeet);
-  if (node != nullptr) seed.handshake = node->id;
+  return std::any_of(seed.nodes.begin(), seed.nodes.end(), [&s](const NodeId& id) {
+    const Node* node = s.find(id);
+    return node != nullptr && !node->has(node_flag::kNoAddr);
+  });
 }
 
 void contact_seeds(State& s) {
   s.formation.seeds.resize(s.settings.seeds.size());
   for (std::size_t i = 0; i < s.formation.seeds.size(); ++i) {
     auto& seed = s.formation.seeds[i];
-    if (is_settled(s, seed) || s.age(seed.tried) < kSeedRetry) continue;
-    if (!seed.handshake.is_null() && s.find(seed.handshake) != nullptr) continue;
-    seed.handshake = NodeId{};
+    // A name may get more addresses while nodes start, so it is asked for again, less often.
+    if (s.age(seed.tried) < (is_settled(s, seed) ? kSettledSeedRetry : kSeedRetry)) continue;
     seed.tried = s.now_ms;
-    // Resolved anew for every try: the name may point somewhere else by now.
+    std::erase_if(seed.handshakes, [&s](const NodeId& id) { return s.find(id) == nullptr; });
     s.out.emplace_back(action::ResolveSeed{i, s.settings.seeds[i].host});
   }
+}
+
+// Whether a node of this address is known, so that it need not be met.
+bool knows_address(const State& s, const std::string& ip, std::uint16_t cport) {
+  return std::any_of(s.nodes.begin(), s.nodes.end(), [&](const auto& entry) {
+    const Node& node = entry.second;
+    return node.address.ip == ip && node.address.cport == cport && !node.has(node_flag::kHandshake);
+  });
 }
 
 // --- choosing the members
 
 bool is_seed(const State& s, const NodeId& id) {
   return std::any_of(s.formation.seeds.begin(), s.formation.seeds.end(),
-                     [&id](const auto& seed) { return seed.node == id; });
+                     [&id](const auto& seed) { return seed.nodes.count(id) != 0; });
 }
 
 bool may_be_member(State& s, const NodeId& id, const Formation::Peer& peer) {
@@ -141,7 +143,8 @@ bool may_be_member(State& s, const NodeId& id, const Formation::Peer& peer) {
 bool has_seed_majority(const State& s, const std::vector<NodeId>& members) {
   std::size_t in = 0;
   for (const auto& seed : s.formation.seeds) {
-    if (!seed.node.is_null() && has_member(members, seed.node)) ++in;
+    const auto is_in = [&members](const NodeId& id) { return has_member(members, id); };
+    if (std::any_of(seed.nodes.begin(), seed.nodes.end(), is_in)) ++in;
   }
   return s.formation.seeds.empty() || 2 * in > s.formation.seeds.size();
 }
@@ -395,16 +398,21 @@ void on_formation_message(State& s, Node& sender, const ModuleBody& body) {
 }
 
 void on_seed_resolved(State& s, const input::SeedResolved& in) {
-  if (!is_forming(s) || in.seed >= s.formation.seeds.size() || in.ip.empty()) return;
-  s.formation.seeds[in.seed].ip = in.ip;
-  meet_seed(s, in.seed);
+  if (!is_forming(s) || in.seed >= s.formation.seeds.size()) return;
+  auto& seed = s.formation.seeds[in.seed];
+  const Seed& place = s.settings.seeds[in.seed];
+  const std::size_t count = std::min(in.ips.size(), kSeedAddressesMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    // Met although known, once, to learn who stands behind this seed.
+    if (knows_address(s, in.ips[i], place.cport) && is_settled(s, seed)) continue;
+    const Node* node = start_handshake(s, in.ips[i], place.port, place.cport, node_flag::kMeet);
+    if (node != nullptr) seed.handshakes.insert(node->id);
+  }
 }
 
 void on_handshake_done(State& s, const NodeId& made_up, const NodeId& real) {
   for (auto& seed : s.formation.seeds) {
-    if (seed.handshake != made_up) continue;
-    seed.handshake = NodeId{};
-    seed.node = real;
+    if (seed.handshakes.erase(made_up) > 0) seed.nodes.insert(real);
   }
 }
 

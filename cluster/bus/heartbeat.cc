@@ -85,6 +85,17 @@ void keep_link_fresh(State& s, Node& node) {
   }
 }
 
+// When this process itself stood still (stopped, or a command that took seconds), the pongs that
+// came meanwhile are not read yet. Waiting for them begins anew, or all peers would be suspected.
+void excuse_own_pause(State& s) {
+  const bool paused = s.last_tick != kNever && s.age(s.last_tick) > s.timeout() / 2;
+  s.last_tick = s.now_ms;
+  if (!paused) return;
+  for (auto& [id, node] : s.nodes) {
+    if (node.ping_sent != kNever) node.ping_sent = s.now_ms;
+  }
+}
+
 void set_own_flags(State& s) {
   const NodeFlags before = s.myself->flags;
   if (s.settings.no_failover) {
@@ -99,6 +110,7 @@ void set_own_flags(State& s) {
 
 void on_tick(State& s) {
   ++s.ticks;
+  excuse_own_pause(s);
   set_own_flags(s);
   std::erase_if(s.banned, [&s](const auto& entry) { return entry.second <= s.now_ms; });
 

@@ -5,9 +5,10 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
-#include "cluster/model/admin.h"
 #include "cluster/bus/settings.h"
+#include "cluster/model/admin.h"
 #include "cluster/model/message.h"
 #include "src/base/time.h"
 
@@ -47,9 +48,9 @@ struct Publish {
   std::string message;
   bool sharded = false;
 };
-struct SeedResolved {  // answers action::ResolveSeed; an empty ip: the name is not known now
+struct SeedResolved {  // answers action::ResolveSeed; no address: the name is not known now
   std::size_t seed = 0;
-  std::string ip;
+  std::vector<std::string> ips;  // all that the name stands for; the first kSeedAddressesMax count
 };
 struct SettingsChanged {
   BusSettings settings;

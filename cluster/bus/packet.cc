@@ -98,11 +98,11 @@ void learn_role(State& s, Node& sender, const MessageHeader& header) {
     s.take_all_slots(sender);
     sender.unset(node_flag::kPrimary | node_flag::kMigrateTo);
     sender.set(node_flag::kReplica);
-    s.must_save();
+    s.may_save();
   }
   if (sender.replica_of != header.replica_of) {
     sender.replica_of = header.replica_of;
-    s.must_save();
+    s.may_save();
   }
 }
 
@@ -121,7 +121,7 @@ void learn_header(State& s, Node& sender, const MessageHeader& header) {
   // A replica's header shows its primary's epoch; it says nothing about the replica's own.
   if (header.replica_of.is_null() && header.config_epoch > sender.config_epoch) {
     sender.config_epoch = header.config_epoch;
-    s.must_save();
+    s.may_save();
   }
   sender.replication_offset = header.replication_offset;
   if ((header.message_flags & message_flag::kExtensions) != 0) sender.set(node_flag::kExtensions);

@@ -38,5 +38,7 @@ struct BusSettings {
 };
 
 inline constexpr std::size_t kSeedsMax = 64;
+// A name that stands for many addresses (a service) is met at this many of them.
+inline constexpr std::size_t kSeedAddressesMax = 16;
 
 }  // namespace hearth::cluster

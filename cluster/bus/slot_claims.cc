@@ -52,7 +52,7 @@ void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed) {
     changed = true;
   }
   if (!changed) return;
-  s.must_save();
+  s.may_save();
   if (i_had_slots && s.myself->slot_count == 0 && s.myself->is_primary()) {
     s.note(
         log::Level::kNotice,
@@ -95,8 +95,11 @@ void on_update_message(State& s, const Node& sender, const UpdateBody& body) {
   }
   if (node->is_replica()) become_primary(s, *node);
   node->config_epoch = body.config_epoch;
-  s.current_epoch = std::max(s.current_epoch, body.config_epoch);
-  s.must_save();
+  s.may_save();
+  if (body.config_epoch > s.current_epoch) {
+    s.current_epoch = body.config_epoch;
+    s.must_save();
+  }
   learn_claims(s, *node, body.config_epoch, body.slots);
 }
 
@@ -105,7 +108,7 @@ void become_primary(State& s, Node& node) {
   node.replica_of = NodeId{};
   node.unset(node_flag::kReplica);
   node.set(node_flag::kPrimary);
-  s.must_save();
+  s.may_save();
   s.check_state = true;
 }
 

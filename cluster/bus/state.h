@@ -92,9 +92,8 @@ struct Formation {
   };
   std::map<NodeId, Peer> peers;
   struct SeedState {
-    std::string ip;    // resolved
-    NodeId node;       // who answered there; null: nobody yet
-    NodeId handshake;  // made-up id of the handshake under way; null: none
+    std::set<NodeId> nodes;       // who answered there, ever; I may be among them
+    std::set<NodeId> handshakes;  // made-up ids of the handshakes under way
     Ms tried = kNever;
   };
   std::vector<SeedState> seeds;  // parallel to settings.seeds
@@ -129,6 +128,7 @@ struct State {
   Ms started = 0;
   Ms in_minority_at = kNever;
   std::uint64_t ticks = 0;
+  Ms last_tick = kNever;
   BusStats stats;
   Formation formation;
 
@@ -175,6 +175,9 @@ struct State {
   void broadcast_pong();
 
   // --- marks
+  // must_save: my epochs, votes, claims and promises, which peers may only hear of once they are on
+  // the disk. may_save: what I learned of others, or gave up; after a crash the others tell it
+  // again.
   void must_save() { save_now = view_changed = true; }
   void may_save() { save_soon = view_changed = true; }
   void note(log::Level level, std::string text);

@@ -333,7 +333,7 @@ void Driver::Impl::run(action::Deliver& action) {
 void Driver::Impl::run(action::ResolveSeed& action) {
   sockaddr_storage unused{};
   if (parse_ip(action.host, 0, unused)) {
-    inputs_.emplace_back(input::SeedResolved{action.seed, action.host});
+    inputs_.emplace_back(input::SeedResolved{action.seed, {action.host}});
     return;
   }
   auto* resolve = new Resolve;
@@ -347,17 +347,17 @@ void Driver::Impl::run(action::ResolveSeed& action) {
       loop_, &resolve->request,
       [](uv_getaddrinfo_t* request, int status, addrinfo* found) {
         const std::unique_ptr<Resolve> done(static_cast<Resolve*>(request->data));
-        std::string ip;
-        if (status == 0 && found != nullptr) {
+        std::vector<std::string> ips;
+        for (const addrinfo* at = found; status == 0 && at != nullptr; at = at->ai_next) {
           sockaddr_storage address{};
-          std::copy_n(reinterpret_cast<const char*>(found->ai_addr), found->ai_addrlen,
+          std::copy_n(reinterpret_cast<const char*>(at->ai_addr), at->ai_addrlen,
                       reinterpret_cast<char*>(&address));
-          ip = ip_text(address);
+          ips.push_back(ip_text(address));
         }
         uv_freeaddrinfo(found);
         if (done->driver == nullptr) return;
         done->driver->resolving_.erase(done.get());
-        done->driver->feed(input::SeedResolved{done->seed, ip});
+        done->driver->feed(input::SeedResolved{done->seed, std::move(ips)});
       },
       action.host.c_str(), nullptr, &hints);
   if (started != 0) {

@@ -49,7 +49,7 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  // Done, and on disk, when it returns; a failure to write it is an error reply.
+  // Done when it returns, and what peers may rely on is on disk; a failure to write is an error reply.
   [[nodiscard]] AdminReply admin(AdminRequest request);
   // The view last published; never null.
   [[nodiscard]] ViewPtr published() const;

@@ -11,7 +11,7 @@ namespace hearth {
 class ClusterControl {
  public:
   virtual ~ClusterControl() = default;
-  // Done, and on disk, when it returns.
+  // Done when it returns; what other nodes may rely on is on disk then.
   [[nodiscard]] virtual cluster::AdminReply administer(cluster::AdminRequest request) = 0;
   // The view of this moment, with times and statistics; never null.
   [[nodiscard]] virtual cluster::ViewPtr view() = 0;

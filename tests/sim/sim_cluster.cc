@@ -150,7 +150,7 @@ void SimCluster::execute(int i, Actions actions) {
     } else if (auto* deliver = std::get_if<action::Deliver>(&action)) {
       n.delivered.push_back(deliver->channel + ":" + deliver->message);
     } else if (auto* resolve = std::get_if<action::ResolveSeed>(&action)) {
-      at_node(i, 1, [this, i, r = *resolve] { step(i, input::SeedResolved{r.seed, r.host}); });
+      at_node(i, 1, [this, i, r = *resolve] { step(i, input::SeedResolved{r.seed, {r.host}}); });
     } else if (auto* line = std::get_if<action::Log>(&action)) {
       if (log.size() < kLogLinesMax)
         log.push_back(fmt::format("{} n{} {}", now_ms_, i, line->text));
