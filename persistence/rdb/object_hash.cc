@@ -111,7 +111,7 @@ Result<Listpack> read_listpack(ByteReader& in, const DecodeLimits& limits) {
 }
 
 Result<std::unique_ptr<Hash>> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
-  HEARTH_TRY(Listpack pack, read_listpack(in, limits));
+  HEARTH_TRY(const Listpack pack, read_listpack(in, limits));
   const std::size_t count = pack.size();
   if (count == 0 || count % 2 != 0) return corrupt(in, "pairs of field and value");
   std::unordered_set<std::string> fields;
@@ -119,7 +119,7 @@ Result<std::unique_ptr<Hash>> decode_listpack(ByteReader& in, const DecodeLimits
   for (auto at = pack.first(); at != Listpack::kEnd; at = pack.next(pack.next(at))) {
     if (!fields.emplace(pack.get(at).text(scratch)).second) return corrupt(in, kDistinct);
   }
-  return std::make_unique<Hash>(Hash::from_listpack(std::move(pack), limits.hash));
+  return std::make_unique<Hash>(Hash::from_listpack(pack, limits.hash));
 }
 
 Result<std::unique_ptr<Hash>> decode_listpack_with_deadlines(ByteReader& in, const DecodeLimits& limits) {
@@ -162,8 +162,8 @@ Result<std::unique_ptr<Hash>> decode_old_packed(ByteReader& in, const DecodeLimi
 EncodedType encode_hash(const Hash& hash, const EncodeOptions& options, std::string& out) {
   const bool old = options.target == Target::kRedis70;
   const std::uint16_t version = old ? kVersionRedis70 : kVersionPortable;
-  if (const Listpack* pack = hash.listpack()) {
-    write_string(out, pack->bytes(), options.compression);
+  if (hash.encoding() == HashEncoding::kListpack) {
+    write_string(out, hash.to_listpack().bytes(), options.compression);
     return {ObjectType::kHashListpack, version};
   }
   const std::int64_t earliest = earliest_deadline(hash);

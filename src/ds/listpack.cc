@@ -11,7 +11,6 @@
 
 #include "src/base/bytes.h"
 #include "src/base/check.h"
-#include "src/base/parse_number.h"
 
 namespace hearth::ds {
 namespace {
@@ -19,38 +18,8 @@ namespace {
 constexpr std::size_t kHeader = 6;
 constexpr unsigned char kEndMark = 0xff;
 constexpr std::uint16_t kCountUnknown = 65535;
-constexpr std::uint32_t kDecodeFailed = 0;
 
 unsigned char byte_at(const char* p) { return static_cast<unsigned char>(*p); }
-
-// How an element is laid out: the part in front of the data, and the data.
-struct Layout {
-  std::uint32_t head = 0;  // bytes of encoding and length; kDecodeFailed if it is none
-  std::uint64_t data = 0;
-  bool is_string = false;
-};
-
-// `room`: bytes that may be read.
-Layout layout_at(const char* p, std::size_t room) {
-  const unsigned char c = byte_at(p);
-  if ((c & 0x80) == 0) return {1, 0, false};
-  if ((c & 0xc0) == 0x80) return {1, c & 0x3fU, true};
-  if ((c & 0xe0) == 0xc0) return {1, 1, false};
-  if ((c & 0xf0) == 0xe0) {
-    if (room < 2) return {};
-    return {2, (c & 0x0fU) << 8 | byte_at(p + 1), true};
-  }
-  switch (c) {
-    case 0xf0:
-      if (room < 5) return {};
-      return {5, load_le<std::uint32_t>(p + 1), true};
-    case 0xf1: return {1, 2, false};
-    case 0xf2: return {1, 3, false};
-    case 0xf3: return {1, 4, false};
-    case 0xf4: return {1, 8, false};
-    default: return {};
-  }
-}
 
 std::size_t back_length_size(std::uint64_t length) {
   if (length < (1U << 7)) return 1;
@@ -82,92 +51,15 @@ std::uint64_t read_back_length(const char* last) {
 
 // Bytes of the element at p, back length included. p is trusted.
 std::size_t element_size(const char* p) {
-  const Layout layout = layout_at(p, 5);
-  const std::uint64_t body = layout.head + layout.data;
+  const std::uint64_t body = layout_at(p, 5).size();
   return body + back_length_size(body);
 }
 
-std::int64_t sign_extended(std::uint64_t value, unsigned bits) {
-  const unsigned shift = 64 - bits;
-  return static_cast<std::int64_t>(value << shift) >> shift;
-}
-
-std::int64_t number_at(const char* p) {
-  const unsigned char c = byte_at(p);
-  if ((c & 0x80) == 0) return c;
-  if ((c & 0xe0) == 0xc0) return sign_extended((c & 0x1fU) << 8 | byte_at(p + 1), 13);
-  switch (c) {
-    case 0xf1: return load_le<std::int16_t>(p + 1);
-    case 0xf2:
-      return sign_extended(load_le<std::uint16_t>(p + 1) | static_cast<std::uint64_t>(byte_at(p + 3)) << 16, 24);
-    case 0xf3: return load_le<std::int32_t>(p + 1);
-    default: return load_le<std::int64_t>(p + 1);
-  }
-}
-
-// An element ready to be copied in: head and back length here, string data by reference.
-struct Encoded {
-  char head[9];
-  std::size_t head_size = 0;
-  std::string_view data;
-
-  [[nodiscard]] std::uint64_t body_size() const { return head_size + data.size(); }
-  [[nodiscard]] std::size_t size() const { return body_size() + back_length_size(body_size()); }
-  void write(char* out) const {
-    std::memcpy(out, head, head_size);
-    if (!data.empty()) std::memcpy(out + head_size, data.data(), data.size());
-    write_back_length(out + body_size(), body_size());
-  }
-};
-
-Encoded encoded_number(std::int64_t v) {
-  Encoded e;
-  const auto u = static_cast<std::uint64_t>(v);
-  if (v >= 0 && v <= 127) {
-    e.head[0] = static_cast<char>(v);
-    e.head_size = 1;
-  } else if (v >= -4096 && v <= 4095) {
-    e.head[0] = static_cast<char>(0xc0 | ((u >> 8) & 0x1f));
-    e.head[1] = static_cast<char>(u & 0xff);
-    e.head_size = 2;
-  } else if (v >= std::numeric_limits<std::int16_t>::min() && v <= std::numeric_limits<std::int16_t>::max()) {
-    e.head[0] = static_cast<char>(0xf1);
-    store_le(e.head + 1, static_cast<std::int16_t>(v));
-    e.head_size = 3;
-  } else if (v >= -(1 << 23) && v < (1 << 23)) {
-    e.head[0] = static_cast<char>(0xf2);
-    store_le(e.head + 1, static_cast<std::uint16_t>(u));
-    e.head[3] = static_cast<char>((u >> 16) & 0xff);
-    e.head_size = 4;
-  } else if (v >= std::numeric_limits<std::int32_t>::min() && v <= std::numeric_limits<std::int32_t>::max()) {
-    e.head[0] = static_cast<char>(0xf3);
-    store_le(e.head + 1, static_cast<std::int32_t>(v));
-    e.head_size = 5;
-  } else {
-    e.head[0] = static_cast<char>(0xf4);
-    store_le(e.head + 1, v);
-    e.head_size = 9;
-  }
-  return e;
-}
-
-Encoded encoded_text(std::string_view text) {
-  if (const auto number = parse_int64(text)) return encoded_number(*number);
-  Encoded e;
-  e.data = text;
-  if (text.size() < 64) {
-    e.head[0] = static_cast<char>(0x80 | text.size());
-    e.head_size = 1;
-  } else if (text.size() < 4096) {
-    e.head[0] = static_cast<char>(0xe0 | (text.size() >> 8));
-    e.head[1] = static_cast<char>(text.size() & 0xff);
-    e.head_size = 2;
-  } else {
-    e.head[0] = static_cast<char>(0xf0);
-    store_le(e.head + 1, static_cast<std::uint32_t>(text.size()));
-    e.head_size = 5;
-  }
-  return e;
+// With the back length behind it.
+std::size_t stored_size(const EncodedElement& e) { return e.size() + back_length_size(e.size()); }
+void store(const EncodedElement& e, char* out) {
+  e.write(out);
+  write_back_length(out + e.size(), e.size());
 }
 
 char* allocate(std::size_t size) {
@@ -216,9 +108,9 @@ Result<void> Listpack::validate(std::string_view bytes) {
   std::size_t count = 0;
   while (offset < end) {
     const std::size_t room = end - offset;
-    const Layout layout = layout_at(bytes.data() + offset, room);
-    if (layout.head == kDecodeFailed) return corrupt(offset, "unknown encoding or cut length");
-    const std::uint64_t body = layout.head + layout.data;
+    const ElementLayout layout = layout_at(bytes.data() + offset, room);
+    if (layout.head == 0) return corrupt(offset, "unknown encoding or cut length");
+    const std::uint64_t body = layout.size();
     const std::size_t back = back_length_size(body);
     if (body + back > room) return corrupt(offset, "element passes the end");
     char expected[5];
@@ -276,32 +168,22 @@ Listpack::Position Listpack::at(std::int64_t index) const {
   return p;
 }
 
-Listpack::Element Listpack::get(Position at) const {
-  const char* p = bytes_ + at;
-  const Layout layout = layout_at(p, 5);
-  if (layout.is_string) return {p + layout.head, layout.data, 0};
-  return {nullptr, 0, number_at(p)};
-}
+Element Listpack::get(Position at) const { return element_at(bytes_ + at); }
 
 Listpack::Position Listpack::find(std::string_view text, Position from, unsigned skip) const {
-  const auto number = parse_int64(text);
+  const ElementMatcher matcher(text);
   const Position end = end_offset();
   unsigned until = 0;
   for (Position p = from; p != kEnd && p != end;) {
-    const char* element = bytes_ + p;
-    const Layout layout = layout_at(element, 5);
-    if (until == 0) {
-      const bool same = layout.is_string
-                            ? layout.data == text.size() &&
-                                  std::memcmp(element + layout.head, text.data(), text.size()) == 0
-                            : number && number_at(element) == *number;
-      if (same) return p;
-      until = skip;
-    } else {
+    const ElementLayout layout = layout_at(bytes_ + p, 5);
+    if (until > 0) {
       --until;
+    } else if (matcher.matches(bytes_ + p, layout)) {
+      return p;
+    } else {
+      until = skip;
     }
-    const std::uint64_t body = layout.head + layout.data;
-    p += static_cast<Position>(body + back_length_size(body));
+    p += static_cast<Position>(layout.size() + back_length_size(layout.size()));
   }
   return kEnd;
 }
@@ -338,19 +220,19 @@ bool points_into(std::string_view text, std::string_view bytes) {
 
 Listpack::Position Listpack::insert(Position at, std::string_view text) {
   HEARTH_DCHECK(!points_into(text, bytes()));
-  const Encoded e = encoded_text(text);
+  const EncodedElement e = encoded_text(text);
   const Position where = at == kEnd ? end_offset() : at;
-  bytes_ = resize_gap(bytes_, where, 0, e.size());
-  e.write(bytes_ + where);
+  bytes_ = resize_gap(bytes_, where, 0, stored_size(e));
+  store(e, bytes_ + where);
   count_one_more();
   return where;
 }
 
 Listpack::Position Listpack::insert_number(Position at, std::int64_t number) {
-  const Encoded e = encoded_number(number);
+  const EncodedElement e = encoded_number(number);
   const Position where = at == kEnd ? end_offset() : at;
-  bytes_ = resize_gap(bytes_, where, 0, e.size());
-  e.write(bytes_ + where);
+  bytes_ = resize_gap(bytes_, where, 0, stored_size(e));
+  store(e, bytes_ + where);
   count_one_more();
   return where;
 }
@@ -360,16 +242,16 @@ void Listpack::append_number(std::int64_t number) { insert_number(kEnd, number);
 
 Listpack::Position Listpack::replace(Position at, std::string_view text) {
   HEARTH_DCHECK(!points_into(text, bytes()));
-  const Encoded e = encoded_text(text);
-  bytes_ = resize_gap(bytes_, at, element_size(bytes_ + at), e.size());
-  e.write(bytes_ + at);
+  const EncodedElement e = encoded_text(text);
+  bytes_ = resize_gap(bytes_, at, element_size(bytes_ + at), stored_size(e));
+  store(e, bytes_ + at);
   return at;
 }
 
 Listpack::Position Listpack::replace_number(Position at, std::int64_t number) {
-  const Encoded e = encoded_number(number);
-  bytes_ = resize_gap(bytes_, at, element_size(bytes_ + at), e.size());
-  e.write(bytes_ + at);
+  const EncodedElement e = encoded_number(number);
+  bytes_ = resize_gap(bytes_, at, element_size(bytes_ + at), stored_size(e));
+  store(e, bytes_ + at);
   return at;
 }
 

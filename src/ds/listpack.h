@@ -4,13 +4,7 @@
 // files and DUMP payloads as they are:
 //
 //   total bytes u32 LE | count u16 LE (65535: unknown) | elements | 0xFF
-//   element = encoding and data | length of that, readable from behind (7 bits per byte)
-//     0xxxxxxx                 integer 0 .. 127
-//     10xxxxxx  data           string up to 63 bytes
-//     110xxxxx xxxxxxxx        13-bit signed integer
-//     1110xxxx xxxxxxxx data   string up to 4095 bytes
-//     11110000 u32 LE   data   string
-//     11110001 .. 11110100     integer of 2, 3, 4, 8 bytes LE
+//   element = encoding and data (element.h) | length of that, readable from behind (7 bits per byte)
 //
 // Source: "Listpack specification" (public, by the author of the format). A string that is the
 // canonical text of an integer is stored as that integer; reading gives back the same text.
@@ -24,8 +18,8 @@
 #include <optional>
 #include <string_view>
 
-#include "src/base/format_number.h"
 #include "src/base/result.h"
+#include "src/ds/element.h"
 
 namespace hearth::ds {
 
@@ -36,19 +30,7 @@ class Listpack {
   static constexpr std::size_t kBytesMax = std::size_t{1} << 30;
   static constexpr std::size_t kEmptyBytes = 7;
 
-  // An element, borrowed from the listpack.
-  struct Element {
-    const char* data = nullptr;  // null for integers
-    std::uint64_t length = 0;
-    std::int64_t number = 0;
-
-    [[nodiscard]] bool is_number() const { return data == nullptr; }
-    // scratch: kInt64TextMax bytes, holds the text of an integer.
-    [[nodiscard]] std::string_view text(char* scratch) const {
-      if (data != nullptr) return {data, length};
-      return {scratch, format_int64(number, scratch)};
-    }
-  };
+  using Element = ds::Element;
 
   Listpack();
   ~Listpack();

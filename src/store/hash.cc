@@ -13,6 +13,7 @@ namespace hearth {
 
 using ds::FieldNode;
 using ds::Listpack;
+using ds::Pack;
 
 namespace {
 
@@ -36,7 +37,7 @@ std::int64_t earlier(std::int64_t bound, std::int64_t deadline) {
 }  // namespace
 
 struct Hash::Packed {
-  Listpack pack;
+  Pack pack;
   std::int64_t min_deadline = kNone;
 };
 
@@ -139,7 +140,7 @@ std::string_view encoding_name(HashEncoding encoding) noexcept {
 
 // --- shape ---
 
-Hash::Hash() { new (body_) Listpack(); }
+Hash::Hash() { new (body_) Pack(); }
 
 Hash::~Hash() { release(); }
 
@@ -165,18 +166,18 @@ HashEncoding Hash::encoding() const { return static_cast<HashEncoding>(word() & 
 Hash::Packed* Hash::packed() const { return reinterpret_cast<Packed*>(word() & ~kTagMask); }
 Hash::Table* Hash::table() const { return reinterpret_cast<Table*>(word() & ~kTagMask); }
 
-const Listpack& Hash::pack() const {
+const Pack& Hash::pack() const {
   if (encoding() == HashEncoding::kListpackEx) return packed()->pack;
-  return *std::launder(reinterpret_cast<const Listpack*>(body_));
+  return *std::launder(reinterpret_cast<const Pack*>(body_));
 }
-Listpack& Hash::pack() {
+Pack& Hash::pack() {
   if (encoding() == HashEncoding::kListpackEx) return packed()->pack;
-  return *std::launder(reinterpret_cast<Listpack*>(body_));
+  return *std::launder(reinterpret_cast<Pack*>(body_));
 }
 
 void Hash::release() {
   switch (encoding()) {
-    case HashEncoding::kListpack: pack().~Listpack(); break;
+    case HashEncoding::kListpack: pack().~Pack(); break;
     case HashEncoding::kListpackEx: delete packed(); break;
     case HashEncoding::kHashtable: delete table(); break;
   }
@@ -184,9 +185,9 @@ void Hash::release() {
 
 void Hash::become_listpackex() {
   auto fresh = std::make_unique<Packed>();
-  const Listpack& old = pack();
+  const Pack& old = pack();
   char scratch[kInt64TextMax];
-  for (auto at = old.first(); at != Listpack::kEnd; at = old.next(at)) {
+  for (auto at = old.first(); at != Pack::kEnd; at = old.next(at)) {
     fresh->pack.append(old.get(at).text(scratch));
     at = old.next(at);
     fresh->pack.append(old.get(at).text(scratch));
@@ -206,15 +207,14 @@ void Hash::become_table(const HashLimits& limits) {
   set_word(reinterpret_cast<std::uintptr_t>(fresh.release()) | kTableTag);
 }
 
-Hash Hash::from_listpack(Listpack pairs, const HashLimits& limits) {
+Hash Hash::from_listpack(const Listpack& pairs, const HashLimits& limits) {
   Hash hash;
-  hash.pack() = std::move(pairs);
-  bool small = hash.size() <= limits.listpack_entries;
-  const Listpack& pack = hash.pack();
-  for (auto at = pack.first(); small && at != Listpack::kEnd; at = pack.next(at)) {
-    small = pack.get(at).length <= limits.listpack_value;
+  Scratch scratch;
+  for (auto at = pairs.first(); at != Listpack::kEnd; at = pairs.next(at)) {
+    const std::string_view field = pairs.get(at).text(scratch.field);
+    at = pairs.next(at);
+    hash.set(field, pairs.get(at).text(scratch.value), kNone, UnixMillis{0}, limits);
   }
-  if (!small) hash.become_table(limits);
   return hash;
 }
 
@@ -246,8 +246,13 @@ Hash Hash::clone() const {
   return copy;
 }
 
-const Listpack* Hash::listpack() const {
-  return encoding() == HashEncoding::kListpack ? &pack() : nullptr;
+Listpack Hash::to_listpack() const {
+  Listpack pairs;
+  for_each(UnixMillis{0}, [&](const Item& item) {
+    pairs.append(item.field);
+    pairs.append(item.value);
+  });
+  return pairs;
 }
 
 std::size_t Hash::memory_bytes() const {
@@ -287,18 +292,18 @@ std::int64_t Hash::min_deadline() const {
   return table()->min_deadline;
 }
 
-Listpack::Position Hash::find_packed(std::string_view field) const {
-  return pack().find(field, pack().first(), stride() - 1);
+Pack::Position Hash::find_packed(std::string_view field) const {
+  return pack().find(field, stride() - 1);
 }
 
-std::int64_t Hash::packed_deadline(Listpack::Position value_at) const {
+std::int64_t Hash::packed_deadline(Pack::Position value_at) const {
   if (encoding() == HashEncoding::kListpack) return kNone;
   const std::int64_t stored = pack().get(pack().next(value_at)).number;
   return stored == 0 ? kNone : stored;
 }
 
-Hash::Item Hash::packed_item(Listpack::Position field_at, Scratch& scratch) const {
-  const Listpack::Position value_at = pack().next(field_at);
+Hash::Item Hash::packed_item(Pack::Position field_at, Scratch& scratch) const {
+  const Pack::Position value_at = pack().next(field_at);
   return {pack().get(field_at).text(scratch.field), pack().get(value_at).text(scratch.value),
           packed_deadline(value_at)};
 }
@@ -309,9 +314,9 @@ std::optional<std::string_view> Hash::get(std::string_view field, UnixMillis now
     if (node == nullptr) return std::nullopt;
     return node->value();
   }
-  const Listpack::Position at = find_packed(field);
-  if (at == Listpack::kEnd) return std::nullopt;
-  const Listpack::Position value_at = pack().next(at);
+  const Pack::Position at = find_packed(field);
+  if (at == Pack::kEnd) return std::nullopt;
+  const Pack::Position value_at = pack().next(at);
   if (passed(packed_deadline(value_at), now)) return std::nullopt;
   return pack().get(value_at).text(scratch.value);
 }
@@ -324,8 +329,8 @@ std::optional<std::int64_t> Hash::deadline(std::string_view field, UnixMillis no
     if (node == nullptr) return std::nullopt;
     return node->deadline();
   }
-  const Listpack::Position at = find_packed(field);
-  if (at == Listpack::kEnd) return std::nullopt;
+  const Pack::Position at = find_packed(field);
+  if (at == Pack::kEnd) return std::nullopt;
   const std::int64_t found = packed_deadline(pack().next(at));
   if (passed(found, now)) return std::nullopt;
   return found;
@@ -356,8 +361,7 @@ std::optional<Hash::Item> Hash::random(Rng& rng, UnixMillis now, Scratch& scratc
     const FieldNode* node = table()->fields.random(rng);
     return Item{node->field(), node->value(), node->deadline()};
   }
-  const auto index = static_cast<std::int64_t>(rng.below(size()) * stride());
-  return packed_item(pack().at(index), scratch);
+  return packed_item(pack().at(rng.below(size()) * stride()), scratch);
 }
 
 void Hash::for_each(UnixMillis now, const Visitor& visit) const {
@@ -369,7 +373,7 @@ void Hash::for_each(UnixMillis now, const Visitor& visit) const {
   }
   Scratch scratch;
   const unsigned step = stride();
-  for (auto at = pack().first(); at != Listpack::kEnd;) {
+  for (auto at = pack().first(); at != Pack::kEnd;) {
     const Item item = packed_item(at, scratch);
     if (!passed(item.deadline, now)) visit(item);
     for (unsigned i = 0; i < step; ++i) at = pack().next(at);
@@ -390,10 +394,10 @@ std::uint64_t Hash::scan(std::uint64_t cursor, UnixMillis now, const Visitor& vi
 
 Hash::Set Hash::set_packed(std::string_view field, std::string_view value, std::int64_t deadline,
                            UnixMillis now) {
-  Listpack& lp = pack();
+  Pack& lp = pack();
   const bool timed = encoding() == HashEncoding::kListpackEx;
-  const Listpack::Position at = find_packed(field);
-  if (at == Listpack::kEnd) {
+  const Pack::Position at = find_packed(field);
+  if (at == Pack::kEnd) {
     if (deadline == kKeep) deadline = kNone;
     lp.append(field);
     lp.append(value);
@@ -403,7 +407,7 @@ Hash::Set Hash::set_packed(std::string_view field, std::string_view value, std::
     }
     return Set::kCreated;
   }
-  Listpack::Position value_at = lp.next(at);
+  Pack::Position value_at = lp.next(at);
   const std::int64_t old = packed_deadline(value_at);
   const bool was_gone = passed(old, now);
   if (deadline == kKeep) deadline = was_gone ? kNone : old;
@@ -420,7 +424,7 @@ Hash::Set Hash::set(std::string_view field, std::string_view value, std::int64_t
   if (encoding() != HashEncoding::kHashtable) {
     const bool long_text = field.size() > limits.listpack_value || value.size() > limits.listpack_value;
     const bool no_room = !pack().fits(field.size() + value.size());
-    const bool full = size() >= limits.listpack_entries && find_packed(field) == Listpack::kEnd;
+    const bool full = size() >= limits.listpack_entries && find_packed(field) == Pack::kEnd;
     if (!long_text && !no_room && !full) {
       if (deadline >= 0 && encoding() == HashEncoding::kListpack) become_listpackex();
       return set_packed(field, value, deadline, now);
@@ -451,8 +455,8 @@ bool Hash::erase(std::string_view field, UnixMillis now) {
     t.remove(slot, hash);
     return visible;
   }
-  const Listpack::Position at = find_packed(field);
-  if (at == Listpack::kEnd) return false;
+  const Pack::Position at = find_packed(field);
+  if (at == Pack::kEnd) return false;
   const bool visible = !passed(packed_deadline(pack().next(at)), now);
   pack().erase(at, stride());
   return visible;
@@ -468,7 +472,7 @@ bool Hash::set_deadline(std::string_view field, std::int64_t deadline, UnixMilli
     else become_table(limits);
   }
   if (encoding() == HashEncoding::kListpackEx) {
-    const Listpack::Position at = pack().next(pack().next(find_packed(field)));
+    const Pack::Position at = pack().next(pack().next(find_packed(field)));
     pack().replace_number(at, deadline == kNone ? 0 : deadline);
     packed()->min_deadline = earlier(packed()->min_deadline, deadline);
     return true;
@@ -483,12 +487,12 @@ std::uint64_t Hash::expire_fields(UnixMillis now, std::uint64_t most,
                                   const std::function<void(std::string_view)>& gone) {
   if (!may_have_expired(now)) return 0;
   if (encoding() == HashEncoding::kHashtable) return table()->expire(now, most, gone);
-  Listpack& lp = pack();
+  Pack& lp = pack();
   Scratch scratch;
   std::uint64_t removed = 0;
   std::int64_t earliest = kNone;
   bool complete = true;
-  for (auto at = lp.first(); at != Listpack::kEnd;) {
+  for (auto at = lp.first(); at != Pack::kEnd;) {
     const Item item = packed_item(at, scratch);
     if (!passed(item.deadline, now)) {
       earliest = earlier(earliest, item.deadline);

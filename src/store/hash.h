@@ -1,9 +1,10 @@
 // Hash: fields and values of one key, each field with an optional deadline.
 //
-// Three shapes, chosen by size and invisible to callers except as encoding():
-//   listpack     field, value, field, value ...          small hashes
-//   listpackex   field, value, deadline (0: none) ...    small hashes with field deadlines
-//   hashtable    one allocation per field                the rest
+// Three shapes, chosen by size and invisible to callers except as encoding(), which names them as
+// clients know them:
+//   listpack     pack of field, value, field, value ...        small hashes
+//   listpackex   pack of field, value, deadline (0: none) ...  small hashes with field deadlines
+//   hashtable    one allocation per field                      the rest
 // A hash never goes back to a smaller shape on its own.
 //
 // Time: an expired field is there until expire_fields() or a write takes it away, and size() counts
@@ -27,6 +28,7 @@
 #include "src/base/random.h"
 #include "src/base/time.h"
 #include "src/ds/listpack.h"
+#include "src/ds/pack.h"
 
 namespace hearth {
 
@@ -65,9 +67,8 @@ class Hash {
   Hash(const Hash&) = delete;
   Hash& operator=(const Hash&) = delete;
 
-  // A hash of this listpack of alternating fields and values, which must be distinct; a table if it
-  // passes the limits.
-  static Hash from_listpack(ds::Listpack pairs, const HashLimits& limits);
+  // A hash of this listpack of alternating fields and values, the fields distinct.
+  static Hash from_listpack(const ds::Listpack& pairs, const HashLimits& limits);
   [[nodiscard]] Hash clone() const;
 
   // --- reading: O(1) in a table, O(fields) in a listpack ---
@@ -113,24 +114,24 @@ class Hash {
                               const std::function<void(std::string_view)>& gone);
 
   // --- other ---
-  // The listpack of a hash in that encoding, for writing it as it is; else nullptr.
-  [[nodiscard]] const ds::Listpack* listpack() const;
+  // Fields and values in turn, as files have a small hash. Deadlines are left out. O(fields).
+  [[nodiscard]] ds::Listpack to_listpack() const;
   // Bytes of all allocations as the allocator rounds them. O(1); in a table the fields' part is
   // estimated from the bytes they hold.
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:
-  struct Packed;  // listpack with deadlines
+  struct Packed;  // pack with deadlines
   struct Table;   // one allocation per field
 
-  [[nodiscard]] const ds::Listpack& pack() const;
-  [[nodiscard]] ds::Listpack& pack();
+  [[nodiscard]] const ds::Pack& pack() const;
+  [[nodiscard]] ds::Pack& pack();
   [[nodiscard]] Packed* packed() const;
   [[nodiscard]] Table* table() const;
   [[nodiscard]] unsigned stride() const { return encoding() == HashEncoding::kListpack ? 2 : 3; }
-  [[nodiscard]] ds::Listpack::Position find_packed(std::string_view field) const;
-  [[nodiscard]] std::int64_t packed_deadline(ds::Listpack::Position value_at) const;
-  [[nodiscard]] Item packed_item(ds::Listpack::Position field_at, Scratch& scratch) const;
+  [[nodiscard]] ds::Pack::Position find_packed(std::string_view field) const;
+  [[nodiscard]] std::int64_t packed_deadline(ds::Pack::Position value_at) const;
+  [[nodiscard]] Item packed_item(ds::Pack::Position field_at, Scratch& scratch) const;
   Set set_packed(std::string_view field, std::string_view value, std::int64_t deadline, UnixMillis now);
   void become_listpackex();
   void become_table(const HashLimits& limits);
@@ -139,10 +140,9 @@ class Hash {
   [[nodiscard]] std::uintptr_t word() const;
   void set_word(std::uintptr_t word);
 
-  // A Listpack object, or the pointer to a Packed or Table with the encoding in its low bits, which
-  // are zero in the pointer a Listpack is: an ordinary small hash is one allocation besides these
-  // 8 bytes.
-  alignas(ds::Listpack) unsigned char body_[sizeof(ds::Listpack)];
+  // A Pack object, or the pointer to a Packed or Table with the encoding in its low bits, which are
+  // zero in the pointer a Pack is: an ordinary small hash is one allocation besides these 8 bytes.
+  alignas(ds::Pack) unsigned char body_[sizeof(ds::Pack)];
 };
 
 }  // namespace hearth

@@ -225,16 +225,16 @@ TEST_CASE("expiry of a large hash is bounded per call and complete in the end") 
   CHECK(hash.min_deadline() == 100000);
 }
 
-TEST_CASE("a hash made of a listpack keeps it if it is within the limits") {
+TEST_CASE("a hash goes to a listpack and back, and follows the limits of the one who reads") {
   ds::Listpack pairs;
   for (const char* text : {"a", "1", "b", "two"}) pairs.append(text);
-  const Hash small = Hash::from_listpack(pairs.clone(), kLimits);
-  REQUIRE(small.listpack() != nullptr);
-  CHECK(small.listpack()->bytes() == pairs.bytes());
+  const Hash small = Hash::from_listpack(pairs, kLimits);
+  CHECK(small.encoding() == HashEncoding::kListpack);
+  CHECK(small.to_listpack().bytes() == pairs.bytes());
   pairs.append("c");
   pairs.append(std::string(11, 'x'));
-  const Hash large = Hash::from_listpack(pairs.clone(), kLimits);
-  CHECK(large.listpack() == nullptr);
+  const Hash large = Hash::from_listpack(pairs, kLimits);
+  CHECK(large.encoding() == HashEncoding::kHashtable);
   CHECK(contents(large, kNow) == Pairs{{"a", "1"}, {"b", "two"}, {"c", std::string(11, 'x')}});
 }
 
