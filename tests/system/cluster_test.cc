@@ -190,8 +190,9 @@ TEST_CASE("seeds form a cluster without any command, in any order and with one l
   REQUIRE(nodes[0] != nullptr);
   REQUIRE(nodes[2] != nullptr);
   // Two of three know each other and wait.
+  const std::string other = nodes[2]->run({"CLUSTER", "MYID"});
   CHECK(eventually([&] {
-    return nodes[0]->run({"CLUSTER", "INFO"}).find("cluster_known_nodes:2") != std::string::npos;
+    return nodes[0]->run({"CLUSTER", "NODES"}).find(other) != std::string::npos;
   }));
   CHECK(nodes[0]->run({"CLUSTER", "INFO"}).find("cluster_slots_assigned:0\r") != std::string::npos);
   nodes[1] = start_node(config, ports[1]);
