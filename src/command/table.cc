@@ -137,6 +137,9 @@ bool CommandTable::rename(std::string_view from, std::string_view to) {
   const std::string new_name = lower_case(to);
   const auto at = std::find_if(names_.begin(), names_.end(), [&](const Name& n) { return n.text == old_name; });
   if (at == names_.end() || (!to.empty() && find(to) != nullptr)) return false;
+  for (const auto& command : commands_) {
+    if (command.get() == at->command) command->renamed = true;
+  }
   if (to.empty()) names_.erase(at);
   else at->text = new_name;
   rebuild_index();

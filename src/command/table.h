@@ -19,6 +19,7 @@ struct Command {
   std::string full_name;            // lower case: "get", "client|kill"
   Flag flags = Flag::kNone;         // spec's, with derived ones
   Acl acl = Acl::kNone;             // with implied ones
+  bool renamed = false;             // rename-command gave it another name, or none
   std::uint32_t id = 0;             // index for per-command statistics
   // Legacy key positions, as COMMAND INFO has them; also the fast path of key extraction.
   std::int16_t first_key = 0, last_key = 0, key_step = 0;

@@ -207,13 +207,14 @@ void Engine::unpause() {
 
 void Engine::prepare(Session& session, RequestBatch& batch) {
   const Command* last = session.last_command;
+  if (last != nullptr && last->renamed) last = nullptr;  // its own name is no way to it
   std::string_view last_name = last != nullptr && last->parent == nullptr ? std::string_view(last->full_name) : "";
   Database& db = keyspace_.db(session.db);
   const bool several = batch.requests.size() > 1;
   for (ParsedRequest& r : batch.requests) {
     const auto argv = batch.argv(r);
     if (r.command == nullptr && !argv.empty()) {
-      if (last != nullptr && !last->is_container() && equals_ignore_case(argv[0], last_name)) {
+      if (last != nullptr && !last->is_container() && (argv[0] == last_name || equals_ignore_case(argv[0], last_name))) {
         r.command = last;
       } else {
         r.command = commands_->resolve(argv);

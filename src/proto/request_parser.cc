@@ -37,6 +37,22 @@ const char* find_cr(const char* from, const char* end) {
   return static_cast<const char*>(std::memchr(near, '\r', static_cast<std::size_t>(end - near)));
 }
 
+// The usual header, a mark and one or two digits, in a few comparisons: "$3\r\n", "*12\r\n". Returns
+// what follows it, or nullptr where the general way has to look.
+const char* short_header(const char* p, const char* end, char mark, std::int64_t& value) {
+  if (end - p < 5 || *p != mark) return nullptr;
+  const unsigned first = static_cast<unsigned char>(p[1]) - unsigned{'0'};
+  if (first > 9) return nullptr;
+  if (p[2] == '\r') {
+    value = first;
+    return p + 4;
+  }
+  const unsigned second = static_cast<unsigned char>(p[2]) - unsigned{'0'};
+  if (second > 9 || first == 0 || p[3] != '\r') return nullptr;
+  value = first * 10 + second;
+  return p + 5;
+}
+
 int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   const char l = ascii_lower(c);
@@ -124,21 +140,27 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
   if (remaining_ == 0) {
     if (data.empty()) return Status::kNeedMore;
     if (*begin != '*') return parse_inline(data, limits, args, consumed);
-    const char* cr = find_cr(begin + 1, end);
-    if (cr == nullptr || cr + 1 >= end) {
-      if (data.size() > limits.inline_bytes) return fail("too big mbulk count string");
-      return Status::kNeedMore;
+    std::int64_t count = 0;
+    if (const char* after = short_header(begin, end, '*', count)) {
+      position_ = static_cast<std::size_t>(after - begin);
+    } else {
+      const char* cr = find_cr(begin + 1, end);
+      if (cr == nullptr || cr + 1 >= end) {
+        if (data.size() > limits.inline_bytes) return fail("too big mbulk count string");
+        return Status::kNeedMore;
+      }
+      const auto number = header_number(begin + 1, cr);
+      if (!number || *number > limits.multibulk_count) return fail("invalid multibulk length");
+      count = *number;
+      position_ = static_cast<std::size_t>(cr + 2 - begin);
     }
-    const auto count = header_number(begin + 1, cr);
-    if (!count || *count > limits.multibulk_count) return fail("invalid multibulk length");
-    if (*count > kUnauthenticatedCount && !limits.authenticated) return fail("unauthenticated multibulk length");
-    position_ = static_cast<std::size_t>(cr + 2 - begin);
-    if (*count <= 0) {
+    if (count > kUnauthenticatedCount && !limits.authenticated) return fail("unauthenticated multibulk length");
+    if (count <= 0) {
       consumed = position_;
       position_ = 0;
       return Status::kRequest;
     }
-    remaining_ = *count;
+    remaining_ = count;
   }
 
   // A request that is whole goes to `args` at once. One that arrives in parts is kept as offsets
@@ -156,7 +178,13 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
   };
   while (remaining_ > 0) {
     const char* p = begin + position_;
-    if (bulk_length_ < 0) {
+    std::int64_t usual = 0;
+    if (const char* after = bulk_length_ < 0 ? short_header(p, end, '$', usual) : nullptr;
+        after != nullptr && usual <= limits.bulk_bytes) {
+      bulk_length_ = usual;
+      position_ = static_cast<std::size_t>(after - begin);
+      p = after;
+    } else if (bulk_length_ < 0) {
       const char* cr = p < end ? find_cr(p, end) : nullptr;
       if (cr == nullptr || cr + 1 >= end) {
         if (static_cast<std::size_t>(end - p) > limits.inline_bytes) return fail("too big bulk count string");

@@ -123,3 +123,15 @@ TEST_CASE("unknown commands and wrong arities answer as clients know it") {
   CHECK(server.run("GET") == "-ERR wrong number of arguments for 'get' command\r\n");
   CHECK(server.engine().stats().errors.at("ERR") == 2);
 }
+
+TEST_CASE("a renamed command answers to its new name alone, also right behind a call of it") {
+  using namespace hearth;
+  const std::vector<const CommandSpec*> specs = all_commands();
+  CommandTable table(specs);
+  CHECK(table.rename("GET", "FETCH"));
+  CHECK(table.find("fetch") != nullptr);
+  CHECK(table.find("fetch")->renamed);
+  CHECK(table.find("GET") == nullptr);
+  CHECK_FALSE(table.rename("nothing", "x"));
+  CHECK_FALSE(table.rename("SET", "fetch"));
+}
