@@ -206,6 +206,8 @@ class MigrationControl {
   };
   // Never calls `done` from inside start. `done` is called once, unless the server ends before.
   virtual void start(Job job, std::function<void(JobResult)> done) = 0;
+  // Connections kept open for the next job.
+  [[nodiscard]] virtual std::uint64_t cached_connections() const { return 0; }
 };
 
 // The cluster as commands see it. Null when cluster mode is off.

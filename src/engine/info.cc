@@ -255,12 +255,14 @@ void Engine::write_stats(InfoWriter& out) {
   out.field("pubsub_channels", as_signed(pubsub_.channel_count()));
   out.field("pubsub_patterns", as_signed(pubsub_.pattern_count()));
   out.field("pubsubshard_channels", as_signed(pubsub_.shard_channel_count()));
-  for (const auto name : {"latest_fork_usec", "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys",
+  for (const auto name : {"latest_fork_usec", "total_forks", "slave_expires_tracked_keys",
                           "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
                           "total_active_defrag_time", "current_active_defrag_time", "tracking_total_keys",
                           "tracking_total_items", "tracking_total_prefixes"}) {
     out.field(name, 0);
   }
+  out.field("migrate_cached_sockets",
+            services_.migration != nullptr ? as_signed(services_.migration->cached_connections()) : 0);
   out.field("unexpected_error_replies", as_signed(s.unexpected_error_replies));
   out.field("total_error_replies", as_signed(s.total_error_replies));
   out.field("dump_payload_sanitizations", 0);

@@ -1,13 +1,17 @@
 // MigrationLink: carries MIGRATE's keys to other servers, over libuv.
 //
-// Each job is a connection of its own: resolve, connect, send the preamble (AUTH, SELECT), and when
-// that was accepted the commands, in pieces, reading the answers as they come. A job ends with an
-// error when nothing moves for its timeout. Engine thread (the loop's) only.
+// A job runs on a channel: resolve, connect, send the preamble (AUTH, SELECT), and when that was
+// accepted the commands, in pieces, reading the answers as they come. A job ends with an error when
+// nothing moves for its timeout. A channel whose job came to its end is kept for ten seconds, at
+// most 64 of them, for the next job to the same address with the same preamble: moving a slot is
+// many small jobs. The thread of the loop only.
 #pragma once
 
 #include <uv.h>
 
 #include <functional>
+#include <memory>
+#include <string>
 #include <unordered_set>
 
 #include "src/command/services.h"
@@ -24,16 +28,20 @@ class MigrationLink final : public MigrationControl {
   MigrationLink& operator=(const MigrationLink&) = delete;
 
   void start(Job job, std::function<void(JobResult)> done) override;
+  [[nodiscard]] std::uint64_t cached_connections() const override;
   // Drops all jobs without completing them. Their handles close while the loop runs out; the object
   // must live until then.
   void stop();
 
  private:
-  class Transfer;
+  struct Work;
+  class Channel;
+
+  void start_on_new_channel(std::unique_ptr<Work> work);
 
   uv_loop_t* loop_;
   std::function<void()> before_done_;
-  std::unordered_set<Transfer*> transfers_;
+  std::unordered_set<Channel*> channels_;
 };
 
 }  // namespace hearth
