@@ -213,8 +213,10 @@ LoadReport Loader::dry_run(Source& source, std::uint64_t count) {
         if (!command || !*command) return text;
         if (!text.empty()) text += "; ";
         const auto args = (*command)->items();
-        for (std::size_t i = 0; i < args.size(); ++i)
-          text += (i == 0 ? "" : " ") + std::string(args[i].text());
+        for (std::size_t i = 0; i < args.size(); ++i) {
+          if (i > 0) text += ' ';
+          text += args[i].text();
+        }
       }
     }
     Loader& loader_;
