@@ -182,6 +182,7 @@ AdminReply run(State& s, const admin::Forget& in) {
 }
 
 AdminReply run(State& s, const admin::BumpEpoch&) {
+  stop_formation(s, "the config epoch was set by an administrator");
   const bool bumped = bump_my_epoch(s);
   return status(fmt::format("{} {}", bumped ? "BUMPED" : "STILL", s.myself->config_epoch));
 }

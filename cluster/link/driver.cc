@@ -48,6 +48,7 @@ class Driver::Impl final : public ConnectionEvents {
   AdminReply admin(AdminRequest request);
   void feed(Input input);
   [[nodiscard]] std::vector<LinkInfo> links() const;
+  bool cut_links(const NodeId& node, LinkSide side);
 
   void on_connected(LinkId link) override;
   void on_frame(LinkId link, std::string_view frame) override;
@@ -59,6 +60,7 @@ class Driver::Impl final : public ConnectionEvents {
   DriverOptions options_;
   std::optional<Machine> machine_;
   ViewPtr published_;
+  BusDisturbance disturbance_;
 
  private:
   struct Resolve {
@@ -214,6 +216,11 @@ void Driver::Impl::on_frame(LinkId link, std::string_view frame) {
   auto message = wire::decode(frame);
   if (!message) {
     on_broken(link, message.error().context);
+    return;
+  }
+  const int dropped = disturbance_.dropped_type;
+  if (dropped == BusDisturbance::kEverything || dropped == static_cast<int>(message->type)) {
+    if (disturbance_.close_on_drop) on_broken(link, "a message was dropped by DEBUG");
     return;
   }
   feed(input::MessageReceived{link, std::make_shared<const Message>(std::move(*message))});
@@ -386,6 +393,17 @@ std::vector<LinkInfo> Driver::Impl::links() const {
   return out;
 }
 
+bool Driver::Impl::cut_links(const NodeId& node, LinkSide side) {
+  if (published_->find(node) == kNoNode) return false;
+  for (const auto& link : machine_->links()) {
+    const auto own_side = link.inbound ? LinkSide::kFrom : LinkSide::kTo;
+    if (link.node == node && (side == LinkSide::kBoth || side == own_side)) {
+      on_broken(link.id, "cut by DEBUG");
+    }
+  }
+  return true;
+}
+
 // --- the public face
 
 Driver::Driver(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -417,6 +435,14 @@ void Driver::publish(std::string_view channel, std::string_view message, bool sh
 void Driver::change_settings(const BusSettings& settings) {
   impl_->options_.settings = settings;
   impl_->feed(input::SettingsChanged{settings});
+}
+
+void Driver::disturb(const BusDisturbance& how) {
+  impl_->disturbance_ = how;
+}
+
+bool Driver::cut_links(const NodeId& node, LinkSide side) {
+  return impl_->cut_links(node, side);
 }
 
 void Driver::set_link_buffer_limit(std::size_t bytes) {

@@ -49,7 +49,8 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  // Done when it returns, and what peers may rely on is on disk; a failure to write is an error reply.
+  // Done when it returns, and what peers may rely on is on disk; a failure to write is an error
+  // reply.
   [[nodiscard]] AdminReply admin(AdminRequest request);
   // The view last published; never null.
   [[nodiscard]] ViewPtr published() const;
@@ -60,6 +61,10 @@ class Driver {
   void publish(std::string_view channel, std::string_view message, bool sharded);
   void change_settings(const BusSettings& settings);
   void set_link_buffer_limit(std::size_t bytes);
+  // For tests of the server: see BusDisturbance.
+  void disturb(const BusDisturbance& how);
+  // False if no such node is known.
+  bool cut_links(const NodeId& node, LinkSide side);
 
  private:
   class Impl;

@@ -48,6 +48,15 @@ struct SlotInMotion {
   NodeIndex peer = kNoNode;
 };
 
+// What DEBUG may do to received messages.
+struct BusDisturbance {
+  static constexpr int kNothing = -1;
+  static constexpr int kEverything = -2;
+  int dropped_type = kNothing;  // number of a message type, or one of the above
+  bool close_on_drop = false;   // a dropped message takes its link with it
+};
+enum class LinkSide : std::uint8_t { kTo, kFrom, kBoth };
+
 // How far a node is with forming a cluster by itself out of `cluster-seeds`; see cluster/README.md,
 // "Forming a cluster". Part of what nodes.conf keeps.
 struct FormationState {

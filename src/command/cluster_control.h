@@ -16,6 +16,13 @@ class ClusterControl {
   // The view of this moment, with times and statistics; never null.
   [[nodiscard]] virtual cluster::ViewPtr view() = 0;
   [[nodiscard]] virtual std::vector<cluster::LinkInfo> links() = 0;
+
+  // For DEBUG: disturbs the bus, so that tests see how it recovers.
+  // type: the number of a message type, or what BusDisturbance names.
+  virtual void drop_messages(int type) = 0;
+  virtual void close_on_drop(bool on) = 0;
+  // Cuts links with a node; false if there is no such node.
+  virtual bool cut_links(const NodeId& node, cluster::LinkSide side) = 0;
 };
 
 }  // namespace hearth

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "src/command/cluster_control.h"
 #include "src/engine/engine.h"
 #include "src/store/memory.h"
 
@@ -111,7 +112,8 @@ void Engine::write_clients(InfoWriter& out) {
   }
   out.section("Clients");
   out.field("connected_clients", as_signed(sessions_.size()));
-  out.field("cluster_connections", 0);
+  const std::size_t bus_links = services_.cluster == nullptr ? 0 : services_.cluster->links().size();
+  out.field("cluster_connections", as_signed(bus_links));
   out.field("maxclients", settings().maxclients);
   out.field("client_recent_max_input_buffer", as_signed(input_most));
   out.field("client_recent_max_output_buffer", as_signed(output_most));
@@ -183,7 +185,11 @@ void Engine::write_memory(InfoWriter& out) {
   out.field("mem_replica_full_sync_buffer", 0);
   out.field("mem_clients_slaves", as_signed(m.clients_replica));
   out.field("mem_clients_normal", as_signed(m.clients_normal + m.clients_pubsub));
-  out.field("mem_cluster_links", 0);
+  std::uint64_t link_bytes = 0;
+  if (services_.cluster != nullptr) {
+    for (const auto& link : services_.cluster->links()) link_bytes += link.send_buffer_bytes;
+  }
+  out.field("mem_cluster_links", as_signed(link_bytes));
   out.field("mem_aof_buffer", 0);
   out.field("mem_allocator", a.name);
   // Linear hashing grows a table bucket by bucket: there is never a second table.

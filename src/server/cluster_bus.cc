@@ -17,15 +17,19 @@ using config::Settings;
 
 cluster::EndpointType endpoint_type(config::EndpointType type) {
   switch (type) {
-    case config::EndpointType::kIp: return cluster::EndpointType::kIp;
-    case config::EndpointType::kHostname: return cluster::EndpointType::kHostname;
-    case config::EndpointType::kUnknown: break;
+    case config::EndpointType::kIp:
+      return cluster::EndpointType::kIp;
+    case config::EndpointType::kHostname:
+      return cluster::EndpointType::kHostname;
+    case config::EndpointType::kUnknown:
+      break;
   }
   return cluster::EndpointType::kUnknown;
 }
 
 std::uint16_t bus_port(const Settings& s) {
-  return s.cluster_port != 0 ? s.cluster_port : static_cast<std::uint16_t>(s.port + cluster::kBusPortOffset);
+  return s.cluster_port != 0 ? s.cluster_port
+                             : static_cast<std::uint16_t>(s.port + cluster::kBusPortOffset);
 }
 
 // "host:port" or "[address]:port"; the registry has checked it.
@@ -36,7 +40,8 @@ cluster::Seed parse_seed(const std::string& text) {
   if (seed.host.size() > 2 && seed.host.front() == '[' && seed.host.back() == ']') {
     seed.host = seed.host.substr(1, seed.host.size() - 2);
   }
-  seed.port = static_cast<std::uint16_t>(parse_int64(std::string_view(text).substr(colon + 1)).value_or(0));
+  seed.port =
+      static_cast<std::uint16_t>(parse_int64(std::string_view(text).substr(colon + 1)).value_or(0));
   seed.cport = static_cast<std::uint16_t>(seed.port + cluster::kBusPortOffset);
   return seed;
 }
@@ -78,7 +83,8 @@ Result<void> ClusterBus::start(Engine& engine) {
   engine_ = &engine;
   const Settings& s = options_.config->settings();
   if (s.cluster_port == 0 && s.port + cluster::kBusPortOffset > UINT16_MAX) {
-    return fail(ErrorCode::kInvalid, "The port of the cluster bus would be above 65535: set cluster-port");
+    return fail(ErrorCode::kInvalid,
+                "The port of the cluster bus would be above 65535: set cluster-port");
   }
   cluster::DriverOptions d;
   d.settings = bus_settings(s);
@@ -102,11 +108,13 @@ Result<void> ClusterBus::start(Engine& engine) {
 
 void ClusterBus::follow_settings() {
   options_.config->on_change(
-      {"cluster-node-timeout", "cluster-ping-interval", "cluster-require-full-coverage", "cluster-replica-no-failover",
-       "cluster-announce-ip", "cluster-announce-port", "cluster-announce-tls-port", "cluster-announce-bus-port",
-       "cluster-announce-hostname", "cluster-announce-human-nodename", "cluster-announce-client-ipv4",
-       "cluster-announce-client-ipv6", "cluster-preferred-endpoint-type", "cluster-allow-reads-when-down",
-       "cluster-allow-pubsubshard-when-down", "cluster-link-sendbuf-limit", "port"},
+      {"cluster-node-timeout", "cluster-ping-interval", "cluster-require-full-coverage",
+       "cluster-replica-no-failover", "cluster-announce-ip", "cluster-announce-port",
+       "cluster-announce-tls-port", "cluster-announce-bus-port", "cluster-announce-hostname",
+       "cluster-announce-human-nodename", "cluster-announce-client-ipv4",
+       "cluster-announce-client-ipv6", "cluster-preferred-endpoint-type",
+       "cluster-allow-reads-when-down", "cluster-allow-pubsubshard-when-down",
+       "cluster-link-sendbuf-limit", "port"},
       [this](const Settings& s) -> Result<void, std::string> {
         if (driver_ == nullptr) return {};
         driver_->change_settings(bus_settings(s));
@@ -117,6 +125,16 @@ void ClusterBus::follow_settings() {
 
 cluster::AdminReply ClusterBus::administer(cluster::AdminRequest request) {
   return driver_->admin(std::move(request));
+}
+
+void ClusterBus::drop_messages(int type) {
+  disturbance_.dropped_type = type;
+  driver_->disturb(disturbance_);
+}
+
+void ClusterBus::close_on_drop(bool on) {
+  disturbance_.close_on_drop = on;
+  driver_->disturb(disturbance_);
 }
 
 void ClusterBus::publish(std::string_view channel, std::string_view payload, bool shard) {
@@ -130,7 +148,8 @@ void ClusterBus::drop_keys(const cluster::SlotSet& slots) {
   std::uint64_t dropped = 0;
   slots.for_each([&](Slot slot) {
     std::vector<std::string> names;
-    keys.database().for_each_in_slot(slot, UINT64_MAX, [&](const Entry& e) { names.emplace_back(e.key()); });
+    keys.database().for_each_in_slot(slot, UINT64_MAX,
+                                     [&](const Entry& e) { names.emplace_back(e.key()); });
     for (const std::string& name : names) {
       const KeyRef key = keys.make_ref(name);
       const Found at = keys.database().find(key);
@@ -149,8 +168,10 @@ void ClusterBus::drop_keys(const cluster::SlotSet& slots) {
 void ClusterBus::deliver(const std::string& channel, const std::string& message, bool shard) {
   options_.before_change();
   PubSub& pubsub = engine_->pubsub();
-  if (shard) pubsub.publish_shard(channel, message);
-  else pubsub.publish(channel, message);
+  if (shard)
+    pubsub.publish_shard(channel, message);
+  else
+    pubsub.publish(channel, message);
 }
 
 }  // namespace hearth

@@ -40,6 +40,12 @@ class ClusterBus final : public ClusterControl, public PublishRelay {
   [[nodiscard]] cluster::ViewPtr view() override { return driver_->view(); }
   [[nodiscard]] std::vector<cluster::LinkInfo> links() override { return driver_->links(); }
 
+  void drop_messages(int type) override;
+  void close_on_drop(bool on) override;
+  bool cut_links(const NodeId& node, cluster::LinkSide side) override {
+    return driver_->cut_links(node, side);
+  }
+
   // --- PublishRelay ---
   void publish(std::string_view channel, std::string_view payload, bool shard) override;
 
@@ -50,6 +56,7 @@ class ClusterBus final : public ClusterControl, public PublishRelay {
 
   Options options_;
   Engine* engine_ = nullptr;
+  cluster::BusDisturbance disturbance_;
   std::unique_ptr<cluster::Driver> driver_;  // null: not started, or stopped
 };
 

@@ -37,8 +37,8 @@ bool has_redis_cli() {
 std::unique_ptr<ServerProcess> start_node(std::vector<std::string> more = {}, int port = 0,
                                           std::shared_ptr<TempDir> dir = nullptr) {
   ServerOptions options{.binary = hearth_server().binary};
-  more.emplace_back("cluster-node-timeout 2000");
   options.config = cluster_config(std::move(more));
+  options.config.emplace_back("cluster-node-timeout 2000");  // the last of two counts
   options.port = port;
   options.dir = std::move(dir);
   return ServerProcess::start(options);
@@ -264,8 +264,9 @@ TEST_CASE("a redis-server joins, sees the same slots, takes some and gives them 
   if (!redis || !has_redis_cli()) return;
   Nodes nodes = created({"rdb-compat 7.0"});
   fill(nodes, 300);
-  auto guest = ServerProcess::start(
-      {.binary = redis->binary, .config = cluster_config({"cluster-node-timeout 2000"})});
+  auto guest_config = cluster_config();
+  guest_config.emplace_back("cluster-node-timeout 2000");
+  auto guest = ServerProcess::start({.binary = redis->binary, .config = guest_config});
   REQUIRE(guest != nullptr);
   CHECK(manage({"add-node", guest->address(), nodes[0]->address()}).exit_code == 0);
   CHECK(eventually([&] { return all_agree(*guest) && all_agree(*nodes[0]); }));

@@ -9,7 +9,8 @@
 
 namespace hearth::commands {
 
-inline constexpr std::string_view kClusterDisabled = "ERR This instance has cluster support disabled";
+inline constexpr std::string_view kClusterDisabled =
+    "ERR This instance has cluster support disabled";
 
 // The port, or the refusal where cluster mode is off.
 [[nodiscard]] inline Result<ClusterControl*, ReplyError> cluster_of(const CommandContext& ctx) {
@@ -18,8 +19,9 @@ inline constexpr std::string_view kClusterDisabled = "ERR This instance has clus
 }
 
 // Word i as a slot number.
-[[nodiscard]] inline Result<Slot, ReplyError> slot_at(const CommandContext& ctx, std::size_t i,
-                                                      std::string_view error = "ERR Invalid or out of range slot") {
+[[nodiscard]] inline Result<Slot, ReplyError> slot_at(
+    const CommandContext& ctx, std::size_t i,
+    std::string_view error = "ERR Invalid or out of range slot") {
   HEARTH_TRY(const std::int64_t slot, ctx.args().integer_between(i, 0, kSlotCount - 1, error));
   return static_cast<Slot>(slot);
 }

@@ -14,41 +14,53 @@ Outcome meet(CommandContext& ctx) {
     return refuse("ERR wrong number of arguments for '" + ctx.command().full_name + "' command");
   }
   const std::string port_text(ctx.arg(3));
-  HEARTH_TRY(const std::int64_t port, ctx.args().integer(3, "ERR Invalid base port specified: " + port_text));
+  HEARTH_TRY(const std::int64_t port,
+             ctx.args().integer(3, "ERR Invalid base port specified: " + port_text));
   std::int64_t cport = port + cluster::kBusPortOffset;
   if (ctx.args().size() == 5) {
-    HEARTH_TRY(cport, ctx.args().integer(4, "ERR Invalid bus port specified: " + std::string(ctx.arg(4))));
+    HEARTH_TRY(cport,
+               ctx.args().integer(4, "ERR Invalid bus port specified: " + std::string(ctx.arg(4))));
   }
   if (port <= 0 || port > kPortMax || cport <= 0 || cport > kPortMax) {
-    return refuse("ERR Invalid node address specified: " + std::string(ctx.arg(2)) + ":" + port_text);
+    return refuse("ERR Invalid node address specified: " + std::string(ctx.arg(2)) + ":" +
+                  port_text);
   }
   return administer(ctx, admin::Meet{std::string(ctx.arg(2)), static_cast<std::uint16_t>(port),
                                      static_cast<std::uint16_t>(cport)});
 }
 
-Outcome forget(CommandContext& ctx) { return administer(ctx, admin::Forget{std::string(ctx.arg(2))}); }
+Outcome forget(CommandContext& ctx) {
+  return administer(ctx, admin::Forget{std::string(ctx.arg(2))});
+}
 
 Outcome reset(CommandContext& ctx) {
   HEARTH_TRY_VOID(cluster_of(ctx));
   const bool hard = ctx.args().is(2, "HARD");
-  if (ctx.args().size() > 3 || (ctx.args().size() == 3 && !hard && !ctx.args().is(2, "SOFT"))) return syntax_error();
+  if (ctx.args().size() > 3 || (ctx.args().size() == 3 && !hard && !ctx.args().is(2, "SOFT")))
+    return syntax_error();
   return administer(ctx, admin::Reset{hard, ctx.keyspace().db(0).size() > 0});
 }
 
-Outcome bumpepoch(CommandContext& ctx) { return administer(ctx, admin::BumpEpoch{}); }
-Outcome saveconfig(CommandContext& ctx) { return administer(ctx, admin::SaveConfig{}); }
+Outcome bumpepoch(CommandContext& ctx) {
+  return administer(ctx, admin::BumpEpoch{});
+}
+Outcome saveconfig(CommandContext& ctx) {
+  return administer(ctx, admin::SaveConfig{});
+}
 
 Outcome set_config_epoch(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t epoch, ctx.args().integer(2));
   return administer(ctx, admin::SetConfigEpoch{epoch});
 }
 
-constexpr ArgDoc kMeetArgs[] = {args::string("ip"), args::integer("port"), args::integer("cluster-bus-port").opt().from("4.0.0")};
+constexpr ArgDoc kMeetArgs[] = {args::string("ip"), args::integer("port"),
+                                args::integer("cluster-bus-port").opt().from("4.0.0")};
 constexpr ArgDoc kNodeIdArgs[] = {args::string("node-id")};
 constexpr ArgDoc kResetKinds[] = {args::token("hard", "HARD"), args::token("soft", "SOFT")};
 constexpr ArgDoc kResetArgs[] = {args::one_of("reset-type", kResetKinds).opt()};
 constexpr ArgDoc kEpochArgs[] = {args::integer("config-epoch")};
-constexpr HistoryNote kMeetHistory[] = {{"4.0.0", "Added the optional `cluster_bus_port` argument."}};
+constexpr HistoryNote kMeetHistory[] = {
+    {"4.0.0", "Added the optional `cluster_bus_port` argument."}};
 constexpr std::string_view kNondeterministic[] = {"nondeterministic_output"};
 constexpr Flag kChanges = Flag::kAdmin | Flag::kStale | Flag::kNoAsyncLoading;
 

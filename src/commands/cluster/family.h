@@ -7,14 +7,16 @@ namespace hearth::commands {
 
 extern const CommandSpec kCluster, kAsking, kReadonly, kReadwrite;
 // Subcommands, by file: report.cc, topology.cc, admin.cc, slots.cc.
-extern const CommandSpec kClusterInfo, kClusterNodes, kClusterMyId, kClusterMyShardId, kClusterReplicas, kClusterSlaves,
-    kClusterLinks, kClusterCountFailureReports;
+extern const CommandSpec kClusterInfo, kClusterNodes, kClusterMyId, kClusterMyShardId,
+    kClusterReplicas, kClusterSlaves, kClusterLinks, kClusterCountFailureReports;
 extern const CommandSpec kClusterSlots, kClusterShards;
-extern const CommandSpec kClusterMeet, kClusterForget, kClusterReset, kClusterBumpEpoch, kClusterSetConfigEpoch,
-    kClusterSaveConfig;
-extern const CommandSpec kClusterAddSlots, kClusterAddSlotsRange, kClusterDelSlots, kClusterDelSlotsRange,
-    kClusterFlushSlots, kClusterSetSlot, kClusterKeySlot, kClusterCountKeysInSlot, kClusterGetKeysInSlot;
+extern const CommandSpec kClusterMeet, kClusterForget, kClusterReset, kClusterBumpEpoch,
+    kClusterSetConfigEpoch, kClusterSaveConfig;
+extern const CommandSpec kClusterAddSlots, kClusterAddSlotsRange, kClusterDelSlots,
+    kClusterDelSlotsRange, kClusterFlushSlots, kClusterSetSlot, kClusterKeySlot,
+    kClusterCountKeysInSlot, kClusterGetKeysInSlot;
 
-inline constexpr const CommandSpec* kClusterFamily[] = {&kCluster, &kAsking, &kReadonly, &kReadwrite};
+inline constexpr const CommandSpec* kClusterFamily[] = {&kCluster, &kAsking, &kReadonly,
+                                                        &kReadwrite};
 
 }  // namespace hearth::commands

@@ -47,7 +47,8 @@ Outcome replicas(CommandContext& ctx) {
     if (view->nodes[i].replica_of == id) found.push_back(static_cast<NodeIndex>(i));
   }
   ctx.reply().array(found.size());
-  for (const NodeIndex i : found) ctx.reply().bulk(cluster::node_line(*view, i, NodeLineFor::kClients));
+  for (const NodeIndex i : found)
+    ctx.reply().bulk(cluster::node_line(*view, i, NodeLineFor::kClients));
   return {};
 }
 

@@ -29,8 +29,8 @@ Result<SlotList, ReplyError> slots_of_ranges(const CommandContext& ctx) {
     HEARTH_TRY(const Slot first, slot_at(ctx, i));
     HEARTH_TRY(const Slot last, slot_at(ctx, i + 1));
     if (first > last) {
-      return refuse("ERR start slot number " + std::to_string(first) + " is greater than end slot number " +
-                    std::to_string(last));
+      return refuse("ERR start slot number " + std::to_string(first) +
+                    " is greater than end slot number " + std::to_string(last));
     }
     // More than all of them repeats some, and that is an error already.
     if (slots.size() > kSlotCount) break;
@@ -68,13 +68,15 @@ Outcome setslot(CommandContext& ctx) {
   HEARTH_TRY_VOID(cluster_of(ctx));
   HEARTH_TRY(const Slot slot, slot_at(ctx, 2));
   const ArgReader& words = ctx.args();
-  if (words.is(3, "STABLE") && words.size() == 4) return administer(ctx, admin::SetSlotStable{slot});
+  if (words.is(3, "STABLE") && words.size() == 4)
+    return administer(ctx, admin::SetSlotStable{slot});
   if (words.size() == 5) {
     const std::string node(ctx.arg(4));
     if (words.is(3, "MIGRATING")) return administer(ctx, admin::SetSlotMigrating{slot, node});
     if (words.is(3, "IMPORTING")) return administer(ctx, admin::SetSlotImporting{slot, node});
     if (words.is(3, "NODE")) {
-      return administer(ctx, admin::SetSlotNode{slot, node, ctx.keyspace().db(0).count_in_slot(slot) > 0});
+      return administer(
+          ctx, admin::SetSlotNode{slot, node, ctx.keyspace().db(0).count_in_slot(slot) > 0});
     }
   }
   return refuse("ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP");
@@ -116,7 +118,8 @@ constexpr ArgDoc kSetSlotActions[] = {
     args::string("node", "NODE"),
     args::token("stable", "STABLE"),
 };
-constexpr ArgDoc kSetSlotArgs[] = {args::integer("slot"), args::one_of("subcommand", kSetSlotActions)};
+constexpr ArgDoc kSetSlotArgs[] = {args::integer("slot"),
+                                   args::one_of("subcommand", kSetSlotActions)};
 constexpr ArgDoc kKeyArgs[] = {args::string("key")};
 constexpr ArgDoc kSlotArgs[] = {args::integer("slot")};
 constexpr ArgDoc kGetKeysArgs[] = {args::integer("slot"), args::integer("count")};

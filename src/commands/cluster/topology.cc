@@ -17,12 +17,15 @@ namespace node_flag = cluster::node_flag;
 
 // The endpoint that clients should use; null says "the host you already talk to".
 void write_endpoint(ReplyWriter& reply, const NodeView& node, EndpointType type, bool ipv6) {
-  if (type == EndpointType::kUnknown) reply.null();
-  else reply.bulk(cluster::client_host(node, type, ipv6));
+  if (type == EndpointType::kUnknown)
+    reply.null();
+  else
+    reply.bulk(cluster::client_host(node, type, ipv6));
 }
 
 // Endpoint, port, id, and by what other names the host is known.
-void write_slots_node(ReplyWriter& reply, const NodeView& node, EndpointType type, const Session& session) {
+void write_slots_node(ReplyWriter& reply, const NodeView& node, EndpointType type,
+                      const Session& session) {
   reply.array(4);
   write_endpoint(reply, node, type, session.ipv6);
   reply.integer(cluster::client_port(node, false));
@@ -109,7 +112,8 @@ void write_shard_node(CommandContext& ctx, const View& view, const NodeView& nod
   reply.bulk(node.is_primary() ? "master" : "replica");
   reply.bulk("replication-offset");
   const InfoControl* info = ctx.services().info;
-  const std::uint64_t offset = is_me && info != nullptr ? info->replication_offset() : node.replication_offset;
+  const std::uint64_t offset =
+      is_me && info != nullptr ? info->replication_offset() : node.replication_offset;
   reply.integer(static_cast<std::int64_t>(offset));
   reply.bulk("health");
   reply.bulk(health_of(node, is_me));
@@ -120,12 +124,14 @@ Outcome shards(CommandContext& ctx) {
   const ViewPtr view = cluster->view();
   std::map<NodeId, std::vector<const NodeView*>> by_shard;
   for (const NodeView& node : view->nodes) {
-    if (!node.has(node_flag::kHandshake | node_flag::kNoAddr)) by_shard[node.shard_id].push_back(&node);
+    if (!node.has(node_flag::kHandshake | node_flag::kNoAddr))
+      by_shard[node.shard_id].push_back(&node);
   }
   ReplyWriter& reply = ctx.reply();
   reply.array(by_shard.size());
   for (auto& [shard, members] : by_shard) {
-    std::stable_partition(members.begin(), members.end(), [](const NodeView* n) { return n->is_primary(); });
+    std::stable_partition(members.begin(), members.end(),
+                          [](const NodeView* n) { return n->is_primary(); });
     std::vector<cluster::SlotRange> ranges;
     for (const NodeView* node : members) {
       const auto own = node->slots.ranges();

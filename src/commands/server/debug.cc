@@ -8,7 +8,7 @@ namespace {
 
 Outcome debug_help(CommandContext& ctx) {
   std::vector<std::string> lines{"DEBUG <subcommand> [<argument> ...]. Subcommands:"};
-  for (const auto verbs : {debug_data_verbs(), debug_switch_verbs()}) {
+  for (const auto verbs : {debug_data_verbs(), debug_switch_verbs(), debug_cluster_verbs()}) {
     for (const DebugVerb& verb : verbs) {
       lines.push_back(std::string(verb.name) + (verb.syntax.empty() ? "" : " " + std::string(verb.syntax)));
       lines.push_back("    " + std::string(verb.summary));
@@ -24,7 +24,7 @@ Outcome debug_help(CommandContext& ctx) {
 Outcome debug(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   if (args.is(1, "HELP") && args.size() == 2) return debug_help(ctx);
-  for (const auto verbs : {debug_data_verbs(), debug_switch_verbs()}) {
+  for (const auto verbs : {debug_data_verbs(), debug_switch_verbs(), debug_cluster_verbs()}) {
     for (const DebugVerb& verb : verbs) {
       if (!args.is(1, verb.name)) continue;
       if (args.size() < verb.words_least || args.size() > verb.words_most) return unknown_debug_verb(args[1]);

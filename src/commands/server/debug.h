@@ -22,6 +22,8 @@ struct DebugVerb {
 [[nodiscard]] std::span<const DebugVerb> debug_data_verbs();      // looks at and makes data
 [[nodiscard]] std::span<const DebugVerb> debug_switch_verbs();    // changes how the server runs
 
+[[nodiscard]] std::span<const DebugVerb> debug_cluster_verbs();   // disturbs the cluster bus
+
 [[nodiscard]] inline tl::unexpected<ReplyError> unknown_debug_verb(std::string_view word) {
   return refuse("ERR unknown subcommand or wrong number of arguments for '" + std::string(word) + "'. Try DEBUG HELP.");
 }
