@@ -150,10 +150,11 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
         return Status::kNeedMore;
       }
       const auto number = header_number(begin + 1, cr);
-      if (!number || *number > limits.multibulk_count) return fail("invalid multibulk length");
+      if (!number) return fail("invalid multibulk length");
       count = *number;
       position_ = static_cast<std::size_t>(cr + 2 - begin);
     }
+    if (count > limits.multibulk_count) return fail("invalid multibulk length");
     if (count > kUnauthenticatedCount && !limits.authenticated) return fail("unauthenticated multibulk length");
     if (count <= 0) {
       consumed = position_;
