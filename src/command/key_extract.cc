@@ -55,6 +55,11 @@ bool extract_keys(const Command& command, Argv argv, std::vector<KeyPosition>& o
       if (*keys > 0 && !add_range(first, first + (*keys - 1) * spec.step, spec.step, spec, argv, out)) return false;
     }
   }
+  if (command.spec->key_access != nullptr) {
+    for (KeyPosition& p : out) {
+      if ((p.access & access::kVariableFlags) != 0) p.access = command.spec->key_access(argv);
+    }
+  }
   return true;
 }
 

@@ -262,6 +262,8 @@ struct CommandSpec {
   std::string_view replaced_by{};
   std::span<const std::string_view> tips{};
   std::span<const HistoryNote> history{};
+  // For keys marked kVariableFlags: what this request does with them.
+  std::uint16_t (*key_access)(std::span<const std::string_view> argv) = nullptr;
 };
 
 }  // namespace hearth

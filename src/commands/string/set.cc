@@ -123,9 +123,15 @@ constexpr ArgDoc kKeyValue[] = {args::key(), args::string("value")};
 
 constexpr KeySpec kSetKey[] = {[] {
   KeySpec k = KeySpec::one(1, access::kRW | access::kAccess | access::kUpdate | access::kVariableFlags);
-  k.notes = "RW and ACCESS due to the optional `GET` argument";
+  k.notes = "The old value is read only with GET";
   return k;
 }()};
+std::uint16_t set_access(std::span<const std::string_view> argv) {
+  for (const auto word : argv.subspan(3)) {
+    if (equals_ignore_case(word, "GET")) return access::kModifyRead;
+  }
+  return access::kOverwrite;
+}
 constexpr KeySpec kOverwriteKey[] = {KeySpec::one(1, access::kOverwrite)};
 constexpr KeySpec kInsertKey[] = {KeySpec::one(1, access::kOW | access::kInsert)};
 constexpr KeySpec kSwapKey[] = {KeySpec::one(1, access::kModifyRead)};
@@ -145,6 +151,7 @@ constexpr CommandSpec kSet{
     .args = kSetArgs,
     .reply = Shape::kOk | Shape::kNull | Shape::kBulk,
     .handler = set,
+    .key_access = set_access,
 };
 constexpr CommandSpec kSetEx{
     .name = "SETEX",
