@@ -13,15 +13,9 @@ namespace {
 
 constexpr Ms kForgetBan = 60'000;
 
-AdminReply ok() {
-  return {};
-}
-AdminReply status(std::string text) {
-  return {AdminReply::Kind::kStatus, std::move(text), 0};
-}
-AdminReply integer(std::int64_t n) {
-  return {AdminReply::Kind::kInteger, {}, n};
-}
+AdminReply ok() { return {}; }
+AdminReply status(std::string text) { return {AdminReply::Kind::kStatus, std::move(text), 0}; }
+AdminReply integer(std::int64_t n) { return {AdminReply::Kind::kInteger, {}, n}; }
 template <typename... A>
 AdminReply error(fmt::format_string<A...> f, A&&... a) {
   return {AdminReply::Kind::kError, "ERR " + fmt::format(f, std::forward<A>(a)...), 0};

@@ -13,9 +13,7 @@ namespace {
 constexpr int kPingCandidates = 5;
 constexpr Ms kHandshakeRetry = 1000;
 
-Ms handshake_timeout(const State& s) {
-  return std::max<Ms>(s.timeout(), 1000);
-}
+Ms handshake_timeout(const State& s) { return std::max<Ms>(s.timeout(), 1000); }
 
 void greet(State& s, Node& node) {
   Link* link = s.find_link(node.link);

@@ -181,8 +181,6 @@ std::vector<Machine::LinkEnd> Machine::links() const {
   return out;
 }
 
-const NodeId& Machine::id() const {
-  return state_->myself->id;
-}
+const NodeId& Machine::id() const { return state_->myself->id; }
 
 }  // namespace hearth::cluster

@@ -167,9 +167,7 @@ void on_body(State& s, Node& sender, const Message& message) {
           action::Deliver{body.channel, body.message, message.type == MessageType::kPublishShard});
       break;
     }
-    case MessageType::kAuthRequest:
-      vote_if_due(s, sender, message.header);
-      break;
+    case MessageType::kAuthRequest: vote_if_due(s, sender, message.header); break;
     case MessageType::kUpdate:
       on_update_message(s, sender, std::get<UpdateBody>(message.body));
       break;
@@ -180,8 +178,7 @@ void on_body(State& s, Node& sender, const Message& message) {
     case MessageType::kMfStart:  // from my own replicas, and there is nothing to hand over to yet
     case MessageType::kPing:
     case MessageType::kPong:
-    case MessageType::kMeet:
-      break;
+    case MessageType::kMeet: break;
   }
 }
 

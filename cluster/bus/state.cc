@@ -14,9 +14,7 @@ Node* State::find(const NodeId& id) {
   return at == nodes.end() ? nullptr : &at->second;
 }
 
-Node* State::find(std::string_view id) {
-  return NodeId::is_valid(id) ? find(NodeId(id)) : nullptr;
-}
+Node* State::find(std::string_view id) { return NodeId::is_valid(id) ? find(NodeId(id)) : nullptr; }
 
 Node& State::add_node(const NodeId& id, NodeFlags flags) {
   const auto [at, added] = nodes.try_emplace(id);
@@ -60,9 +58,7 @@ void State::rename_node(Node& node, const NodeId& id) {
   view_changed = true;
 }
 
-Node* State::primary_of(Node& node) {
-  return node.is_replica() ? find(node.replica_of) : &node;
-}
+Node* State::primary_of(Node& node) { return node.is_replica() ? find(node.replica_of) : &node; }
 
 void State::give_slot(Node& node, Slot slot) {
   HEARTH_CHECK(owner[slot] == nullptr);

@@ -18,9 +18,7 @@ struct Write {
   std::shared_ptr<const std::string> frame;
 };
 
-uv_stream_t* as_stream(uv_tcp_t& tcp) {
-  return reinterpret_cast<uv_stream_t*>(&tcp);
-}
+uv_stream_t* as_stream(uv_tcp_t& tcp) { return reinterpret_cast<uv_stream_t*>(&tcp); }
 const uv_stream_t* as_stream(const uv_tcp_t& tcp) {
   return reinterpret_cast<const uv_stream_t*>(&tcp);
 }

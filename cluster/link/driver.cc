@@ -415,18 +415,10 @@ Result<std::unique_ptr<Driver>> Driver::start(uv_loop_t* loop, DriverOptions opt
   return std::unique_ptr<Driver>(new Driver(std::move(impl)));
 }
 
-AdminReply Driver::admin(AdminRequest request) {
-  return impl_->admin(std::move(request));
-}
-ViewPtr Driver::published() const {
-  return impl_->published_;
-}
-ViewPtr Driver::view() const {
-  return impl_->machine_->view(impl_->now());
-}
-std::vector<LinkInfo> Driver::links() const {
-  return impl_->links();
-}
+AdminReply Driver::admin(AdminRequest request) { return impl_->admin(std::move(request)); }
+ViewPtr Driver::published() const { return impl_->published_; }
+ViewPtr Driver::view() const { return impl_->machine_->view(impl_->now()); }
+std::vector<LinkInfo> Driver::links() const { return impl_->links(); }
 
 void Driver::publish(std::string_view channel, std::string_view message, bool sharded) {
   impl_->feed(input::Publish{std::string(channel), std::string(message), sharded});
@@ -437,16 +429,10 @@ void Driver::change_settings(const BusSettings& settings) {
   impl_->feed(input::SettingsChanged{settings});
 }
 
-void Driver::disturb(const BusDisturbance& how) {
-  impl_->disturbance_ = how;
-}
+void Driver::disturb(const BusDisturbance& how) { impl_->disturbance_ = how; }
 
-bool Driver::cut_links(const NodeId& node, LinkSide side) {
-  return impl_->cut_links(node, side);
-}
+bool Driver::cut_links(const NodeId& node, LinkSide side) { return impl_->cut_links(node, side); }
 
-void Driver::set_link_buffer_limit(std::size_t bytes) {
-  impl_->options_.link_buffer_limit = bytes;
-}
+void Driver::set_link_buffer_limit(std::size_t bytes) { impl_->options_.link_buffer_limit = bytes; }
 
 }  // namespace hearth::cluster

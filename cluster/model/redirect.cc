@@ -60,10 +60,8 @@ std::string_view client_host(const NodeView& node, EndpointType type, bool ipv6)
   switch (type) {
     case EndpointType::kHostname:
       return node.hostname.empty() ? std::string_view{"?"} : std::string_view{node.hostname};
-    case EndpointType::kUnknown:
-      return "";
-    case EndpointType::kIp:
-      break;
+    case EndpointType::kUnknown: return "";
+    case EndpointType::kIp: break;
   }
   const std::string& announced = ipv6 ? node.client_ipv6 : node.client_ipv4;
   return announced.empty() ? node.address.ip : announced;
@@ -71,21 +69,15 @@ std::string_view client_host(const NodeView& node, EndpointType type, bool ipv6)
 
 std::string redirect_text(const View& view, const RedirectQuery& query, const Redirect& decision) {
   switch (decision.kind) {
-    case RedirectKind::kServe:
-      return {};
-    case RedirectKind::kCrossSlot:
-      return "CROSSSLOT Keys in request don't hash to the same slot";
-    case RedirectKind::kTryAgain:
-      return "TRYAGAIN Multiple keys request during rehashing of slot";
-    case RedirectKind::kSlotUnserved:
-      return "CLUSTERDOWN Hash slot not served";
-    case RedirectKind::kDown:
-      return "CLUSTERDOWN The cluster is down";
+    case RedirectKind::kServe: return {};
+    case RedirectKind::kCrossSlot: return "CROSSSLOT Keys in request don't hash to the same slot";
+    case RedirectKind::kTryAgain: return "TRYAGAIN Multiple keys request during rehashing of slot";
+    case RedirectKind::kSlotUnserved: return "CLUSTERDOWN Hash slot not served";
+    case RedirectKind::kDown: return "CLUSTERDOWN The cluster is down";
     case RedirectKind::kDownReadsOnly:
       return "CLUSTERDOWN The cluster is down and only accepts read commands";
     case RedirectKind::kMoved:
-    case RedirectKind::kAsk:
-      break;
+    case RedirectKind::kAsk: break;
   }
   const NodeView& node = view.nodes[decision.node];
   return fmt::format("{} {} {}:{}", decision.kind == RedirectKind::kAsk ? "ASK" : "MOVED",

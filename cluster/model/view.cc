@@ -41,11 +41,7 @@ NodeIndex View::find(const NodeId& id) const {
   return kNoNode;
 }
 
-NodeIndex View::migrating_to(Slot slot) const {
-  return peer_of(migrating, slot);
-}
-NodeIndex View::importing_from(Slot slot) const {
-  return peer_of(importing, slot);
-}
+NodeIndex View::migrating_to(Slot slot) const { return peer_of(migrating, slot); }
+NodeIndex View::importing_from(Slot slot) const { return peer_of(importing, slot); }
 
 }  // namespace hearth::cluster

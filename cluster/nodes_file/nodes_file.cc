@@ -245,17 +245,10 @@ bool Parser::connect_open_slots(const std::vector<OpenSlot>& from, std::vector<S
 std::string formation_text(const FormationState& f) {
   std::string_view phase;
   switch (f.phase) {
-    case FormationState::Phase::kOff:
-      return {};
-    case FormationState::Phase::kPending:
-      phase = "pending";
-      break;
-    case FormationState::Phase::kPromised:
-      phase = "promised";
-      break;
-    case FormationState::Phase::kDone:
-      phase = "done";
-      break;
+    case FormationState::Phase::kOff: return {};
+    case FormationState::Phase::kPending: phase = "pending"; break;
+    case FormationState::Phase::kPromised: phase = "promised"; break;
+    case FormationState::Phase::kDone: phase = "done"; break;
   }
   std::string out = fmt::format(" formation {}:{}:{}:", phase, f.round, f.epoch);
   for (const auto& id : f.members) {

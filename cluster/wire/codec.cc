@@ -42,9 +42,7 @@ enum ExtensionType : std::uint16_t {
   kClientIpv6 = 5,
 };
 
-std::string_view until_nul(std::string_view field) {
-  return field.substr(0, field.find('\0'));
-}
+std::string_view until_nul(std::string_view field) { return field.substr(0, field.find('\0')); }
 
 bool read_id(ByteReader& in, NodeId& id) {
   std::string_view text;
@@ -112,9 +110,7 @@ bool read_gossip(ByteReader& in, std::uint16_t count, std::vector<GossipEntry>& 
 bool read_extension(std::uint16_t type, std::string_view data, Extensions& out) {
   ByteReader in(data);
   switch (type) {
-    case kHostname:
-      out.hostname = until_nul(data);
-      return out.hostname.size() <= kHostnameMax;
+    case kHostname: out.hostname = until_nul(data); return out.hostname.size() <= kHostnameMax;
     case kHumanName:
       out.human_name = until_nul(data);
       return out.human_name.size() <= kHumanNameMax;
@@ -124,16 +120,14 @@ bool read_extension(std::uint16_t type, std::string_view data, Extensions& out) 
       out.forgotten.push_back(node);
       return true;
     }
-    case kShardId:
-      return read_id(in, out.shard_id);
+    case kShardId: return read_id(in, out.shard_id);
     case kClientIpv4:
       out.client_ipv4 = until_nul(data);
       return out.client_ipv4.size() <= kIpTextMax;
     case kClientIpv6:
       out.client_ipv6 = until_nul(data);
       return out.client_ipv6.size() <= kIpTextMax;
-    default:
-      return true;  // a newer peer's extension: its length is enough to pass over it
+    default: return true;  // a newer peer's extension: its length is enough to pass over it
   }
 }
 
@@ -199,16 +193,12 @@ bool read_body(ByteReader& in, Message& message, Counts counts) {
       return read_id(in, body.failed) && !body.failed.is_null();
     }
     case MessageType::kPublish:
-    case MessageType::kPublishShard:
-      return read_publish(in, message.body.emplace<PublishBody>());
-    case MessageType::kUpdate:
-      return read_update(in, message.body.emplace<UpdateBody>());
-    case MessageType::kModule:
-      return read_module(in, message.body.emplace<ModuleBody>());
+    case MessageType::kPublishShard: return read_publish(in, message.body.emplace<PublishBody>());
+    case MessageType::kUpdate: return read_update(in, message.body.emplace<UpdateBody>());
+    case MessageType::kModule: return read_module(in, message.body.emplace<ModuleBody>());
     case MessageType::kAuthRequest:
     case MessageType::kAuthAck:
-    case MessageType::kMfStart:
-      return true;
+    case MessageType::kMfStart: return true;
   }
   return false;
 }
@@ -275,11 +265,8 @@ Counts write_body(ByteWriter& out, const Message& message) {
   switch (message.type) {
     case MessageType::kPing:
     case MessageType::kPong:
-    case MessageType::kMeet:
-      return write_ping(out, std::get<PingBody>(message.body));
-    case MessageType::kFail:
-      write_id(out, std::get<FailBody>(message.body).failed);
-      break;
+    case MessageType::kMeet: return write_ping(out, std::get<PingBody>(message.body));
+    case MessageType::kFail: write_id(out, std::get<FailBody>(message.body).failed); break;
     case MessageType::kPublish:
     case MessageType::kPublishShard: {
       const auto& body = std::get<PublishBody>(message.body);
@@ -306,8 +293,7 @@ Counts write_body(ByteWriter& out, const Message& message) {
     }
     case MessageType::kAuthRequest:
     case MessageType::kAuthAck:
-    case MessageType::kMfStart:
-      break;
+    case MessageType::kMfStart: break;
   }
   return {message.type == MessageType::kPublish || message.type == MessageType::kPublishShard
               ? std::uint16_t{1}

@@ -35,7 +35,8 @@ Result<std::string> read_file(FileSystem& fs, const std::string& path, std::uint
   return bytes;
 }
 
-Result<void> write_file_atomically(FileSystem& fs, const std::string& path, std::string_view bytes) {
+Result<void> write_file_atomically(FileSystem& fs, const std::string& path,
+                                   std::string_view bytes) {
   const std::string temporary = path + ".tmp";
   const auto write = [&]() -> Result<void> {
     HEARTH_TRY(const std::unique_ptr<File> file, fs.open(temporary, OpenMode::kCreate));

@@ -45,7 +45,8 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
+  [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::string& path,
+                                                           OpenMode mode) = 0;
   // Atomic: a reader, and a crash after sync_dir, sees the old file or the new one.
   [[nodiscard]] virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   [[nodiscard]] virtual Result<void> remove(const std::string& path) = 0;

@@ -47,7 +47,7 @@ class PosixFile : public File {
     return {};
   }
   Result<std::uint64_t> size() override {
-    struct stat status{};
+    struct stat status {};
     if (::fstat(fd_, &status) != 0) return system_error("stat", path_);
     return static_cast<std::uint64_t>(status.st_size);
   }

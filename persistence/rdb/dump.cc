@@ -20,11 +20,14 @@ std::string dump_payload(const Entry& entry, const EncodeOptions& options) {
   return payload;
 }
 
-Result<Object> parse_dump_payload(std::string_view payload, const DecodeLimits& limits, Checksum checksum) {
-  if (payload.size() < kFooter + 1) return fail(ErrorCode::kUnsupported, "payload without a footer");
+Result<Object> parse_dump_payload(std::string_view payload, const DecodeLimits& limits,
+                                  Checksum checksum) {
+  if (payload.size() < kFooter + 1)
+    return fail(ErrorCode::kUnsupported, "payload without a footer");
   const std::size_t body_end = payload.size() - kFooter;
   const auto version = load_le<std::uint16_t>(payload.data() + body_end);
-  if (!is_known_version(version)) return fail(ErrorCode::kUnsupported, fmt::format("version {}", version));
+  if (!is_known_version(version))
+    return fail(ErrorCode::kUnsupported, fmt::format("version {}", version));
   const std::size_t crc_at = payload.size() - sizeof(std::uint64_t);
   if (checksum == Checksum::kVerify &&
       load_le<std::uint64_t>(payload.data() + crc_at) != crc64(payload.substr(0, crc_at))) {

@@ -15,7 +15,8 @@ enum class Checksum : bool { kSkip, kVerify };
 
 // Errors: kUnsupported if version or checksum are wrong (the body was not looked at), kCorrupt if
 // the body is.
-[[nodiscard]] Result<Object> parse_dump_payload(std::string_view payload, const DecodeLimits& limits,
+[[nodiscard]] Result<Object> parse_dump_payload(std::string_view payload,
+                                                const DecodeLimits& limits,
                                                 Checksum checksum = Checksum::kVerify);
 
 }  // namespace hearth::rdb

@@ -16,7 +16,9 @@ constexpr std::size_t kCompressFrom = 21;  // shorter strings gain nothing
 // One LZF back reference of 3 bytes yields at most 264; no input expands more than this.
 constexpr std::uint64_t kLzfRatioMax = 264;
 
-constexpr std::uint8_t special(StringForm form) { return static_cast<std::uint8_t>(0xc0 | static_cast<unsigned>(form)); }
+constexpr std::uint8_t special(StringForm form) {
+  return static_cast<std::uint8_t>(0xc0 | static_cast<unsigned>(form));
+}
 
 template <typename T>
 bool fits(std::int64_t v) {
@@ -97,14 +99,15 @@ Result<std::string> read_compressed(ByteReader& in, std::uint64_t max_bytes) {
   HEARTH_TRY(const std::uint64_t packed_size, read_length(in));
   HEARTH_TRY(const std::uint64_t size, read_length(in));
   std::string_view packed;
-  if (packed_size > in.remaining() || !in.take(packed_size, packed)) return corrupt(in, "compressed bytes");
+  if (packed_size > in.remaining() || !in.take(packed_size, packed))
+    return corrupt(in, "compressed bytes");
   if (size == 0 || size > max_bytes || size > std::numeric_limits<unsigned>::max() ||
       size > packed_size * kLzfRatioMax) {
     return corrupt(in, "a possible length of decompressed bytes");
   }
   std::string text(size, '\0');
-  const unsigned got = lzf_decompress(packed.data(), static_cast<unsigned>(packed_size), text.data(),
-                                      static_cast<unsigned>(size));
+  const unsigned got = lzf_decompress(packed.data(), static_cast<unsigned>(packed_size),
+                                      text.data(), static_cast<unsigned>(size));
   if (got != size) return corrupt(in, "LZF bytes");
   return text;
 }
@@ -141,7 +144,9 @@ void write_string(std::string& out, std::string_view text, Compression compressi
   if (text.size() <= 11) {
     if (const auto number = parse_int64(text); number && write_small_integer(out, *number)) return;
   }
-  if (compression == Compression::kOn && text.size() >= kCompressFrom && write_compressed(out, text)) return;
+  if (compression == Compression::kOn && text.size() >= kCompressFrom &&
+      write_compressed(out, text))
+    return;
   write_length(out, text.size());
   out += text;
 }

@@ -26,7 +26,8 @@ inline constexpr std::uint16_t kVersionValkeyFirst = 80;
 inline constexpr std::uint16_t kVersionValkeyLast = 81;
 
 [[nodiscard]] constexpr bool is_known_version(std::uint16_t version) {
-  return version <= kVersionFieldExpiry || (version >= kVersionValkeyFirst && version <= kVersionValkeyLast);
+  return version <= kVersionFieldExpiry ||
+         (version >= kVersionValkeyFirst && version <= kVersionValkeyLast);
 }
 
 // First bytes of a length. The two top bits: 00 six bits, 01 fourteen bits, 10 wide, 11 special.

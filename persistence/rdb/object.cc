@@ -15,7 +15,8 @@ EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std:
     char scratch[kInt64TextMax];
     write_string(out, entry.string_value(scratch), options.compression);
   }
-  return {ObjectType::kString, options.target == Target::kRedis70 ? kVersionRedis70 : kVersionPortable};
+  return {ObjectType::kString,
+          options.target == Target::kRedis70 ? kVersionRedis70 : kVersionPortable};
 }
 
 Result<Object> decode_object(std::uint8_t type, std::uint16_t version, ByteReader& in,

@@ -28,7 +28,8 @@ enum class Target : std::uint8_t {
 struct EncodeOptions {
   Target target = Target::kRedis72;
   Compression compression = Compression::kOn;
-  UnixMillis now{};  // fields that have expired by then are left out where their deadline cannot be written
+  UnixMillis now{};  // fields that have expired by then are left out where their deadline cannot be
+                     // written
 };
 
 struct DecodeLimits {

@@ -16,8 +16,8 @@ using ds::Listpack;
 // Deadlines were checked or are ours; nothing is expired for a decoder, which knows no time.
 constexpr UnixMillis kBeforeAll{0};
 
-void write_pairs(const Hash& hash, UnixMillis now, std::uint64_t count, const EncodeOptions& options,
-                 std::string& out) {
+void write_pairs(const Hash& hash, UnixMillis now, std::uint64_t count,
+                 const EncodeOptions& options, std::string& out) {
   write_length(out, count);
   hash.for_each(now, [&](const Hash::Item& item) {
     write_string(out, item.field, options.compression);
@@ -54,7 +54,8 @@ class Builder {
  public:
   explicit Builder(const DecodeLimits& limits) : limits_(limits), hash_(std::make_unique<Hash>()) {}
 
-  [[nodiscard]] bool add(std::string_view field, std::string_view value, std::int64_t deadline = Hash::kNone) {
+  [[nodiscard]] bool add(std::string_view field, std::string_view value,
+                         std::int64_t deadline = Hash::kNone) {
     return hash_->set(field, value, deadline, kBeforeAll, limits_.hash) == Hash::Set::kCreated;
   }
   Result<std::unique_ptr<Hash>> finish(const ByteReader& in) {
@@ -70,14 +71,15 @@ class Builder {
 constexpr std::string_view kDistinct = "a field that was not there before";
 
 struct FieldLayout {
-  bool delta_first = false;     // length-coded delta to `earliest` + 1, 0 none
-  bool deadline_last = false;   // i64, <= 0 none
+  bool delta_first = false;    // length-coded delta to `earliest` + 1, 0 none
+  bool deadline_last = false;  // i64, <= 0 none
   std::int64_t earliest = 0;
 };
 
 bool is_deadline(std::int64_t ms) { return ms > 0; }
 
-Result<std::unique_ptr<Hash>> decode_fields(ByteReader& in, const DecodeLimits& limits, const FieldLayout& layout) {
+Result<std::unique_ptr<Hash>> decode_fields(ByteReader& in, const DecodeLimits& limits,
+                                            const FieldLayout& layout) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
   // A field and a value take a byte each at the least.
   if (count > in.remaining() / 2) return corrupt(in, "as many fields as there are bytes for");
@@ -86,8 +88,9 @@ Result<std::unique_ptr<Hash>> decode_fields(ByteReader& in, const DecodeLimits& 
     std::int64_t deadline = Hash::kNone;
     if (layout.delta_first) {
       HEARTH_TRY(const std::uint64_t delta, read_length(in));
-      if (delta > 0 && (delta > INT64_MAX || __builtin_add_overflow(layout.earliest,
-                                                                    static_cast<std::int64_t>(delta) - 1, &deadline))) {
+      if (delta > 0 && (delta > INT64_MAX ||
+                        __builtin_add_overflow(layout.earliest,
+                                               static_cast<std::int64_t>(delta) - 1, &deadline))) {
         return corrupt(in, "a deadline in range");
       }
       if (delta > 0 && !is_deadline(deadline)) return corrupt(in, "a deadline in range");
@@ -104,9 +107,12 @@ Result<std::unique_ptr<Hash>> decode_fields(ByteReader& in, const DecodeLimits& 
 }
 
 Result<Listpack> read_listpack(ByteReader& in, const DecodeLimits& limits) {
-  HEARTH_TRY(const std::string bytes, read_string(in, std::max<std::uint64_t>(limits.string_bytes, Listpack::kBytesMax)));
+  HEARTH_TRY(const std::string bytes,
+             read_string(in, std::max<std::uint64_t>(limits.string_bytes, Listpack::kBytesMax)));
   auto pack = Listpack::from_bytes(bytes);
-  if (!pack) return fail(ErrorCode::kCorrupt, fmt::format("offset {}: {}", in.offset(), pack.error().context));
+  if (!pack)
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("offset {}: {}", in.offset(), pack.error().context));
   return pack;
 }
 
@@ -122,7 +128,8 @@ Result<std::unique_ptr<Hash>> decode_listpack(ByteReader& in, const DecodeLimits
   return std::make_unique<Hash>(Hash::from_listpack(pack, limits.hash));
 }
 
-Result<std::unique_ptr<Hash>> decode_listpack_with_deadlines(ByteReader& in, const DecodeLimits& limits) {
+Result<std::unique_ptr<Hash>> decode_listpack_with_deadlines(ByteReader& in,
+                                                             const DecodeLimits& limits) {
   std::int64_t earliest = 0;
   if (!in.le(earliest)) return corrupt(in, "the earliest deadline");
   HEARTH_TRY(const Listpack pack, read_listpack(in, limits));
@@ -147,13 +154,16 @@ Result<std::unique_ptr<Hash>> decode_listpack_with_deadlines(ByteReader& in, con
 
 using PairReader = Result<void> (*)(std::string_view, const PairVisitor&);
 
-Result<std::unique_ptr<Hash>> decode_old_packed(ByteReader& in, const DecodeLimits& limits, PairReader read_pairs) {
+Result<std::unique_ptr<Hash>> decode_old_packed(ByteReader& in, const DecodeLimits& limits,
+                                                PairReader read_pairs) {
   HEARTH_TRY(const std::string bytes, read_string(in, limits.string_bytes));
   Builder builder(limits);
   const auto read = read_pairs(bytes, [&](std::string_view field, std::string_view value) {
     return builder.add(field, value);
   });
-  if (!read) return fail(ErrorCode::kCorrupt, fmt::format("offset {}: {}", in.offset(), read.error().context));
+  if (!read)
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("offset {}: {}", in.offset(), read.error().context));
   return builder.finish(in);
 }
 
@@ -170,8 +180,10 @@ EncodedType encode_hash(const Hash& hash, const EncodeOptions& options, std::str
   if (earliest == Hash::kNone || old) {
     const std::uint64_t visible = old ? hash.visible_size(options.now) : hash.size();
     // A hash of nothing but expired fields keeps them: no reader accepts an empty one.
-    if (visible == 0) write_pairs(hash, kBeforeAll, hash.size(), options, out);
-    else write_pairs(hash, old ? options.now : kBeforeAll, visible, options, out);
+    if (visible == 0)
+      write_pairs(hash, kBeforeAll, hash.size(), options, out);
+    else
+      write_pairs(hash, old ? options.now : kBeforeAll, visible, options, out);
     return {ObjectType::kHash, version};
   }
   write_with_deadlines(hash, earliest, options, out);
@@ -187,13 +199,16 @@ Result<std::unique_ptr<Hash>> decode_hash(std::uint8_t type, std::uint16_t versi
     case ObjectType::kHashZiplist: return decode_old_packed(in, limits, read_ziplist);
     case ObjectType::kHashListpack: return decode_listpack(in, limits);
     case ObjectType::kHashExpiryAfterValue:
-      if (valkey) return decode_fields(in, limits, {.delta_first = false, .deadline_last = true, .earliest = 0});
+      if (valkey)
+        return decode_fields(in, limits,
+                             {.delta_first = false, .deadline_last = true, .earliest = 0});
       break;
     case ObjectType::kHashExpiry: {
       if (valkey) break;
       std::int64_t earliest = 0;
       if (!in.le(earliest)) return corrupt(in, "the earliest deadline");
-      return decode_fields(in, limits, {.delta_first = true, .deadline_last = false, .earliest = earliest});
+      return decode_fields(in, limits,
+                           {.delta_first = true, .deadline_last = false, .earliest = earliest});
     }
     case ObjectType::kHashListpackExpiry:
       if (!valkey) return decode_listpack_with_deadlines(in, limits);

@@ -78,8 +78,10 @@ Result<void> read_ziplist(std::string_view bytes, const PairVisitor& visit) {
   std::uint32_t total = 0, tail = 0;
   std::uint16_t stated = 0;
   if (!in.le(total) || !in.le(tail) || !in.le(stated)) return bad(kWhat, in.offset(), "cut header");
-  if (total != bytes.size() || bytes.size() < kHeader + 1) return bad(kWhat, 0, "total does not match");
-  if (static_cast<std::uint8_t>(bytes.back()) != kEndMark) return bad(kWhat, bytes.size() - 1, "no end mark");
+  if (total != bytes.size() || bytes.size() < kHeader + 1)
+    return bad(kWhat, 0, "total does not match");
+  if (static_cast<std::uint8_t>(bytes.back()) != kEndMark)
+    return bad(kWhat, bytes.size() - 1, "no end mark");
 
   std::size_t count = 0;
   std::size_t previous_size = 0;
@@ -93,9 +95,11 @@ Result<void> read_ziplist(std::string_view bytes, const PairVisitor& visit) {
     previous = short_length;
     if (short_length == kEndMark) return bad(kWhat, start, "end mark before the end");
     if (short_length == kWideLength && !in.le(previous)) return bad(kWhat, start, "cut entry");
-    if (previous != previous_size) return bad(kWhat, start, "length of the previous entry does not match");
+    if (previous != previous_size)
+      return bad(kWhat, start, "length of the previous entry does not match");
     std::string text;
-    if (!take_entry_value(in, text) || in.remaining() < 1) return bad(kWhat, start, "entry passes the end");
+    if (!take_entry_value(in, text) || in.remaining() < 1)
+      return bad(kWhat, start, "entry passes the end");
     last_offset = start;
     previous_size = in.offset() - start;
     ++count;
@@ -131,8 +135,9 @@ Result<void> read_zipmap(std::string_view bytes, const PairVisitor& visit) {
     std::uint32_t length = 0;
     std::uint8_t unused = 0;
     std::string_view field, value;
-    const bool whole = take_length(length) && in.take(length, field) && take_length(length) && in.le(unused) &&
-                       in.take(length, value) && in.skip(unused) && in.remaining() >= 1;
+    const bool whole = take_length(length) && in.take(length, field) && take_length(length) &&
+                       in.le(unused) && in.take(length, value) && in.skip(unused) &&
+                       in.remaining() >= 1;
     if (!whole) return bad(kWhat, start, "pair passes the end");
     if (!visit(field, value)) return bad(kWhat, start, "field twice");
     ++count;

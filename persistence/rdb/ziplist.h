@@ -1,6 +1,7 @@
 // The two packed forms that servers before listpack wrote, read only.
 //
-// ziplist: bytes u32 LE | offset of the last entry u32 | count u16 (65535: unknown) | entries | 0xFF
+// ziplist: bytes u32 LE | offset of the last entry u32 | count u16 (65535: unknown) | entries |
+// 0xFF
 //   entry: length of the previous one (1 byte, or 0xFE and u32) | encoding | data
 // zipmap: count u8 (254 and up: unknown) | length field length free value ... | 0xFF
 //   length: 1 byte up to 253, or 254 and u32 LE; `free` unused bytes follow the value

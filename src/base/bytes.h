@@ -26,9 +26,12 @@ inline void store_le(void* p, T v) noexcept {
 template <typename T>
 [[nodiscard]] inline T swap_bytes(T v) noexcept {
   if constexpr (sizeof(T) == 1) return v;
-  if constexpr (sizeof(T) == 2) return static_cast<T>(__builtin_bswap16(static_cast<std::uint16_t>(v)));
-  if constexpr (sizeof(T) == 4) return static_cast<T>(__builtin_bswap32(static_cast<std::uint32_t>(v)));
-  if constexpr (sizeof(T) == 8) return static_cast<T>(__builtin_bswap64(static_cast<std::uint64_t>(v)));
+  if constexpr (sizeof(T) == 2)
+    return static_cast<T>(__builtin_bswap16(static_cast<std::uint16_t>(v)));
+  if constexpr (sizeof(T) == 4)
+    return static_cast<T>(__builtin_bswap32(static_cast<std::uint32_t>(v)));
+  if constexpr (sizeof(T) == 8)
+    return static_cast<T>(__builtin_bswap64(static_cast<std::uint64_t>(v)));
 }
 template <typename T>
 [[nodiscard]] inline T load_be(const void* p) noexcept {
@@ -43,7 +46,8 @@ inline void store_be(void* p, T v) noexcept {
 // so a decoder may read a whole record and ask once.
 class ByteReader {
  public:
-  explicit ByteReader(std::string_view bytes) : begin_(bytes.data()), p_(begin_), end_(begin_ + bytes.size()) {}
+  explicit ByteReader(std::string_view bytes)
+      : begin_(bytes.data()), p_(begin_), end_(begin_ + bytes.size()) {}
 
   template <typename T>
   bool le(T& out) noexcept {
@@ -70,8 +74,12 @@ class ByteReader {
     std::string_view unused;
     return take(n, unused);
   }
-  [[nodiscard]] std::size_t remaining() const noexcept { return static_cast<std::size_t>(end_ - p_); }
-  [[nodiscard]] std::size_t offset() const noexcept { return static_cast<std::size_t>(p_ - begin_); }
+  [[nodiscard]] std::size_t remaining() const noexcept {
+    return static_cast<std::size_t>(end_ - p_);
+  }
+  [[nodiscard]] std::size_t offset() const noexcept {
+    return static_cast<std::size_t>(p_ - begin_);
+  }
   [[nodiscard]] bool failed() const noexcept { return failed_; }
 
  private:

@@ -6,10 +6,10 @@ namespace hearth {
 [[noreturn]] void check_failed(const char* condition, const char* file, int line) noexcept;
 }  // namespace hearth
 
-#define HEARTH_CHECK(condition)                                             \
-  do {                                                                      \
-    if (!(condition)) [[unlikely]]                                          \
-      ::hearth::check_failed(#condition, __FILE__, __LINE__);               \
+#define HEARTH_CHECK(condition)                               \
+  do {                                                        \
+    if (!(condition)) [[unlikely]]                            \
+      ::hearth::check_failed(#condition, __FILE__, __LINE__); \
   } while (false)
 
 // The same in checked (debug) builds only, for conditions on hot paths.

@@ -9,8 +9,10 @@ namespace hearth {
 namespace {
 
 constexpr char kPairs[] =
-    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
-    "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
+    "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546"
+    "4748"
+    "4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495"
+    "9697"
     "9899";
 
 unsigned digit_count(std::uint64_t v) noexcept {
@@ -64,7 +66,8 @@ std::size_t format_double(double value, char* out) noexcept {
     return format_int64(static_cast<std::int64_t>(value), out);
   }
   const double magnitude = std::fabs(value);
-  const auto form = magnitude >= 1e-4 && magnitude < 1e17 ? std::chars_format::fixed : std::chars_format::scientific;
+  const auto form = magnitude >= 1e-4 && magnitude < 1e17 ? std::chars_format::fixed
+                                                          : std::chars_format::scientific;
   return static_cast<std::size_t>(std::to_chars(out, out + kDoubleTextMax, value, form).ptr - out);
 }
 
@@ -99,8 +102,9 @@ std::string human_bytes(std::uint64_t bytes) {
     ++unit;
   }
   char buf[64];
-  const int n = unit == 0 ? std::snprintf(buf, sizeof buf, "%lluB", static_cast<unsigned long long>(bytes))
-                          : std::snprintf(buf, sizeof buf, "%.2f%s", value, kUnits[unit]);
+  const int n =
+      unit == 0 ? std::snprintf(buf, sizeof buf, "%lluB", static_cast<unsigned long long>(bytes))
+                : std::snprintf(buf, sizeof buf, "%.2f%s", value, kUnits[unit]);
   return {buf, static_cast<std::size_t>(n)};
 }
 

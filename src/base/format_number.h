@@ -8,7 +8,7 @@
 
 namespace hearth {
 
-inline constexpr std::size_t kInt64TextMax = 20;    // "-9223372036854775808"
+inline constexpr std::size_t kInt64TextMax = 20;  // "-9223372036854775808"
 inline constexpr std::size_t kDoubleTextMax = 32;
 
 // Writes decimal digits at out (kInt64TextMax bytes of room); returns how many.
@@ -22,7 +22,8 @@ std::size_t format_double(double value, char* out) noexcept;
 [[nodiscard]] std::string int64_text(std::int64_t value);
 [[nodiscard]] std::string double_text(double value);
 
-// Fixed notation with 17 digits after the point and trailing zeros removed: what INCRBYFLOAT stores.
+// Fixed notation with 17 digits after the point and trailing zeros removed: what INCRBYFLOAT
+// stores.
 [[nodiscard]] std::string long_double_text(long double value);
 
 // "1.50K", "12.00M" : INFO's *_human fields.

@@ -29,7 +29,8 @@ constexpr auto kCrc16 = make_crc16_tables();
 
 // Slicing by eight: table k advances a byte over k more zero bytes.
 constexpr std::array<std::array<std::uint64_t, 256>, 8> make_crc64_tables() {
-  constexpr std::uint64_t kReflectedPoly = 0x95ac9329ac4bc9b5ULL;  // 0xad93d23594c935a9, bits reversed
+  constexpr std::uint64_t kReflectedPoly =
+      0x95ac9329ac4bc9b5ULL;  // 0xad93d23594c935a9, bits reversed
   std::array<std::array<std::uint64_t, 256>, 8> tables{};
   for (unsigned i = 0; i < 256; ++i) {
     std::uint64_t crc = i;
@@ -73,7 +74,8 @@ std::uint64_t crc64(std::string_view bytes, std::uint64_t crc) noexcept {
     crc = 0;
     for (unsigned k = 0; k < 8; ++k) crc ^= kCrc64[7 - k][(word >> (8 * k)) & 0xff];
   }
-  for (; n > 0; --n, ++p) crc = kCrc64[0][(crc ^ static_cast<unsigned char>(*p)) & 0xff] ^ (crc >> 8);
+  for (; n > 0; --n, ++p)
+    crc = kCrc64[0][(crc ^ static_cast<unsigned char>(*p)) & 0xff] ^ (crc >> 8);
   return crc;
 }
 

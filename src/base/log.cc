@@ -12,11 +12,12 @@ namespace hearth::log {
 namespace {
 
 // The process has one log, as it has one stdout; this is the only mutable state outside an object.
-std::atomic<Level> g_level{Level::kNotice};       // NOLINT
-std::atomic<char> g_role{'M'};                    // NOLINT
+std::atomic<Level> g_level{Level::kNotice};  // NOLINT
+std::atomic<char> g_role{'M'};               // NOLINT
 std::shared_ptr<spdlog::logger>& logger() {
   static std::shared_ptr<spdlog::logger> instance = [] {
-    auto made = std::make_shared<spdlog::logger>("hearth", std::make_shared<spdlog::sinks::stdout_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("hearth",
+                                                 std::make_shared<spdlog::sinks::stdout_sink_mt>());
     made->set_level(spdlog::level::trace);
     made->set_pattern("%P:%v");
     made->flush_on(spdlog::level::trace);
@@ -27,7 +28,8 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 std::string stamp() {
   const auto now = std::chrono::system_clock::now();
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  const auto ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
   const std::time_t secs = static_cast<std::time_t>(ms / 1000);
   std::tm tm{};
   localtime_r(&secs, &tm);
@@ -41,8 +43,10 @@ std::string stamp() {
 Result<void> open(const std::string& path) {
   try {
     std::shared_ptr<spdlog::sinks::sink> sink;
-    if (path.empty()) sink = std::make_shared<spdlog::sinks::stdout_sink_mt>();
-    else sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, false);
+    if (path.empty())
+      sink = std::make_shared<spdlog::sinks::stdout_sink_mt>();
+    else
+      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path, false);
     sink->set_pattern("%P:%v");
     logger()->sinks().assign(1, sink);
   } catch (const spdlog::spdlog_ex& e) {  // the library reports a file it can't open by throwing

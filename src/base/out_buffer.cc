@@ -7,7 +7,7 @@
 
 namespace hearth {
 namespace {
-constexpr std::size_t kFirstSegment = 1024;       // a few small replies
+constexpr std::size_t kFirstSegment = 1024;  // a few small replies
 constexpr std::size_t kSecondSegment = 16 * 1024;
 constexpr std::size_t kLargestSegment = 1024 * 1024;
 }  // namespace
@@ -38,7 +38,8 @@ void OutBuffer::consume(std::size_t n) {
     ::operator delete(segments_[passed].data);
     ++passed;
   }
-  if (passed > 0) segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(passed));
+  if (passed > 0)
+    segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(passed));
   if (size() == 0) clear();
 }
 

@@ -27,7 +27,8 @@ class OutBuffer {
 
   // At least n writable bytes in one piece. Valid until the next call.
   char* reserve(std::size_t n) {
-    if (static_cast<std::size_t>(limit_ - tail_) < n) [[unlikely]] grow(n);
+    if (static_cast<std::size_t>(limit_ - tail_) < n) [[unlikely]]
+      grow(n);
     return tail_;
   }
   void commit(std::size_t n) { tail_ += n; }
@@ -50,7 +51,8 @@ class OutBuffer {
     std::size_t skip = consumed_;
     for (std::size_t i = 0; i < segments_.size() && most > 0; ++i, --most) {
       const Segment& s = segments_[i];
-      const std::size_t used = i + 1 == segments_.size() ? static_cast<std::size_t>(tail_ - s.data) : s.used;
+      const std::size_t used =
+          i + 1 == segments_.size() ? static_cast<std::size_t>(tail_ - s.data) : s.used;
       if (used > skip) fn(s.data + skip, used - skip);
       skip = 0;
     }

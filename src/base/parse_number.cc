@@ -31,7 +31,8 @@ std::optional<std::int64_t> parse_int64(std::string_view text) noexcept {
   if (!magnitude) return std::nullopt;
   constexpr std::uint64_t kMax = std::numeric_limits<std::int64_t>::max();
   if (*magnitude > kMax + (negative ? 1 : 0)) return std::nullopt;
-  return negative ? static_cast<std::int64_t>(~*magnitude + 1) : static_cast<std::int64_t>(*magnitude);
+  return negative ? static_cast<std::int64_t>(~*magnitude + 1)
+                  : static_cast<std::int64_t>(*magnitude);
 }
 
 namespace {
@@ -40,7 +41,8 @@ namespace {
 bool is_float_text(std::string_view text) noexcept {
   if (text.empty() || text.size() > 255) return false;
   for (const char c : text) {
-    if (c == 'x' || c == 'X' || c == '(' || c == ' ' || (c >= '\t' && c <= '\r') || c == '\0') return false;
+    if (c == 'x' || c == 'X' || c == '(' || c == ' ' || (c >= '\t' && c <= '\r') || c == '\0')
+      return false;
   }
   return true;
 }
@@ -51,7 +53,8 @@ std::optional<double> parse_double(std::string_view text) noexcept {
   if (!is_float_text(text)) return std::nullopt;
   std::string_view digits = text;
   if (digits[0] == '+') digits.remove_prefix(1);
-  if (digits.empty() || digits[0] == '+' || (digits.size() != text.size() && digits[0] == '-')) return std::nullopt;
+  if (digits.empty() || digits[0] == '+' || (digits.size() != text.size() && digits[0] == '-'))
+    return std::nullopt;
   double value = 0;
   const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (ec == std::errc::result_out_of_range && end == digits.data() + digits.size()) {
@@ -60,7 +63,8 @@ std::optional<double> parse_double(std::string_view text) noexcept {
     if (std::isinf(value)) return std::nullopt;
     return value;
   }
-  if (ec != std::errc() || end != digits.data() + digits.size() || std::isnan(value)) return std::nullopt;
+  if (ec != std::errc() || end != digits.data() + digits.size() || std::isnan(value))
+    return std::nullopt;
   return value;
 }
 
@@ -84,13 +88,20 @@ std::optional<std::uint64_t> parse_memory_size(std::string_view text) noexcept {
   if (ec != std::errc()) return std::nullopt;
   const std::string_view unit = text.substr(digits);
   std::uint64_t factor = 0;
-  if (unit.empty() || equals_ignore_case(unit, "b")) factor = 1;
-  else if (equals_ignore_case(unit, "k")) factor = 1000;
-  else if (equals_ignore_case(unit, "kb")) factor = 1024;
-  else if (equals_ignore_case(unit, "m")) factor = 1000 * 1000;
-  else if (equals_ignore_case(unit, "mb")) factor = 1024 * 1024;
-  else if (equals_ignore_case(unit, "g")) factor = 1000ULL * 1000 * 1000;
-  else if (equals_ignore_case(unit, "gb")) factor = 1024ULL * 1024 * 1024;
+  if (unit.empty() || equals_ignore_case(unit, "b"))
+    factor = 1;
+  else if (equals_ignore_case(unit, "k"))
+    factor = 1000;
+  else if (equals_ignore_case(unit, "kb"))
+    factor = 1024;
+  else if (equals_ignore_case(unit, "m"))
+    factor = 1000 * 1000;
+  else if (equals_ignore_case(unit, "mb"))
+    factor = 1024 * 1024;
+  else if (equals_ignore_case(unit, "g"))
+    factor = 1000ULL * 1000 * 1000;
+  else if (equals_ignore_case(unit, "gb"))
+    factor = 1024ULL * 1024 * 1024;
   if (factor == 0 || __builtin_mul_overflow(value, factor, &value)) return std::nullopt;
   return value;
 }

@@ -16,7 +16,7 @@ enum class ErrorCode : unsigned char {
   kUnsupported,  // well-formed, but of a version or kind this build does not know
   kLimit,        // larger than a stated limit
   kNotFound,
-  kIo,           // the operating system said no; the context holds its words
+  kIo,  // the operating system said no; the context holds its words
   kBusy,
 };
 
@@ -45,14 +45,14 @@ using tl::unexpected;
 
 // HEARTH_TRY(const int n, parse(text)); : declares n, or returns the error to the caller.
 #define HEARTH_TRY(decl, expr) HEARTH_TRY_INNER(decl, expr, HEARTH_CONCAT(try_result_, __LINE__))
-#define HEARTH_TRY_INNER(decl, expr, tmp)                               \
-  auto tmp = (expr);                                                    \
-  if (!tmp) [[unlikely]]                                                \
-    return ::hearth::unexpected(std::move(tmp).error()); /* NOLINT */   \
+#define HEARTH_TRY_INNER(decl, expr, tmp)                             \
+  auto tmp = (expr);                                                  \
+  if (!tmp) [[unlikely]]                                              \
+    return ::hearth::unexpected(std::move(tmp).error()); /* NOLINT */ \
   decl = std::move(*tmp)
 
-#define HEARTH_TRY_VOID(expr)                                           \
-  do {                                                                  \
-    if (auto try_void = (expr); !try_void) [[unlikely]]                 \
-      return ::hearth::unexpected(std::move(try_void).error());         \
+#define HEARTH_TRY_VOID(expr)                                   \
+  do {                                                          \
+    if (auto try_void = (expr); !try_void) [[unlikely]]         \
+      return ::hearth::unexpected(std::move(try_void).error()); \
   } while (false)

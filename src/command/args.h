@@ -1,4 +1,5 @@
-// ArgReader: the words of a request, and the conversions handlers need, with the field's error texts.
+// ArgReader: the words of a request, and the conversions handlers need, with the field's error
+// texts.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,13 @@ namespace hearth {
 inline constexpr std::string_view kSyntaxError = "ERR syntax error";
 inline constexpr std::string_view kNotInteger = "ERR value is not an integer or out of range";
 inline constexpr std::string_view kNotFloat = "ERR value is not a valid float";
-inline constexpr std::string_view kWrongType = "WRONGTYPE Operation against a key holding the wrong kind of value";
+inline constexpr std::string_view kWrongType =
+    "WRONGTYPE Operation against a key holding the wrong kind of value";
 inline constexpr std::string_view kNoSuchKey = "ERR no such key";
 
-[[nodiscard]] inline tl::unexpected<ReplyError> syntax_error() { return refuse(std::string(kSyntaxError)); }
+[[nodiscard]] inline tl::unexpected<ReplyError> syntax_error() {
+  return refuse(std::string(kSyntaxError));
+}
 
 class ArgReader {
  public:
@@ -26,7 +30,9 @@ class ArgReader {
   [[nodiscard]] std::size_t size() const { return words_.size(); }
   std::string_view operator[](std::size_t i) const { return words_[i]; }
   [[nodiscard]] std::span<const std::string_view> words() const { return words_; }
-  [[nodiscard]] std::span<const std::string_view> from(std::size_t i) const { return words_.subspan(i); }
+  [[nodiscard]] std::span<const std::string_view> from(std::size_t i) const {
+    return words_.subspan(i);
+  }
 
   // Is word i this option (any case)?
   [[nodiscard]] bool is(std::size_t i, std::string_view option) const {
@@ -37,17 +43,20 @@ class ArgReader {
     return i + more < words_.size() && equals_ignore_case(words_[i], option);
   }
 
-  [[nodiscard]] Result<std::int64_t, ReplyError> integer(std::size_t i, std::string_view error = kNotInteger) const {
+  [[nodiscard]] Result<std::int64_t, ReplyError> integer(
+      std::size_t i, std::string_view error = kNotInteger) const {
     if (const auto v = parse_int64(words_[i])) return *v;
     return refuse(std::string(error));
   }
-  [[nodiscard]] Result<std::int64_t, ReplyError> integer_between(std::size_t i, std::int64_t low, std::int64_t high,
-                                                                 std::string_view error = kNotInteger) const {
+  [[nodiscard]] Result<std::int64_t, ReplyError> integer_between(
+      std::size_t i, std::int64_t low, std::int64_t high,
+      std::string_view error = kNotInteger) const {
     const auto v = parse_int64(words_[i]);
     if (!v || *v < low || *v > high) return refuse(std::string(error));
     return *v;
   }
-  [[nodiscard]] Result<double, ReplyError> real(std::size_t i, std::string_view error = kNotFloat) const {
+  [[nodiscard]] Result<double, ReplyError> real(std::size_t i,
+                                                std::string_view error = kNotFloat) const {
     if (const auto v = parse_double(words_[i])) return *v;
     return refuse(std::string(error));
   }

@@ -50,7 +50,9 @@ class CommandContext {
   [[nodiscard]] Rng& rng() { return *parts_.env.rng; }
   [[nodiscard]] const Services& services() const { return parts_.services; }
   [[nodiscard]] const Command& command() const { return parts_.command; }
-  [[nodiscard]] const config::Settings& settings() const { return parts_.services.config->settings(); }
+  [[nodiscard]] const config::Settings& settings() const {
+    return parts_.services.config->settings();
+  }
 
  private:
   Parts parts_;

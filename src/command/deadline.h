@@ -25,9 +25,12 @@ enum class TimeUnit : std::uint8_t { kSeconds, kMilliseconds, kUnixSeconds, kUni
 [[nodiscard]] inline bool is_relative(TimeUnit unit) { return unit <= TimeUnit::kMilliseconds; }
 
 // `value` in `unit` as an absolute deadline in ms. Fails on overflow, naming the command.
-[[nodiscard]] inline Result<std::int64_t, ReplyError> deadline_of(std::int64_t value, TimeUnit unit, UnixMillis now,
+[[nodiscard]] inline Result<std::int64_t, ReplyError> deadline_of(std::int64_t value, TimeUnit unit,
+                                                                  UnixMillis now,
                                                                   std::string_view command) {
-  const auto invalid = [&] { return refuse("ERR invalid expire time in '" + std::string(command) + "' command"); };
+  const auto invalid = [&] {
+    return refuse("ERR invalid expire time in '" + std::string(command) + "' command");
+  };
   const bool in_seconds = unit == TimeUnit::kSeconds || unit == TimeUnit::kUnixSeconds;
   if (in_seconds && __builtin_mul_overflow(value, std::int64_t{1000}, &value)) return invalid();
   if (is_relative(unit) && __builtin_add_overflow(value, now.ms, &value)) return invalid();
@@ -35,10 +38,14 @@ enum class TimeUnit : std::uint8_t { kSeconds, kMilliseconds, kUnixSeconds, kUni
 }
 
 // The same for commands that refuse zero and negative times (SET, GETEX, SETEX).
-[[nodiscard]] inline Result<std::int64_t, ReplyError> positive_deadline(const ArgReader& args, std::size_t at, TimeUnit unit,
-                                                                        UnixMillis now, std::string_view command) {
+[[nodiscard]] inline Result<std::int64_t, ReplyError> positive_deadline(const ArgReader& args,
+                                                                        std::size_t at,
+                                                                        TimeUnit unit,
+                                                                        UnixMillis now,
+                                                                        std::string_view command) {
   HEARTH_TRY(const std::int64_t value, args.integer(at));
-  if (value <= 0) return refuse("ERR invalid expire time in '" + std::string(command) + "' command");
+  if (value <= 0)
+    return refuse("ERR invalid expire time in '" + std::string(command) + "' command");
   return deadline_of(value, unit, now, command);
 }
 

@@ -37,16 +37,26 @@ constexpr Named<Flag> kFlags[] = {
 };
 
 constexpr Named<Acl> kCategories[] = {
-    {Acl::kKeyspace, "keyspace"},       {Acl::kRead, "read"},
-    {Acl::kWrite, "write"},             {Acl::kSet, "set"},
-    {Acl::kSortedSet, "sortedset"},     {Acl::kList, "list"},
-    {Acl::kHash, "hash"},               {Acl::kString, "string"},
-    {Acl::kBitmap, "bitmap"},           {Acl::kHyperLogLog, "hyperloglog"},
-    {Acl::kGeo, "geo"},                 {Acl::kStream, "stream"},
-    {Acl::kPubsub, "pubsub"},           {Acl::kAdmin, "admin"},
-    {Acl::kFast, "fast"},               {Acl::kSlow, "slow"},
-    {Acl::kBlocking, "blocking"},       {Acl::kDangerous, "dangerous"},
-    {Acl::kConnection, "connection"},   {Acl::kTransaction, "transaction"},
+    {Acl::kKeyspace, "keyspace"},
+    {Acl::kRead, "read"},
+    {Acl::kWrite, "write"},
+    {Acl::kSet, "set"},
+    {Acl::kSortedSet, "sortedset"},
+    {Acl::kList, "list"},
+    {Acl::kHash, "hash"},
+    {Acl::kString, "string"},
+    {Acl::kBitmap, "bitmap"},
+    {Acl::kHyperLogLog, "hyperloglog"},
+    {Acl::kGeo, "geo"},
+    {Acl::kStream, "stream"},
+    {Acl::kPubsub, "pubsub"},
+    {Acl::kAdmin, "admin"},
+    {Acl::kFast, "fast"},
+    {Acl::kSlow, "slow"},
+    {Acl::kBlocking, "blocking"},
+    {Acl::kDangerous, "dangerous"},
+    {Acl::kConnection, "connection"},
+    {Acl::kTransaction, "transaction"},
     {Acl::kScripting, "scripting"},
 };
 
@@ -103,7 +113,8 @@ std::string_view kind_name(ArgDoc::Kind kind) {
   return "";
 }
 
-void write_names(ReplyWriter& reply, const std::vector<std::string_view>& names, std::string_view prefix = {}) {
+void write_names(ReplyWriter& reply, const std::vector<std::string_view>& names,
+                 std::string_view prefix = {}) {
   reply.set(names.size());
   for (const auto name : names) reply.simple(std::string(prefix) + std::string(name));
 }
@@ -173,7 +184,9 @@ void write_key_spec(ReplyWriter& reply, const KeySpec& key) {
   write_find_keys(reply, key);
 }
 
-bool is_composite(const ArgDoc& arg) { return arg.kind == ArgDoc::Kind::kOneOf || arg.kind == ArgDoc::Kind::kBlock; }
+bool is_composite(const ArgDoc& arg) {
+  return arg.kind == ArgDoc::Kind::kOneOf || arg.kind == ArgDoc::Kind::kBlock;
+}
 
 void write_args(ReplyWriter& reply, std::span<const ArgDoc> args) {
   reply.array(args.size());
@@ -183,8 +196,8 @@ void write_args(ReplyWriter& reply, std::span<const ArgDoc> args) {
     if (arg.multiple) flags.emplace_back("multiple");
     if (arg.multiple_token) flags.emplace_back("multiple_token");
     std::size_t fields = 2;
-    for (const bool there : {!is_composite(arg), arg.key_spec >= 0, !arg.token.empty(), !arg.since.empty(), !flags.empty(),
-                             is_composite(arg)}) {
+    for (const bool there : {!is_composite(arg), arg.key_spec >= 0, !arg.token.empty(),
+                             !arg.since.empty(), !flags.empty(), is_composite(arg)}) {
       fields += there ? 1 : 0;
     }
     reply.map(fields);
@@ -221,7 +234,8 @@ std::string value_syntax(const ArgDoc& arg) {
     case ArgDoc::Kind::kToken: return std::string(arg.token);
     case ArgDoc::Kind::kOneOf:
       // The brackets of an optional choice enclose it already.
-      return arg.optional && arg.token.empty() ? syntax_of_parts(arg.parts, " | ") : "<" + syntax_of_parts(arg.parts, " | ") + ">";
+      return arg.optional && arg.token.empty() ? syntax_of_parts(arg.parts, " | ")
+                                               : "<" + syntax_of_parts(arg.parts, " | ") + ">";
     case ArgDoc::Kind::kBlock: return syntax_of_parts(arg.parts, " ");
     default: return std::string(arg.name);
   }
@@ -283,8 +297,8 @@ void write_command_docs(ReplyWriter& reply, const Command& command) {
   const bool deprecated = !spec.deprecated_since.empty();
   std::size_t fields = 4;
   if (deprecated) fields += 2;
-  for (const bool there : {deprecated && !spec.replaced_by.empty(), !spec.history.empty(), !spec.args.empty(),
-                           !command.subcommands.empty()}) {
+  for (const bool there : {deprecated && !spec.replaced_by.empty(), !spec.history.empty(),
+                           !spec.args.empty(), !command.subcommands.empty()}) {
     fields += there ? 1 : 0;
   }
   reply.map(fields);
@@ -326,7 +340,8 @@ std::string syntax_of(std::span<const ArgDoc> args) {
   for (const ArgDoc& arg : args) {
     if (!line.empty()) line += ' ';
     const std::string value = value_syntax(arg);
-    const std::string head = arg.token.empty() || arg.kind == ArgDoc::Kind::kToken ? "" : std::string(arg.token) + " ";
+    const std::string head =
+        arg.token.empty() || arg.kind == ArgDoc::Kind::kToken ? "" : std::string(arg.token) + " ";
     std::string text = head + value;
     if (arg.multiple) text += " [" + (arg.multiple_token ? head : "") + value + " ...]";
     line += arg.optional ? "[" + text + "]" : text;
@@ -335,7 +350,8 @@ std::string syntax_of(std::span<const ArgDoc> args) {
 }
 
 std::string unknown_subcommand(std::string_view container, std::string_view word) {
-  return "ERR unknown subcommand '" + std::string(word.substr(0, 128)) + "'. Try " + std::string(container) + " HELP.";
+  return "ERR unknown subcommand '" + std::string(word.substr(0, 128)) + "'. Try " +
+         std::string(container) + " HELP.";
 }
 
 Outcome container_help(CommandContext& ctx) {

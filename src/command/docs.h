@@ -1,4 +1,5 @@
-// How commands describe themselves to clients: COMMAND INFO, COMMAND DOCS and HELP, all out of specs.
+// How commands describe themselves to clients: COMMAND INFO, COMMAND DOCS and HELP, all out of
+// specs.
 #pragma once
 
 #include <optional>
@@ -33,7 +34,8 @@ void write_command_docs(ReplyWriter& reply, const Command& command);
 // HELP of any container: its subcommands with syntax and summary.
 Outcome container_help(CommandContext& ctx);
 // The spec of a container's HELP.
-[[nodiscard]] constexpr CommandSpec help_spec(std::string_view since, Group group, Acl acl = Acl::kNone) {
+[[nodiscard]] constexpr CommandSpec help_spec(std::string_view since, Group group,
+                                              Acl acl = Acl::kNone) {
   return {
       .name = "HELP",
       .summary = "Lists the subcommands with their arguments.",

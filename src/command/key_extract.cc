@@ -21,8 +21,8 @@ std::int64_t begin_of(const KeySpec& spec, Argv argv) {
   return 0;
 }
 
-bool add_range(std::int64_t first, std::int64_t last, std::int64_t step, const KeySpec& spec, Argv argv,
-               std::vector<KeyPosition>& out) {
+bool add_range(std::int64_t first, std::int64_t last, std::int64_t step, const KeySpec& spec,
+               Argv argv, std::vector<KeyPosition>& out) {
   if (first <= 0 || last >= static_cast<std::int64_t>(argv.size())) return false;
   for (std::int64_t i = first; i <= last; i += step) {
     if (spec.empty_is_none && argv[static_cast<std::size_t>(i)].empty()) continue;
@@ -52,7 +52,9 @@ bool extract_keys(const Command& command, Argv argv, std::vector<KeyPosition>& o
       const auto keys = parse_int64(argv[static_cast<std::size_t>(at)]);
       if (!keys || *keys < 0 || *keys > count) return false;
       const std::int64_t first = begin + spec.first_key;
-      if (*keys > 0 && !add_range(first, first + (*keys - 1) * spec.step, spec.step, spec, argv, out)) return false;
+      if (*keys > 0 &&
+          !add_range(first, first + (*keys - 1) * spec.step, spec.step, spec, argv, out))
+        return false;
     }
   }
   if (command.spec->key_access != nullptr) {

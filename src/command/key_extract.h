@@ -17,6 +17,7 @@ struct KeyPosition {
 
 // Fills `out` with the positions of all keys, in order. False if the words don't fit the specs (a
 // count that is no number or too large). Words must have passed the arity check.
-[[nodiscard]] bool extract_keys(const Command& command, std::span<const std::string_view> argv, std::vector<KeyPosition>& out);
+[[nodiscard]] bool extract_keys(const Command& command, std::span<const std::string_view> argv,
+                                std::vector<KeyPosition>& out);
 
 }  // namespace hearth

@@ -18,7 +18,8 @@ constexpr std::size_t kLazyFreeEffort = 64;
 }  // namespace
 
 KeyRef Keys::make_ref(std::string_view name) const {
-  return {name, hash_bytes(name, env_->keyspace->seed()), env_->per_slot ? cluster::slot_of(name) : Slot{0}};
+  return {name, hash_bytes(name, env_->keyspace->seed()),
+          env_->per_slot ? cluster::slot_of(name) : Slot{0}};
 }
 
 void Keys::touch(Entry& e) {

@@ -28,10 +28,10 @@ struct KeyEnvironment {
   Rng* rng = nullptr;
   Reclaimer* reclaimer = nullptr;
   UnixMillis now{};
-  bool per_slot = false;         // cluster mode: keys have slots
-  bool lfu = false;              // the access field holds LFU counters
+  bool per_slot = false;  // cluster mode: keys have slots
+  bool lfu = false;       // the access field holds LFU counters
   LfuParams lfu_params{};
-  bool expire_removes = true;    // false on a replica and under CLIENT PAUSE: expired is only hidden
+  bool expire_removes = true;  // false on a replica and under CLIENT PAUSE: expired is only hidden
   bool lazy_expire = false, lazy_server_del = false, lazy_user_del = false, lazy_eviction = false;
 };
 

@@ -87,7 +87,8 @@ class TransactionControl {
   virtual void watch(Session& session, DbIndex db, std::string_view key) = 0;
   virtual void unwatch(Session& session) = 0;
   // Every key of the database is about to change at once: it becomes empty (FLUSHDB), or what
-  // `becomes` holds (SWAPDB). Watchers of keys that are in neither, or only as expired ones, don't mind.
+  // `becomes` holds (SWAPDB). Watchers of keys that are in neither, or only as expired ones, don't
+  // mind.
   virtual void touch_all(DbIndex db, std::optional<DbIndex> becomes) = 0;
 };
 
@@ -146,9 +147,9 @@ class InfoControl {
  public:
   virtual ~InfoControl() = default;
   struct Section {
-    std::string_view name;    // lower case, as a client asks for it
-    bool by_default = true;   // part of INFO without arguments
-    bool in_all = true;       // part of INFO all
+    std::string_view name;   // lower case, as a client asks for it
+    bool by_default = true;  // part of INFO without arguments
+    bool in_all = true;      // part of INFO all
   };
   [[nodiscard]] virtual std::span<const Section> sections() const = 0;
   // Writes the section with its title.
@@ -177,7 +178,7 @@ struct DebugSwitches {
   bool pause_cron = false;               // no background work at all
   bool tables_keep_size = false;         // tables of keys neither grow nor shrink
   bool allow_denied_in_scripts = false;  // commands marked noscript run in scripts
-  std::uint64_t packed_threshold = 0;    // bytes; longer list items stand alone. 0: by the node size
+  std::uint64_t packed_threshold = 0;  // bytes; longer list items stand alone. 0: by the node size
 };
 
 // Takes published messages to the other nodes of a cluster.
@@ -194,12 +195,13 @@ class MigrationControl {
   struct Job {
     std::string host;  // a name or an address
     std::uint16_t port = 0;
-    std::vector<std::vector<std::string>> preamble;   // AUTH, SELECT
-    std::vector<std::vector<std::string>> commands;   // one RESTORE per key
-    milliseconds timeout{1000};  // the longest the other side may be silent
+    std::vector<std::vector<std::string>> preamble;  // AUTH, SELECT
+    std::vector<std::vector<std::string>> commands;  // one RESTORE per key
+    milliseconds timeout{1000};                      // the longest the other side may be silent
   };
   // failure: the error for the client, with its code, if the job did not come to its end; then
-  // `errors` may be short. errors: for each command that was answered, the peer's error or "" for OK.
+  // `errors` may be short. errors: for each command that was answered, the peer's error or "" for
+  // OK.
   struct JobResult {
     std::string failure;
     std::vector<std::string> errors;

@@ -5,7 +5,8 @@
 
 namespace hearth {
 
-void Session::on_message(std::string_view pattern, std::string_view channel, std::string_view payload, bool shard) {
+void Session::on_message(std::string_view pattern, std::string_view channel,
+                         std::string_view payload, bool shard) {
   ReplyWriter reply(executing ? own_pushes : out, resp);
   const bool by_pattern = !pattern.empty();
   reply.push(by_pattern ? 4 : 3);
@@ -17,7 +18,8 @@ void Session::on_message(std::string_view pattern, std::string_view channel, std
 }
 
 std::size_t Session::memory_bytes() const {
-  return sizeof(Session) + out.capacity_bytes() + own_pushes.capacity_bytes() + query_bytes + query_free + argv_bytes + queue_bytes + name.size();
+  return sizeof(Session) + out.capacity_bytes() + own_pushes.capacity_bytes() + query_bytes +
+         query_free + argv_bytes + queue_bytes + name.size();
 }
 
 }  // namespace hearth

@@ -39,13 +39,14 @@ struct Session final : Subscriber {
   Session& operator=(const Session&) = delete;
 
   // Renders a pub/sub message; set by the engine.
-  void on_message(std::string_view pattern, std::string_view channel, std::string_view payload, bool shard) override;
+  void on_message(std::string_view pattern, std::string_view channel, std::string_view payload,
+                  bool shard) override;
 
   ClientControl* clients = nullptr;  // told when a message was written
   ConnId id = 0;
   std::string name, lib_name, lib_version;
   std::string address, local_address;  // "127.0.0.1:50000", "/tmp/sock:0"
-  void* connection = nullptr;    // the network's own handle; the engine never looks at it
+  void* connection = nullptr;          // the network's own handle; the engine never looks at it
   int fd = -1;
   bool unix_socket = false;
   bool on_this_host = false;  // loopback or unix socket: what "local" permissions ask
@@ -61,7 +62,8 @@ struct Session final : Subscriber {
   bool no_touch = false;
   bool monitor = false;
   ReplyMode reply_mode = ReplyMode::kOn;
-  bool reply_is_push = false;  // the command answered by pushes, which CLIENT REPLY does not silence
+  bool reply_is_push =
+      false;  // the command answered by pushes, which CLIENT REPLY does not silence
   std::vector<std::uint32_t> redacted;  // words of the command that no log may show
 
   // MULTI
@@ -78,12 +80,12 @@ struct Session final : Subscriber {
   // While a command of this session runs, messages to itself wait here for the end of its reply.
   bool executing = false;
   OutBuffer own_pushes;
-  bool output_pending = false;      // is on the host's list of sessions to flush
+  bool output_pending = false;  // is on the host's list of sessions to flush
   bool close_after_reply = false;
   bool close_now = false;
   // Parked: no request of it runs until the engine resumes it (CLIENT PAUSE, a command that waits).
   bool parked = false;
-  bool waiting = false;  // parked because its own command has not answered yet
+  bool waiting = false;         // parked because its own command has not answered yet
   MonoTime soft_limit_since{};  // output stands above the soft limit since; 0: it does not
 
   MonoTime created_at{};

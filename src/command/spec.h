@@ -1,8 +1,8 @@
 // CommandSpec: all that the server knows of a command besides how to run it.
 //
-// COMMAND INFO/DOCS/GETKEYS, arity checks, ACL categories, cluster routing, the fuzz grammar and the
-// docs page are derived from it. Specs are constants that stand next to their handler; nothing is
-// allocated and nothing registers itself (src/commands/all.cc lists the families).
+// COMMAND INFO/DOCS/GETKEYS, arity checks, ACL categories, cluster routing, the fuzz grammar and
+// the docs page are derived from it. Specs are constants that stand next to their handler; nothing
+// is allocated and nothing registers itself (src/commands/all.cc lists the families).
 #pragma once
 
 #include <cstdint>
@@ -49,8 +49,8 @@ enum class Flag : std::uint32_t {
   kAllowBusy = 1U << 17,
   kNoMandatoryKeys = 1U << 18,
   kTouchesArbitraryKeys = 1U << 19,
-  kProtected = 1U << 20,     // DEBUG and the like: only where enable-*-command allows
-  kMovableKeys = 1U << 21,   // derived by the table: keys can't be told from positions alone
+  kProtected = 1U << 20,    // DEBUG and the like: only where enable-*-command allows
+  kMovableKeys = 1U << 21,  // derived by the table: keys can't be told from positions alone
 };
 [[nodiscard]] constexpr Flag operator|(Flag a, Flag b) {
   return static_cast<Flag>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
@@ -94,8 +94,24 @@ enum class Acl : std::uint32_t {
 
 // Where COMMAND DOCS files the command ("group").
 enum class Group : std::uint8_t {
-  kGeneric, kString, kList, kSet, kSortedSet, kHash, kPubsub, kTransactions, kConnection, kServer,
-  kScripting, kHyperLogLog, kCluster, kGeo, kStream, kBitmap, kSentinel, kModule,
+  kGeneric,
+  kString,
+  kList,
+  kSet,
+  kSortedSet,
+  kHash,
+  kPubsub,
+  kTransactions,
+  kConnection,
+  kServer,
+  kScripting,
+  kHyperLogLog,
+  kCluster,
+  kGeo,
+  kStream,
+  kBitmap,
+  kSentinel,
+  kModule,
 };
 
 // Number of words, the command's own name (and its subcommand's) included.
@@ -104,7 +120,8 @@ struct Arity {
   static constexpr Arity exactly(int n) { return {static_cast<std::int16_t>(n)}; }
   static constexpr Arity at_least(int n) { return {static_cast<std::int16_t>(-n)}; }
   [[nodiscard]] constexpr bool accepts(std::size_t words) const {
-    return count >= 0 ? words == static_cast<std::size_t>(count) : words >= static_cast<std::size_t>(-count);
+    return count >= 0 ? words == static_cast<std::size_t>(count)
+                      : words >= static_cast<std::size_t>(-count);
   }
 };
 
@@ -113,8 +130,8 @@ namespace access {
 inline constexpr std::uint16_t kRO = 1, kRW = 2, kOW = 4, kRM = 8;
 inline constexpr std::uint16_t kAccess = 16, kUpdate = 32, kInsert = 64, kDelete = 128;
 inline constexpr std::uint16_t kNotKey = 256, kIncomplete = 512, kVariableFlags = 1024;
-inline constexpr std::uint16_t kRead = kRO | kAccess;        // the value is returned
-inline constexpr std::uint16_t kReadMeta = kRO;              // only metadata is (EXISTS, TTL)
+inline constexpr std::uint16_t kRead = kRO | kAccess;  // the value is returned
+inline constexpr std::uint16_t kReadMeta = kRO;        // only metadata is (EXISTS, TTL)
 inline constexpr std::uint16_t kOverwrite = kOW | kUpdate;
 inline constexpr std::uint16_t kModify = kRW | kUpdate;
 inline constexpr std::uint16_t kModifyRead = kRW | kAccess | kUpdate;
@@ -131,9 +148,10 @@ struct KeySpec {
   std::uint16_t access = 0;
   Begin begin = Begin::kIndex;
   Find find = Find::kRange;
-  std::int16_t index = 0;          // kIndex: position; kKeyword: where the search starts (negative: from the end)
+  std::int16_t index =
+      0;  // kIndex: position; kKeyword: where the search starts (negative: from the end)
   std::string_view keyword{};
-  std::int16_t last = 0;           // kRange: last key, relative to the first; negative: from the end
+  std::int16_t last = 0;  // kRange: last key, relative to the first; negative: from the end
   std::int16_t step = 1;
   std::int16_t limit = 0;          // kRange with last -1: 1/limit of the words; 0 and 1 are all
   std::int16_t key_num_index = 0;  // kKeyNum: where the count stands, relative to the beginning
@@ -141,7 +159,9 @@ struct KeySpec {
   bool empty_is_none = false;      // an empty word there stands for no key (MIGRATE with KEYS)
   std::string_view notes{};
 
-  static constexpr KeySpec one(int position, std::uint16_t how) { return range(position, 0, 1, how); }
+  static constexpr KeySpec one(int position, std::uint16_t how) {
+    return range(position, 0, 1, how);
+  }
   static constexpr KeySpec range(int position, int last, int step, std::uint16_t how) {
     KeySpec k;
     k.access = how;
@@ -158,7 +178,8 @@ struct KeySpec {
     k.first_key = 1;
     return k;
   }
-  static constexpr KeySpec after_keyword(std::string_view word, int start_from, int last, std::uint16_t how) {
+  static constexpr KeySpec after_keyword(std::string_view word, int start_from, int last,
+                                         std::uint16_t how) {
     KeySpec k = range(start_from, last, 1, how);
     k.begin = Begin::kKeyword;
     k.keyword = word;
@@ -176,7 +197,17 @@ struct KeySpec {
 
 // One argument, for COMMAND DOCS and for generators of random commands.
 struct ArgDoc {
-  enum class Kind : std::uint8_t { kString, kInteger, kDouble, kKey, kPattern, kUnixTime, kToken, kOneOf, kBlock };
+  enum class Kind : std::uint8_t {
+    kString,
+    kInteger,
+    kDouble,
+    kKey,
+    kPattern,
+    kUnixTime,
+    kToken,
+    kOneOf,
+    kBlock
+  };
 
   std::string_view name;
   Kind kind = Kind::kString;
@@ -188,13 +219,31 @@ struct ArgDoc {
   std::string_view since{};
   std::span<const ArgDoc> parts{};  // kOneOf, kBlock
 
-  [[nodiscard]] constexpr ArgDoc opt() const { ArgDoc a = *this; a.optional = true; return a; }
-  [[nodiscard]] constexpr ArgDoc many() const { ArgDoc a = *this; a.multiple = true; return a; }
-  [[nodiscard]] constexpr ArgDoc from(std::string_view version) const { ArgDoc a = *this; a.since = version; return a; }
-  [[nodiscard]] constexpr ArgDoc repeats_token() const { ArgDoc a = *this; a.multiple = true; a.multiple_token = true; return a; }
+  [[nodiscard]] constexpr ArgDoc opt() const {
+    ArgDoc a = *this;
+    a.optional = true;
+    return a;
+  }
+  [[nodiscard]] constexpr ArgDoc many() const {
+    ArgDoc a = *this;
+    a.multiple = true;
+    return a;
+  }
+  [[nodiscard]] constexpr ArgDoc from(std::string_view version) const {
+    ArgDoc a = *this;
+    a.since = version;
+    return a;
+  }
+  [[nodiscard]] constexpr ArgDoc repeats_token() const {
+    ArgDoc a = *this;
+    a.multiple = true;
+    a.multiple_token = true;
+    return a;
+  }
 };
 
-// Short makers: args::key(), args::string("value"), args::token("NX"), args::integer("seconds", "EX").
+// Short makers: args::key(), args::string("value"), args::token("NX"), args::integer("seconds",
+// "EX").
 namespace args {
 constexpr ArgDoc make(ArgDoc::Kind kind, std::string_view name, std::string_view token = {}) {
   ArgDoc a{};
@@ -208,19 +257,33 @@ constexpr ArgDoc key(std::string_view name = "key", int spec = 0) {
   a.key_spec = static_cast<std::int16_t>(spec);
   return a;
 }
-constexpr ArgDoc string(std::string_view name, std::string_view token = {}) { return make(ArgDoc::Kind::kString, name, token); }
-constexpr ArgDoc integer(std::string_view name, std::string_view token = {}) { return make(ArgDoc::Kind::kInteger, name, token); }
-constexpr ArgDoc real(std::string_view name, std::string_view token = {}) { return make(ArgDoc::Kind::kDouble, name, token); }
-constexpr ArgDoc pattern(std::string_view name, std::string_view token = {}) { return make(ArgDoc::Kind::kPattern, name, token); }
-constexpr ArgDoc unix_time(std::string_view name, std::string_view token = {}) { return make(ArgDoc::Kind::kUnixTime, name, token); }
+constexpr ArgDoc string(std::string_view name, std::string_view token = {}) {
+  return make(ArgDoc::Kind::kString, name, token);
+}
+constexpr ArgDoc integer(std::string_view name, std::string_view token = {}) {
+  return make(ArgDoc::Kind::kInteger, name, token);
+}
+constexpr ArgDoc real(std::string_view name, std::string_view token = {}) {
+  return make(ArgDoc::Kind::kDouble, name, token);
+}
+constexpr ArgDoc pattern(std::string_view name, std::string_view token = {}) {
+  return make(ArgDoc::Kind::kPattern, name, token);
+}
+constexpr ArgDoc unix_time(std::string_view name, std::string_view token = {}) {
+  return make(ArgDoc::Kind::kUnixTime, name, token);
+}
 // A bare word such as NX; its documented name is the given one.
-constexpr ArgDoc token(std::string_view name, std::string_view word) { return make(ArgDoc::Kind::kToken, name, word); }
-constexpr ArgDoc one_of(std::string_view name, std::span<const ArgDoc> parts, std::string_view token = {}) {
+constexpr ArgDoc token(std::string_view name, std::string_view word) {
+  return make(ArgDoc::Kind::kToken, name, word);
+}
+constexpr ArgDoc one_of(std::string_view name, std::span<const ArgDoc> parts,
+                        std::string_view token = {}) {
   ArgDoc a = make(ArgDoc::Kind::kOneOf, name, token);
   a.parts = parts;
   return a;
 }
-constexpr ArgDoc block(std::string_view name, std::span<const ArgDoc> parts, std::string_view token = {}) {
+constexpr ArgDoc block(std::string_view name, std::span<const ArgDoc> parts,
+                       std::string_view token = {}) {
   ArgDoc a = make(ArgDoc::Kind::kBlock, name, token);
   a.parts = parts;
   return a;
@@ -229,8 +292,20 @@ constexpr ArgDoc block(std::string_view name, std::span<const ArgDoc> parts, std
 
 // Kinds of reply a command may give (errors aside); tests hold replies against it.
 enum class Shape : std::uint16_t {
-  kOk = 1, kSimple = 2, kInteger = 4, kBulk = 8, kNull = 16, kArray = 32, kMap = 64, kSet = 128,
-  kDouble = 256, kBoolean = 512, kVerbatim = 1024, kPush = 2048, kNone = 4096, kNullArray = 8192,
+  kOk = 1,
+  kSimple = 2,
+  kInteger = 4,
+  kBulk = 8,
+  kNull = 16,
+  kArray = 32,
+  kMap = 64,
+  kSet = 128,
+  kDouble = 256,
+  kBoolean = 512,
+  kVerbatim = 1024,
+  kPush = 2048,
+  kNone = 4096,
+  kNullArray = 8192,
 };
 [[nodiscard]] constexpr Shape operator|(Shape a, Shape b) {
   return static_cast<Shape>(static_cast<std::uint16_t>(a) | static_cast<std::uint16_t>(b));

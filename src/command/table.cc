@@ -81,7 +81,8 @@ std::unique_ptr<Command> CommandTable::build(const CommandSpec& spec, const Comm
   command->acl = spec.acl | implied_acl(spec.flags);
   command->id = next_id_++;
   derive_legacy_keys(*command);
-  for (const CommandSpec* sub : spec.subcommands) command->subcommands.push_back(build(*sub, command.get()));
+  for (const CommandSpec* sub : spec.subcommands)
+    command->subcommands.push_back(build(*sub, command.get()));
   return command;
 }
 
@@ -105,7 +106,8 @@ const Command* CommandTable::find(std::string_view name) const {
   for (std::size_t i = 0; i < name.size(); ++i) lower[i] = ascii_lower(name[i]);
   const std::string_view folded{lower.data(), name.size()};
   const std::size_t mask = index_.size() - 1;
-  for (std::size_t at = name_hash(folded) & mask; index_[at].command != nullptr; at = (at + 1) & mask) {
+  for (std::size_t at = name_hash(folded) & mask; index_[at].command != nullptr;
+       at = (at + 1) & mask) {
     if (index_[at].text == folded) return index_[at].command;
   }
   return nullptr;
@@ -135,13 +137,16 @@ const Command* CommandTable::find_full(std::string_view name) const {
 bool CommandTable::rename(std::string_view from, std::string_view to) {
   const std::string old_name = lower_case(from);
   const std::string new_name = lower_case(to);
-  const auto at = std::find_if(names_.begin(), names_.end(), [&](const Name& n) { return n.text == old_name; });
+  const auto at =
+      std::find_if(names_.begin(), names_.end(), [&](const Name& n) { return n.text == old_name; });
   if (at == names_.end() || (!to.empty() && find(to) != nullptr)) return false;
   for (const auto& command : commands_) {
     if (command.get() == at->command) command->renamed = true;
   }
-  if (to.empty()) names_.erase(at);
-  else at->text = new_name;
+  if (to.empty())
+    names_.erase(at);
+  else
+    at->text = new_name;
   rebuild_index();
   return true;
 }

@@ -13,7 +13,9 @@ namespace hearth {
 
 std::vector<const CommandSpec*> all_commands() {
   std::vector<const CommandSpec*> all;
-  const auto add = [&](std::span<const CommandSpec* const> family) { all.insert(all.end(), family.begin(), family.end()); };
+  const auto add = [&](std::span<const CommandSpec* const> family) {
+    all.insert(all.end(), family.begin(), family.end());
+  };
   add(commands::kStringFamily);
   add(commands::kHashFamily);
   add(commands::kKeyFamily);

@@ -17,7 +17,9 @@ std::string_view trimmed(std::string_view line) {
   return line.substr(first, line.find_last_not_of(kBlanks) - first + 1);
 }
 
-bool has_wildcard(std::string_view path) { return path.find_first_of("*?[") != std::string_view::npos; }
+bool has_wildcard(std::string_view path) {
+  return path.find_first_of("*?[") != std::string_view::npos;
+}
 
 class Loader {
  public:
@@ -33,8 +35,8 @@ class Loader {
       if (line.empty() || line[0] == '#') continue;
       auto words = split_words(line);
       if (!words) {
-        return unexpected(
-            ConfigError{file, number, std::string(line), "Unbalanced quotes in configuration line"});
+        return unexpected(ConfigError{file, number, std::string(line),
+                                      "Unbalanced quotes in configuration line"});
       }
       if (words->empty()) continue;
       if (equals_ignore_case((*words)[0], "include") && words->size() == 2) {
@@ -65,7 +67,8 @@ class Loader {
       const auto text = files_.read(path);
       if (!text) {
         return unexpected(ConfigError{
-            path, 0, "", fmt::format("can't open config file '{}': {}", path, text.error().context)});
+            path, 0, "",
+            fmt::format("can't open config file '{}': {}", path, text.error().context)});
       }
       auto loaded = load(*text, path, depth + 1);
       if (!loaded) return loaded;
@@ -82,8 +85,8 @@ Result<void, ConfigError> check_whole(const Settings& settings) {
     return unexpected(ConfigError{"", 0, "", "replicaof directive not allowed in cluster mode"});
   }
   if (!settings.aclfile.empty() && !settings.user_lines.empty()) {
-    return unexpected(
-        ConfigError{"", 0, "", "users are defined in the configuration and in an ACL file; use one"});
+    return unexpected(ConfigError{
+        "", 0, "", "users are defined in the configuration and in an ACL file; use one"});
   }
   if (settings.cluster_expected_size > 0 && !settings.cluster_enabled) {
     return unexpected(ConfigError{"", 0, "", "cluster-expected-size needs cluster-enabled yes"});
@@ -158,8 +161,8 @@ std::string fatal_text(const ConfigError& error, std::string_view program) {
   std::string text = fmt::format("\n*** FATAL CONFIG FILE ERROR ({}) ***\n", program);
   if (error.line > 0) {
     const std::string where = error.file.empty() ? "" : fmt::format(" '{}'", error.file);
-    text += fmt::format("Reading the configuration file{}, at line {}\n>>> '{}'\n", where, error.line,
-                        error.text);
+    text += fmt::format("Reading the configuration file{}, at line {}\n>>> '{}'\n", where,
+                        error.line, error.text);
   }
   text += error.reason + "\n";
   return text;

@@ -23,9 +23,9 @@ class ConfigFiles {
 
 // What the command line asks for.
 struct CommandLine {
-  std::string config_file;    // as given; empty if there is none
-  bool from_stdin = false;    // "-": standard input is read behind the file
-  std::string directives;     // the options, as lines of a configuration file
+  std::string config_file;  // as given; empty if there is none
+  bool from_stdin = false;  // "-": standard input is read behind the file
+  std::string directives;   // the options, as lines of a configuration file
 };
 
 // Understands: server [file] [-] [--name value ... | name value ... | "--name value"].

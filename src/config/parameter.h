@@ -23,26 +23,26 @@ enum class Kind : unsigned char {
   kMemory,           // "64mb"; canonical: bytes
   kMemoryOrPercent,  // "64mb" or "5%"
   kOctal,
-  kChoice,      // one of `choices`
-  kChoiceSet,   // several of `choices`; canonical in their order
-  kText,        // one argument, any bytes unless `check` says otherwise
-  kWords,       // any number of arguments
-  kSave,        // pairs of seconds and changes
+  kChoice,     // one of `choices`
+  kChoiceSet,  // several of `choices`; canonical in their order
+  kText,       // one argument, any bytes unless `check` says otherwise
+  kWords,      // any number of arguments
+  kSave,       // pairs of seconds and changes
   kBufferLimits,
   kPercentiles,
-  kScores,      // three integers, oom-score-adj-values
+  kScores,  // three integers, oom-score-adj-values
   kEventClasses,
-  kPrimary,     // host port, or "no one"
-  kLines,       // repeated directive that is not a value: user, rename-command, loadmodule
+  kPrimary,  // host port, or "no one"
+  kLines,    // repeated directive that is not a value: user, rename-command, loadmodule
 };
 
 enum class Flag : unsigned {
   kNone = 0,
-  kImmutable = 1,   // only in the file or on the command line
-  kProtected = 2,   // CONFIG SET only as enable-protected-configs allows
-  kHidden = 4,      // CONFIG GET only by its exact name; not in hearth.conf
-  kSensitive = 8,   // never logged
-  kNoEffect = 16,   // accepted and stored for compatibility
+  kImmutable = 1,  // only in the file or on the command line
+  kProtected = 2,  // CONFIG SET only as enable-protected-configs allows
+  kHidden = 4,     // CONFIG GET only by its exact name; not in hearth.conf
+  kSensitive = 8,  // never logged
+  kNoEffect = 16,  // accepted and stored for compatibility
   kNotWhileLoading = 32,
   kAlwaysApply = 64,  // the hook runs even if the text did not change
 };
@@ -94,7 +94,8 @@ struct Section {
 // Checks the words behind a directive or of CONFIG SET.
 //   current   the present canonical text; kBufferLimits changes only the classes that are named
 //   returns   the value, or the reason in words for the client (no "ERR", no full stop)
-[[nodiscard]] Result<Value, std::string> parse_value(const Type& type, std::span<const std::string> words,
+[[nodiscard]] Result<Value, std::string> parse_value(const Type& type,
+                                                     std::span<const std::string> words,
                                                      std::string_view current);
 // True for kinds whose value is several words (one argument with blanks is split at them).
 [[nodiscard]] bool takes_many_words(Kind kind);

@@ -20,7 +20,12 @@ void put_primary(Settings& s, const Value& value) {
 }
 
 constexpr Parameter kReplication[] = {
-    {"replicaof", "slaveof", {.kind = Kind::kPrimary}, "", kImm, put_primary,
+    {"replicaof",
+     "slaveof",
+     {.kind = Kind::kPrimary},
+     "",
+     kImm,
+     put_primary,
      "Address and port of the primary whose data this server copies. Empty: it is a primary."},
     {"primaryuser", "masteruser", text(), "", Flag::kNone, put<&S::primaryuser>,
      "User name for the primary."},
@@ -54,18 +59,21 @@ constexpr Parameter kReplication[] = {
     {"repl-diskless-sync-max-replicas", "", integer(0, kIntMax), "0", Flag::kNone,
      put<&S::repl_diskless_sync_max_replicas>,
      "Do not wait longer once this many replicas are there. 0 always waits."},
-    {"repl-diskless-load", "", choice("disabled, on-empty-db, swapdb, flush-before-load"), "disabled",
-     Flag::kNotWhileLoading, put<&S::repl_diskless_load>,
+    {"repl-diskless-load", "", choice("disabled, on-empty-db, swapdb, flush-before-load"),
+     "disabled", Flag::kNotWhileLoading, put<&S::repl_diskless_load>,
      "Whether a replica loads a full sync straight from the network: never, only when it is empty, "
      "beside the old data, or after dropping the old data."},
-    {"repl-disable-tcp-nodelay", "", boolean(), "no", Flag::kNone, put<&S::repl_disable_tcp_nodelay>,
+    {"repl-disable-tcp-nodelay", "", boolean(), "no", Flag::kNone,
+     put<&S::repl_disable_tcp_nodelay>,
      "Use fewer and larger packets for replicas, at the price of delay."},
     {"repl-ping-replica-period", "repl-ping-slave-period", integer(1, kIntMax), "10", Flag::kNone,
-     put<&S::repl_ping_replica_period>, "Seconds between the pings that a primary sends to replicas."},
+     put<&S::repl_ping_replica_period>,
+     "Seconds between the pings that a primary sends to replicas."},
     {"repl-timeout", "", integer(1, kIntMax), "60", Flag::kNone, put<&S::repl_timeout>,
      "Seconds of silence after which either side gives up a replication link."},
     {"repl-backlog-size", "", memory(1), "10485760", Flag::kNone, put<&S::repl_backlog_size>,
-     "Bytes of the replication stream that are kept, so that a replica can continue after a break."},
+     "Bytes of the replication stream that are kept, so that a replica can continue after a "
+     "break."},
     {"repl-backlog-ttl", "", integer(0, kLongMax), "3600", Flag::kNone, put<&S::repl_backlog_ttl>,
      "Seconds after which the backlog of a primary without replicas is freed. 0 never."},
     {"min-replicas-to-write", "min-slaves-to-write", integer(0, kIntMax), "0", Flag::kNone,
@@ -81,14 +89,16 @@ constexpr Parameter kReplication[] = {
      Flag::kNone, put<&S::propagation_error_behavior>,
      "What happens when a replicated or logged command fails: go on, or stop the process."},
     {"repl-mptcp", "", boolean(), "no", kIdle, nullptr, "Multipath TCP is not used."},
-    {"replica-full-sync-buffer-limit", "", memory(), "0", kIdle, nullptr, "Stored for compatibility."},
+    {"replica-full-sync-buffer-limit", "", memory(), "0", kIdle, nullptr,
+     "Stored for compatibility."},
 };
 
 const char* is_hostname(std::string_view text) {
   if (text.size() >= 256) return "Hostnames must be less than 256 characters";
   for (const char c : text) {
     const char lower = ascii_lower(c);
-    const bool good = (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    const bool good =
+        (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
     if (!good) return "Hostnames may only contain alphanumeric characters, hyphens or dots";
   }
   return nullptr;
@@ -97,7 +107,8 @@ const char* is_hostname(std::string_view text) {
 const char* is_nodename(std::string_view text) {
   if (text.size() >= 128) return "Announced human node name must be less than 128 characters";
   for (const char c : text) {
-    if (c <= ' ' || c == ',' || c == ':' || c == '=' || c == '"' || c == '\'' || c == '\\' || c == 127) {
+    if (c <= ' ' || c == ',' || c == ':' || c == '=' || c == '"' || c == '\'' || c == '\\' ||
+        c == 127) {
       return "Announced human node name contained invalid character";
     }
   }
@@ -140,19 +151,29 @@ const char* are_seeds(std::string_view text) {
 }
 void put_seeds(Settings& s, const Value& value) { s.cluster_seeds = split_seeds(value.text); }
 
-const char* is_filled(std::string_view text) { return text.empty() ? "the name can't be empty" : nullptr; }
+const char* is_filled(std::string_view text) {
+  return text.empty() ? "the name can't be empty" : nullptr;
+}
 
 constexpr Parameter kCluster[] = {
     {"cluster-enabled", "", boolean(), "no", kImm, put<&S::cluster_enabled>,
      "Run as a node of a cluster."},
-    {"cluster-seeds", "", {.kind = Kind::kWords, .check = are_seeds}, "", Flag::kNone, put_seeds,
-     "Read at the start: host:port of other nodes, with commas or blanks between. A fresh node meets "
-     "them on its own, and with cluster-expected-size the nodes divide the slots among themselves."},
-    {"cluster-expected-size", "", integer(0, 1000), "0", Flag::kNone, put<&S::cluster_expected_size>,
-     "Read at the start: number of fresh primaries that form the cluster. When that many have found "
+    {"cluster-seeds",
+     "",
+     {.kind = Kind::kWords, .check = are_seeds},
+     "",
+     Flag::kNone,
+     put_seeds,
+     "Read at the start: host:port of other nodes, with commas or blanks between. A fresh node "
+     "meets "
+     "them on its own, and with cluster-expected-size the nodes divide the slots among "
+     "themselves."},
+    {"cluster-expected-size", "", integer(0, 1000), "0", Flag::kNone,
+     put<&S::cluster_expected_size>,
+     "Read at the start: number of fresh primaries that form the cluster. When that many have "
+     "found "
      "each other they divide the slots evenly, once. 0 leaves slots to CLUSTER ADDSLOTS."},
-    {"cluster-config-file", "", text(is_filled), "nodes.conf", kImm,
-     put<&S::cluster_config_file>,
+    {"cluster-config-file", "", text(is_filled), "nodes.conf", kImm, put<&S::cluster_config_file>,
      "File in dir where a node keeps its view of the cluster. It is written by the node alone."},
     {"cluster-port", "", integer(0, 65535), "0", kImm, put<&S::cluster_port>,
      "Port of the cluster bus. 0 is port + 10000."},

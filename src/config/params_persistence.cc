@@ -35,8 +35,14 @@ void put_save(Settings& s, const Value& value) {
 }
 
 constexpr Parameter kSnapshot[] = {
-    {"save", "", {.kind = Kind::kSave}, "3600 1 300 100 60 10000", Flag::kNone, put_save,
-     "Save points: pairs of seconds and changes. A snapshot is written when at least that many keys "
+    {"save",
+     "",
+     {.kind = Kind::kSave},
+     "3600 1 300 100 60 10000",
+     Flag::kNone,
+     put_save,
+     "Save points: pairs of seconds and changes. A snapshot is written when at least that many "
+     "keys "
      "changed in that time. An empty value removes all save points."},
     {"dbfilename", "", text(is_file_name<SnapshotName>), "dump.rdb", Flag::kProtected,
      put<&S::dbfilename>, "Name of the snapshot file in dir."},
@@ -61,7 +67,8 @@ constexpr Parameter kSnapshot[] = {
     {"loading-process-events-interval-bytes", "", memory(1024, kIntMax), "2097152", Flag::kHidden,
      put<&S::loading_process_events_interval_bytes>,
      "Clients get a turn each time this much was loaded."},
-    {"skip-checksum-validation", "", boolean(), "no", Flag::kHidden, put<&S::skip_checksum_validation>,
+    {"skip-checksum-validation", "", boolean(), "no", Flag::kHidden,
+     put<&S::skip_checksum_validation>,
      "For tests: take payloads and snapshots whose checksum is wrong."},
     {"stop-writes-on-bgsave-error", "", boolean(), "yes", Flag::kNone,
      put<&S::stop_writes_on_bgsave_error>,
@@ -79,7 +86,8 @@ constexpr Parameter kAppendOnly[] = {
      put<&S::appendfilename>, "First part of the names of the append-only files."},
     {"appenddirname", "", text(is_filled_name<AppendDir>), "appendonlydir", kImm,
      put<&S::appenddirname>, "Directory of the append-only files, in dir."},
-    {"appendfsync", "", choice("everysec, always, no"), "everysec", Flag::kNone, put<&S::appendfsync>,
+    {"appendfsync", "", choice("everysec, always, no"), "everysec", Flag::kNone,
+     put<&S::appendfsync>,
      "When the log is forced to the disk: once a second, before each reply, or when the system "
      "likes."},
     {"no-appendfsync-on-rewrite", "", boolean(), "no", Flag::kNone,

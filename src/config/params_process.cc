@@ -36,8 +36,8 @@ void put_scores(Settings& s, const Value& value) {
 
 // Only the names that the documentation lists may stand between braces.
 const char* title_template_is_known(std::string_view text) {
-  static constexpr std::string_view kKnown[] = {"title",       "listen-addr", "server-mode", "port",
-                                                "tls-port",    "unixsocket",  "config-file"};
+  static constexpr std::string_view kKnown[] = {"title",    "listen-addr", "server-mode", "port",
+                                                "tls-port", "unixsocket",  "config-file"};
   while (true) {
     const std::size_t open = text.find('{');
     if (open == std::string_view::npos) return nullptr;
@@ -66,7 +66,8 @@ constexpr Parameter kProcess[] = {
      "background: then /var/run/hearth.pid."},
     {"loglevel", "", choice("debug, verbose, notice, warning, nothing"), "notice", Flag::kNone,
      put<&S::loglevel>, "Least important message that is logged."},
-    {"logfile", "", text(), "", kImm, put<&S::logfile>, "File for the log. Empty is standard output."},
+    {"logfile", "", text(), "", kImm, put<&S::logfile>,
+     "File for the log. Empty is standard output."},
     {"hide-user-data-from-log", "", boolean(), "yes", Flag::kNone, put<&S::hide_user_data_from_log>,
      "Leave keys, values and arguments out of the log and of crash reports."},
     {"syslog-enabled", "", boolean(), "no", kImm | kIdle, nullptr, "The system log is not used."},
@@ -89,9 +90,10 @@ constexpr Parameter kProcess[] = {
     {"debug-context", "", text(), "", Flag::kHidden | kIdle, nullptr, "Stored for compatibility."},
     {"set-proc-title", "", boolean(), "yes", kImm, put<&S::set_proc_title>,
      "Show the state of the server in the process list."},
-    {"proc-title-template", "", text(title_template_is_known), "{title} {listen-addr} {server-mode}",
-     Flag::kNone, put<&S::proc_title_template>,
-     "What the process list shows. Known: {title}, {listen-addr}, {server-mode}, {port}, {tls-port}, "
+    {"proc-title-template", "", text(title_template_is_known),
+     "{title} {listen-addr} {server-mode}", Flag::kNone, put<&S::proc_title_template>,
+     "What the process list shows. Known: {title}, {listen-addr}, {server-mode}, {port}, "
+     "{tls-port}, "
      "{unixsocket}, {config-file}."},
     {"always-show-logo", "", boolean(), "no", kImm | kIdle, nullptr, "There is no logo."},
     {"ignore-warnings", "", text(), "", kIdle, nullptr, "No start-up check needs to be silenced."},
@@ -100,7 +102,12 @@ constexpr Parameter kProcess[] = {
     {"oom-score-adj", "", choice("no, yes, relative, absolute"), "no", Flag::kNone,
      put<&S::oom_score_adj>,
      "Tell the kernel which process to kill first when memory runs out; yes is relative."},
-    {"oom-score-adj-values", "", {.kind = Kind::kScores}, "0 200 800", Flag::kNone, put_scores,
+    {"oom-score-adj-values",
+     "",
+     {.kind = Kind::kScores},
+     "0 200 800",
+     Flag::kNone,
+     put_scores,
      "Scores of a primary, a replica and a background child, -2000 to 2000, not falling."},
     {"server-cpulist", "server_cpulist", text(), "", kImm | kIdle, nullptr,
      "Threads are not pinned; use taskset."},
@@ -112,7 +119,8 @@ constexpr Parameter kProcess[] = {
      "Children are not pinned; use taskset."},
     {"shutdown-timeout", "", integer(0, kIntMax), "10", Flag::kNone, put<&S::shutdown_timeout>,
      "Seconds to wait for replicas to receive the last writes before the server ends."},
-    {"shutdown-on-sigint", "", kShutdown, "default", Flag::kNone, put_shutdown<&S::shutdown_on_sigint>,
+    {"shutdown-on-sigint", "", kShutdown, "default", Flag::kNone,
+     put_shutdown<&S::shutdown_on_sigint>,
      "What SIGINT does: default saves if save points are set; save, nosave, now (do not wait for "
      "replicas), force (end even if saving fails)."},
     {"shutdown-on-sigterm", "", kShutdown, "default", Flag::kNone,
@@ -122,8 +130,14 @@ constexpr Parameter kProcess[] = {
      "Answer HELLO and INFO with the name and version of the server that old clients expect."},
     {"availability-zone", "", text(), "", Flag::kNone, put<&S::availability_zone>,
      "Free text that INFO and HELLO report, for clients that prefer a near node."},
-    {"locale-collate", "", text(), "", kIdle, nullptr, "SORT ALPHA compares bytes in every locale."},
-    {"include", "", {.kind = Kind::kLines}, "", kImm | Flag::kHidden, nullptr,
+    {"locale-collate", "", text(), "", kIdle, nullptr,
+     "SORT ALPHA compares bytes in every locale."},
+    {"include",
+     "",
+     {.kind = Kind::kLines},
+     "",
+     kImm | Flag::kHidden,
+     nullptr,
      "Reads another file, or several by a pattern, at this place."},
 };
 
@@ -132,13 +146,23 @@ constexpr Parameter kAccess[] = {
      "Password of the default user. Empty asks for none."},
     {"aclfile", "", text(), "", kImm, put<&S::aclfile>,
      "File with user definitions, instead of `user` directives."},
-    {"user", "", {.kind = Kind::kLines}, "", kImm | Flag::kSensitive, nullptr,
+    {"user",
+     "",
+     {.kind = Kind::kLines},
+     "",
+     kImm | Flag::kSensitive,
+     nullptr,
      "Defines one user: name and rules. May be repeated."},
     {"acl-pubsub-default", "", choice("allchannels, resetchannels"), "resetchannels", Flag::kNone,
      put<&S::acl_pubsub_default>, "Channels that a new user may use before any channel rule."},
     {"acllog-max-len", "", integer(0, kLongMax), "128", Flag::kNone, put<&S::acllog_max_len>,
      "Most entries that ACL LOG keeps."},
-    {"rename-command", "", {.kind = Kind::kLines}, "", kImm, nullptr,
+    {"rename-command",
+     "",
+     {.kind = Kind::kLines},
+     "",
+     kImm,
+     nullptr,
      "Gives a command another name; an empty new name removes it. May be repeated."},
     {"enable-protected-configs", "", choice(kPermission), "no", kImm,
      put<&S::enable_protected_configs>,
@@ -147,7 +171,12 @@ constexpr Parameter kAccess[] = {
      "Whether DEBUG may be used: no, yes, or local clients only."},
     {"enable-module-command", "", choice(kPermission), "no", kImm, put<&S::enable_module_command>,
      "Whether MODULE may be used: no, yes, or local clients only."},
-    {"loadmodule", "", {.kind = Kind::kLines}, "", kImm, nullptr,
+    {"loadmodule",
+     "",
+     {.kind = Kind::kLines},
+     "",
+     kImm,
+     nullptr,
      "Names a module. The server has no module interface and refuses to start with one."},
 };
 

@@ -94,7 +94,8 @@ std::vector<NamedText> Registry::get(std::span<const std::string_view> patterns)
   std::vector<NamedText> found;
   const auto matches = [&](std::string_view name, bool hidden) {
     return std::any_of(patterns.begin(), patterns.end(), [&](std::string_view pattern) {
-      return hidden ? equals_ignore_case(pattern, name) : glob_match(pattern, name, GlobCase::kIgnore);
+      return hidden ? equals_ignore_case(pattern, name)
+                    : glob_match(pattern, name, GlobCase::kIgnore);
     });
   };
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -109,21 +110,24 @@ std::vector<NamedText> Registry::get(std::span<const std::string_view> patterns)
 }
 
 Result<std::vector<Registry::Change>, std::string> Registry::check(
-    std::span<const std::pair<std::string_view, std::string_view>> pairs, ChangeContext context) const {
+    std::span<const std::pair<std::string_view, std::string_view>> pairs,
+    ChangeContext context) const {
   std::vector<Change> changes;
   for (const auto& [name, text] : pairs) {
     const auto index = index_of(name);
     if (!index || parameters_[*index]->type.kind == Kind::kLines) {
-      return unexpected(fmt::format(
-          "ERR Unknown option or number of arguments for CONFIG SET - '{}'", name));
+      return unexpected(
+          fmt::format("ERR Unknown option or number of arguments for CONFIG SET - '{}'", name));
     }
     const Flag flags = parameters_[*index]->flags;
-    if (has(flags, Flag::kImmutable)) return unexpected(set_failed(name, "can't set immutable config"));
+    if (has(flags, Flag::kImmutable))
+      return unexpected(set_failed(name, "can't set immutable config"));
     if (has(flags, Flag::kProtected) && !context.protected_allowed) {
       return unexpected(set_failed(name, "can't set protected config"));
     }
     if (has(flags, Flag::kNotWhileLoading) && context.loading) {
-      return unexpected(fmt::format("LOADING '{}' can't be set while the data set is loading", name));
+      return unexpected(
+          fmt::format("LOADING '{}' can't be set while the data set is loading", name));
     }
     for (const Change& earlier : changes) {
       if (earlier.index == *index) return unexpected(set_failed(name, "duplicate parameter"));
@@ -153,7 +157,8 @@ Result<void, std::string> Registry::set(
   const auto concerned = [&](const HookEntry& entry) -> std::optional<std::size_t> {
     for (std::size_t i = 0; i < changes.size(); ++i) {
       const auto& mine = entry.parameters;
-      if (changes[i].changed && std::find(mine.begin(), mine.end(), changes[i].index) != mine.end()) {
+      if (changes[i].changed &&
+          std::find(mine.begin(), mine.end(), changes[i].index) != mine.end()) {
         return i;
       }
     }
@@ -178,9 +183,12 @@ Result<void, std::string> Registry::set(
 
 void Registry::apply_lines(const Parameter& parameter, std::span<const std::string> words) {
   std::vector<std::string> line(words.begin(), words.end());
-  if (parameter.name == "user") settings_.user_lines.push_back(std::move(line));
-  else if (parameter.name == "loadmodule") settings_.modules.push_back(std::move(line));
-  else if (parameter.name == "rename-command") settings_.renamed_commands.emplace_back(line[0], line[1]);
+  if (parameter.name == "user")
+    settings_.user_lines.push_back(std::move(line));
+  else if (parameter.name == "loadmodule")
+    settings_.modules.push_back(std::move(line));
+  else if (parameter.name == "rename-command")
+    settings_.renamed_commands.emplace_back(line[0], line[1]);
 }
 
 Result<void, std::string> Registry::apply_directive(std::span<const std::string> words) {

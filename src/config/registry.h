@@ -87,7 +87,8 @@ class Registry {
 
   [[nodiscard]] std::optional<std::size_t> index_of(std::string_view name) const;
   [[nodiscard]] Result<std::vector<Change>, std::string> check(
-      std::span<const std::pair<std::string_view, std::string_view>> pairs, ChangeContext context) const;
+      std::span<const std::pair<std::string_view, std::string_view>> pairs,
+      ChangeContext context) const;
   void store(std::size_t index, const Value& value);
   void apply_lines(const Parameter& parameter, std::span<const std::string> words);
 

@@ -41,15 +41,11 @@ std::vector<std::string> lines_for(const Parameter& parameter, std::string_view 
       }
       return lines;
     case Kind::kMemory:
-    case Kind::kMemoryOrPercent:
-      return {name + " " + memory_text(text)};
+    case Kind::kMemoryOrPercent: return {name + " " + memory_text(text)};
     case Kind::kText:
-    case Kind::kEventClasses:
-      return {name + " " + quoted_if_needed(text)};
-    case Kind::kPrimary:
-      return {text.empty() ? name + " no one" : name + " " + std::string(text)};
-    default:
-      return {text.empty() ? name + " \"\"" : name + " " + std::string(text)};
+    case Kind::kEventClasses: return {name + " " + quoted_if_needed(text)};
+    case Kind::kPrimary: return {text.empty() ? name + " no one" : name + " " + std::string(text)};
+    default: return {text.empty() ? name + " \"\"" : name + " " + std::string(text)};
   }
 }
 
@@ -168,10 +164,12 @@ std::string rewritten(const Registry& registry, std::string_view old_text,
 
 std::string annotated_defaults() {
   std::string out =
-      "# Every parameter with its default. A line that starts with '#' changes nothing: remove the\n"
+      "# Every parameter with its default. A line that starts with '#' changes nothing: remove "
+      "the\n"
       "# '#' and edit. One directive a line, words in quotes where they hold blanks. Sizes may be\n"
       "# written 1k (1000), 1kb (1024), 1m, 1mb, 1g, 1gb. The same names work on the command line\n"
-      "# (hearth-server hearth.conf --maxmemory 1gb) and, unless marked [start only], in CONFIG SET.\n"
+      "# (hearth-server hearth.conf --maxmemory 1gb) and, unless marked [start only], in CONFIG "
+      "SET.\n"
       "#\n"
       "# Other files can be read in at any place:\n"
       "#\n"

@@ -153,7 +153,7 @@ struct Settings {
   std::uint64_t acllog_max_len = 0;
   std::vector<std::vector<std::string>> user_lines;  // words behind each `user` directive
   std::vector<std::pair<std::string, std::string>> renamed_commands;  // an empty new name removes
-  std::vector<std::vector<std::string>> modules;     // words behind each `loadmodule` directive
+  std::vector<std::vector<std::string>> modules;  // words behind each `loadmodule` directive
 
   // Observation
   std::int64_t slowlog_log_slower_than = 0;  // microseconds; -1 off

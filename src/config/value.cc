@@ -48,8 +48,8 @@ std::string not_a_choice(std::string_view choices) {
 }
 
 std::string out_of_range(const Type& type) {
-  return "argument must be between " + std::to_string(type.min) + " and " + std::to_string(type.max) +
-         " inclusive";
+  return "argument must be between " + std::to_string(type.min) + " and " +
+         std::to_string(type.max) + " inclusive";
 }
 
 Parsed parse_bool(std::string_view word) {
@@ -130,7 +130,8 @@ Parsed parse_save(Words words) {
   for (std::size_t i = 0; i < words.size(); i += 2) {
     const auto period = parse_int64(words[i]);
     const auto changes = parse_int64(words[i + 1]);
-    if (!period || !changes || *period < 1 || *period > kIntMax || *changes < 0 || *changes > kIntMax) {
+    if (!period || !changes || *period < 1 || *period > kIntMax || *changes < 0 ||
+        *changes > kIntMax) {
       return refuse("Invalid save parameters");
     }
     value.items.push_back(words[i]);
@@ -232,7 +233,8 @@ Parsed parse_event_classes(std::string_view word) {
   for (const char c : word) {
     if (c == 'A') {
       set += kAllEvents;
-    } else if (kAllEvents.find(c) != std::string_view::npos || kOtherEvents.find(c) != std::string_view::npos) {
+    } else if (kAllEvents.find(c) != std::string_view::npos ||
+               kOtherEvents.find(c) != std::string_view::npos) {
       set += c;
     } else {
       return refuse("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.");
@@ -285,10 +287,8 @@ bool takes_many_words(Kind kind) {
     case Kind::kPercentiles:
     case Kind::kScores:
     case Kind::kPrimary:
-    case Kind::kLines:
-      return true;
-    default:
-      return false;
+    case Kind::kLines: return true;
+    default: return false;
   }
 }
 

@@ -78,7 +78,8 @@ std::optional<std::vector<std::string>> split_words(std::string_view line) {
         continue;
       }
       ++i;
-      const bool closed = c == '"' ? read_double_quoted(line, i, word) : read_single_quoted(line, i, word);
+      const bool closed =
+          c == '"' ? read_double_quoted(line, i, word) : read_single_quoted(line, i, word);
       if (!closed || (i < line.size() && !is_blank(line[i]))) return std::nullopt;
     }
     words.push_back(std::move(word));

@@ -23,7 +23,8 @@ std::int64_t element_number(const char* p) {
   switch (c) {
     case 0xf1: return load_le<std::int16_t>(p + 1);
     case 0xf2:
-      return sign_extended(load_le<std::uint16_t>(p + 1) | static_cast<std::uint64_t>(byte_at(p + 3)) << 16, 24);
+      return sign_extended(
+          load_le<std::uint16_t>(p + 1) | static_cast<std::uint64_t>(byte_at(p + 3)) << 16, 24);
     case 0xf3: return load_le<std::int32_t>(p + 1);
     default: return load_le<std::int64_t>(p + 1);
   }
@@ -41,7 +42,8 @@ EncodedElement encoded_number(std::int64_t v) {
     e.head[0] = static_cast<char>(0xc0 | ((u >> 8) & 0x1f));
     e.head[1] = static_cast<char>(u & 0xff);
     e.head_size = 2;
-  } else if (v >= std::numeric_limits<std::int16_t>::min() && v <= std::numeric_limits<std::int16_t>::max()) {
+  } else if (v >= std::numeric_limits<std::int16_t>::min() &&
+             v <= std::numeric_limits<std::int16_t>::max()) {
     e.head[0] = static_cast<char>(0xf1);
     store_le(e.head + 1, static_cast<std::int16_t>(v));
     e.head_size = 3;
@@ -50,7 +52,8 @@ EncodedElement encoded_number(std::int64_t v) {
     store_le(e.head + 1, static_cast<std::uint16_t>(u));
     e.head[3] = static_cast<char>((u >> 16) & 0xff);
     e.head_size = 4;
-  } else if (v >= std::numeric_limits<std::int32_t>::min() && v <= std::numeric_limits<std::int32_t>::max()) {
+  } else if (v >= std::numeric_limits<std::int32_t>::min() &&
+             v <= std::numeric_limits<std::int32_t>::max()) {
     e.head[0] = static_cast<char>(0xf3);
     store_le(e.head + 1, static_cast<std::int32_t>(v));
     e.head_size = 5;

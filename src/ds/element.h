@@ -83,7 +83,8 @@ class ElementMatcher {
   explicit ElementMatcher(std::string_view text);
   [[nodiscard]] bool matches(const char* p, const ElementLayout& layout) const {
     if (layout.is_string) {
-      return layout.data == text_.size() && std::memcmp(p + layout.head, text_.data(), text_.size()) == 0;
+      return layout.data == text_.size() &&
+             std::memcmp(p + layout.head, text_.data(), text_.size()) == 0;
     }
     return number_ && element_number(p) == *number_;
   }

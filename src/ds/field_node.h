@@ -28,7 +28,8 @@ class FieldNode {
 
   static FieldNode* make(std::string_view field, std::string_view value, std::int64_t deadline);
   // The same field with another value and deadline. `value` must not point into the node.
-  [[nodiscard]] static FieldNode* assign(FieldNode* node, std::string_view value, std::int64_t deadline);
+  [[nodiscard]] static FieldNode* assign(FieldNode* node, std::string_view value,
+                                         std::int64_t deadline);
   static void free(FieldNode* node);
 
   [[nodiscard]] bool has_deadline() const { return (flags_ & kHasDeadline) != 0; }

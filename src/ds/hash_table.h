@@ -78,7 +78,8 @@ class HashTable {
     for (Bucket* b = bucket_at(index_of(hash)); b != nullptr; b = b->next()) {
       const std::uint64_t match = b->match(tag);
       if (match == 0) continue;
-      const char* entry = reinterpret_cast<const char*>(*b->slot(static_cast<unsigned>(std::countr_zero(match)) / 8));
+      const char* entry = reinterpret_cast<const char*>(
+          *b->slot(static_cast<unsigned>(std::countr_zero(match)) / 8));
       __builtin_prefetch(entry);
       __builtin_prefetch(entry + 64);
       return;
@@ -93,7 +94,8 @@ class HashTable {
     return place(index_of(hash), entry, tag_of(hash), marked);
   }
 
-  // slot must come from this table, after its last change. Returns the entry, which is the caller's.
+  // slot must come from this table, after its last change. Returns the entry, which is the
+  // caller's.
   T* erase(T** slot, std::uint64_t hash) {
     T* entry = *slot;
     Bucket* holder = Bucket::of(slot);
@@ -147,7 +149,8 @@ class HashTable {
     if (pauses_ > 0) --pauses_;
   }
 
-  // Calls fn(T* entry, bool marked) for every entry of one bucket chain. fn must not change the table.
+  // Calls fn(T* entry, bool marked) for every entry of one bucket chain. fn must not change the
+  // table.
   template <typename F>
   void for_each_in_bucket(std::uint64_t index, F&& fn) const {
     for (Bucket* b = bucket_at(index); b != nullptr; b = b->next()) {
@@ -164,7 +167,8 @@ class HashTable {
   }
   template <typename F>
   void for_each(F&& fn) const {
-    for (std::uint64_t i = 0; i < bucket_count(); ++i) for_each_in_bucket(i, [&](T* e, bool) { fn(e); });
+    for (std::uint64_t i = 0; i < bucket_count(); ++i)
+      for_each_in_bucket(i, [&](T* e, bool) { fn(e); });
   }
 
   // One step of a scan from `cursor` (0 starts). Returns the next cursor, 0 when the scan is
@@ -230,10 +234,12 @@ class HashTable {
     void* ptr[kSlots];
 
     static Bucket* of(T** slot) {
-      return reinterpret_cast<Bucket*>(reinterpret_cast<std::uintptr_t>(slot) & ~std::uintptr_t{63});
+      return reinterpret_cast<Bucket*>(reinterpret_cast<std::uintptr_t>(slot) &
+                                       ~std::uintptr_t{63});
     }
     unsigned index_of(T** slot) const {
-      return static_cast<unsigned>((reinterpret_cast<std::uintptr_t>(slot) & 63) / sizeof(void*)) - 1;
+      return static_cast<unsigned>((reinterpret_cast<std::uintptr_t>(slot) & 63) / sizeof(void*)) -
+             1;
     }
     T** slot(unsigned i) { return reinterpret_cast<T**>(&ptr[i]); }
     Bucket* next() const {
@@ -290,11 +296,13 @@ class HashTable {
   }
 
   static Bucket* make_buckets(std::uint64_t n) {
-    auto* p = static_cast<Bucket*>(::operator new(n * sizeof(Bucket), std::align_val_t{64}));
+    auto* p = static_cast<Bucket*>(::operator new (n * sizeof(Bucket), std::align_val_t{64}));
     std::memset(static_cast<void*>(p), 0, n * sizeof(Bucket));
     return p;
   }
-  static void free_buckets(Bucket* p, std::uint64_t n) { ::operator delete(p, n * sizeof(Bucket), std::align_val_t{64}); }
+  static void free_buckets(Bucket* p, std::uint64_t n) {
+    ::operator delete (p, n * sizeof(Bucket), std::align_val_t{64});
+  }
 
   void init() {
     first_ = make_buckets(1);
@@ -353,8 +361,10 @@ class HashTable {
     if (segment >= dir_capacity_) {
       const std::uint32_t capacity = dir_capacity_ == 0 ? 8 : dir_capacity_ * 2;
       auto** bigger = static_cast<Bucket**>(::operator new(capacity * sizeof(Bucket*)));
-      if (dir_ != nullptr) std::memcpy(bigger, dir_, segment_count_ * sizeof(Bucket*));
-      else bigger[0] = first_;
+      if (dir_ != nullptr)
+        std::memcpy(bigger, dir_, segment_count_ * sizeof(Bucket*));
+      else
+        bigger[0] = first_;
       ::operator delete(dir_);
       dir_ = bigger;
       dir_capacity_ = capacity;
@@ -389,7 +399,8 @@ class HashTable {
     // around a limit does not allocate each time.
     const std::uint64_t segments_needed = (bucket_count() + kSegment - 1) / kSegment + 1;
     while (segment_count_ > segments_needed) free_buckets(dir_[--segment_count_], kSegment);
-    if (first_capacity_ < kSegment && first_capacity_ > 4 && bucket_count() * 4 <= first_capacity_) {
+    if (first_capacity_ < kSegment && first_capacity_ > 4 &&
+        bucket_count() * 4 <= first_capacity_) {
       const std::uint32_t capacity = first_capacity_ / 2;
       Bucket* smaller = make_buckets(capacity);
       std::memcpy(static_cast<void*>(smaller), first_, capacity * sizeof(Bucket));

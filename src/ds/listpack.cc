@@ -101,7 +101,8 @@ Result<void> Listpack::validate(std::string_view bytes) {
     return fail(ErrorCode::kCorrupt, fmt::format("listpack, offset {}: {}", offset, what));
   };
   if (bytes.size() < kEmptyBytes || bytes.size() > kBytesMax) return corrupt(0, "impossible size");
-  if (load_le<std::uint32_t>(bytes.data()) != bytes.size()) return corrupt(0, "total does not match");
+  if (load_le<std::uint32_t>(bytes.data()) != bytes.size())
+    return corrupt(0, "total does not match");
   const std::size_t end = bytes.size() - 1;
   if (byte_at(bytes.data() + end) != kEndMark) return corrupt(end, "no end mark");
   std::size_t offset = kHeader;
@@ -138,7 +139,9 @@ std::size_t Listpack::size() const {
 
 Listpack::Position Listpack::end_offset() const { return static_cast<Position>(total_bytes() - 1); }
 
-Listpack::Position Listpack::first() const { return empty() ? kEnd : static_cast<Position>(kHeader); }
+Listpack::Position Listpack::first() const {
+  return empty() ? kEnd : static_cast<Position>(kHeader);
+}
 
 Listpack::Position Listpack::last() const { return empty() ? kEnd : previous(end_offset()); }
 
@@ -213,7 +216,8 @@ char* resize_gap(char* bytes, std::size_t at, std::size_t old_size, std::size_t 
 
 // Text that points into the listpack itself would move under our feet.
 bool points_into(std::string_view text, std::string_view bytes) {
-  return std::less_equal<>{}(bytes.data(), text.data()) && std::less<>{}(text.data(), bytes.data() + bytes.size());
+  return std::less_equal<>{}(bytes.data(), text.data()) &&
+         std::less<>{}(text.data(), bytes.data() + bytes.size());
 }
 
 }  // namespace

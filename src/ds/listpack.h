@@ -4,7 +4,8 @@
 // files and DUMP payloads as they are:
 //
 //   total bytes u32 LE | count u16 LE (65535: unknown) | elements | 0xFF
-//   element = encoding and data (element.h) | length of that, readable from behind (7 bits per byte)
+//   element = encoding and data (element.h) | length of that, readable from behind (7 bits per
+//   byte)
 //
 // Source: "Listpack specification" (public, by the author of the format). A string that is the
 // canonical text of an integer is stored as that integer; reading gives back the same text.
@@ -52,7 +53,9 @@ class Listpack {
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] bool empty() const { return total_bytes() == kEmptyBytes; }
   // Whether a string of this length can still be added.
-  [[nodiscard]] bool fits(std::size_t length) const { return total_bytes() + length + 16 <= kBytesMax; }
+  [[nodiscard]] bool fits(std::size_t length) const {
+    return total_bytes() + length + 16 <= kBytesMax;
+  }
 
   // kEnd where there is none.
   [[nodiscard]] Position first() const;

@@ -84,7 +84,9 @@ Pack::Position Pack::replace(Position at, const EncodedElement& element) {
   return at;
 }
 
-Pack::Position Pack::replace(Position at, std::string_view text) { return replace(at, encoded_text(text)); }
+Pack::Position Pack::replace(Position at, std::string_view text) {
+  return replace(at, encoded_text(text));
+}
 Pack::Position Pack::replace_number(Position at, std::int64_t number) {
   return replace(at, encoded_number(number));
 }

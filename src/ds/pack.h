@@ -40,7 +40,9 @@ class Pack {
   [[nodiscard]] std::size_t total_bytes() const { return load_le<std::uint32_t>(bytes_); }
   [[nodiscard]] std::size_t size() const { return load_le<std::uint32_t>(bytes_ + 4); }
   // Whether strings of this length in all, one to four of them, can still be added.
-  [[nodiscard]] bool fits(std::size_t length) const { return total_bytes() + length + 64 <= kBytesMax; }
+  [[nodiscard]] bool fits(std::size_t length) const {
+    return total_bytes() + length + 64 <= kBytesMax;
+  }
 
   // kEnd where there is none.
   [[nodiscard]] Position first() const { return size() == 0 ? kEnd : kHeader; }

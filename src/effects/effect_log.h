@@ -20,20 +20,20 @@ namespace hearth {
 
 // Classes of keyspace events: the letters of notify-keyspace-events.
 enum class Notify : std::uint32_t {
-  kKeyspace = 1U << 0,   // K
-  kKeyevent = 1U << 1,   // E
-  kGeneric = 1U << 2,    // g
-  kString = 1U << 3,     // $
-  kList = 1U << 4,       // l
-  kSet = 1U << 5,        // s
-  kHash = 1U << 6,       // h
-  kZset = 1U << 7,       // z
-  kExpired = 1U << 8,    // x
-  kEvicted = 1U << 9,    // e
-  kStream = 1U << 10,    // t
-  kMiss = 1U << 11,      // m
-  kModule = 1U << 12,    // d
-  kNew = 1U << 13,       // n
+  kKeyspace = 1U << 0,  // K
+  kKeyevent = 1U << 1,  // E
+  kGeneric = 1U << 2,   // g
+  kString = 1U << 3,    // $
+  kList = 1U << 4,      // l
+  kSet = 1U << 5,       // s
+  kHash = 1U << 6,      // h
+  kZset = 1U << 7,      // z
+  kExpired = 1U << 8,   // x
+  kEvicted = 1U << 9,   // e
+  kStream = 1U << 10,   // t
+  kMiss = 1U << 11,     // m
+  kModule = 1U << 12,   // d
+  kNew = 1U << 13,      // n
 };
 
 // A command to be repeated elsewhere, in the database and slot that it changes.
@@ -65,11 +65,12 @@ class EffectSink {
 // One word of a replicated command.
 class EffectArg {
  public:
-  EffectArg(std::string_view text) : text_(text) {}  // NOLINT(google-explicit-constructor)
-  EffectArg(const char* text) : text_(text) {}       // NOLINT(google-explicit-constructor)
+  EffectArg(std::string_view text) : text_(text) {}    // NOLINT(google-explicit-constructor)
+  EffectArg(const char* text) : text_(text) {}         // NOLINT(google-explicit-constructor)
   EffectArg(const std::string& text) : text_(text) {}  // NOLINT(google-explicit-constructor)
-  EffectArg(std::int64_t number) : text_(int64_text(number)) {}  // NOLINT(google-explicit-constructor)
-  EffectArg(UnixMillis t) : EffectArg(t.ms) {}       // NOLINT(google-explicit-constructor)
+  EffectArg(std::int64_t number)
+      : text_(int64_text(number)) {}            // NOLINT(google-explicit-constructor)
+  EffectArg(UnixMillis t) : EffectArg(t.ms) {}  // NOLINT(google-explicit-constructor)
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
@@ -84,7 +85,9 @@ class EffectLog {
     wanted_events_ = events;
   }
   [[nodiscard]] bool wants_commands() const { return wants_commands_; }
-  [[nodiscard]] bool wants(Notify kind) const { return (wanted_events_ & static_cast<std::uint32_t>(kind)) != 0; }
+  [[nodiscard]] bool wants(Notify kind) const {
+    return (wanted_events_ & static_cast<std::uint32_t>(kind)) != 0;
+  }
 
   // The database and slot that what follows belongs to, and the request being run.
   void begin_command(DbIndex db, Slot slot, std::span<const std::string_view> request) {
@@ -97,28 +100,33 @@ class EffectLog {
   // Something changed, and repeating the request as it came has the same effect.
   void replicate_verbatim() {
     ++changes_;
-    if (wants_commands_) [[unlikely]] record(request_);
+    if (wants_commands_) [[unlikely]]
+      record(request_);
   }
   // The request is to be repeated elsewhere though it changed no data (PUBLISH).
   void relay_verbatim() {
-    if (wants_commands_) [[unlikely]] record(request_);
+    if (wants_commands_) [[unlikely]]
+      record(request_);
   }
   // Something changed, and this command has the same effect. Relative times must be absolute.
   template <typename... A>
   void replicate_as(A&&... words) {
     ++changes_;
-    if (wants_commands_) [[unlikely]] record_words({EffectArg(std::forward<A>(words))...});
+    if (wants_commands_) [[unlikely]]
+      record_words({EffectArg(std::forward<A>(words))...});
   }
   void replicate_words(std::vector<std::string> words) {
     ++changes_;
-    if (wants_commands_) [[unlikely]] effects_.push_back({db_, slot_, std::move(words)});
+    if (wants_commands_) [[unlikely]]
+      effects_.push_back({db_, slot_, std::move(words)});
   }
   // More than one change was made by what was replicated.
   void count_changes(std::uint64_t more) { changes_ += more; }
 
   // name must be a string constant.
   void event(Notify kind, std::string_view name, std::string_view key) {
-    if (wants(kind)) [[unlikely]] events_.push_back({kind, db_, name, std::string(key)});
+    if (wants(kind)) [[unlikely]]
+      events_.push_back({kind, db_, name, std::string(key)});
   }
 
   [[nodiscard]] bool empty() const { return effects_.empty() && events_.empty(); }

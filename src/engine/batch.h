@@ -15,7 +15,7 @@ struct Command;
 struct ParsedRequest {
   std::uint32_t first = 0;  // where its words start in RequestBatch::words
   std::uint32_t count = 0;
-  std::size_t end = 0;      // offset behind its last byte, in the connection's buffer
+  std::size_t end = 0;               // offset behind its last byte, in the connection's buffer
   const Command* command = nullptr;  // filled in by the engine, as is:
   KeyRef key{};                      // the first key, if the command has one at a fixed place
 };

@@ -55,8 +55,10 @@ Engine::Engine(Options options)
       host_(options.host),
       ticks_(options.ticks),
       facts_(std::move(options.facts)),
-      keyspace_(options.seed, options.config->settings().cluster_enabled ? 1 : options.config->settings().databases,
-                options.config->settings().cluster_enabled),
+      keyspace_(
+          options.seed,
+          options.config->settings().cluster_enabled ? 1 : options.config->settings().databases,
+          options.config->settings().cluster_enabled),
       rng_(options.seed ^ 0x5bd1e995),
       mono_(options.mono),
       started_mono_(options.mono),
@@ -89,14 +91,15 @@ Engine::Engine(Options options)
   notifier_ = std::make_unique<KeyspaceNotifier>(*this);
   sinks_.push_back(notifier_.get());
   refresh_settings();
-  config_->on_change({"maxmemory", "maxmemory-policy", "slowlog-log-slower-than", "slowlog-max-len",
-                      "latency-monitor-threshold", "latency-tracking", "notify-keyspace-events", "lfu-log-factor",
-                      "lfu-decay-time", "lazyfree-lazy-expire", "lazyfree-lazy-server-del", "lazyfree-lazy-user-del",
-                      "lazyfree-lazy-eviction"},
-                     [this](const config::Settings&) -> Result<void, std::string> {
-                       refresh_settings();
-                       return {};
-                     });
+  config_->on_change(
+      {"maxmemory", "maxmemory-policy", "slowlog-log-slower-than", "slowlog-max-len",
+       "latency-monitor-threshold", "latency-tracking", "notify-keyspace-events", "lfu-log-factor",
+       "lfu-decay-time", "lazyfree-lazy-expire", "lazyfree-lazy-server-del",
+       "lazyfree-lazy-user-del", "lazyfree-lazy-eviction"},
+      [this](const config::Settings&) -> Result<void, std::string> {
+        refresh_settings();
+        return {};
+      });
 }
 
 Engine::~Engine() {
@@ -145,8 +148,10 @@ Session* Engine::find(ConnId id) {
 }
 
 void Engine::kill(Session& victim, const Session& by) {
-  if (&victim == &by) victim.close_after_reply = true;
-  else victim.close_now = true;
+  if (&victim == &by)
+    victim.close_after_reply = true;
+  else
+    victim.close_now = true;
   host_->close_soon(victim);
 }
 
@@ -208,13 +213,15 @@ void Engine::unpause() {
 void Engine::prepare(Session& session, RequestBatch& batch) {
   const Command* last = session.last_command;
   if (last != nullptr && last->renamed) last = nullptr;  // its own name is no way to it
-  std::string_view last_name = last != nullptr && last->parent == nullptr ? std::string_view(last->full_name) : "";
+  std::string_view last_name =
+      last != nullptr && last->parent == nullptr ? std::string_view(last->full_name) : "";
   Database& db = keyspace_.db(session.db);
   const bool several = batch.requests.size() > 1;
   for (ParsedRequest& r : batch.requests) {
     const auto argv = batch.argv(r);
     if (r.command == nullptr && !argv.empty()) {
-      if (last != nullptr && !last->is_container() && (argv[0] == last_name || equals_ignore_case(argv[0], last_name))) {
+      if (last != nullptr && !last->is_container() &&
+          (argv[0] == last_name || equals_ignore_case(argv[0], last_name))) {
         r.command = last;
       } else {
         r.command = commands_->resolve(argv);
@@ -227,7 +234,8 @@ void Engine::prepare(Session& session, RequestBatch& batch) {
     const int first = r.command != nullptr ? r.command->first_key : 0;
     if (first <= 0 || static_cast<std::size_t>(first) >= argv.size()) continue;
     const std::string_view name = argv[static_cast<std::size_t>(first)];
-    r.key = {name, hash_bytes(name, keyspace_.seed()), env_.per_slot ? cluster::slot_of(name) : Slot{0}};
+    r.key = {name, hash_bytes(name, keyspace_.seed()),
+             env_.per_slot ? cluster::slot_of(name) : Slot{0}};
     if (several) db.prefetch_bucket(r.key);
   }
   if (!several) return;
@@ -263,7 +271,8 @@ void Engine::end_turn(microseconds duration) {
   ++stats_.eventloop_cycles;
   stats_.eventloop_duration_us += us;
   stats_.eventloop_duration_max_us = std::max(stats_.eventloop_duration_max_us, us);
-  stats_.eventloop_cmd_per_cycle_max = std::max(stats_.eventloop_cmd_per_cycle_max, std::exchange(turn_commands_, 0));
+  stats_.eventloop_cmd_per_cycle_max =
+      std::max(stats_.eventloop_cmd_per_cycle_max, std::exchange(turn_commands_, 0));
   stats_.eventloop_duration_cmd_us += std::exchange(command_ns_, 0) / 1000;
 }
 
@@ -281,7 +290,8 @@ void Engine::protocol_error(Session& session, std::string_view text) {
   finish_replies(session);
 }
 
-void Engine::reply_error(Session& session, const Command* command, std::string_view text, bool rejected) {
+void Engine::reply_error(Session& session, const Command* command, std::string_view text,
+                         bool rejected) {
   ReplyWriter(session.out, session.resp).error(text);
   stats_.count_error(text);
   if (command == nullptr) return;
@@ -294,11 +304,14 @@ void Engine::after_reply(Session& session, std::size_t out_before) {
   if (session.reply_mode == ReplyMode::kOn) return;
   if (!is_push) session.out.truncate(out_before);
   // kSkipNext was set by this very command: the next one is silent.
-  if (session.reply_mode == ReplyMode::kSkipNext) session.reply_mode = ReplyMode::kSkip;
-  else if (session.reply_mode == ReplyMode::kSkip) session.reply_mode = ReplyMode::kOn;
+  if (session.reply_mode == ReplyMode::kSkipNext)
+    session.reply_mode = ReplyMode::kSkip;
+  else if (session.reply_mode == ReplyMode::kSkip)
+    session.reply_mode = ReplyMode::kOn;
 }
 
-void Engine::execute_one(Session& session, const ParsedRequest& request, std::span<const std::string_view> argv) {
+void Engine::execute_one(Session& session, const ParsedRequest& request,
+                         std::span<const std::string_view> argv) {
   const std::size_t out_before = session.out.size();
   ++session.commands;
   ++turn_commands_;
@@ -309,21 +322,21 @@ void Engine::execute_one(Session& session, const ParsedRequest& request, std::sp
     return after_reply(session, out_before);
   }
   // A client that may be told apart by one branch from the plain case skips the whole gate.
-  const bool arity_ok = command->spec->arity.accepts(argv.size()) && command->spec->handler != nullptr;
-  const bool plain = arity_ok && session.authenticated && !session.in_multi && !paused_ && locked_.empty() &&
-                     (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) && monitors_ == 0 && !session.in_subscribe_mode() &&
-                     !has(command->flags, Flag::kProtected) &&
-                     (!hot_.cluster || (view_ != nullptr && command->first_key > 0 && command->last_key == command->first_key &&
-                                        !has(command->flags, Flag::kMovableKeys) && view_->serves(request.key.slot)));
+  const bool arity_ok =
+      command->spec->arity.accepts(argv.size()) && command->spec->handler != nullptr;
+  const bool plain =
+      arity_ok && session.authenticated && !session.in_multi && !paused_ && locked_.empty() &&
+      (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) && monitors_ == 0 &&
+      !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
+      (!hot_.cluster ||
+       (view_ != nullptr && command->first_key > 0 && command->last_key == command->first_key &&
+        !has(command->flags, Flag::kMovableKeys) && view_->serves(request.key.slot)));
   if (!plain) {
     switch (gate(session, *command, argv, request.key)) {
       case Gate::kPass: break;
-      case Gate::kParked:
-        --session.commands;
-        return;
+      case Gate::kParked: --session.commands; return;
       case Gate::kRefused:
-      case Gate::kQueued:
-        return after_reply(session, out_before);
+      case Gate::kQueued: return after_reply(session, out_before);
     }
   }
   session.executing = true;
@@ -351,11 +364,13 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   std::vector<std::string_view> declared;
   const bool known = extract_keys(command, argv, positions);
   for (const KeyPosition& p : positions) declared.push_back(argv[p.index]);
-  const bool any = !known || has(command.flags, Flag::kTouchesArbitraryKeys) || command.spec->keys.empty();
+  const bool any =
+      !known || has(command.flags, Flag::kTouchesArbitraryKeys) || command.spec->keys.empty();
   ctx.keys().set_declared(declared, any, !has(command.flags, Flag::kReadonly));
 #endif
   const Outcome outcome = command.spec->handler(ctx);
-  if (!outcome) [[unlikely]] reply_error(session, &command, outcome.error().text, false);
+  if (!outcome) [[unlikely]]
+    reply_error(session, &command, outcome.error().text, false);
   // ASKING holds for one command: the one behind it.
   if (session.asking && command.full_name != "asking") session.asking = false;
   --depth_;
@@ -369,7 +384,8 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   command_ns_ += ns;
   ++stats_.commands_processed;
   if (hot_.latency_tracking) stats_.latencies[command.id].add(ns);
-  if (ns >= hot_.slow_ns || monitors_ > 0) [[unlikely]] log_call(session, command, db, argv, ns);
+  if (ns >= hot_.slow_ns || monitors_ > 0) [[unlikely]]
+    log_call(session, command, db, argv, ns);
   if (ns >= hot_.latency_ns) [[unlikely]] {
     latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.now,
                  static_cast<std::uint32_t>((ns + 500'000) / 1'000'000));

@@ -56,11 +56,13 @@ using NanoTicks = std::uint64_t (*)();
 
 // What INFO says of the process; filled by the composition root.
 struct ProcessFacts {
-  std::string version, hearth_version, build_id, os, executable, config_file, run_id, compiler, process_supervised = "no";
+  std::string version, hearth_version, build_id, os, executable, config_file, run_id, compiler,
+      process_supervised = "no";
   int pid = 0;
   int arch_bits = 64;
   struct Cpu {
-    double user = 0, system = 0, user_children = 0, system_children = 0, user_main = 0, system_main = 0;
+    double user = 0, system = 0, user_children = 0, system_children = 0, user_main = 0,
+           system_main = 0;
   };
   Cpu (*cpu)() = nullptr;
   std::uint64_t total_system_memory = 0;
@@ -116,9 +118,15 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   [[nodiscard]] UnixMillis now() const { return env_.now; }
 
   // --- the rest of the server ---
-  void add_sink(EffectSink& sink) { sinks_.push_back(&sink); refresh_wants(); }
+  void add_sink(EffectSink& sink) {
+    sinks_.push_back(&sink);
+    refresh_wants();
+  }
   // Sinks that want commands (replication, AOF, tests) switch their recording on.
-  void want_commands(bool on) { sinks_want_commands_ = on; refresh_wants(); }
+  void want_commands(bool on) {
+    sinks_want_commands_ = on;
+    refresh_wants();
+  }
   // The cluster's newest view; nullptr: not in cluster mode.
   void set_cluster_view(std::shared_ptr<const cluster::View> view) { view_ = std::move(view); }
   [[nodiscard]] const cluster::View* cluster_view() const { return view_.get(); }
@@ -176,24 +184,28 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   class KeyspaceNotifier;
 
   void prepare(Session& session, RequestBatch& batch);
-  void execute_one(Session& session, const ParsedRequest& request, std::span<const std::string_view> argv);
-  void call(Session& session, const Command& command, std::span<const std::string_view> argv, const KeyRef& first_key);
+  void execute_one(Session& session, const ParsedRequest& request,
+                   std::span<const std::string_view> argv);
+  void call(Session& session, const Command& command, std::span<const std::string_view> argv,
+            const KeyRef& first_key);
   void reply_error(Session& session, const Command* command, std::string_view text, bool rejected);
   void after_reply(Session& session, std::size_t out_before);
   void finish_replies(Session& session);
-  void queue_command(Session& session, const Command& command, std::span<const std::string_view> argv);
+  void queue_command(Session& session, const Command& command,
+                     std::span<const std::string_view> argv);
 
   // gate.cc: the first refusal, or nothing.
   enum class Gate : std::uint8_t { kPass, kRefused, kParked, kQueued };
-  Gate gate(Session& session, const Command& command, std::span<const std::string_view> argv, const KeyRef& first_key);
-  std::string redirect_error(Session& session, const Command& command, std::span<const std::string_view> argv,
-                             const KeyRef& first_key);
+  Gate gate(Session& session, const Command& command, std::span<const std::string_view> argv,
+            const KeyRef& first_key);
+  std::string redirect_error(Session& session, const Command& command,
+                             std::span<const std::string_view> argv, const KeyRef& first_key);
   std::string unknown_command(std::span<const std::string_view> argv) const;
   bool must_pause(const Session& session, const Command& command, bool queues);
   bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
   void feed_monitors(const Session& from, DbIndex db, std::span<const std::string_view> argv);
-  void log_call(Session& session, const Command& command, DbIndex db, std::span<const std::string_view> argv,
-                std::uint64_t ns);
+  void log_call(Session& session, const Command& command, DbIndex db,
+                std::span<const std::string_view> argv, std::uint64_t ns);
   [[nodiscard]] bool watch_expired(const Session& session) const;
   void park(Session& session);
   void resume_parked();

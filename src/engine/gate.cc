@@ -22,13 +22,15 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
 }
 
 bool permits(config::Permission permission, const Session& session) {
-  return permission == config::Permission::kYes || (permission == config::Permission::kLocal && session.on_this_host);
+  return permission == config::Permission::kYes ||
+         (permission == config::Permission::kLocal && session.on_this_host);
 }
 
 }  // namespace
 
 std::string Engine::unknown_command(std::span<const std::string_view> argv) const {
-  std::string text = "ERR unknown command '" + std::string(argv[0].substr(0, kEchoBytes)) + "', with args beginning with: ";
+  std::string text = "ERR unknown command '" + std::string(argv[0].substr(0, kEchoBytes)) +
+                     "', with args beginning with: ";
   std::size_t echoed = 0;
   for (std::size_t i = 1; i < argv.size() && echoed < kEchoBytes; ++i) {
     const std::string_view word = argv[i].substr(0, kEchoBytes - echoed);
@@ -38,15 +40,16 @@ std::string Engine::unknown_command(std::span<const std::string_view> argv) cons
   return text;
 }
 
-Engine::Gate Engine::gate(Session& session, const Command& command, std::span<const std::string_view> argv,
-                          const KeyRef& first_key) {
+Engine::Gate Engine::gate(Session& session, const Command& command,
+                          std::span<const std::string_view> argv, const KeyRef& first_key) {
   const std::string_view name = command.full_name;
   const auto refuse_with = [&](std::string_view text) {
     if (session.in_multi && name == "exec") {
       // Nothing of the transaction ran, and nothing of it will.
       discard(session);
       const std::string_view why = text.starts_with("ERR ") ? text.substr(4) : text;
-      reply_error(session, &command, "EXECABORT Transaction discarded because of: " + std::string(why), true);
+      reply_error(session, &command,
+                  "EXECABORT Transaction discarded because of: " + std::string(why), true);
       return Gate::kRefused;
     }
     if (session.in_multi) session.multi_aborted = true;
@@ -55,8 +58,8 @@ Engine::Gate Engine::gate(Session& session, const Command& command, std::span<co
   };
 
   if (command.spec->handler == nullptr && argv.size() > 1) {
-    return refuse_with("ERR unknown subcommand '" + std::string(argv[1].substr(0, kEchoBytes)) + "'. Try " +
-                       std::string(command.spec->name) + " HELP.");
+    return refuse_with("ERR unknown subcommand '" + std::string(argv[1].substr(0, kEchoBytes)) +
+                       "'. Try " + std::string(command.spec->name) + " HELP.");
   }
   if (command.spec->handler == nullptr || !command.spec->arity.accepts(argv.size())) {
     return refuse_with("ERR wrong number of arguments for '" + command.full_name + "' command");
@@ -66,11 +69,13 @@ Engine::Gate Engine::gate(Session& session, const Command& command, std::span<co
   }
   if (has(command.flags, Flag::kProtected)) {
     const bool debug = name.starts_with("debug");
-    if (!permits(debug ? settings().enable_debug_command : settings().enable_module_command, session)) {
+    if (!permits(debug ? settings().enable_debug_command : settings().enable_module_command,
+                 session)) {
       const std::string which = debug ? "DEBUG" : "MODULE";
       const std::string option = debug ? "enable-debug-command" : "enable-module-command";
       return refuse_with("ERR " + which + " command not allowed. If the " + option +
-                         " option is set to \"local\", you can run it from a local connection, otherwise you need to "
+                         " option is set to \"local\", you can run it from a local connection, "
+                         "otherwise you need to "
                          "set this option in the configuration file, and then restart the server.");
     }
   }
@@ -78,10 +83,11 @@ Engine::Gate Engine::gate(Session& session, const Command& command, std::span<co
     return refuse_with("ERR Command not allowed inside a transaction");
   }
   if (session.in_subscribe_mode() && session.resp == 2 &&
-      !is_one_of(name, {"ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe", "psubscribe", "punsubscribe",
-                        "quit", "reset"})) {
+      !is_one_of(name, {"ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe",
+                        "psubscribe", "punsubscribe", "quit", "reset"})) {
     return refuse_with("ERR Can't execute '" + command.full_name +
-                       "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context");
+                       "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
+                       "allowed in this context");
   }
   if (hot_.cluster) {
     std::string redirect = redirect_error(session, command, argv, first_key);
@@ -93,11 +99,13 @@ Engine::Gate Engine::gate(Session& session, const Command& command, std::span<co
   if (hot_.maxmemory != 0 && !make_room()) {
     bool denied = has(command.flags, Flag::kDenyOom);
     if (name == "exec") {
-      for (const QueuedCommand& q : session.queue) denied = denied || has(q.command->flags, Flag::kDenyOom);
+      for (const QueuedCommand& q : session.queue)
+        denied = denied || has(q.command->flags, Flag::kDenyOom);
     }
     if (denied) return refuse_with("OOM command not allowed when used memory > 'maxmemory'.");
   }
-  const bool queues = session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "quit", "reset"});
+  const bool queues =
+      session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "quit", "reset"});
   if (must_pause(session, command, queues)) {
     park(session);
     return Gate::kParked;
@@ -123,15 +131,18 @@ bool Engine::must_pause(const Session& session, const Command& command, bool que
   // Else a pause of all could never be ended early.
   if (command.full_name == "client|unpause") return false;
   if (pause_kind_ == PauseKind::kAll) return true;
-  const auto writes = [](const Command& c) { return c.writes() || has(c.flags, Flag::kMayReplicate); };
+  const auto writes = [](const Command& c) {
+    return c.writes() || has(c.flags, Flag::kMayReplicate);
+  };
   if (command.full_name == "exec") {
-    return std::any_of(session.queue.begin(), session.queue.end(), [&](const QueuedCommand& q) { return writes(*q.command); });
+    return std::any_of(session.queue.begin(), session.queue.end(),
+                       [&](const QueuedCommand& q) { return writes(*q.command); });
   }
   return !queues && writes(command);
 }
 
-std::string Engine::redirect_error(Session& session, const Command& command, std::span<const std::string_view> argv,
-                                   const KeyRef&) {
+std::string Engine::redirect_error(Session& session, const Command& command,
+                                   std::span<const std::string_view> argv, const KeyRef&) {
   if (view_ == nullptr) return {};
   slots_.clear();
   bool writes = command.writes() || has(command.flags, Flag::kMayReplicate);
@@ -141,7 +152,8 @@ std::string Engine::redirect_error(Session& session, const Command& command, std
     for (const KeyPosition& p : positions_) {
       const Slot slot = cluster::slot_of(words[p.index]);
       slots_.push_back(slot);
-      if (view_->in_motion(slot)) refs.push_back({words[p.index], hash_bytes(words[p.index], keyspace_.seed()), slot});
+      if (view_->in_motion(slot))
+        refs.push_back({words[p.index], hash_bytes(words[p.index], keyspace_.seed()), slot});
     }
   };
   std::vector<std::vector<std::string_view>> queued;
@@ -171,7 +183,8 @@ std::string Engine::redirect_error(Session& session, const Command& command, std
   return decision.serves() ? std::string() : cluster::redirect_text(*view_, query, decision);
 }
 
-bool Engine::is_locked(Session& session, const Command& command, std::span<const std::string_view> argv) {
+bool Engine::is_locked(Session& session, const Command& command,
+                       std::span<const std::string_view> argv) {
   const auto touches = [&](const Command& c, std::span<const std::string_view> words) {
     if (!extract_keys(c, words, positions_)) return false;
     for (const KeyPosition& p : positions_) {

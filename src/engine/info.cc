@@ -12,14 +12,17 @@ namespace {
 
 std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
-double ratio(std::uint64_t a, std::uint64_t b) { return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b); }
+double ratio(std::uint64_t a, std::uint64_t b) {
+  return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b);
+}
 
 void bytes_field(InfoWriter& out, const std::string& name, std::uint64_t bytes) {
   out.field(name, as_signed(bytes));
   out.field(name + "_human", human_bytes(bytes));
 }
 
-void percent_field(InfoWriter& out, std::string_view name, std::uint64_t part, std::uint64_t whole) {
+void percent_field(InfoWriter& out, std::string_view name, std::uint64_t part,
+                   std::uint64_t whole) {
   char text[32];
   std::snprintf(text, sizeof text, "%.2f%%", 100.0 * ratio(part, whole));
   out.field(name, std::string_view(text));
@@ -43,30 +46,44 @@ void InfoWriter::fixed(std::string_view name, double value, int digits) {
 
 std::span<const InfoControl::Section> Engine::sections() const {
   static constexpr Section kSections[] = {
-      {"server", true, true},       {"clients", true, true},       {"memory", true, true},
-      {"persistence", true, true},  {"stats", true, true},         {"replication", true, true},
-      {"cpu", true, true},          {"modules", true, true},       {"commandstats", false, true},
-      {"errorstats", true, true},   {"latencystats", false, true}, {"cluster", true, true},
-      {"keyspace", true, true},     {"debug", false, false},
+      {"server", true, true},      {"clients", true, true},       {"memory", true, true},
+      {"persistence", true, true}, {"stats", true, true},         {"replication", true, true},
+      {"cpu", true, true},         {"modules", true, true},       {"commandstats", false, true},
+      {"errorstats", true, true},  {"latencystats", false, true}, {"cluster", true, true},
+      {"keyspace", true, true},    {"debug", false, false},
   };
   return kSections;
 }
 
 void Engine::write(std::string_view section, InfoWriter& out) {
-  if (section == "server") write_server(out);
-  else if (section == "clients") write_clients(out);
-  else if (section == "memory") write_memory(out);
-  else if (section == "persistence") write_persistence(out);
-  else if (section == "stats") write_stats(out);
-  else if (section == "replication") write_replication(out);
-  else if (section == "cpu") write_cpu(out);
-  else if (section == "modules") out.section("Modules");
-  else if (section == "commandstats") write_commandstats(out);
-  else if (section == "errorstats") write_errorstats(out);
-  else if (section == "latencystats") write_latencystats(out);
-  else if (section == "cluster") write_cluster(out);
-  else if (section == "keyspace") write_keyspace(out);
-  else if (section == "debug") write_debug(out);
+  if (section == "server")
+    write_server(out);
+  else if (section == "clients")
+    write_clients(out);
+  else if (section == "memory")
+    write_memory(out);
+  else if (section == "persistence")
+    write_persistence(out);
+  else if (section == "stats")
+    write_stats(out);
+  else if (section == "replication")
+    write_replication(out);
+  else if (section == "cpu")
+    write_cpu(out);
+  else if (section == "modules")
+    out.section("Modules");
+  else if (section == "commandstats")
+    write_commandstats(out);
+  else if (section == "errorstats")
+    write_errorstats(out);
+  else if (section == "latencystats")
+    write_latencystats(out);
+  else if (section == "cluster")
+    write_cluster(out);
+  else if (section == "keyspace")
+    write_keyspace(out);
+  else if (section == "debug")
+    write_debug(out);
 }
 
 void Engine::write_server(InfoWriter& out) {
@@ -88,7 +105,9 @@ void Engine::write_server(InfoWriter& out) {
   out.field("process_supervised", facts_.process_supervised);
   out.field("run_id", facts_.run_id);
   out.field("tcp_port", settings().port);
-  out.field("server_time_usec", services_.server != nullptr ? services_.server->unix_micros(env_.now) : env_.now.ms * 1000);
+  out.field("server_time_usec", services_.server != nullptr
+                                    ? services_.server->unix_micros(env_.now)
+                                    : env_.now.ms * 1000);
   out.field("uptime_in_seconds", uptime);
   out.field("uptime_in_days", uptime / 86400);
   out.field("hz", settings().hz);
@@ -101,7 +120,8 @@ void Engine::write_server(InfoWriter& out) {
 }
 
 void Engine::write_clients(InfoWriter& out) {
-  std::uint64_t blocked = 0, subscribed = 0, watching = 0, input_most = 0, output_most = 0, watched = 0;
+  std::uint64_t blocked = 0, subscribed = 0, watching = 0, input_most = 0, output_most = 0,
+                watched = 0;
   for (const auto& [id, s] : sessions_) {
     blocked += s->parked ? 1U : 0U;
     subscribed += s->in_subscribe_mode() ? 1U : 0U;
@@ -112,7 +132,8 @@ void Engine::write_clients(InfoWriter& out) {
   }
   out.section("Clients");
   out.field("connected_clients", as_signed(sessions_.size()));
-  const std::size_t bus_links = services_.cluster == nullptr ? 0 : services_.cluster->links().size();
+  const std::size_t bus_links =
+      services_.cluster == nullptr ? 0 : services_.cluster->links().size();
   out.field("cluster_connections", as_signed(bus_links));
   out.field("maxclients", settings().maxclients);
   out.field("client_recent_max_input_buffer", as_signed(input_most));
@@ -133,8 +154,10 @@ InfoControl::MemoryFigures Engine::memory_figures() {
   stats_.used_memory_peak = std::max(stats_.used_memory_peak, m.total);
   m.peak = stats_.used_memory_peak;
   m.startup = startup_bytes_;
-  for (const auto& [id, s] : sessions_) (s->in_subscribe_mode() ? m.clients_pubsub : m.clients_normal) += s->memory_bytes();
-  for (DbIndex i = 0; i < keyspace_.db_count(); ++i) m.tables += keyspace_.db(i).table_memory_bytes();
+  for (const auto& [id, s] : sessions_)
+    (s->in_subscribe_mode() ? m.clients_pubsub : m.clients_normal) += s->memory_bytes();
+  for (DbIndex i = 0; i < keyspace_.db_count(); ++i)
+    m.tables += keyspace_.db(i).table_memory_bytes();
   m.overhead = m.startup + m.clients_normal + m.clients_pubsub + m.clients_replica + m.tables;
   m.dataset = m.total > m.overhead ? m.total - m.overhead : 0;
   return m;
@@ -195,13 +218,16 @@ void Engine::write_memory(InfoWriter& out) {
   // Linear hashing grows a table bucket by bucket: there is never a second table.
   out.field("mem_overhead_db_hashtable_rehashing", 0);
   out.field("active_defrag_running", 0);
-  out.field("lazyfree_pending_objects", services_.reclaimer != nullptr ? as_signed(services_.reclaimer->pending_objects()) : 0);
-  out.field("lazyfreed_objects", services_.reclaimer != nullptr ? as_signed(services_.reclaimer->freed_objects()) : 0);
+  out.field("lazyfree_pending_objects",
+            services_.reclaimer != nullptr ? as_signed(services_.reclaimer->pending_objects()) : 0);
+  out.field("lazyfreed_objects",
+            services_.reclaimer != nullptr ? as_signed(services_.reclaimer->freed_objects()) : 0);
 }
 
 void Engine::write_persistence(InfoWriter& out) {
   out.section("Persistence");
-  for (const auto name : {"loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"}) {
+  for (const auto name : {"loading", "async_loading", "current_cow_peak", "current_cow_size",
+                          "current_cow_size_age"}) {
     out.field(name, 0);
   }
   out.fixed("current_fork_perc", 0);
@@ -213,8 +239,9 @@ void Engine::write_persistence(InfoWriter& out) {
   out.field("rdb_last_bgsave_status", "ok");
   out.field("rdb_last_bgsave_time_sec", -1);
   out.field("rdb_current_bgsave_time_sec", -1);
-  for (const auto name : {"rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded",
-                          "aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"}) {
+  for (const auto name :
+       {"rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded",
+        "aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"}) {
     out.field(name, 0);
   }
   out.field("aof_last_rewrite_time_sec", -1);
@@ -261,14 +288,16 @@ void Engine::write_stats(InfoWriter& out) {
   out.field("pubsub_channels", as_signed(pubsub_.channel_count()));
   out.field("pubsub_patterns", as_signed(pubsub_.pattern_count()));
   out.field("pubsubshard_channels", as_signed(pubsub_.shard_channel_count()));
-  for (const auto name : {"latest_fork_usec", "total_forks", "slave_expires_tracked_keys",
-                          "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
-                          "total_active_defrag_time", "current_active_defrag_time", "tracking_total_keys",
-                          "tracking_total_items", "tracking_total_prefixes"}) {
+  for (const auto name :
+       {"latest_fork_usec", "total_forks", "slave_expires_tracked_keys", "active_defrag_hits",
+        "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
+        "total_active_defrag_time", "current_active_defrag_time", "tracking_total_keys",
+        "tracking_total_items", "tracking_total_prefixes"}) {
     out.field(name, 0);
   }
-  out.field("migrate_cached_sockets",
-            services_.migration != nullptr ? as_signed(services_.migration->cached_connections()) : 0);
+  out.field("migrate_cached_sockets", services_.migration != nullptr
+                                          ? as_signed(services_.migration->cached_connections())
+                                          : 0);
   out.field("unexpected_error_replies", as_signed(s.unexpected_error_replies));
   out.field("total_error_replies", as_signed(s.total_error_replies));
   out.field("dump_payload_sanitizations", 0);
@@ -276,8 +305,10 @@ void Engine::write_stats(InfoWriter& out) {
   out.field("total_writes_processed", as_signed(s.writes_processed));
   out.field("io_threaded_reads_processed", 0);
   out.field("io_threaded_writes_processed", 0);
-  out.field("client_query_buffer_limit_disconnections", as_signed(s.query_buffer_limit_disconnections));
-  out.field("client_output_buffer_limit_disconnections", as_signed(s.output_buffer_limit_disconnections));
+  out.field("client_query_buffer_limit_disconnections",
+            as_signed(s.query_buffer_limit_disconnections));
+  out.field("client_output_buffer_limit_disconnections",
+            as_signed(s.output_buffer_limit_disconnections));
   out.field("reply_buffer_shrinks", 0);
   out.field("reply_buffer_expands", 0);
   out.field("eventloop_cycles", as_signed(s.eventloop_cycles));
@@ -285,7 +316,8 @@ void Engine::write_stats(InfoWriter& out) {
   out.field("eventloop_duration_cmd_sum", as_signed(s.eventloop_duration_cmd_us));
   const std::uint64_t cycles = cycles_rate_.per_second();
   out.field("instantaneous_eventloop_cycles_per_sec", as_signed(cycles));
-  out.field("instantaneous_eventloop_duration_usec", cycles == 0 ? 0 : as_signed(turn_time_rate_.per_second() / cycles));
+  out.field("instantaneous_eventloop_duration_usec",
+            cycles == 0 ? 0 : as_signed(turn_time_rate_.per_second() / cycles));
   out.field("acl_access_denied_auth", as_signed(s.acl_denied_auth));
   out.field("acl_access_denied_cmd", as_signed(s.acl_denied_cmd));
   out.field("acl_access_denied_key", as_signed(s.acl_denied_key));
@@ -326,16 +358,19 @@ void Engine::write_commandstats(InfoWriter& out) {
     if (c.calls == 0 && c.rejected == 0 && c.failed == 0) return;
     const std::uint64_t usec = c.ns / 1000;
     char text[160];
-    std::snprintf(text, sizeof text, "calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,failed_calls=%llu",
-                  static_cast<unsigned long long>(c.calls), static_cast<unsigned long long>(usec), ratio(c.ns, c.calls * 1000),
-                  static_cast<unsigned long long>(c.rejected), static_cast<unsigned long long>(c.failed));
+    std::snprintf(text, sizeof text,
+                  "calls=%llu,usec=%llu,usec_per_call=%.2f,rejected_calls=%llu,failed_calls=%llu",
+                  static_cast<unsigned long long>(c.calls), static_cast<unsigned long long>(usec),
+                  ratio(c.ns, c.calls * 1000), static_cast<unsigned long long>(c.rejected),
+                  static_cast<unsigned long long>(c.failed));
     out.field("cmdstat_" + command.full_name, std::string_view(text));
   });
 }
 
 void Engine::write_errorstats(InfoWriter& out) {
   out.section("Errorstats");
-  for (const auto& [code, count] : stats_.errors) out.field("errorstat_" + code, "count=" + std::to_string(count));
+  for (const auto& [code, count] : stats_.errors)
+    out.field("errorstat_" + code, "count=" + std::to_string(count));
 }
 
 void Engine::write_latencystats(InfoWriter& out) {
@@ -346,7 +381,8 @@ void Engine::write_latencystats(InfoWriter& out) {
     std::string text;
     for (const double percent : settings().latency_tracking_info_percentiles) {
       char part[64];
-      std::snprintf(part, sizeof part, "%sp%s=%.3f", text.empty() ? "" : ",", double_text(percent).c_str(),
+      std::snprintf(part, sizeof part, "%sp%s=%.3f", text.empty() ? "" : ",",
+                    double_text(percent).c_str(),
                     static_cast<double>(h.percentile_ns(percent)) / 1000);
       text += part;
     }
@@ -364,7 +400,8 @@ void Engine::write_keyspace(InfoWriter& out) {
   for (DbIndex i = 0; i < keyspace_.db_count(); ++i) {
     const Database& db = keyspace_.db(i);
     if (db.size() == 0) continue;
-    out.field("db" + std::to_string(i), "keys=" + std::to_string(db.size()) + ",expires=" + std::to_string(db.volatile_count()) +
+    out.field("db" + std::to_string(i), "keys=" + std::to_string(db.size()) +
+                                            ",expires=" + std::to_string(db.volatile_count()) +
                                             ",avg_ttl=" + std::to_string(db.average_ttl_ms()));
   }
 }

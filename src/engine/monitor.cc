@@ -20,22 +20,24 @@ void Engine::unmonitor(Session& session) {
 }
 
 // After the command ran, because only it knows which of its words are secret.
-void Engine::log_call(Session& session, const Command& command, DbIndex db, std::span<const std::string_view> argv,
-                      std::uint64_t ns) {
+void Engine::log_call(Session& session, const Command& command, DbIndex db,
+                      std::span<const std::string_view> argv, std::uint64_t ns) {
   std::vector<std::string_view> shown(argv.begin(), argv.end());
   for (const std::uint32_t i : session.redacted) {
     if (i < shown.size()) shown[i] = "(redacted)";
   }
   if (ns >= hot_.slow_ns && !has(command.flags, Flag::kSkipSlowlog)) {
-    slowlog_.add(env_.now, static_cast<std::int64_t>(ns / 1000), shown, session.address, session.name,
-                 settings().slowlog_max_len);
+    slowlog_.add(env_.now, static_cast<std::int64_t>(ns / 1000), shown, session.address,
+                 session.name, settings().slowlog_max_len);
   }
-  if (monitors_ > 0 && !has(command.flags, Flag::kSkipMonitor) && !has(command.flags, Flag::kAdmin)) {
+  if (monitors_ > 0 && !has(command.flags, Flag::kSkipMonitor) &&
+      !has(command.flags, Flag::kAdmin)) {
     feed_monitors(session, db, shown);
   }
 }
 
-void Engine::feed_monitors(const Session& from, DbIndex db, std::span<const std::string_view> argv) {
+void Engine::feed_monitors(const Session& from, DbIndex db,
+                           std::span<const std::string_view> argv) {
   char stamp[48];
   std::snprintf(stamp, sizeof stamp, "%lld.%06d", static_cast<long long>(env_.now.ms / 1000),
                 static_cast<int>(env_.now.ms % 1000) * 1000);

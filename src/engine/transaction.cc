@@ -6,7 +6,8 @@
 
 namespace hearth {
 
-void Engine::queue_command(Session& session, const Command& command, std::span<const std::string_view> argv) {
+void Engine::queue_command(Session& session, const Command& command,
+                           std::span<const std::string_view> argv) {
   QueuedCommand& queued = session.queue.emplace_back();
   queued.command = &command;
   queued.argv.assign(argv.begin(), argv.end());

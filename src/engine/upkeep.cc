@@ -38,14 +38,16 @@ void Engine::refresh_settings() {
   hot_.slow_ns = s.slowlog_log_slower_than < 0 || s.slowlog_max_len == 0
                      ? ~0ULL
                      : static_cast<std::uint64_t>(s.slowlog_log_slower_than) * 1000;
-  hot_.latency_ns = s.latency_monitor_threshold.count() <= 0
-                        ? ~0ULL
-                        : static_cast<std::uint64_t>(s.latency_monitor_threshold.count()) * kNsPerMs;
+  hot_.latency_ns =
+      s.latency_monitor_threshold.count() <= 0
+          ? ~0ULL
+          : static_cast<std::uint64_t>(s.latency_monitor_threshold.count()) * kNsPerMs;
   hot_.latency_tracking = s.latency_tracking;
   hot_.cluster = s.cluster_enabled;
   hot_.notify = notify_flags(s.notify_keyspace_events);
   env_.lfu = uses_lfu(hot_.policy);
-  env_.lfu_params = {static_cast<std::uint32_t>(s.lfu_log_factor), static_cast<std::uint32_t>(s.lfu_decay_time)};
+  env_.lfu_params = {static_cast<std::uint32_t>(s.lfu_log_factor),
+                     static_cast<std::uint32_t>(s.lfu_decay_time)};
   env_.lazy_expire = s.lazyfree_lazy_expire;
   env_.lazy_server_del = s.lazyfree_lazy_server_del;
   env_.lazy_user_del = s.lazyfree_lazy_user_del;
@@ -59,7 +61,9 @@ void Engine::refresh_wants() {
   constexpr std::uint32_t kChanges = ~static_cast<std::uint32_t>(0);
   const bool published = (hot_.notify & (static_cast<std::uint32_t>(Notify::kKeyspace) |
                                          static_cast<std::uint32_t>(Notify::kKeyevent))) != 0;
-  effects_.set_wants(sinks_want_commands_, !watched_.empty() || sinks_want_commands_ ? kChanges : published ? hot_.notify : 0);
+  effects_.set_wants(sinks_want_commands_, !watched_.empty() || sinks_want_commands_ ? kChanges
+                                           : published                               ? hot_.notify
+                                                                                     : 0);
 }
 
 bool Engine::make_room() {
@@ -69,14 +73,16 @@ bool Engine::make_room() {
   // maxmemory-eviction-tenacity 0..10 is up to 500 us a command, growing by 15 % a step to 99;
   // 100 has no limit.
   const int tenacity = settings().maxmemory_eviction_tenacity;
-  std::uint64_t limit_ns = tenacity <= 10 ? 50'000ULL * static_cast<std::uint64_t>(tenacity) : 500'000;
+  std::uint64_t limit_ns =
+      tenacity <= 10 ? 50'000ULL * static_cast<std::uint64_t>(tenacity) : 500'000;
   for (int i = 10; i < tenacity && i < 100; ++i) limit_ns += limit_ns * 15 / 100;
   const std::uint64_t start = ticks_();
   EvictionPool::Candidate victim;
   ++depth_;
   bool freed_enough = false;
   for (unsigned n = 1;; ++n) {
-    if (!eviction_pool_.pick(keyspace_, hot_.policy, static_cast<std::size_t>(settings().maxmemory_samples), env_.now,
+    if (!eviction_pool_.pick(keyspace_, hot_.policy,
+                             static_cast<std::size_t>(settings().maxmemory_samples), env_.now,
                              env_.lfu_params, rng_, victim)) {
       break;
     }
@@ -103,7 +109,8 @@ bool Engine::make_room() {
   --depth_;
   if (depth_ == 0 && !effects_.empty()) commit();
   const std::uint64_t spent = ticks_() - start;
-  if (spent >= hot_.latency_ns) latency_.add("eviction-cycle", env_.now, static_cast<std::uint32_t>(spent / kNsPerMs));
+  if (spent >= hot_.latency_ns)
+    latency_.add("eviction-cycle", env_.now, static_cast<std::uint32_t>(spent / kNsPerMs));
   return freed_enough;
 }
 
@@ -111,7 +118,8 @@ void Engine::expire_cycle() {
   if (!env_.expire_removes || !active_expire_) return;
   // Effort 1 .. 10: more time per tick, and a smaller share of stale keys before it stops.
   const auto effort = static_cast<std::uint64_t>(std::max(0, settings().active_expire_effort - 1));
-  const std::uint64_t tick_ns = 1'000'000'000ULL / static_cast<std::uint64_t>(std::max(1, settings().hz));
+  const std::uint64_t tick_ns =
+      1'000'000'000ULL / static_cast<std::uint64_t>(std::max(1, settings().hz));
   const std::uint64_t limit_ns = tick_ns * (25 + 2 * effort) / 100;
   const std::uint64_t stale_percent = 10 - effort;
   const std::uint64_t start = ticks_();
@@ -130,8 +138,10 @@ void Engine::expire_cycle() {
         const std::string name(e->key());
         const KeyRef ref = keys.make_ref(name);
         const Found at = keys.database().find(ref);
-        if (at && at->expired(env_.now)) keys.expire(ref, at);
-        else if (at) keys.expire_fields(ref, at, kFieldsPerStep);
+        if (at && at->expired(env_.now))
+          keys.expire(ref, at);
+        else if (at)
+          keys.expire_fields(ref, at, kFieldsPerStep);
       }
       if (!effects_.empty()) commit();
       window_sampled += step.sampled;
@@ -154,13 +164,17 @@ void Engine::expire_cycle() {
   stats_.stale_percent_x100 = (stats_.stale_percent_x100 * 95 + share * 5) / 100;
   const std::uint64_t spent = ticks_() - start;
   stats_.expire_cycle_us += spent / 1000;
-  if (spent >= hot_.latency_ns) latency_.add("expire-cycle", env_.now, static_cast<std::uint32_t>(spent / kNsPerMs));
+  if (spent >= hot_.latency_ns)
+    latency_.add("expire-cycle", env_.now, static_cast<std::uint32_t>(spent / kNsPerMs));
 }
 
 void Engine::check_output_limits(Session& session) {
   // The first buffer of a reply is not counted: limits are for what piles up behind it.
-  const std::uint64_t bytes = session.out.size() > kReplyBufferBytes ? session.out.size() - kReplyBufferBytes : 0;
-  const std::size_t kind = session.subscriptions.normal_count() + session.subscriptions.shard_channels.size() > 0 ? 2 : 0;
+  const std::uint64_t bytes =
+      session.out.size() > kReplyBufferBytes ? session.out.size() - kReplyBufferBytes : 0;
+  const std::size_t kind =
+      session.subscriptions.normal_count() + session.subscriptions.shard_channels.size() > 0 ? 2
+                                                                                             : 0;
   const config::OutputBufferLimit& limit = settings().client_output_buffer_limit[kind];
   if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return;
   bool over = limit.hard_bytes != 0 && bytes >= limit.hard_bytes;
@@ -174,8 +188,9 @@ void Engine::check_output_limits(Session& session) {
   if (!over || session.close_now) return;
   session.close_now = true;
   ++stats_.output_buffer_limit_disconnections;
-  log::warning("Client id={} addr={} scheduled to be closed ASAP for overcoming of output buffer limits.", session.id,
-               session.address);
+  log::warning(
+      "Client id={} addr={} scheduled to be closed ASAP for overcoming of output buffer limits.",
+      session.id, session.address);
   host_->close_soon(session);
 }
 
@@ -190,7 +205,8 @@ void Engine::check_clients() {
     if (s == nullptr) continue;
     check_output_limits(*s);
     host_->trim_buffers(*s, mono_ - s->last_active > kIdleForTrim);
-    if (timeout.count() > 0 && !s->waiting && !s->in_subscribe_mode() && !s->monitor && mono_ - s->last_active > timeout) {
+    if (timeout.count() > 0 && !s->waiting && !s->in_subscribe_mode() && !s->monitor &&
+        mono_ - s->last_active > timeout) {
       log::verbose("Closing idle client");
       s->close_now = true;
       host_->close_soon(*s);

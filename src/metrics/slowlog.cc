@@ -12,11 +12,13 @@ constexpr std::size_t kWordBytesMost = 128;
 
 void SlowLog::add(UnixMillis now, std::int64_t duration_us, std::span<const std::string_view> argv,
                   std::string_view address, std::string_view name, std::size_t max_len) {
-  SlowEntry entry{next_id_++, now.unix_seconds(), duration_us, {}, std::string(address), std::string(name)};
+  SlowEntry entry{next_id_++, now.unix_seconds(),   duration_us,
+                  {},         std::string(address), std::string(name)};
   const std::size_t words = std::min(argv.size(), kWordsMost);
   for (std::size_t i = 0; i < words; ++i) {
     if (i + 1 == kWordsMost && argv.size() > kWordsMost) {
-      entry.argv.push_back("... (" + std::to_string(argv.size() - kWordsMost + 1) + " more arguments)");
+      entry.argv.push_back("... (" + std::to_string(argv.size() - kWordsMost + 1) +
+                           " more arguments)");
     } else if (argv[i].size() > kWordBytesMost) {
       entry.argv.push_back(std::string(argv[i].substr(0, kWordBytesMost)) + "... (" +
                            std::to_string(argv[i].size() - kWordBytesMost) + " more bytes)");

@@ -26,8 +26,8 @@ struct SlowEntry {
 // Newest first; bounded by `max_len` at each add.
 class SlowLog {
  public:
-  void add(UnixMillis now, std::int64_t duration_us, std::span<const std::string_view> argv, std::string_view address,
-           std::string_view name, std::size_t max_len);
+  void add(UnixMillis now, std::int64_t duration_us, std::span<const std::string_view> argv,
+           std::string_view address, std::string_view name, std::size_t max_len);
   void trim(std::size_t max_len);
   void reset() { entries_.clear(); }
   [[nodiscard]] const std::deque<SlowEntry>& entries() const { return entries_; }

@@ -26,7 +26,8 @@ std::uint64_t upper_bound_ns(std::size_t bucket) {
 
 std::uint64_t LatencyHistogram::percentile_ns(double percent) const {
   if (count_ == 0) return 0;
-  const auto rank = static_cast<std::uint64_t>(std::ceil(percent / 100.0 * static_cast<double>(count_)));
+  const auto rank =
+      static_cast<std::uint64_t>(std::ceil(percent / 100.0 * static_cast<double>(count_)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     seen += buckets_[i];
@@ -35,7 +36,8 @@ std::uint64_t LatencyHistogram::percentile_ns(double percent) const {
   return upper_bound_ns(buckets_.size() - 1);
 }
 
-std::vector<std::pair<std::uint64_t, std::uint64_t>> LatencyHistogram::cumulative_by_power_us() const {
+std::vector<std::pair<std::uint64_t, std::uint64_t>> LatencyHistogram::cumulative_by_power_us()
+    const {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> out;
   std::uint64_t seen = 0, reported = 0, limit_us = 1;
   for (std::size_t i = 0; i < buckets_.size() && reported < count_;) {
@@ -53,8 +55,10 @@ void Stats::count_error(std::string_view text) {
   ++total_error_replies;
   const std::string_view code = text.substr(0, text.find(' '));
   const auto at = errors.find(code);
-  if (at != errors.end()) ++at->second;
-  else if (errors.size() < kErrorKindsMost) errors.emplace(code, 1);
+  if (at != errors.end())
+    ++at->second;
+  else if (errors.size() < kErrorKindsMost)
+    errors.emplace(code, 1);
 }
 
 void Stats::reset() {
@@ -69,7 +73,8 @@ void Stats::reset() {
 void RateMeter::sample(MonoTime now, std::uint64_t total) {
   const auto elapsed = (now - last_time_).count();
   if (last_time_.us != 0 && elapsed > 0 && total >= last_total_) {
-    rates_[next_++ % rates_.size()] = (total - last_total_) * 1'000'000 / static_cast<std::uint64_t>(elapsed);
+    rates_[next_++ % rates_.size()] =
+        (total - last_total_) * 1'000'000 / static_cast<std::uint64_t>(elapsed);
   }
   last_time_ = now;
   last_total_ = total;

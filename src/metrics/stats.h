@@ -77,7 +77,8 @@ struct Stats {
   // Indexed by Command::id.
   std::vector<CommandStats> commands;
   std::vector<LatencyHistogram> latencies;
-  // Error code ("ERR", "WRONGTYPE") -> count. Bounded: past kErrorKindsMost codes only the total counts.
+  // Error code ("ERR", "WRONGTYPE") -> count. Bounded: past kErrorKindsMost codes only the total
+  // counts.
   static constexpr std::size_t kErrorKindsMost = 128;
   std::map<std::string, std::uint64_t, std::less<>> errors;
 

@@ -19,8 +19,10 @@ constexpr unsigned kPiecesMost = 64;
 }  // namespace
 
 Connection::Connection(Network& network, Kind kind) : network_(network), kind_(kind) {
-  if (kind == Kind::kTcp) uv_tcp_init(network.loop_, &handle_.tcp);
-  else uv_pipe_init(network.loop_, &handle_.pipe, 0);
+  if (kind == Kind::kTcp)
+    uv_tcp_init(network.loop_, &handle_.tcp);
+  else
+    uv_pipe_init(network.loop_, &handle_.pipe, 0);
   handle()->data = this;
   write_.data = this;
 }
@@ -30,19 +32,23 @@ void Connection::start_reading() { update_reading(); }
 void Connection::update_reading() {
   if (closing_ || session_ == nullptr) return;
   const std::size_t unread = input_end_ - input_begin_;
-  const bool want = session_->out.size() < kOutputHighWater && !(session_->parked && unread >= kParkedInputMost) &&
+  const bool want = session_->out.size() < kOutputHighWater &&
+                    !(session_->parked && unread >= kParkedInputMost) &&
                     !session_->close_after_reply;
   if (want == reading_) return;
   reading_ = want;
-  if (want) uv_read_start(stream(), on_alloc, on_read);
-  else uv_read_stop(stream());
+  if (want)
+    uv_read_start(stream(), on_alloc, on_read);
+  else
+    uv_read_stop(stream());
 }
 
 void Connection::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buf) {
   auto* self = static_cast<Connection*>(handle->data);
   if (self->input_end_ == self->input_begin_) {
     // Nothing unread: the loop's buffer serves; most reads are consumed whole.
-    *buf = uv_buf_init(self->network_.shared_input_.data(), static_cast<unsigned>(self->network_.shared_input_.size()));
+    *buf = uv_buf_init(self->network_.shared_input_.data(),
+                       static_cast<unsigned>(self->network_.shared_input_.size()));
     return;
   }
   // Room for what the parser waits for, so that a large value arrives without being moved about.
@@ -56,10 +62,12 @@ void Connection::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buf) {
     self->input_end_ = unread;
   }
   if (self->input_.size() - self->input_end_ < room) {
-    self->input_.resize(std::max(self->input_end_ + room, std::min(self->input_.size() * 2, self->input_.size() + room)));
+    self->input_.resize(std::max(self->input_end_ + room,
+                                 std::min(self->input_.size() * 2, self->input_.size() + room)));
   }
   *buf = uv_buf_init(self->input_.data() + self->input_end_,
-                     static_cast<unsigned>(std::min<std::size_t>(self->input_.size() - self->input_end_, 1U << 30)));
+                     static_cast<unsigned>(
+                         std::min<std::size_t>(self->input_.size() - self->input_end_, 1U << 30)));
 }
 
 void Connection::on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
@@ -89,9 +97,10 @@ void Connection::receive(std::size_t bytes, bool in_own_buffer) {
     data = {network_.shared_input_.data(), bytes};
   }
   input_peak_ = std::max(input_peak_, data.size());
-  if (const std::uint64_t limit = network_.config_->settings().client_query_buffer_limit; data.size() > limit && limit != 0) {
-    log::warning("Closing client that reached max query buffer length: id={} addr={} qbuf={}", session_->id,
-                 session_->address, data.size());
+  if (const std::uint64_t limit = network_.config_->settings().client_query_buffer_limit;
+      data.size() > limit && limit != 0) {
+    log::warning("Closing client that reached max query buffer length: id={} addr={} qbuf={}",
+                 session_->id, session_->address, data.size());
     ++stats.query_buffer_limit_disconnections;
     session_->close_now = true;
     return network_.close_soon(*session_);
@@ -109,8 +118,8 @@ std::size_t Connection::process(std::string_view data) {
   std::size_t consumed = 0;
   for (;;) {
     batch.clear();
-    const ParserLimits limits{static_cast<std::int64_t>(settings.proto_max_bulk_len), 0x7fffffff, 64 * 1024,
-                              session_->authenticated};
+    const ParserLimits limits{static_cast<std::int64_t>(settings.proto_max_bulk_len), 0x7fffffff,
+                              64 * 1024, session_->authenticated};
     auto status = RequestParser::Status::kNeedMore;
     std::size_t position = consumed;
     while (batch.requests.size() < RequestBatch::kRequestsMost) {
@@ -119,19 +128,22 @@ std::size_t Connection::process(std::string_view data) {
       status = parser_.next(data.substr(position), limits, batch.words, used);
       if (status != RequestParser::Status::kRequest) break;
       position += used;
-      batch.requests.push_back({first, static_cast<std::uint32_t>(batch.words.size()) - first, position, nullptr, {}});
+      batch.requests.push_back(
+          {first, static_cast<std::uint32_t>(batch.words.size()) - first, position, nullptr, {}});
       // Inline words live in the parser, and what comes before AUTH is parsed under other limits.
       if (parser_.last_was_inline() || !session_->authenticated) break;
     }
     if (batch.requests.empty() && status == RequestParser::Status::kNeedMore) return consumed;
     const std::size_t done = batch.requests.empty() ? 0 : engine.run(*session_, batch);
     if (done > 0) consumed = batch.requests[done - 1].end;
-    if (done < batch.requests.size() || session_->parked || session_->close_now || session_->close_after_reply) {
+    if (done < batch.requests.size() || session_->parked || session_->close_now ||
+        session_->close_after_reply) {
       parser_.reset();  // it stands behind requests that did not run
       return consumed;
     }
     if (status == RequestParser::Status::kError) {
-      log::verbose("Protocol error ({}) from client: id={} addr={}", parser_.error(), session_->id, session_->address);
+      log::verbose("Protocol error ({}) from client: id={} addr={}", parser_.error(), session_->id,
+                   session_->address);
       engine.protocol_error(*session_, parser_.error());
       return consumed;
     }
@@ -244,7 +256,8 @@ void Connection::on_written(uv_write_t* request, int status) {
   self->session_->net_output += written;
   self->network_.engine_->stats().net_output_bytes += written;
   self->flush();
-  if (self->session_->close_after_reply && self->session_->out.empty()) self->network_.close_soon(*self->session_);
+  if (self->session_->close_after_reply && self->session_->out.empty())
+    self->network_.close_soon(*self->session_);
   if (!self->session_->parked && self->session_->out.size() < kOutputHighWater && !self->reading_) {
     self->network_.resume_soon(*self->session_);
   }
@@ -252,7 +265,8 @@ void Connection::on_written(uv_write_t* request, int status) {
 }
 
 void Connection::refuse(std::string_view line) {
-  const uv_buf_t piece = uv_buf_init(const_cast<char*>(line.data()), static_cast<unsigned>(line.size()));
+  const uv_buf_t piece =
+      uv_buf_init(const_cast<char*>(line.data()), static_cast<unsigned>(line.size()));
   // Best effort: a socket that is new takes a line; if not, the client sees the end alone.
   static_cast<void>(uv_try_write(stream(), &piece, 1));
   close();

@@ -61,11 +61,11 @@ class Connection {
   uv_write_t write_{};
   Session* session_ = nullptr;
   RequestParser parser_;
-  std::string input_;              // unread bytes [input_begin_, input_end_) and room behind them
+  std::string input_;  // unread bytes [input_begin_, input_end_) and room behind them
   std::size_t input_begin_ = 0;
   std::size_t input_end_ = 0;
-  std::size_t input_peak_ = 0;     // bytes that stood in the buffer at once since it was trimmed last
-  std::size_t in_flight_ = 0;      // bytes handed to uv_write
+  std::size_t input_peak_ = 0;  // bytes that stood in the buffer at once since it was trimmed last
+  std::size_t in_flight_ = 0;   // bytes handed to uv_write
   OutBuffer last_output_;
   bool reading_ = false;
   bool closing_ = false;

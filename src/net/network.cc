@@ -32,15 +32,21 @@ std::string address_text(const sockaddr_storage& a) {
 }
 
 bool is_loopback(const std::string& address) {
-  return address.starts_with("127.") || address.starts_with("[::1]") || address.starts_with("[::ffff:127.");
+  return address.starts_with("127.") || address.starts_with("[::1]") ||
+         address.starts_with("[::ffff:127.");
 }
 
 constexpr std::string_view kDenied =
-    "-DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the "
-    "default user. In this mode connections are only accepted from the loopback interface. If you want to connect from "
-    "external computers, you may adopt one of the following solutions: 1) Disable protected mode by sending 'CONFIG SET "
-    "protected-mode no' from the loopback interface. 2) Set protected-mode to no in the configuration file and restart "
-    "the server. 3) Set a password for the default user with requirepass. NOTE: You only need to do one of the above "
+    "-DENIED Redis is running in protected mode because protected mode is enabled and no password "
+    "is set for the "
+    "default user. In this mode connections are only accepted from the loopback interface. If you "
+    "want to connect from "
+    "external computers, you may adopt one of the following solutions: 1) Disable protected mode "
+    "by sending 'CONFIG SET "
+    "protected-mode no' from the loopback interface. 2) Set protected-mode to no in the "
+    "configuration file and restart "
+    "the server. 3) Set a password for the default user with requirepass. NOTE: You only need to "
+    "do one of the above "
     "things in order for the server to start accepting connections from the outside.\r\n";
 
 }  // namespace
@@ -59,12 +65,16 @@ struct Network::Listener {
   static void close(std::unique_ptr<Listener> listener) {
     Listener* l = listener.release();
     l->stream()->data = l;
-    uv_close(reinterpret_cast<uv_handle_t*>(&l->handle), [](uv_handle_t* h) { delete static_cast<Listener*>(h->data); });
+    uv_close(reinterpret_cast<uv_handle_t*>(&l->handle),
+             [](uv_handle_t* h) { delete static_cast<Listener*>(h->data); });
   }
 };
 
 Network::Network(const Options& options)
-    : loop_(options.loop), config_(options.config), clock_(options.clock), shared_input_(kSharedInput) {
+    : loop_(options.loop),
+      config_(options.config),
+      clock_(options.clock),
+      shared_input_(kSharedInput) {
   uv_check_init(loop_, &check_);
   uv_prepare_init(loop_, &prepare_);
   uv_timer_init(loop_, &tick_);
@@ -86,9 +96,10 @@ void Network::attach(Engine& engine) {
                          if (auto again = open_listeners(before); !again) {
                            log::warning("Could not listen again: {}", again.error().context);
                          }
-                         return tl::unexpected<std::string>(before.port != s.port
-                                                                ? "Unable to listen on this port. Check server logs."
-                                                                : "Failed to bind to specified addresses.");
+                         return tl::unexpected<std::string>(
+                             before.port != s.port
+                                 ? "Unable to listen on this port. Check server logs."
+                                 : "Failed to bind to specified addresses.");
                        }
                        return {};
                      });
@@ -100,7 +111,8 @@ void Network::attach(Engine& engine) {
 
 // --- listening ---
 
-Result<std::unique_ptr<Network::Listener>> Network::open_tcp(const std::string& address, std::uint16_t port, bool optional) {
+Result<std::unique_ptr<Network::Listener>> Network::open_tcp(const std::string& address,
+                                                             std::uint16_t port, bool optional) {
   auto listener = std::make_unique<Listener>(*this);
   sockaddr_storage sa{};
   const std::string host = address == "*" ? "0.0.0.0" : address;
@@ -108,18 +120,23 @@ Result<std::unique_ptr<Network::Listener>> Network::open_tcp(const std::string& 
   auto* sa4 = reinterpret_cast<sockaddr_in*>(&sa);
   auto* sa6 = reinterpret_cast<sockaddr_in6*>(&sa);
   std::string shown = host == "::*" ? "::" : host;
-  const int parsed = v6 ? uv_ip6_addr(shown.c_str(), port, sa6) : uv_ip4_addr(shown.c_str(), port, sa4);
-  if (parsed != 0) return fail(ErrorCode::kInvalid, "bind address '" + address + "' is no IP address");
+  const int parsed =
+      v6 ? uv_ip6_addr(shown.c_str(), port, sa6) : uv_ip4_addr(shown.c_str(), port, sa4);
+  if (parsed != 0)
+    return fail(ErrorCode::kInvalid, "bind address '" + address + "' is no IP address");
   uv_tcp_init(loop_, &listener->handle.tcp);
-  int rc = uv_tcp_bind(&listener->handle.tcp, reinterpret_cast<sockaddr*>(&sa), v6 ? UV_TCP_IPV6ONLY : 0);
+  int rc = uv_tcp_bind(&listener->handle.tcp, reinterpret_cast<sockaddr*>(&sa),
+                       v6 ? UV_TCP_IPV6ONLY : 0);
   listener->stream()->data = listener.get();
   if (rc == 0) rc = uv_listen(listener->stream(), config_->settings().tcp_backlog, on_accept);
   if (rc == 0) return listener;
   const bool may_lack = rc == UV_EADDRNOTAVAIL || rc == UV_EAFNOSUPPORT || rc == UV_EPROTONOSUPPORT;
   Listener::close(std::move(listener));
   if (optional && may_lack) return std::unique_ptr<Listener>();
-  log::warning("Could not create server TCP listening socket {}:{}: bind: {}", address, port, uv_strerror(rc));
-  return fail(ErrorCode::kIo, "Unable to listen on " + address + ":" + std::to_string(port) + ": " + uv_strerror(rc));
+  log::warning("Could not create server TCP listening socket {}:{}: bind: {}", address, port,
+               uv_strerror(rc));
+  return fail(ErrorCode::kIo, "Unable to listen on " + address + ":" + std::to_string(port) + ": " +
+                                  uv_strerror(rc));
 }
 
 Result<std::unique_ptr<Network::Listener>> Network::open_unix(const std::string& path) {
@@ -146,7 +163,9 @@ Result<std::unique_ptr<Network::Listener>> Network::open_unix(const std::string&
   return listener;
 }
 
-Network::ListenPlan Network::plan_of(const config::Settings& s) { return {s.bind, s.port, s.unixsocket}; }
+Network::ListenPlan Network::plan_of(const config::Settings& s) {
+  return {s.bind, s.port, s.unixsocket};
+}
 
 Result<void> Network::open_listeners(const ListenPlan& plan) {
   std::vector<std::unique_ptr<Listener>> opened;
@@ -191,8 +210,10 @@ void Network::on_accept(uv_stream_t* server, int status) {
     log::warning("Accepting client connection: {}", uv_strerror(status));
     return;
   }
-  if (listener->unix_socket) listener->network.accept_unix(server);
-  else listener->network.accept_tcp(server);
+  if (listener->unix_socket)
+    listener->network.accept_unix(server);
+  else
+    listener->network.accept_tcp(server);
 }
 
 void Network::accept_tcp(uv_stream_t* server) {
@@ -225,10 +246,12 @@ void Network::admit(Connection* connection) {
     auto* tcp = reinterpret_cast<uv_tcp_t*>(connection->stream());
     sockaddr_storage name{};
     int length = sizeof name;
-    if (uv_tcp_getpeername(tcp, reinterpret_cast<sockaddr*>(&name), &length) == 0) from.address = address_text(name);
+    if (uv_tcp_getpeername(tcp, reinterpret_cast<sockaddr*>(&name), &length) == 0)
+      from.address = address_text(name);
     from.ipv6 = name.ss_family == AF_INET6;
     length = sizeof name;
-    if (uv_tcp_getsockname(tcp, reinterpret_cast<sockaddr*>(&name), &length) == 0) from.local_address = address_text(name);
+    if (uv_tcp_getsockname(tcp, reinterpret_cast<sockaddr*>(&name), &length) == 0)
+      from.local_address = address_text(name);
     from.on_this_host = is_loopback(from.address);
   }
   if (connection_count_ >= s.maxclients) {
@@ -272,8 +295,12 @@ void Network::on_tick(uv_timer_t* handle) {
   self->engine_->tick();
 }
 
-void Network::on_turn_end(uv_check_t* handle) { static_cast<Network*>(handle->data)->finish_turn(); }
-void Network::on_before_poll(uv_prepare_t* handle) { static_cast<Network*>(handle->data)->finish_turn(); }
+void Network::on_turn_end(uv_check_t* handle) {
+  static_cast<Network*>(handle->data)->finish_turn();
+}
+void Network::on_before_poll(uv_prepare_t* handle) {
+  static_cast<Network*>(handle->data)->finish_turn();
+}
 
 // Before and after polling: timers run before it, sockets in it, and neither may leave output
 // behind. Resuming can write and close, flushing can close: so in this order.
@@ -301,7 +328,8 @@ void Network::finish_turn() {
       Session* s = engine_->find(id);
       if (s == nullptr) continue;
       // Replies still on their way keep a close_after_reply session; the last write asks again.
-      if (s->close_now || (s->close_after_reply && s->out.empty())) static_cast<Connection*>(s->connection)->close();
+      if (s->close_now || (s->close_after_reply && s->out.empty()))
+        static_cast<Connection*>(s->connection)->close();
     }
     working_.clear();
   }
@@ -330,8 +358,9 @@ void Network::stop() {
   engine_->for_each([](Session& s) {
     if (s.connection != nullptr) static_cast<Connection*>(s.connection)->close();
   });
-  for (uv_handle_t* h : {reinterpret_cast<uv_handle_t*>(&check_), reinterpret_cast<uv_handle_t*>(&prepare_),
-                         reinterpret_cast<uv_handle_t*>(&tick_)}) {
+  for (uv_handle_t* h :
+       {reinterpret_cast<uv_handle_t*>(&check_), reinterpret_cast<uv_handle_t*>(&prepare_),
+        reinterpret_cast<uv_handle_t*>(&tick_)}) {
     uv_close(h, nullptr);
   }
 }

@@ -68,7 +68,8 @@ class Network final : public EngineHost {
   };
   static ListenPlan plan_of(const config::Settings& settings);
   [[nodiscard]] Result<void> open_listeners(const ListenPlan& plan);
-  [[nodiscard]] Result<std::unique_ptr<Listener>> open_tcp(const std::string& address, std::uint16_t port, bool optional);
+  [[nodiscard]] Result<std::unique_ptr<Listener>> open_tcp(const std::string& address,
+                                                           std::uint16_t port, bool optional);
   [[nodiscard]] Result<std::unique_ptr<Listener>> open_unix(const std::string& path);
   void close_listeners();
   void accept_tcp(uv_stream_t* server);

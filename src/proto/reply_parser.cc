@@ -22,14 +22,10 @@ bool is_aggregate(char mark) {
 RespKind aggregate_kind(char mark) {
   switch (mark) {
     case '%':
-    case '|':
-      return RespKind::kMap;
-    case '~':
-      return RespKind::kSet;
-    case '>':
-      return RespKind::kPush;
-    default:
-      return RespKind::kArray;
+    case '|': return RespKind::kMap;
+    case '~': return RespKind::kSet;
+    case '>': return RespKind::kPush;
+    default: return RespKind::kArray;
   }
 }
 
@@ -108,9 +104,7 @@ std::span<char> ReplyParser::room(std::size_t wanted) {
   return {buffer_.data() + end_, buffer_.size() - end_};
 }
 
-void ReplyParser::filled(std::size_t bytes) {
-  end_ += bytes;
-}
+void ReplyParser::filled(std::size_t bytes) { end_ += bytes; }
 
 unexpected<Error> ReplyParser::error_at(ErrorCode code, std::size_t at,
                                         std::string_view what) const {

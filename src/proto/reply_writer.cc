@@ -26,13 +26,17 @@ void ReplyWriter::error(std::string_view text) {
 void ReplyWriter::real(double value) {
   char text[kDoubleTextMax];
   const std::string_view digits{text, format_double(value, text)};
-  if (resp_ >= 3) line(',', digits);
-  else bulk(digits);
+  if (resp_ >= 3)
+    line(',', digits);
+  else
+    bulk(digits);
 }
 
 void ReplyWriter::big_number(std::string_view digits) {
-  if (resp_ >= 3) line('(', digits);
-  else bulk(digits);
+  if (resp_ >= 3)
+    line('(', digits);
+  else
+    bulk(digits);
 }
 
 void ReplyWriter::verbatim(std::string_view format, std::string_view text) {

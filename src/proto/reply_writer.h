@@ -57,8 +57,10 @@ class ReplyWriter {
   void null() { raw(resp_ >= 3 ? std::string_view("_\r\n") : std::string_view("$-1\r\n")); }
   void null_array() { raw(resp_ >= 3 ? std::string_view("_\r\n") : std::string_view("*-1\r\n")); }
   void boolean(bool value) {
-    if (resp_ >= 3) raw(value ? "#t\r\n" : "#f\r\n");
-    else integer(value ? 1 : 0);
+    if (resp_ >= 3)
+      raw(value ? "#t\r\n" : "#f\r\n");
+    else
+      integer(value ? 1 : 0);
   }
   void real(double value);
   void big_number(std::string_view digits);
@@ -66,9 +68,15 @@ class ReplyWriter {
   void verbatim(std::string_view format, std::string_view text);
 
   void array(std::size_t count) { prefixed('*', static_cast<std::int64_t>(count)); }
-  void map(std::size_t pairs) { resp_ >= 3 ? prefixed('%', static_cast<std::int64_t>(pairs)) : array(pairs * 2); }
-  void set(std::size_t count) { prefixed(resp_ >= 3 ? '~' : '*', static_cast<std::int64_t>(count)); }
-  void push(std::size_t count) { prefixed(resp_ >= 3 ? '>' : '*', static_cast<std::int64_t>(count)); }
+  void map(std::size_t pairs) {
+    resp_ >= 3 ? prefixed('%', static_cast<std::int64_t>(pairs)) : array(pairs * 2);
+  }
+  void set(std::size_t count) {
+    prefixed(resp_ >= 3 ? '~' : '*', static_cast<std::int64_t>(count));
+  }
+  void push(std::size_t count) {
+    prefixed(resp_ >= 3 ? '>' : '*', static_cast<std::int64_t>(count));
+  }
   // RESP3 only; the caller leaves attributes out under RESP2.
   void attribute(std::size_t pairs) { prefixed('|', static_cast<std::int64_t>(pairs)); }
 

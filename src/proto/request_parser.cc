@@ -37,8 +37,8 @@ const char* find_cr(const char* from, const char* end) {
   return static_cast<const char*>(std::memchr(near, '\r', static_cast<std::size_t>(end - near)));
 }
 
-// The usual header, a mark and one or two digits, in a few comparisons: "$3\r\n", "*12\r\n". Returns
-// what follows it, or nullptr where the general way has to look.
+// The usual header, a mark and one or two digits, in a few comparisons: "$3\r\n", "*12\r\n".
+// Returns what follows it, or nullptr where the general way has to look.
 const char* short_header(const char* p, const char* end, char mark, std::int64_t& value) {
   if (end - p < 5 || *p != mark) return nullptr;
   const unsigned first = static_cast<unsigned char>(p[1]) - unsigned{'0'};
@@ -87,8 +87,8 @@ bool split_quoted(std::string_view line, std::vector<std::string>& out) {
         break;
       }
       const char c = line[i];
-      if (quote == '"' && c == '\\' && i + 3 < line.size() && line[i + 1] == 'x' && hex_digit(line[i + 2]) >= 0 &&
-          hex_digit(line[i + 3]) >= 0) {
+      if (quote == '"' && c == '\\' && i + 3 < line.size() && line[i + 1] == 'x' &&
+          hex_digit(line[i + 2]) >= 0 && hex_digit(line[i + 3]) >= 0) {
         word += static_cast<char>(hex_digit(line[i + 2]) * 16 + hex_digit(line[i + 3]));
         i += 4;
       } else if (quote == '"' && c == '\\' && i + 1 < line.size()) {
@@ -131,7 +131,8 @@ void RequestParser::reset() {
 }
 
 RequestParser::Status RequestParser::next(std::string_view data, const ParserLimits& limits,
-                                          std::vector<std::string_view>& args, std::size_t& consumed) {
+                                          std::vector<std::string_view>& args,
+                                          std::size_t& consumed) {
   bytes_wanted_ = 0;
   last_was_inline_ = false;
   const char* const begin = data.data();
@@ -155,7 +156,8 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
       position_ = static_cast<std::size_t>(cr + 2 - begin);
     }
     if (count > limits.multibulk_count) return fail("invalid multibulk length");
-    if (count > kUnauthenticatedCount && !limits.authenticated) return fail("unauthenticated multibulk length");
+    if (count > kUnauthenticatedCount && !limits.authenticated)
+      return fail("unauthenticated multibulk length");
     if (count <= 0) {
       consumed = position_;
       position_ = 0;
@@ -188,13 +190,15 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
     } else if (bulk_length_ < 0) {
       const char* cr = p < end ? find_cr(p, end) : nullptr;
       if (cr == nullptr || cr + 1 >= end) {
-        if (static_cast<std::size_t>(end - p) > limits.inline_bytes) return fail("too big bulk count string");
+        if (static_cast<std::size_t>(end - p) > limits.inline_bytes)
+          return fail("too big bulk count string");
         return need_more();
       }
       if (*p != '$') return fail(std::string("expected '$', got '") + *p + "'");
       const auto length = header_number(p + 1, cr);
       if (!length || *length < 0 || *length > limits.bulk_bytes) return fail("invalid bulk length");
-      if (*length > kUnauthenticatedBulk && !limits.authenticated) return fail("unauthenticated bulk length");
+      if (*length > kUnauthenticatedBulk && !limits.authenticated)
+        return fail("unauthenticated bulk length");
       bulk_length_ = *length;
       position_ = static_cast<std::size_t>(cr + 2 - begin);
       p = cr + 2;
@@ -204,8 +208,10 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
       bytes_wanted_ = position_ + length + 2;
       return need_more();
     }
-    if (resumed) pending_.push_back({position_, length});
-    else args.emplace_back(p, length);
+    if (resumed)
+      pending_.push_back({position_, length});
+    else
+      args.emplace_back(p, length);
     position_ += length + 2;
     bulk_length_ = -1;
     --remaining_;
@@ -218,7 +224,8 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
 }
 
 RequestParser::Status RequestParser::parse_inline(std::string_view data, const ParserLimits& limits,
-                                                  std::vector<std::string_view>& args, std::size_t& consumed) {
+                                                  std::vector<std::string_view>& args,
+                                                  std::size_t& consumed) {
   const std::size_t newline = data.find('\n');
   if (newline == std::string_view::npos) {
     if (data.size() > limits.inline_bytes) return fail("too big inline request");

@@ -33,8 +33,8 @@ class RequestParser {
   //   kNeedMore  call again with the same bytes and more behind them
   //   kError     error() is the text for the client; the connection is to be closed
   // Views are valid as long as the bytes, inline views until the next call.
-  Status next(std::string_view data, const ParserLimits& limits, std::vector<std::string_view>& args,
-              std::size_t& consumed);
+  Status next(std::string_view data, const ParserLimits& limits,
+              std::vector<std::string_view>& args, std::size_t& consumed);
 
   // After kNeedMore: bytes that `data` must have at least before another call can make progress
   // past a large bulk; 0 if unknown. Lets the caller size its buffer once.
@@ -53,13 +53,13 @@ class RequestParser {
     std::size_t offset;
     std::size_t length;
   };
-  Status parse_inline(std::string_view data, const ParserLimits& limits, std::vector<std::string_view>& args,
-                      std::size_t& consumed);
+  Status parse_inline(std::string_view data, const ParserLimits& limits,
+                      std::vector<std::string_view>& args, std::size_t& consumed);
   Status fail(std::string text);
 
-  std::vector<Piece> pending_;   // complete arguments of an unfinished request
-  std::size_t position_ = 0;     // where parsing goes on in an unfinished request
-  std::int64_t remaining_ = 0;   // arguments still to come
+  std::vector<Piece> pending_;  // complete arguments of an unfinished request
+  std::size_t position_ = 0;    // where parsing goes on in an unfinished request
+  std::int64_t remaining_ = 0;  // arguments still to come
   std::int64_t bulk_length_ = -1;
   std::size_t bytes_wanted_ = 0;
   bool last_was_inline_ = false;

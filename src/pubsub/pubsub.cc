@@ -14,7 +14,9 @@ const PubSub::Map& PubSub::map_of(Kind kind) const {
 }
 
 std::vector<std::string>& PubSub::names_of(Kind kind, Subscriptions& mine) {
-  return kind == Kind::kChannel ? mine.channels : kind == Kind::kPattern ? mine.patterns : mine.shard_channels;
+  return kind == Kind::kChannel   ? mine.channels
+         : kind == Kind::kPattern ? mine.patterns
+                                  : mine.shard_channels;
 }
 
 bool PubSub::subscribe(Kind kind, std::string_view name, Subscriber& who, Subscriptions& mine) {

@@ -18,7 +18,8 @@ class Subscriber {
  public:
   virtual ~Subscriber() = default;
   // pattern is empty unless the subscription is one; shard marks a shard channel.
-  virtual void on_message(std::string_view pattern, std::string_view channel, std::string_view payload, bool shard) = 0;
+  virtual void on_message(std::string_view pattern, std::string_view channel,
+                          std::string_view payload, bool shard) = 0;
 };
 
 // Names that one subscriber listens to; kept by the subscriber, changed by PubSub only.

@@ -18,8 +18,12 @@ class BackgroundReclaimer final : public Reclaimer {
   ~BackgroundReclaimer() override;  // waits until all is freed
 
   void reclaim(Garbage garbage) override;
-  [[nodiscard]] std::uint64_t pending_objects() const override { return pending_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t freed_objects() const override { return freed_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t pending_objects() const override {
+    return pending_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t freed_objects() const override {
+    return freed_.load(std::memory_order_relaxed);
+  }
   void reset_freed() override { freed_.store(0, std::memory_order_relaxed); }
 
  private:

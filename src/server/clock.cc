@@ -32,7 +32,8 @@ namespace {
 std::uint64_t system_ns() {
   timespec t{};
   clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
+  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 +
+         static_cast<std::uint64_t>(t.tv_nsec);
 }
 
 #if defined(__x86_64__)
@@ -58,7 +59,8 @@ struct Scale {
 std::uint64_t nano_ticks() {
 #if defined(__x86_64__)
   static const Scale scale;
-  return static_cast<std::uint64_t>((static_cast<Wide>(__rdtsc() - scale.base) * scale.factor) >> 32);
+  return static_cast<std::uint64_t>((static_cast<Wide>(__rdtsc() - scale.base) * scale.factor) >>
+                                    32);
 #else
   return system_ns();
 #endif

@@ -17,12 +17,9 @@ using config::Settings;
 
 cluster::EndpointType endpoint_type(config::EndpointType type) {
   switch (type) {
-    case config::EndpointType::kIp:
-      return cluster::EndpointType::kIp;
-    case config::EndpointType::kHostname:
-      return cluster::EndpointType::kHostname;
-    case config::EndpointType::kUnknown:
-      break;
+    case config::EndpointType::kIp: return cluster::EndpointType::kIp;
+    case config::EndpointType::kHostname: return cluster::EndpointType::kHostname;
+    case config::EndpointType::kUnknown: break;
   }
   return cluster::EndpointType::kUnknown;
 }

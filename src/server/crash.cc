@@ -23,20 +23,22 @@ void print(int fd, const char* text) {
 }
 
 void on_crash(int signal_number, siginfo_t* info, void*) {
-  const int fd = g_log_path[0] == '\0' ? STDOUT_FILENO : open(g_log_path.data(), O_APPEND | O_CREAT | O_WRONLY, 0644);
+  const int fd = g_log_path[0] == '\0'
+                     ? STDOUT_FILENO
+                     : open(g_log_path.data(), O_APPEND | O_CREAT | O_WRONLY, 0644);
   const int out = fd >= 0 ? fd : STDERR_FILENO;
   char line[256];
   print(out, "\n\n=== HEARTH BUG REPORT START: Cut & paste starting from here ===\n");
-  std::snprintf(line, sizeof line, "%d:M # hearth %s crashed by signal: %d, si_code: %d\n", getpid(), kVersion, signal_number,
-                info != nullptr ? info->si_code : 0);
+  std::snprintf(line, sizeof line, "%d:M # hearth %s crashed by signal: %d, si_code: %d\n",
+                getpid(), kVersion, signal_number, info != nullptr ? info->si_code : 0);
   print(out, line);
   if (info != nullptr && (signal_number == SIGSEGV || signal_number == SIGBUS)) {
     std::snprintf(line, sizeof line, "%d:M # Accessing address: %p\n", getpid(), info->si_addr);
     print(out, line);
   }
   if (info != nullptr && info->si_code <= 0 && info->si_pid != 0) {
-    std::snprintf(line, sizeof line, "%d:M # Killed by PID: %ld, UID: %d\n", getpid(), static_cast<long>(info->si_pid),
-                  static_cast<int>(info->si_uid));
+    std::snprintf(line, sizeof line, "%d:M # Killed by PID: %ld, UID: %d\n", getpid(),
+                  static_cast<long>(info->si_pid), static_cast<int>(info->si_uid));
     print(out, line);
   }
   print(out, "\n------ STACK TRACE ------\n");
@@ -54,7 +56,9 @@ void on_crash(int signal_number, siginfo_t* info, void*) {
 
 }  // namespace
 
-void set_crash_log(const char* path) { std::snprintf(g_log_path.data(), g_log_path.size(), "%s", path); }
+void set_crash_log(const char* path) {
+  std::snprintf(g_log_path.data(), g_log_path.size(), "%s", path);
+}
 
 void install_crash_handlers() {
   // The first call loads a library, which a signal handler must not.

@@ -51,7 +51,11 @@ struct MigrationLink::Work {
 class MigrationLink::Channel {
  public:
   Channel(MigrationLink& link, std::unique_ptr<Work> work)
-      : link_(link), work_(std::move(work)), host_(work_->host), port_(work_->port), preamble_(work_->preamble) {
+      : link_(link),
+        work_(std::move(work)),
+        host_(work_->host),
+        port_(work_->port),
+        preamble_(work_->preamble) {
     uv_timer_init(link_.loop_, &timer_);
     timer_.data = resolve_.data = connect_.data = write_.data = this;
     ++held_;
@@ -65,7 +69,8 @@ class MigrationLink::Channel {
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
-    if (uv_getaddrinfo(link_.loop_, &resolve_, on_resolved, host_.c_str(), std::to_string(port_).c_str(), &hints) != 0) {
+    if (uv_getaddrinfo(link_.loop_, &resolve_, on_resolved, host_.c_str(),
+                       std::to_string(port_).c_str(), &hints) != 0) {
       uv_timer_start(&timer_, on_timeout, 0, 0);  // the end never comes from inside start
       return;
     }
@@ -90,7 +95,8 @@ class MigrationLink::Channel {
     if (closed_) return;
     closed_ = true;
     uv_cancel(reinterpret_cast<uv_req_t*>(&resolve_));
-    uv_close(reinterpret_cast<uv_handle_t*>(&timer_), [](uv_handle_t* h) { of(h->data)->release(); });
+    uv_close(reinterpret_cast<uv_handle_t*>(&timer_),
+             [](uv_handle_t* h) { of(h->data)->release(); });
     drop_socket();
   }
 
@@ -116,14 +122,17 @@ class MigrationLink::Channel {
     std::size_t idle = 0;
     for (const Channel* c : link_.channels_) idle += c->is_idle() ? 1 : 0;
     if (idle > kIdleChannelsMost) return close();
-    uv_timer_start(&timer_, [](uv_timer_t* timer) { of(timer->data)->close(); }, kIdleMs, 0);
+    uv_timer_start(
+        &timer_, [](uv_timer_t* timer) { of(timer->data)->close(); }, kIdleMs, 0);
   }
   void fail(std::string_view error) {
     close();
     finish(std::string(error));
   }
   [[nodiscard]] std::string_view current_error() const {
-    return phase_ == Phase::kConnecting ? kConnectError : phase_ == Phase::kWriting ? kWriteError : kReadError;
+    return phase_ == Phase::kConnecting ? kConnectError
+           : phase_ == Phase::kWriting  ? kWriteError
+                                        : kReadError;
   }
   // The connection broke.
   void break_off() {
@@ -149,8 +158,10 @@ class MigrationLink::Channel {
     Channel* self = of(request->data);
     self->addresses_ = self->next_address_ = addresses;
     if (!self->closed_) {
-      if (status != 0) self->break_off();
-      else self->connect_next();
+      if (status != 0)
+        self->break_off();
+      else
+        self->connect_next();
     }
     self->release();
   }
@@ -196,7 +207,8 @@ class MigrationLink::Channel {
   void greet() {
     note_progress();
     uv_tcp_nodelay(socket_, 1);
-    if (uv_read_start(reinterpret_cast<uv_stream_t*>(socket_), on_alloc, on_read) != 0) return break_off();
+    if (uv_read_start(reinterpret_cast<uv_stream_t*>(socket_), on_alloc, on_read) != 0)
+      return break_off();
     send(work_->preamble_count > 0 ? work_->preamble : work_->commands);
   }
 
@@ -260,7 +272,8 @@ class MigrationLink::Channel {
     ++work.replies;
     if (in_preamble) {
       // Keys must not arrive as the wrong user or in the wrong database.
-      if (reply.is_error()) return fail("ERR Target instance replied with error: " + std::string(reply.text()));
+      if (reply.is_error())
+        return fail("ERR Target instance replied with error: " + std::string(reply.text()));
       if (work.replies < work.preamble_count) return;
       if (phase_ == Phase::kWriting) return fail(kReadError);  // answered before it was asked
       return send(work.commands);
@@ -308,9 +321,12 @@ void MigrationLink::start(Job job, std::function<void(JobResult)> done) {
   work->command_count = job.commands.size();
   work->timeout_ms = static_cast<std::uint64_t>(job.timeout.count());
   work->done = std::move(done);
-  const auto idle = std::find_if(channels_.begin(), channels_.end(), [&](const Channel* c) { return c->fits(*work); });
-  if (idle != channels_.end()) (*idle)->reuse(std::move(work));
-  else start_on_new_channel(std::move(work));
+  const auto idle = std::find_if(channels_.begin(), channels_.end(),
+                                 [&](const Channel* c) { return c->fits(*work); });
+  if (idle != channels_.end())
+    (*idle)->reuse(std::move(work));
+  else
+    start_on_new_channel(std::move(work));
 }
 
 void MigrationLink::start_on_new_channel(std::unique_ptr<Work> work) {
@@ -321,7 +337,8 @@ void MigrationLink::start_on_new_channel(std::unique_ptr<Work> work) {
 }
 
 std::uint64_t MigrationLink::cached_connections() const {
-  return static_cast<std::uint64_t>(std::count_if(channels_.begin(), channels_.end(), [](const Channel* c) { return c->is_idle(); }));
+  return static_cast<std::uint64_t>(std::count_if(channels_.begin(), channels_.end(),
+                                                  [](const Channel* c) { return c->is_idle(); }));
 }
 
 void MigrationLink::stop() {

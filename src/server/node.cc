@@ -24,13 +24,16 @@ namespace {
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
   if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) {
-    seed = static_cast<std::uint64_t>(SystemClock().unix_now().ms) ^ (static_cast<std::uint64_t>(getpid()) << 40);
+    seed = static_cast<std::uint64_t>(SystemClock().unix_now().ms) ^
+           (static_cast<std::uint64_t>(getpid()) << 40);
   }
   return seed;
 }
 
 ProcessFacts::Cpu cpu_times() {
-  const auto in_seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  const auto in_seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
   rusage self{}, children{}, thread{};
   getrusage(RUSAGE_SELF, &self);
   getrusage(RUSAGE_CHILDREN, &children);
@@ -39,7 +42,8 @@ ProcessFacts::Cpu cpu_times() {
           in_seconds(children.ru_stime), in_seconds(thread.ru_utime), in_seconds(thread.ru_stime)};
 }
 
-ProcessFacts process_facts(const std::string& executable, const std::string& config_file, Rng& rng) {
+ProcessFacts process_facts(const std::string& executable, const std::string& config_file,
+                           Rng& rng) {
   ProcessFacts facts;
   facts.version = kRedisVersion;
   facts.hearth_version = kVersion;
@@ -51,9 +55,11 @@ ProcessFacts process_facts(const std::string& executable, const std::string& con
   facts.arch_bits = static_cast<int>(sizeof(void*) * 8);
   facts.compiler = __VERSION__;
   utsname name{};
-  if (uname(&name) == 0) facts.os = std::string(name.sysname) + " " + name.release + " " + name.machine;
+  if (uname(&name) == 0)
+    facts.os = std::string(name.sysname) + " " + name.release + " " + name.machine;
   struct sysinfo memory {};
-  if (sysinfo(&memory) == 0) facts.total_system_memory = static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit;
+  if (sysinfo(&memory) == 0)
+    facts.total_system_memory = static_cast<std::uint64_t>(memory.totalram) * memory.mem_unit;
   facts.cpu = cpu_times;
   return facts;
 }
@@ -63,7 +69,9 @@ log::Level log_level(config::LogLevel level) { return static_cast<log::Level>(le
 }  // namespace
 
 Node::Node(config::Registry& config, Options options)
-    : config_(config), options_(std::move(options)), migration_(&loop_, [this] { network_->refresh_time(); }) {
+    : config_(config),
+      options_(std::move(options)),
+      migration_(&loop_, [this] { network_->refresh_time(); }) {
   memory::register_thread();
   uv_loop_init(&loop_);
 }
@@ -93,10 +101,13 @@ bool Node::start() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
 
-  log::notice("hearth {} is starting, speaking as Redis {}, {} bit, {} mode, port {}, PID: {}", kVersion, kRedisVersion,
-              sizeof(void*) * 8, s.cluster_enabled ? "cluster" : "standalone", s.port, getpid());
-  if (options_.config_file.empty()) log::notice("No config file specified, using the default config.");
-  else log::notice("Configuration loaded from {}", options_.config_file);
+  log::notice("hearth {} is starting, speaking as Redis {}, {} bit, {} mode, port {}, PID: {}",
+              kVersion, kRedisVersion, sizeof(void*) * 8,
+              s.cluster_enabled ? "cluster" : "standalone", s.port, getpid());
+  if (options_.config_file.empty())
+    log::notice("No config file specified, using the default config.");
+  else
+    log::notice("Configuration loaded from {}", options_.config_file);
   raise_file_limit();
 
   Rng rng(random_seed());
@@ -148,7 +159,8 @@ bool Node::start() {
     uv_signal_init(&loop_, handle);
     handle->data = this;
   }
-  uv_async_init(&loop_, &stop_, [](uv_async_t* handle) { static_cast<Node*>(handle->data)->stop_serving(); });
+  uv_async_init(&loop_, &stop_,
+                [](uv_async_t* handle) { static_cast<Node*>(handle->data)->stop_serving(); });
   stop_.data = this;
   uv_signal_start(&sigterm_, on_signal, SIGTERM);
   uv_signal_start(&sigint_, on_signal, SIGINT);
@@ -170,7 +182,8 @@ void Node::install_hooks() {
     return {};
   });
   config_.on_change({"logfile"}, [](const config::Settings& s) -> Result<void, std::string> {
-    if (auto opened = log::open(s.logfile); !opened) return tl::unexpected<std::string>(opened.error().context);
+    if (auto opened = log::open(s.logfile); !opened)
+      return tl::unexpected<std::string>(opened.error().context);
     set_crash_log(s.logfile.c_str());
     return {};
   });
@@ -179,7 +192,8 @@ void Node::install_hooks() {
     return {};
   });
   config_.on_change({"dir"}, [this](const config::Settings& s) -> Result<void, std::string> {
-    if (chdir(s.dir.c_str()) != 0) return tl::unexpected<std::string>("Changing directory: " + std::string(uv_strerror(-errno)));
+    if (chdir(s.dir.c_str()) != 0)
+      return tl::unexpected<std::string>("Changing directory: " + std::string(uv_strerror(-errno)));
     char absolute[4096];
     if (getcwd(absolute, sizeof absolute) != nullptr) config_.replace("dir", absolute);
     return {};
@@ -199,8 +213,8 @@ void Node::raise_file_limit() {
   const rlim_t possible = limit.rlim_max > kOwn ? limit.rlim_max - kOwn : 1;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  log::warning("The system allows {} open files: maxclients is reduced from {} to {}", limit.rlim_max,
-               config_.settings().maxclients, possible);
+  log::warning("The system allows {} open files: maxclients is reduced from {} to {}",
+               limit.rlim_max, config_.settings().maxclients, possible);
   config_.replace("maxclients", std::to_string(possible));
 }
 
@@ -247,13 +261,16 @@ void Node::crash(std::string_view how) {
 }
 
 Result<void> Node::rewrite_config(RewriteExtent extent) {
-  if (options_.config_file.empty()) return fail(ErrorCode::kInvalid, "The server is running without a config file");
+  if (options_.config_file.empty())
+    return fail(ErrorCode::kInvalid, "The server is running without a config file");
   io::PosixFileSystem disk;
   std::string old_text;
-  if (auto text = io::read_file(disk, options_.config_file, 64 * 1024 * 1024)) old_text = std::move(*text);
+  if (auto text = io::read_file(disk, options_.config_file, 64 * 1024 * 1024))
+    old_text = std::move(*text);
   config::RewriteOptions options;
   if (extent == RewriteExtent::kEverything) options.scope = config::RewriteScope::kEverything;
-  return io::write_file_atomically(disk, options_.config_file, config::rewritten(config_, old_text, options));
+  return io::write_file_atomically(disk, options_.config_file,
+                                   config::rewritten(config_, old_text, options));
 }
 
 std::int64_t Node::unix_micros(UnixMillis) { return clock_.unix_micros(); }

@@ -11,7 +11,8 @@
 namespace hearth {
 
 std::string_view type_name(Type type) noexcept {
-  static constexpr std::string_view kNames[kTypeCount] = {"string", "list", "set", "zset", "hash", "stream"};
+  static constexpr std::string_view kNames[kTypeCount] = {"string", "list", "set",
+                                                          "zset",   "hash", "stream"};
   return kNames[static_cast<unsigned>(type)];
 }
 
@@ -34,14 +35,17 @@ RawString* RawString::make(std::uint64_t size, std::uint64_t capacity) {
 
 void RawString::free(RawString* s) { ::operator delete(s); }
 
-Entry* Entry::allocate(const Shape& shape, Type type, StringEncoding encoding, std::uint32_t access) {
+Entry* Entry::allocate(const Shape& shape, Type type, StringEncoding encoding,
+                       std::uint32_t access) {
   const bool wide = shape.key.size() > 255;
   const bool timed = shape.deadline != kNoDeadline;
-  const std::size_t bytes = sizeof(Entry) + (timed ? 8U : 0U) + (shape.inline_value ? 0U : 8U) + (wide ? 8U : 0U) +
-                            shape.key.size() + shape.inline_length;
+  const std::size_t bytes = sizeof(Entry) + (timed ? 8U : 0U) + (shape.inline_value ? 0U : 8U) +
+                            (wide ? 8U : 0U) + shape.key.size() + shape.inline_length;
   auto* e = static_cast<Entry*>(::operator new(bytes));
-  e->head_ = static_cast<std::uint8_t>(static_cast<unsigned>(type) | (static_cast<unsigned>(encoding) << 4));
-  e->flags_ = static_cast<std::uint8_t>((timed ? kHasDeadline : 0) | (shape.inline_value ? kInline : 0) | (wide ? kWideKey : 0));
+  e->head_ = static_cast<std::uint8_t>(static_cast<unsigned>(type) |
+                                       (static_cast<unsigned>(encoding) << 4));
+  e->flags_ = static_cast<std::uint8_t>((timed ? kHasDeadline : 0) |
+                                        (shape.inline_value ? kInline : 0) | (wide ? kWideKey : 0));
   e->set_access(access);
   e->key_length_ = wide ? 0 : static_cast<std::uint8_t>(shape.key.size());
   e->value_length_ = static_cast<std::uint16_t>(shape.inline_length);
@@ -59,7 +63,8 @@ Entry* Entry::allocate(const Shape& shape, Type type, StringEncoding encoding, s
   return e;
 }
 
-Entry* Entry::make_string(std::string_view key, std::string_view value, std::int64_t deadline, std::uint32_t access) {
+Entry* Entry::make_string(std::string_view key, std::string_view value, std::int64_t deadline,
+                          std::uint32_t access) {
   if (value.size() > kInlineValueMax) {
     RawString* s = RawString::make(value.size(), value.size());
     std::memcpy(s->data(), value.data(), value.size());
@@ -71,19 +76,22 @@ Entry* Entry::make_string(std::string_view key, std::string_view value, std::int
   return e;
 }
 
-Entry* Entry::make_int(std::string_view key, std::int64_t value, std::int64_t deadline, std::uint32_t access) {
+Entry* Entry::make_int(std::string_view key, std::int64_t value, std::int64_t deadline,
+                       std::uint32_t access) {
   Entry* e = allocate({key, deadline, 0, false}, Type::kString, StringEncoding::kInt, access);
   e->set_int_value(value);
   return e;
 }
 
-Entry* Entry::make_raw(std::string_view key, RawString* s, std::int64_t deadline, std::uint32_t access) {
+Entry* Entry::make_raw(std::string_view key, RawString* s, std::int64_t deadline,
+                       std::uint32_t access) {
   Entry* e = allocate({key, deadline, 0, false}, Type::kString, StringEncoding::kRaw, access);
   e->set_body(s);
   return e;
 }
 
-Entry* Entry::make_object(std::string_view key, Type type, void* object, std::int64_t deadline, std::uint32_t access) {
+Entry* Entry::make_object(std::string_view key, Type type, void* object, std::int64_t deadline,
+                          std::uint32_t access) {
   Entry* e = allocate({key, deadline, 0, false}, type, StringEncoding::kInt, access);
   e->set_body(object);
   return e;
@@ -95,8 +103,8 @@ Entry* Entry::with_deadline(Entry* old, std::int64_t deadline) {
     return old;
   }
   if (old->deadline() == deadline) return old;
-  Entry* e = allocate({old->key(), deadline, old->value_length_, old->is_inline()}, old->type(), old->string_encoding(),
-                      old->access());
+  Entry* e = allocate({old->key(), deadline, old->value_length_, old->is_inline()}, old->type(),
+                      old->string_encoding(), old->access());
   if (old->is_inline()) {
     const std::string_view value = old->inline_value();
     std::memcpy(e->mutable_inline_value(), value.data(), value.size());
@@ -108,8 +116,8 @@ Entry* Entry::with_deadline(Entry* old, std::int64_t deadline) {
 }
 
 Entry* Entry::with_key(Entry* old, std::string_view key) {
-  Entry* e = allocate({key, old->deadline(), old->value_length_, old->is_inline()}, old->type(), old->string_encoding(),
-                      old->access());
+  Entry* e = allocate({key, old->deadline(), old->value_length_, old->is_inline()}, old->type(),
+                      old->string_encoding(), old->access());
   if (old->is_inline()) {
     const std::string_view value = old->inline_value();
     std::memcpy(e->mutable_inline_value(), value.data(), value.size());
@@ -122,9 +130,12 @@ Entry* Entry::with_key(Entry* old, std::string_view key) {
 
 Entry* Entry::copy_as(std::string_view new_key) const {
   if (is_inline() || is_int()) {
-    Entry* e = allocate({new_key, deadline(), value_length_, is_inline()}, type(), string_encoding(), access());
-    if (is_inline()) std::memcpy(e->mutable_inline_value(), inline_value().data(), value_length_);
-    else e->set_int_value(int_value());
+    Entry* e = allocate({new_key, deadline(), value_length_, is_inline()}, type(),
+                        string_encoding(), access());
+    if (is_inline())
+      std::memcpy(e->mutable_inline_value(), inline_value().data(), value_length_);
+    else
+      e->set_int_value(int_value());
     return e;
   }
   switch (type()) {
@@ -139,8 +150,7 @@ Entry* Entry::copy_as(std::string_view new_key) const {
     case Type::kList:
     case Type::kSet:
     case Type::kZset:
-    case Type::kStream:
-      break;
+    case Type::kStream: break;
   }
   HEARTH_CHECK(false && "no value of this type can exist");
   return nullptr;
@@ -151,21 +161,19 @@ void Entry::free(Entry* e) {
     case Type::kString:
       if (!e->is_inline() && !e->is_int()) RawString::free(e->raw());
       break;
-    case Type::kHash:
-      delete e->hash();
-      break;
+    case Type::kHash: delete e->hash(); break;
     case Type::kList:
     case Type::kSet:
     case Type::kZset:
-    case Type::kStream:
-      HEARTH_CHECK(false && "no value of this type can exist");
+    case Type::kStream: HEARTH_CHECK(false && "no value of this type can exist");
   }
   ::operator delete(e);
 }
 
 std::string_view Entry::string_value(char* scratch) const {
   if (is_inline()) return inline_value();
-  if (string_encoding() == StringEncoding::kInt) return {scratch, format_int64(int_value(), scratch)};
+  if (string_encoding() == StringEncoding::kInt)
+    return {scratch, format_int64(int_value(), scratch)};
   return raw()->view();
 }
 
@@ -178,8 +186,10 @@ std::size_t Entry::memory_bytes() const {
   const std::size_t own = sizeof(Entry) + (has_deadline() ? 8U : 0U) + (is_inline() ? 0U : 8U) +
                           ((flags_ & kWideKey) != 0 ? 8U : 0U) + key().size() + value_length_;
   std::size_t bytes = memory::rounded(own);
-  if (type() == Type::kHash) bytes += hash()->memory_bytes();
-  else if (type() == Type::kString && !is_inline() && !is_int()) bytes += memory::rounded(sizeof(RawString) + raw()->capacity);
+  if (type() == Type::kHash)
+    bytes += hash()->memory_bytes();
+  else if (type() == Type::kString && !is_inline() && !is_int())
+    bytes += memory::rounded(sizeof(RawString) + raw()->capacity);
   return bytes;
 }
 

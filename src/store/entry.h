@@ -54,12 +54,16 @@ struct RawString {
 class Entry {
  public:
   // --- making. `access` is the 24-bit access field; deadline may be kNoDeadline. ---
-  static Entry* make_string(std::string_view key, std::string_view value, std::int64_t deadline, std::uint32_t access);
-  static Entry* make_int(std::string_view key, std::int64_t value, std::int64_t deadline, std::uint32_t access);
+  static Entry* make_string(std::string_view key, std::string_view value, std::int64_t deadline,
+                            std::uint32_t access);
+  static Entry* make_int(std::string_view key, std::int64_t value, std::int64_t deadline,
+                         std::uint32_t access);
   // Takes ownership of `s`.
-  static Entry* make_raw(std::string_view key, RawString* s, std::int64_t deadline, std::uint32_t access);
+  static Entry* make_raw(std::string_view key, RawString* s, std::int64_t deadline,
+                         std::uint32_t access);
   // Takes ownership of `object`, whose class goes with `type` (kHash: Hash).
-  static Entry* make_object(std::string_view key, Type type, void* object, std::int64_t deadline, std::uint32_t access);
+  static Entry* make_object(std::string_view key, Type type, void* object, std::int64_t deadline,
+                            std::uint32_t access);
   // The same entry with another deadline (or none): key and value move, `old` is freed.
   static Entry* with_deadline(Entry* old, std::int64_t deadline);
   // The same value under another key; `old` is freed.
@@ -72,19 +76,26 @@ class Entry {
 
   // --- reading ---
   [[nodiscard]] Type type() const { return static_cast<Type>(head_ & 15); }
-  [[nodiscard]] StringEncoding string_encoding() const { return static_cast<StringEncoding>(head_ >> 4); }
+  [[nodiscard]] StringEncoding string_encoding() const {
+    return static_cast<StringEncoding>(head_ >> 4);
+  }
   [[nodiscard]] std::string_view key() const {
     const char* p = after_optional() + ((flags_ & kInline) != 0 ? 0 : 8);
-    if ((flags_ & kWideKey) != 0) [[unlikely]] return {p + 8, load_le<std::uint64_t>(p)};
+    if ((flags_ & kWideKey) != 0) [[unlikely]]
+      return {p + 8, load_le<std::uint64_t>(p)};
     return {p, key_length_};
   }
   [[nodiscard]] bool has_deadline() const { return (flags_ & kHasDeadline) != 0; }
   [[nodiscard]] std::int64_t deadline() const {
     return has_deadline() ? load_le<std::int64_t>(fields()) : kNoDeadline;
   }
-  [[nodiscard]] bool expired(UnixMillis now) const { return has_deadline() && load_le<std::int64_t>(fields()) <= now.ms; }
+  [[nodiscard]] bool expired(UnixMillis now) const {
+    return has_deadline() && load_le<std::int64_t>(fields()) <= now.ms;
+  }
 
-  [[nodiscard]] bool is_int() const { return type() == Type::kString && string_encoding() == StringEncoding::kInt; }
+  [[nodiscard]] bool is_int() const {
+    return type() == Type::kString && string_encoding() == StringEncoding::kInt;
+  }
   [[nodiscard]] std::int64_t int_value() const { return load_le<std::int64_t>(after_optional()); }
   void set_int_value(std::int64_t v) { store_le(mutable_after_optional(), v); }
   [[nodiscard]] bool is_inline() const { return (flags_ & kInline) != 0; }
@@ -95,7 +106,8 @@ class Entry {
   }
   char* mutable_inline_value() {
     const std::string_view k = key();
-    return reinterpret_cast<char*>(this) + (k.data() + k.size() - reinterpret_cast<const char*>(this));
+    return reinterpret_cast<char*>(this) +
+           (k.data() + k.size() - reinterpret_cast<const char*>(this));
   }
   // The pointer of a non-in-line, non-integer value.
   [[nodiscard]] void* body() const { return load_le<void*>(after_optional()); }
@@ -107,10 +119,13 @@ class Entry {
   [[nodiscard]] std::string_view string_value(char* scratch) const;
   [[nodiscard]] std::size_t string_length() const;
   void mark_edited() { set_encoding(StringEncoding::kRaw); }
-  void set_encoding(StringEncoding e) { head_ = static_cast<std::uint8_t>((head_ & 15) | (static_cast<unsigned>(e) << 4)); }
+  void set_encoding(StringEncoding e) {
+    head_ = static_cast<std::uint8_t>((head_ & 15) | (static_cast<unsigned>(e) << 4));
+  }
 
   [[nodiscard]] std::uint32_t access() const {
-    return access_[0] | static_cast<std::uint32_t>(access_[1]) << 8 | static_cast<std::uint32_t>(access_[2]) << 16;
+    return access_[0] | static_cast<std::uint32_t>(access_[1]) << 8 |
+           static_cast<std::uint32_t>(access_[2]) << 16;
   }
   void set_access(std::uint32_t v) {
     access_[0] = static_cast<std::uint8_t>(v);
@@ -118,7 +133,8 @@ class Entry {
     access_[2] = static_cast<std::uint8_t>(v >> 16);
   }
 
-  // When something of this key expires first, fields of a hash included; kNoDeadline if nothing does.
+  // When something of this key expires first, fields of a hash included; kNoDeadline if nothing
+  // does.
   [[nodiscard]] std::int64_t first_deadline() const;
 
   // Bytes this key holds: entry and value, as the allocator rounds them.
@@ -135,10 +151,13 @@ class Entry {
     std::size_t inline_length;
     bool inline_value;
   };
-  static Entry* allocate(const Shape& shape, Type type, StringEncoding encoding, std::uint32_t access);
+  static Entry* allocate(const Shape& shape, Type type, StringEncoding encoding,
+                         std::uint32_t access);
   [[nodiscard]] const char* fields() const { return reinterpret_cast<const char*>(this) + 8; }
   [[nodiscard]] const char* after_optional() const { return fields() + (has_deadline() ? 8 : 0); }
-  char* mutable_after_optional() { return reinterpret_cast<char*>(this) + 8 + (has_deadline() ? 8 : 0); }
+  char* mutable_after_optional() {
+    return reinterpret_cast<char*>(this) + 8 + (has_deadline() ? 8 : 0);
+  }
 
   std::uint8_t head_;
   std::uint8_t flags_;

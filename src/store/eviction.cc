@@ -7,7 +7,9 @@ namespace access_clock {
 namespace {
 constexpr std::uint32_t kMask24 = 0xffffff;
 constexpr std::uint8_t kLfuStart = 5;
-std::uint32_t minutes(UnixMillis now) { return static_cast<std::uint32_t>(now.ms / 60000) & 0xffff; }
+std::uint32_t minutes(UnixMillis now) {
+  return static_cast<std::uint32_t>(now.ms / 60000) & 0xffff;
+}
 }  // namespace
 
 std::int64_t lru_idle_ms(std::uint32_t field, UnixMillis now) {
@@ -15,10 +17,13 @@ std::int64_t lru_idle_ms(std::uint32_t field, UnixMillis now) {
 }
 
 std::uint32_t lru_from_idle(std::int64_t idle_seconds, UnixMillis now) {
-  return (lru(now) - static_cast<std::uint32_t>(std::min<std::int64_t>(idle_seconds, kMask24))) & kMask24;
+  return (lru(now) - static_cast<std::uint32_t>(std::min<std::int64_t>(idle_seconds, kMask24))) &
+         kMask24;
 }
 
-std::uint32_t lfu_with_counter(std::uint8_t counter, UnixMillis now) { return minutes(now) << 8 | counter; }
+std::uint32_t lfu_with_counter(std::uint8_t counter, UnixMillis now) {
+  return minutes(now) << 8 | counter;
+}
 std::uint32_t lfu_new(UnixMillis now) { return lfu_with_counter(kLfuStart, now); }
 
 std::uint8_t lfu_counter(std::uint32_t field, UnixMillis now, const LfuParams& params) {
@@ -41,7 +46,8 @@ std::uint32_t lfu_touched(std::uint32_t field, UnixMillis now, const LfuParams& 
 
 namespace {
 
-std::uint64_t score_of(const Entry& e, EvictionPolicy policy, UnixMillis now, const LfuParams& lfu) {
+std::uint64_t score_of(const Entry& e, EvictionPolicy policy, UnixMillis now,
+                       const LfuParams& lfu) {
   if (policy == EvictionPolicy::kVolatileTtl) return ~static_cast<std::uint64_t>(e.deadline());
   if (uses_lfu(policy)) return 255U - access_clock::lfu_counter(e.access(), now, lfu);
   return static_cast<std::uint64_t>(access_clock::lru_idle_ms(e.access(), now));
@@ -62,8 +68,8 @@ void EvictionPool::offer(std::uint64_t score, DbIndex db, std::string_view key) 
   pool_.insert(at, Candidate{score, db, std::string(key)});
 }
 
-bool EvictionPool::pick(Keyspace& keyspace, EvictionPolicy policy, std::size_t samples, UnixMillis now,
-                        const LfuParams& lfu, Rng& rng, Candidate& out) {
+bool EvictionPool::pick(Keyspace& keyspace, EvictionPolicy policy, std::size_t samples,
+                        UnixMillis now, const LfuParams& lfu, Rng& rng, Candidate& out) {
   if (policy == EvictionPolicy::kNoEviction) return false;
   const bool only_volatile = volatile_only(policy);
   if (policy == EvictionPolicy::kAllKeysRandom || policy == EvictionPolicy::kVolatileRandom) {

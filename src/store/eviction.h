@@ -32,7 +32,9 @@ enum class EvictionPolicy : std::uint8_t {
 [[nodiscard]] constexpr bool uses_lfu(EvictionPolicy p) {
   return p == EvictionPolicy::kAllKeysLfu || p == EvictionPolicy::kVolatileLfu;
 }
-[[nodiscard]] constexpr bool volatile_only(EvictionPolicy p) { return p >= EvictionPolicy::kVolatileLru; }
+[[nodiscard]] constexpr bool volatile_only(EvictionPolicy p) {
+  return p >= EvictionPolicy::kVolatileLru;
+}
 
 struct LfuParams {
   std::uint32_t log_factor = 10;
@@ -41,16 +43,20 @@ struct LfuParams {
 
 namespace access_clock {
 // The LRU field for this moment.
-[[nodiscard]] constexpr std::uint32_t lru(UnixMillis now) { return static_cast<std::uint32_t>(now.ms / 1000) & 0xffffff; }
+[[nodiscard]] constexpr std::uint32_t lru(UnixMillis now) {
+  return static_cast<std::uint32_t>(now.ms / 1000) & 0xffffff;
+}
 [[nodiscard]] std::int64_t lru_idle_ms(std::uint32_t field, UnixMillis now);
 [[nodiscard]] std::uint32_t lru_from_idle(std::int64_t idle_seconds, UnixMillis now);
 // The LFU field of a new key: counter 5.
 [[nodiscard]] std::uint32_t lfu_new(UnixMillis now);
 [[nodiscard]] std::uint32_t lfu_with_counter(std::uint8_t counter, UnixMillis now);
 // The counter after the decay for the time that passed.
-[[nodiscard]] std::uint8_t lfu_counter(std::uint32_t field, UnixMillis now, const LfuParams& params);
+[[nodiscard]] std::uint8_t lfu_counter(std::uint32_t field, UnixMillis now,
+                                       const LfuParams& params);
 // The field after one more access: decayed, then incremented with probability 1/((c-5)*factor+1).
-[[nodiscard]] std::uint32_t lfu_touched(std::uint32_t field, UnixMillis now, const LfuParams& params, Rng& rng);
+[[nodiscard]] std::uint32_t lfu_touched(std::uint32_t field, UnixMillis now,
+                                        const LfuParams& params, Rng& rng);
 }  // namespace access_clock
 
 class EvictionPool {
@@ -64,8 +70,8 @@ class EvictionPool {
   // Draws `samples` entries of every database and remembers the best. Then takes the best
   // candidate that may go; its key may be gone meanwhile, so the caller looks it up and asks again.
   // Returns false when nothing qualifies.
-  bool pick(Keyspace& keyspace, EvictionPolicy policy, std::size_t samples, UnixMillis now, const LfuParams& lfu,
-            Rng& rng, Candidate& out);
+  bool pick(Keyspace& keyspace, EvictionPolicy policy, std::size_t samples, UnixMillis now,
+            const LfuParams& lfu, Rng& rng, Candidate& out);
   void clear() { pool_.clear(); }
 
  private:

@@ -26,7 +26,9 @@ constexpr std::uintptr_t kTagMask = 3;
 constexpr std::uintptr_t kPackedTag = 1;
 constexpr std::uintptr_t kTableTag = 2;
 
-bool passed(std::int64_t deadline, UnixMillis now) { return deadline != Hash::kNone && deadline <= now.ms; }
+bool passed(std::int64_t deadline, UnixMillis now) {
+  return deadline != Hash::kNone && deadline <= now.ms;
+}
 
 // A lower bound that has to cover one more deadline.
 std::int64_t earlier(std::int64_t bound, std::int64_t deadline) {
@@ -53,7 +55,8 @@ struct Hash::Table {
     FieldNode** slot = fields.find(field);
     return slot == nullptr || passed((*slot)->deadline(), now) ? nullptr : *slot;
   }
-  void add(std::string_view field, std::string_view value, std::int64_t deadline, std::uint64_t hash) {
+  void add(std::string_view field, std::string_view value, std::int64_t deadline,
+           std::uint64_t hash) {
     FieldNode* node = FieldNode::make(field, value, deadline);
     node_bytes += node->bytes();
     min_deadline = earlier(min_deadline, deadline);
@@ -117,7 +120,7 @@ std::uint64_t Hash::Table::expire(UnixMillis now, std::uint64_t most,
       remove(slot, hash);
       ++removed;
     }
-    if (!all_taken) break;  // the same bucket again next time
+    if (!all_taken) break;                           // the same bucket again next time
     if (fields.bucket_count() != buckets) continue;  // the pass begins again
     if (++expire_cursor >= fields.bucket_count()) {
       expire_cursor = 0;
@@ -308,7 +311,8 @@ Hash::Item Hash::packed_item(Pack::Position field_at, Scratch& scratch) const {
           packed_deadline(value_at)};
 }
 
-std::optional<std::string_view> Hash::get(std::string_view field, UnixMillis now, Scratch& scratch) const {
+std::optional<std::string_view> Hash::get(std::string_view field, UnixMillis now,
+                                          Scratch& scratch) const {
   if (encoding() == HashEncoding::kHashtable) {
     const FieldNode* node = table()->visible(field, now);
     if (node == nullptr) return std::nullopt;
@@ -321,7 +325,9 @@ std::optional<std::string_view> Hash::get(std::string_view field, UnixMillis now
   return pack().get(value_at).text(scratch.value);
 }
 
-bool Hash::exists(std::string_view field, UnixMillis now) const { return deadline(field, now).has_value(); }
+bool Hash::exists(std::string_view field, UnixMillis now) const {
+  return deadline(field, now).has_value();
+}
 
 std::optional<std::int64_t> Hash::deadline(std::string_view field, UnixMillis now) const {
   if (encoding() == HashEncoding::kHashtable) {
@@ -350,7 +356,8 @@ std::optional<Hash::Item> Hash::random(Rng& rng, UnixMillis now, Scratch& scratc
       if (in_table) return;
       // The visitor's texts of numbers are gone after its call.
       const auto keep = [](std::string_view text, char* to) -> std::string_view {
-        return text.size() <= kInt64TextMax ? std::string_view{to, text.copy(to, text.size())} : text;
+        return text.size() <= kInt64TextMax ? std::string_view{to, text.copy(to, text.size())}
+                                            : text;
       };
       chosen.field = keep(item.field, scratch.field);
       chosen.value = keep(item.value, scratch.value);
@@ -422,7 +429,8 @@ Hash::Set Hash::set_packed(std::string_view field, std::string_view value, std::
 Hash::Set Hash::set(std::string_view field, std::string_view value, std::int64_t deadline,
                     UnixMillis now, const HashLimits& limits) {
   if (encoding() != HashEncoding::kHashtable) {
-    const bool long_text = field.size() > limits.listpack_value || value.size() > limits.listpack_value;
+    const bool long_text =
+        field.size() > limits.listpack_value || value.size() > limits.listpack_value;
     const bool no_room = !pack().fits(field.size() + value.size());
     const bool full = size() >= limits.listpack_entries && find_packed(field) == Pack::kEnd;
     if (!long_text && !no_room && !full) {
@@ -468,8 +476,10 @@ bool Hash::set_deadline(std::string_view field, std::int64_t deadline, UnixMilli
   if (!old) return false;
   if (*old == deadline) return true;
   if (encoding() == HashEncoding::kListpack) {
-    if (pack().fits(size() * 16)) become_listpackex();
-    else become_table(limits);
+    if (pack().fits(size() * 16))
+      become_listpackex();
+    else
+      become_table(limits);
   }
   if (encoding() == HashEncoding::kListpackEx) {
     const Pack::Position at = pack().next(pack().next(find_packed(field)));

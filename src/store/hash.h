@@ -132,7 +132,8 @@ class Hash {
   [[nodiscard]] ds::Pack::Position find_packed(std::string_view field) const;
   [[nodiscard]] std::int64_t packed_deadline(ds::Pack::Position value_at) const;
   [[nodiscard]] Item packed_item(ds::Pack::Position field_at, Scratch& scratch) const;
-  Set set_packed(std::string_view field, std::string_view value, std::int64_t deadline, UnixMillis now);
+  Set set_packed(std::string_view field, std::string_view value, std::int64_t deadline,
+                 UnixMillis now);
   void become_listpackex();
   void become_table(const HashLimits& limits);
   void release();

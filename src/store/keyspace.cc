@@ -92,8 +92,10 @@ void Database::replace(const KeyRef& key, Found at, Entry* entry, Entry** old) {
   const std::uint64_t delta = (timed ? 1U : 0U) - static_cast<std::uint64_t>(was_timed ? 1 : 0);
   t.volatile_count += delta;
   volatile_count_ += delta;
-  if (old != nullptr) *old = *at.slot();
-  else Entry::free(*at.slot());
+  if (old != nullptr)
+    *old = *at.slot();
+  else
+    Entry::free(*at.slot());
   *at.slot() = entry;
   refresh_mark(t, at);
 }
@@ -128,7 +130,8 @@ void Database::set_deadline(const KeyRef& key, Found at, std::int64_t deadline) 
   refresh_mark(t, at);
 }
 
-void Database::for_each_in_slot(Slot slot, std::uint64_t most, const std::function<void(Entry&)>& fn) const {
+void Database::for_each_in_slot(Slot slot, std::uint64_t most,
+                                const std::function<void(Entry&)>& fn) const {
   if (!per_slot_) return;
   const EntryTable& t = table(slot);
   std::uint64_t seen = 0;
@@ -156,7 +159,8 @@ std::uint64_t Database::scan(std::uint64_t cursor, const std::function<void(Entr
   return slot < tables_.size() ? static_cast<std::uint64_t>(slot) << kSlotShift : 0;
 }
 
-std::uint64_t Database::scan_slot(Slot slot, std::uint64_t cursor, const std::function<void(Entry&)>& fn) const {
+std::uint64_t Database::scan_slot(Slot slot, std::uint64_t cursor,
+                                  const std::function<void(Entry&)>& fn) const {
   return table(slot).scan(cursor, [&](Entry* e) { fn(*e); });
 }
 
@@ -207,7 +211,9 @@ void Database::sample(Rng& rng, std::size_t most, bool volatile_only, std::vecto
   // ended, so that finding all of them costs one pass, however many calls that takes.
   for (std::size_t visited = 0; visited <= tables_.size() && out.size() == before; ++visited) {
     const Table& t = tables_[sweep_table_];
-    for (; t.volatile_count > 0 && sweep_bucket_ < t.entries->bucket_count() && out.size() == before; ++sweep_bucket_) {
+    for (;
+         t.volatile_count > 0 && sweep_bucket_ < t.entries->bucket_count() && out.size() == before;
+         ++sweep_bucket_) {
       if (t.entries->bucket_has_mark(sweep_bucket_)) draw(*t.entries, sweep_bucket_);
     }
     if (out.size() > before) break;
@@ -243,7 +249,8 @@ Garbage Database::take_slot(Slot slot) {
   return garbage;
 }
 
-bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets, std::vector<Entry*>& due, ExpireStep& step) {
+bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets,
+                               std::vector<Entry*>& due, ExpireStep& step) {
   if (t.timed_count == 0) {
     t.earliest = t.round_earliest = kNever;
     t.expire_cursor = 0;
@@ -251,7 +258,8 @@ bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets,
   }
   if (t.earliest > now.ms) return true;
   const EntryTable& entries = *t.entries;
-  // A table this sparse is one that may not shrink now; the walk through its empty buckets can wait.
+  // A table this sparse is one that may not shrink now; the walk through its empty buckets can
+  // wait.
   if (entries.size() * 100 < entries.bucket_count() * EntryTable::kSlots) return true;
   while (buckets > 0) {
     --buckets;
@@ -282,7 +290,8 @@ bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets,
   return false;
 }
 
-Database::ExpireStep Database::expire_step(UnixMillis now, std::uint64_t buckets, std::vector<Entry*>& due) {
+Database::ExpireStep Database::expire_step(UnixMillis now, std::uint64_t buckets,
+                                           std::vector<Entry*>& due) {
   ExpireStep step;
   if (timed_count_ == 0) {
     average_ttl_ms_ = 0;
@@ -297,7 +306,8 @@ Database::ExpireStep Database::expire_step(UnixMillis now, std::uint64_t buckets
   }
   step.finished_round = visited == tables_.size();
   if (step.sampled > step.expired) {
-    const std::int64_t mean = step.ttl_sum_ms / static_cast<std::int64_t>(step.sampled - step.expired);
+    const std::int64_t mean =
+        step.ttl_sum_ms / static_cast<std::int64_t>(step.sampled - step.expired);
     average_ttl_ms_ = average_ttl_ms_ == 0 ? mean : average_ttl_ms_ + (mean - average_ttl_ms_) / 50;
   }
   return step;

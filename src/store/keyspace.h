@@ -72,7 +72,8 @@ class Database {
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
   [[nodiscard]] std::uint64_t volatile_count() const { return volatile_count_; }
-  // Keys with something that can expire: those with a deadline, and hashes with fields that have one.
+  // Keys with something that can expire: those with a deadline, and hashes with fields that have
+  // one.
   [[nodiscard]] std::uint64_t timed_count() const { return timed_count_; }
   [[nodiscard]] std::uint64_t bucket_count() const;
   [[nodiscard]] std::uint64_t table_memory_bytes() const;
@@ -92,10 +93,13 @@ class Database {
   [[nodiscard]] Entry* take(const KeyRef& key, Found at);
   void erase(const KeyRef& key, Found at) { Entry::free(take(key, at)); }
   void set_deadline(const KeyRef& key, Found at, std::int64_t deadline_or_none);
-  // To be called when fields of a hash got or lost deadlines: the expiry step looks at its key then.
+  // To be called when fields of a hash got or lost deadlines: the expiry step looks at its key
+  // then.
   void note_field_deadlines(const KeyRef& key, Found at) { refresh_mark(table_info(key.slot), at); }
 
-  [[nodiscard]] std::uint64_t count_in_slot(Slot slot) const { return per_slot_ ? table(slot).size() : 0; }
+  [[nodiscard]] std::uint64_t count_in_slot(Slot slot) const {
+    return per_slot_ ? table(slot).size() : 0;
+  }
   // fn(Entry&) for the keys of a slot, at most `most`. Cluster mode only.
   void for_each_in_slot(Slot slot, std::uint64_t most, const std::function<void(Entry&)>& fn) const;
   void for_each(const std::function<void(Entry&)>& fn) const;
@@ -104,13 +108,14 @@ class Database {
   // that exists from the first to the last step is seen at least once.
   std::uint64_t scan(std::uint64_t cursor, const std::function<void(Entry&)>& fn) const;
   // The same over the keys of one slot only (cluster mode).
-  std::uint64_t scan_slot(Slot slot, std::uint64_t cursor, const std::function<void(Entry&)>& fn) const;
+  std::uint64_t scan_slot(Slot slot, std::uint64_t cursor,
+                          const std::function<void(Entry&)>& fn) const;
 
   // nullptr when empty.
   [[nodiscard]] Entry* random(Rng& rng) const;
   // Up to `most` entries from a random place, for eviction sampling; those with a deadline only on
-  // request. At least one if there is any that qualifies. O(most), but where few keys have a deadline
-  // a call may have to look through the table for one.
+  // request. At least one if there is any that qualifies. O(most), but where few keys have a
+  // deadline a call may have to look through the table for one.
   void sample(Rng& rng, std::size_t most, bool volatile_only, std::vector<Entry*>& out);
 
   // Everything, as garbage; the database is empty after it.
@@ -119,8 +124,9 @@ class Database {
   [[nodiscard]] Garbage take_slot(Slot slot);
 
   struct ExpireStep {
-    std::uint64_t sampled = 0;   // entries with a deadline, their own or of a field, that were looked at
-    std::uint64_t expired = 0;   // of them past it
+    std::uint64_t sampled =
+        0;  // entries with a deadline, their own or of a field, that were looked at
+    std::uint64_t expired = 0;    // of them past it
     bool finished_round = false;  // nothing more is due in this database now
     std::int64_t ttl_sum_ms = 0;  // over the sampled that are not expired
   };
@@ -138,19 +144,22 @@ class Database {
     explicit Table(std::uint64_t seed) : entries(std::make_unique<EntryTable>(seed)) {}
     std::unique_ptr<EntryTable> entries;
     std::uint64_t volatile_count = 0;
-    std::uint64_t timed_count = 0;      // marked entries
-    std::int64_t earliest = kNever;     // no deadline of this table is before it
+    std::uint64_t timed_count = 0;   // marked entries
+    std::int64_t earliest = kNever;  // no deadline of this table is before it
     std::int64_t round_earliest = kNever;
-    std::uint64_t expire_cursor = 0;    // bucket where the current expiry round stands
+    std::uint64_t expire_cursor = 0;  // bucket where the current expiry round stands
   };
   static constexpr std::int64_t kNever = INT64_MAX;
 
-  [[nodiscard]] EntryTable& table(Slot slot) const { return *tables_[per_slot_ ? slot : 0].entries; }
+  [[nodiscard]] EntryTable& table(Slot slot) const {
+    return *tables_[per_slot_ ? slot : 0].entries;
+  }
   [[nodiscard]] Table& table_info(Slot slot) { return tables_[per_slot_ ? slot : 0]; }
   void note_deadline(Table& t, std::int64_t deadline);
   void refresh_mark(Table& t, Found at);
   [[nodiscard]] std::size_t random_table(Rng& rng) const;
-  bool expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets, std::vector<Entry*>& due, ExpireStep& step);
+  bool expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets, std::vector<Entry*>& due,
+                       ExpireStep& step);
 
   std::vector<Table> tables_;
   std::uint64_t seed_;

@@ -39,7 +39,9 @@ T read_stat(const char* name) {
 }
 
 // Another thread writes its counter with plain stores; an aligned word is read whole.
-std::uint64_t read_counter(const std::uint64_t* p) { return p == nullptr ? 0 : __atomic_load_n(p, __ATOMIC_RELAXED); }
+std::uint64_t read_counter(const std::uint64_t* p) {
+  return p == nullptr ? 0 : __atomic_load_n(p, __ATOMIC_RELAXED);
+}
 
 }  // namespace
 

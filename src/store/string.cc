@@ -36,8 +36,8 @@ RawString* make_growable(Database& db, const KeyRef& key, Found at, std::uint64_
 
 }  // namespace
 
-Entry* put_string(Database& db, const KeyRef& key, Found at, std::string_view value, std::int64_t deadline,
-                  std::uint32_t access, Entry** old) {
+Entry* put_string(Database& db, const KeyRef& key, Found at, std::string_view value,
+                  std::int64_t deadline, std::uint32_t access, Entry** old) {
   *old = nullptr;
   std::int64_t number = 0;
   const bool is_int = as_stored_int(value, number);
@@ -52,7 +52,8 @@ Entry* put_string(Database& db, const KeyRef& key, Found at, std::string_view va
       }
       if (!is_int && e->is_inline() && e->inline_value().size() == value.size()) {
         std::memcpy(e->mutable_inline_value(), value.data(), value.size());
-        e->set_encoding(value.size() <= kEmbstrMax ? StringEncoding::kEmbstr : StringEncoding::kRaw);
+        e->set_encoding(value.size() <= kEmbstrMax ? StringEncoding::kEmbstr
+                                                   : StringEncoding::kRaw);
         e->set_access(access);
         return e;
       }
@@ -60,12 +61,15 @@ Entry* put_string(Database& db, const KeyRef& key, Found at, std::string_view va
   }
   Entry* fresh = is_int ? Entry::make_int(key.name, number, deadline, access)
                         : Entry::make_string(key.name, value, deadline, access);
-  if (at) db.replace(key, at, fresh, old);
-  else db.insert(key, fresh);
+  if (at)
+    db.replace(key, at, fresh, old);
+  else
+    db.insert(key, fresh);
   return fresh;
 }
 
-void put_int_keep_deadline(Database& db, const KeyRef& key, Found at, std::int64_t value, std::uint32_t access) {
+void put_int_keep_deadline(Database& db, const KeyRef& key, Found at, std::int64_t value,
+                           std::uint32_t access) {
   if (!at) {
     db.insert(key, Entry::make_int(key.name, value, kNoDeadline, access));
     return;
@@ -85,7 +89,8 @@ std::uint64_t append_string(Database& db, const KeyRef& key, Found at, std::stri
   return s->size;
 }
 
-char* writable_range(Database& db, const KeyRef& key, Found at, std::uint64_t offset, std::uint64_t length) {
+char* writable_range(Database& db, const KeyRef& key, Found at, std::uint64_t offset,
+                     std::uint64_t length) {
   const std::uint64_t end = offset + length;
   RawString* s = make_growable(db, key, at, std::max<std::uint64_t>(at->string_length(), end));
   if (end > s->size) {

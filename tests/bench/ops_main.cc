@@ -66,9 +66,15 @@ class Driver {
       while (batch_.requests.size() < RequestBatch::kRequestsMost && position < bytes.size()) {
         const auto first = static_cast<std::uint32_t>(batch_.words.size());
         std::size_t used = 0;
-        if (parser_.next(bytes.substr(position), limits, batch_.words, used) != RequestParser::Status::kRequest) std::abort();
+        if (parser_.next(bytes.substr(position), limits, batch_.words, used) !=
+            RequestParser::Status::kRequest)
+          std::abort();
         position += used;
-        batch_.requests.push_back({first, static_cast<std::uint32_t>(batch_.words.size()) - first, position, nullptr, {}});
+        batch_.requests.push_back({first,
+                                   static_cast<std::uint32_t>(batch_.words.size()) - first,
+                                   position,
+                                   nullptr,
+                                   {}});
       }
       engine_->run(*session_, batch_);
     }
@@ -90,17 +96,38 @@ using Maker = std::function<std::vector<std::string>(std::uint64_t key)>;
 
 const std::map<std::string, Maker>& operations() {
   static const std::map<std::string, Maker> all = {
-      {"get", [](std::uint64_t k) { return std::vector<std::string>{"GET", key_text(k)}; }},
-      {"set", [](std::uint64_t k) { return std::vector<std::string>{"SET", key_text(k), std::string(64, 'v')}; }},
-      {"set_ex", [](std::uint64_t k) { return std::vector<std::string>{"SET", key_text(k), std::string(64, 'v'), "EX", "100"}; }},
-      {"incr", [](std::uint64_t k) { return std::vector<std::string>{"INCR", "n" + key_text(k)}; }},
-      {"mget", [](std::uint64_t k) {
+      {"get",
+       [](std::uint64_t k) {
+         return std::vector<std::string>{"GET", key_text(k)};
+       }},
+      {"set",
+       [](std::uint64_t k) {
+         return std::vector<std::string>{"SET", key_text(k), std::string(64, 'v')};
+       }},
+      {"set_ex",
+       [](std::uint64_t k) {
+         return std::vector<std::string>{"SET", key_text(k), std::string(64, 'v'), "EX", "100"};
+       }},
+      {"incr",
+       [](std::uint64_t k) {
+         return std::vector<std::string>{"INCR", "n" + key_text(k)};
+       }},
+      {"mget",
+       [](std::uint64_t k) {
          std::vector<std::string> words{"MGET"};
          for (std::uint64_t i = 0; i < 10; ++i) words.push_back(key_text((k + i * 37) % kKeys));
          return words;
        }},
-      {"hset", [](std::uint64_t k) { return std::vector<std::string>{"HSET", "h" + key_text(k % 100), "f" + std::to_string(k % 20), "value"}; }},
-      {"hget", [](std::uint64_t k) { return std::vector<std::string>{"HGET", "h" + key_text(k % 100), "f" + std::to_string(k % 20)}; }},
+      {"hset",
+       [](std::uint64_t k) {
+         return std::vector<std::string>{"HSET", "h" + key_text(k % 100),
+                                         "f" + std::to_string(k % 20), "value"};
+       }},
+      {"hget",
+       [](std::uint64_t k) {
+         return std::vector<std::string>{"HGET", "h" + key_text(k % 100),
+                                         "f" + std::to_string(k % 20)};
+       }},
       {"ping", [](std::uint64_t) { return std::vector<std::string>{"PING"}; }},
   };
   return all;
@@ -119,10 +146,13 @@ int main(int argc, char** argv) {
   const std::uint64_t count = std::strtoull(argv[2], nullptr, 10);
   const std::uint64_t pipeline = argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 16;
   Driver driver;
-  for (std::uint64_t k = 0; k < kKeys; ++k) driver.run(request({"SET", key_text(k), std::string(64, 'x')}));
-  for (std::uint64_t k = 0; k < 2000; ++k) driver.run(request({"HSET", "h" + key_text(k % 100), "f" + std::to_string(k % 20), "value"}));
+  for (std::uint64_t k = 0; k < kKeys; ++k)
+    driver.run(request({"SET", key_text(k), std::string(64, 'x')}));
+  for (std::uint64_t k = 0; k < 2000; ++k)
+    driver.run(request({"HSET", "h" + key_text(k % 100), "f" + std::to_string(k % 20), "value"}));
 
-  // The requests are made before, in chunks that are used again: making them is not what is counted.
+  // The requests are made before, in chunks that are used again: making them is not what is
+  // counted.
   Rng rng(7);
   std::vector<std::string> chunks;
   for (int c = 0; c < 64; ++c) {
@@ -130,6 +160,7 @@ int main(int argc, char** argv) {
     for (std::uint64_t i = 0; i < pipeline; ++i) bytes += request(make(rng.below(kKeys)));
     chunks.push_back(std::move(bytes));
   }
-  for (std::uint64_t done = 0, c = 0; done < count; done += pipeline, ++c) driver.run(chunks[c % chunks.size()]);
+  for (std::uint64_t done = 0, c = 0; done < count; done += pipeline, ++c)
+    driver.run(chunks[c % chunks.size()]);
   return 0;
 }

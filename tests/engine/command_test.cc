@@ -67,7 +67,9 @@ int least_words(std::span<const ArgDoc> args) {
 
 bool is_version(std::string_view text) {
   return std::count(text.begin(), text.end(), '.') == 2 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c == '.' || std::isdigit(static_cast<unsigned char>(c)) != 0; });
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return c == '.' || std::isdigit(static_cast<unsigned char>(c)) != 0;
+         });
 }
 
 void check_args(const Command& command, std::span<const ArgDoc> args) {
@@ -93,11 +95,17 @@ bool fits(const RespValue& v, Shape declared, int resp) {
     return std::any_of(shapes.begin(), shapes.end(), [&](Shape s) { return has(declared, s); });
   };
   switch (v.kind) {
-    case RespKind::kSimple: return v.text() == "OK" ? any({Shape::kOk, Shape::kSimple}) : any({Shape::kSimple});
-    case RespKind::kInteger: return resp == 2 ? any({Shape::kInteger, Shape::kBoolean}) : any({Shape::kInteger});
-    case RespKind::kBulk: return resp == 2 ? any({Shape::kBulk, Shape::kVerbatim, Shape::kDouble}) : any({Shape::kBulk});
+    case RespKind::kSimple:
+      return v.text() == "OK" ? any({Shape::kOk, Shape::kSimple}) : any({Shape::kSimple});
+    case RespKind::kInteger:
+      return resp == 2 ? any({Shape::kInteger, Shape::kBoolean}) : any({Shape::kInteger});
+    case RespKind::kBulk:
+      return resp == 2 ? any({Shape::kBulk, Shape::kVerbatim, Shape::kDouble})
+                       : any({Shape::kBulk});
     case RespKind::kNull: return any({Shape::kNull, Shape::kNullArray});
-    case RespKind::kArray: return resp == 2 ? any({Shape::kArray, Shape::kMap, Shape::kSet, Shape::kPush}) : any({Shape::kArray});
+    case RespKind::kArray:
+      return resp == 2 ? any({Shape::kArray, Shape::kMap, Shape::kSet, Shape::kPush})
+                       : any({Shape::kArray});
     case RespKind::kMap: return any({Shape::kMap});
     case RespKind::kSet: return any({Shape::kSet});
     case RespKind::kPush: return any({Shape::kPush});
@@ -122,7 +130,9 @@ class Caller {
   }
 
  private:
-  std::string pick(std::initializer_list<const char*> from) { return *(from.begin() + rng_.below(from.size())); }
+  std::string pick(std::initializer_list<const char*> from) {
+    return *(from.begin() + rng_.below(from.size()));
+  }
 
   std::string key() {
     switch (group_) {
@@ -163,10 +173,14 @@ class Caller {
     if (arg.multiple && announced_ > 0) times = std::exchange(announced_, 0);
     for (std::uint64_t i = 0; i < times; ++i) {
       const bool is_token = arg.kind == ArgDoc::Kind::kToken;
-      if (!arg.token.empty() && (i == 0 || arg.multiple_token || is_token)) words.emplace_back(arg.token);
-      if (arg.kind == ArgDoc::Kind::kOneOf) add(arg.parts[rng_.below(arg.parts.size())], words);
-      else if (arg.kind == ArgDoc::Kind::kBlock) add_all(arg.parts, words);
-      else if (!is_token) words.push_back(scalar(arg));
+      if (!arg.token.empty() && (i == 0 || arg.multiple_token || is_token))
+        words.emplace_back(arg.token);
+      if (arg.kind == ArgDoc::Kind::kOneOf)
+        add(arg.parts[rng_.below(arg.parts.size())], words);
+      else if (arg.kind == ArgDoc::Kind::kBlock)
+        add_all(arg.parts, words);
+      else if (!is_token)
+        words.push_back(scalar(arg));
     }
   }
 
@@ -190,7 +204,8 @@ const std::map<std::string, Sample> kSamples = {
     {"discard", {{{"MULTI"}}, {"DISCARD"}}},
     {"exec", {{{"MULTI"}, {"PING"}}, {"EXEC"}}},
     {"latency|graph", {{}, {"LATENCY", "GRAPH", "command"}}},
-    {"object|freq", {{{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"}}, {"OBJECT", "FREQ", "s"}}},
+    {"object|freq",
+     {{{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"}}, {"OBJECT", "FREQ", "s"}}},
 };
 
 // Commands that only refuse without what an engine by itself does not have.
@@ -213,9 +228,10 @@ class World {
   std::string run(const Sample& sample) {
     server_.engine().unpause();
     Session& admin = server_.open();
-    for (const Words& words : {Words{"CONFIG", "SET", "maxmemory-policy", "noeviction"}, Words{"FLUSHALL"},
-                               Words{"MSET", "s", "some text", "t", "other text", "n", "10"},
-                               Words{"HSET", "h", "a", "1", "b", "2", "n", "3"}}) {
+    for (const Words& words :
+         {Words{"CONFIG", "SET", "maxmemory-policy", "noeviction"}, Words{"FLUSHALL"},
+          Words{"MSET", "s", "some text", "t", "other text", "n", "10"},
+          Words{"HSET", "h", "a", "1", "b", "2", "n", "3"}}) {
       const std::string reply = server_.run_words(admin, words);
       REQUIRE_MESSAGE(!reply.starts_with("-"), reply);
     }
@@ -253,7 +269,8 @@ TEST_CASE("every spec is complete and consistent") {
   for_each_command(server.table(), [](const Command& command) {
     const CommandSpec& spec = *command.spec;
     CAPTURE(command.full_name);
-    CHECK(std::all_of(spec.name.begin(), spec.name.end(), [](char c) { return std::islower(static_cast<unsigned char>(c)) == 0; }));
+    CHECK(std::all_of(spec.name.begin(), spec.name.end(),
+                      [](char c) { return std::islower(static_cast<unsigned char>(c)) == 0; }));
     CHECK(spec.summary.size() > 10);
     CHECK(spec.summary.ends_with('.'));
     CHECK(std::isupper(static_cast<unsigned char>(spec.summary.front())) != 0);
@@ -269,9 +286,11 @@ TEST_CASE("every spec is complete and consistent") {
     }
     CHECK_FALSE((has(command.flags, Flag::kWrite) && has(command.flags, Flag::kReadonly)));
     for (const KeySpec& key : spec.keys) {
-      const std::uint16_t kind = key.access & (access::kRO | access::kRW | access::kOW | access::kRM);
+      const std::uint16_t kind =
+          key.access & (access::kRO | access::kRW | access::kOW | access::kRM);
       if ((key.access & access::kNotKey) == 0) CHECK(std::has_single_bit(kind));
-      if ((key.access & (access::kUpdate | access::kInsert | access::kDelete)) != 0) CHECK(has(command.flags, Flag::kWrite));
+      if ((key.access & (access::kUpdate | access::kInsert | access::kDelete)) != 0)
+        CHECK(has(command.flags, Flag::kWrite));
       CHECK(key.step >= 1);
     }
     check_args(command, spec.args);
@@ -313,7 +332,8 @@ TEST_CASE("every command answers in its declared shape in both protocols") {
           ++answers;
         }
       };
-      if (const auto sample = kSamples.find(command.full_name); sample != kSamples.end()) check(sample->second);
+      if (const auto sample = kSamples.find(command.full_name); sample != kSamples.end())
+        check(sample->second);
       for (int i = 0; i < kCalls; ++i) check({{}, caller.call(command)});
       if (!needs_more_than_an_engine(command)) CHECK(answers > 0);
     });
@@ -333,20 +353,26 @@ TEST_CASE("every container knows its subcommands, helps, and refuses others") {
     REQUIRE(help.size() == 1);
     CHECK(help[0].items().size() == 1 + 2 * command->subcommands.size());
     CHECK(help[0].items()[0].text().starts_with(name + " <subcommand> "));
-    CHECK(server.run(name, "HELP", "x") == "-ERR wrong number of arguments for '" + command->full_name + "|help' command\r\n");
+    CHECK(server.run(name, "HELP", "x") ==
+          "-ERR wrong number of arguments for '" + command->full_name + "|help' command\r\n");
   }
 }
 
 TEST_CASE("COMMAND INFO gives ten fields, sets where the protocol has them") {
   EngineFixture server;
   CHECK(server.run("COMMAND", "INFO", "get", "nope") ==
-        "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*3\r\n+@read\r\n+@string\r\n+@fast\r\n*0\r\n"
-        "*1\r\n*6\r\n$5\r\nflags\r\n*2\r\n+RO\r\n+access\r\n$12\r\nbegin_search\r\n*4\r\n$4\r\ntype\r\n$5\r\nindex\r\n$4\r\n"
-        "spec\r\n*2\r\n$5\r\nindex\r\n:1\r\n$9\r\nfind_keys\r\n*4\r\n$4\r\ntype\r\n$5\r\nrange\r\n$4\r\nspec\r\n*6\r\n$7\r\n"
+        "*2\r\n*10\r\n$3\r\nget\r\n:2\r\n*2\r\n+readonly\r\n+fast\r\n:1\r\n:1\r\n:1\r\n*3\r\n+@"
+        "read\r\n+@string\r\n+@fast\r\n*0\r\n"
+        "*1\r\n*6\r\n$5\r\nflags\r\n*2\r\n+RO\r\n+access\r\n$12\r\nbegin_search\r\n*4\r\n$"
+        "4\r\ntype\r\n$5\r\nindex\r\n$4\r\n"
+        "spec\r\n*2\r\n$5\r\nindex\r\n:1\r\n$9\r\nfind_keys\r\n*4\r\n$4\r\ntype\r\n$5\r\nrange\r\n$"
+        "4\r\nspec\r\n*6\r\n$7\r\n"
         "lastkey\r\n:0\r\n$7\r\nkeystep\r\n:1\r\n$5\r\nlimit\r\n:0\r\n*0\r\n$-1\r\n");
   server.session().resp = 3;
   const std::string reply = server.run("COMMAND", "INFO", "client|list");
-  CHECK(reply.starts_with("*1\r\n*10\r\n$11\r\nclient|list\r\n:-2\r\n~4\r\n+admin\r\n+noscript\r\n+loading\r\n+stale\r\n:0\r\n:0\r\n:0\r\n"));
+  CHECK(
+      reply.starts_with("*1\r\n*10\r\n$11\r\nclient|list\r\n:-2\r\n~4\r\n+admin\r\n+noscript\r\n+"
+                        "loading\r\n+stale\r\n:0\r\n:0\r\n:0\r\n"));
   CHECK(server.run("COMMAND", "INFO", "get|key", "config|get|key", "x") == "*3\r\n_\r\n_\r\n_\r\n");
   const auto all = values(server.run("COMMAND"));
   CHECK(all[0].items().size() == server.table().all().size());
@@ -355,7 +381,8 @@ TEST_CASE("COMMAND INFO gives ten fields, sets where the protocol has them") {
 
 TEST_CASE("COMMAND COUNT and LIST agree with the table, and filters narrow the list") {
   EngineFixture server;
-  CHECK(server.run("COMMAND", "COUNT") == ":" + std::to_string(server.table().all().size()) + "\r\n");
+  CHECK(server.run("COMMAND", "COUNT") ==
+        ":" + std::to_string(server.table().all().size()) + "\r\n");
   const auto list = [&](const Words& words) {
     std::set<std::string> names;
     Words call = {"COMMAND", "LIST"};
@@ -366,9 +393,11 @@ TEST_CASE("COMMAND COUNT and LIST agree with the table, and filters narrow the l
   };
   CHECK(list({}).size() == server.table().id_count());
   CHECK(list({"FILTERBY", "PATTERN", "SET"}) == std::set<std::string>{"set"});
-  CHECK(list({"FILTERBY", "PATTERN", "config|*re*"}) == std::set<std::string>{"config|resetstat", "config|rewrite"});
+  CHECK(list({"FILTERBY", "PATTERN", "config|*re*"}) ==
+        std::set<std::string>{"config|resetstat", "config|rewrite"});
   CHECK(list({"FILTERBY", "PATTERN", "config*"}).contains("config|get"));
-  CHECK(list({"FILTERBY", "ACLCAT", "transaction"}) == std::set<std::string>{"multi", "exec", "discard", "watch", "unwatch"});
+  CHECK(list({"FILTERBY", "ACLCAT", "transaction"}) ==
+        std::set<std::string>{"multi", "exec", "discard", "watch", "unwatch"});
   CHECK(list({"FILTERBY", "ACLCAT", "nope"}).empty());
   CHECK(list({"FILTERBY", "MODULE", "nope"}).empty());
   CHECK(server.run("COMMAND", "LIST", "x") == "-ERR syntax error\r\n");
@@ -408,27 +437,37 @@ TEST_CASE("COMMAND DOCS is a map of maps, and leaves unknown names out") {
 
 TEST_CASE("COMMAND GETKEYS finds keys by the specs") {
   EngineFixture server;
-  CHECK(server.run("COMMAND", "GETKEYS", "mset", "a", "1", "b", "2") == "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+  CHECK(server.run("COMMAND", "GETKEYS", "mset", "a", "1", "b", "2") ==
+        "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
   CHECK(server.run("COMMAND", "GETKEYS", "memory", "usage", "k") == "*1\r\n$1\r\nk\r\n");
   CHECK(server.run("COMMAND", "GETKEYS", "lcs", "a", "b") == "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
   CHECK(server.run("COMMAND", "GETKEYS", "nope", "a") == "-ERR Invalid command specified\r\n");
   CHECK(server.run("COMMAND", "GETKEYS", "ping") == "-ERR The command has no key arguments\r\n");
-  CHECK(server.run("COMMAND", "GETKEYS", "get") == "-ERR Invalid number of arguments specified for command\r\n");
-  CHECK(server.run("COMMAND", "GETKEYS", "spublish", "c", "m") == "-ERR Invalid arguments specified for command\r\n");
-  CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "mset", "a", "1") == "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n");
-  CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "set", "a", "1") == "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n");
+  CHECK(server.run("COMMAND", "GETKEYS", "get") ==
+        "-ERR Invalid number of arguments specified for command\r\n");
+  CHECK(server.run("COMMAND", "GETKEYS", "spublish", "c", "m") ==
+        "-ERR Invalid arguments specified for command\r\n");
+  CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "mset", "a", "1") ==
+        "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n");
+  CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "set", "a", "1") ==
+        "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n");
   CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "set", "a", "1", "GET") ==
         "*1\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+update\r\n");
   server.session().resp = 3;
-  CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "get", "a") == "*1\r\n*2\r\n$1\r\na\r\n~2\r\n+RO\r\n+access\r\n");
+  CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "get", "a") ==
+        "*1\r\n*2\r\n$1\r\na\r\n~2\r\n+RO\r\n+access\r\n");
 }
 
 TEST_CASE("the syntax of arguments reads as manuals write it") {
-  static constexpr ArgDoc kChoice[] = {args::integer("seconds", "EX"), args::token("keepttl", "KEEPTTL")};
+  static constexpr ArgDoc kChoice[] = {args::integer("seconds", "EX"),
+                                       args::token("keepttl", "KEEPTTL")};
   static constexpr ArgDoc kPair[] = {args::key(), args::string("value")};
-  static constexpr ArgDoc kArgs[] = {args::block("data", kPair).many(), args::one_of("expiry", kChoice).opt(),
-                                     args::one_of("how", kChoice), args::string("id", "ID").repeats_token().opt()};
-  CHECK(syntax_of(kArgs) == "key value [key value ...] [EX seconds | KEEPTTL] <EX seconds | KEEPTTL> [ID id [ID id ...]]");
+  static constexpr ArgDoc kArgs[] = {
+      args::block("data", kPair).many(), args::one_of("expiry", kChoice).opt(),
+      args::one_of("how", kChoice), args::string("id", "ID").repeats_token().opt()};
+  CHECK(syntax_of(kArgs) ==
+        "key value [key value ...] [EX seconds | KEEPTTL] <EX seconds | KEEPTTL> [ID id [ID id "
+        "...]]");
 }
 
 TEST_CASE("renamed and removed commands answer to their new names only") {

@@ -9,7 +9,9 @@ using hearth::test::EngineFixture;
 
 namespace {
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
 
 // The value of a field in the line of CLIENT INFO or CLIENT LIST.
 std::string field(const std::string& line, const std::string& name) {
@@ -90,11 +92,15 @@ TEST_CASE("RESET brings a session back to its first state") {
   CHECK_FALSE(s.in_subscribe_mode());
 }
 
-TEST_CASE("AUTH without a configured password says so, and takes any with the default user's name") {
+TEST_CASE(
+    "AUTH without a configured password says so, and takes any with the default user's name") {
   EngineFixture server;
-  CHECK(contains(server.run("AUTH", "x"), "-ERR AUTH <password> called without any password configured for the default user."));
+  CHECK(contains(
+      server.run("AUTH", "x"),
+      "-ERR AUTH <password> called without any password configured for the default user."));
   CHECK(server.run("AUTH", "default", "x") == "+OK\r\n");
-  CHECK(contains(server.run("AUTH", "nobody", "x"), "-WRONGPASS invalid username-password pair or user is disabled."));
+  CHECK(contains(server.run("AUTH", "nobody", "x"),
+                 "-WRONGPASS invalid username-password pair or user is disabled."));
   CHECK(server.run("AUTH", "a", "b", "c") == "-ERR syntax error\r\n");
 }
 
@@ -120,9 +126,11 @@ TEST_CASE("a password that is set later asks new connections only") {
 TEST_CASE("HELLO answers a map in the version it chose") {
   EngineFixture server;
   const std::string id = std::to_string(server.session().id);
-  const std::string fields = "$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$0\r\n\r\n$5\r\nproto\r\n:";
+  const std::string fields =
+      "$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$0\r\n\r\n$5\r\nproto\r\n:";
   const std::string rest = "\r\n$2\r\nid\r\n:" + id +
-                           "\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n";
+                           "\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$"
+                           "7\r\nmodules\r\n*0\r\n";
   CHECK(server.run("HELLO") == "*14\r\n" + fields + "2" + rest);
   CHECK(server.run("HELLO", "3") == "%7\r\n" + fields + "3" + rest);
   CHECK(server.run("HELLO") == "%7\r\n" + fields + "3" + rest);
@@ -135,15 +143,18 @@ TEST_CASE("HELLO refuses what it does not understand and changes nothing") {
   CHECK(server.run("HELLO", "x") == "-ERR Protocol version is not an integer or out of range\r\n");
   CHECK(server.run("HELLO", "3", "FOO") == "-ERR Syntax error in HELLO option 'FOO'\r\n");
   CHECK(server.run("HELLO", "3", "AUTH", "a") == "-ERR Syntax error in HELLO option 'AUTH'\r\n");
-  CHECK(contains(server.run("HELLO", "3", "SETNAME", "a b"), "-ERR Client names cannot contain spaces"));
+  CHECK(contains(server.run("HELLO", "3", "SETNAME", "a b"),
+                 "-ERR Client names cannot contain spaces"));
   CHECK(contains(server.run("HELLO", "3", "AUTH", "a", "b"), "-WRONGPASS"));
   CHECK(server.session().resp == 2);
 }
 
 TEST_CASE("HELLO authenticates and names in one step") {
   EngineFixture server = with_password();
-  CHECK(contains(server.run("HELLO", "3"), "-NOAUTH HELLO must be called with the client already authenticated"));
-  CHECK(server.run("HELLO", "3", "AUTH", "default", "secret", "SETNAME", "me").starts_with("%7\r\n"));
+  CHECK(contains(server.run("HELLO", "3"),
+                 "-NOAUTH HELLO must be called with the client already authenticated"));
+  CHECK(
+      server.run("HELLO", "3", "AUTH", "default", "secret", "SETNAME", "me").starts_with("%7\r\n"));
   CHECK(server.session().name == "me");
 }
 
@@ -169,7 +180,8 @@ TEST_CASE("CLIENT INFO tells the session's state, field by field") {
   server.run("SELECT", "2");
   server.run("WATCH", "a", "b");
   const std::string line = server.run("CLIENT", "INFO");
-  CHECK(contains(line, "id=" + std::to_string(server.session().id) + " addr=127.0.0.1:1 laddr=127.0.0.1:6379 fd=1 name=me age=5 "));
+  CHECK(contains(line, "id=" + std::to_string(server.session().id) +
+                           " addr=127.0.0.1:1 laddr=127.0.0.1:6379 fd=1 name=me age=5 "));
   CHECK(field(line, "flags") == "N");
   CHECK(field(line, "db") == "2");
   CHECK(field(line, "multi") == "-1");
@@ -188,7 +200,9 @@ TEST_CASE("CLIENT LIST filters by type and by id") {
   EngineFixture server;
   Session& subscriber = server.open();
   server.run_as(subscriber, "SUBSCRIBE", "c");
-  const auto lines = [&](const std::string& reply) { return std::count(reply.begin(), reply.end(), '\n') - 2; };
+  const auto lines = [&](const std::string& reply) {
+    return std::count(reply.begin(), reply.end(), '\n') - 2;
+  };
   CHECK(lines(server.run("CLIENT", "LIST")) == 2);
   const std::string pubsub = server.run("CLIENT", "LIST", "TYPE", "pubsub");
   CHECK(lines(pubsub) == 1);
@@ -234,7 +248,8 @@ TEST_CASE("CLIENT KILL refuses bad filters") {
   CHECK(server.run("CLIENT", "KILL", "TYPE", "x") == "-ERR Unknown client type 'x'\r\n");
   CHECK(server.run("CLIENT", "KILL", "USER", "x") == "-ERR No such user 'x'\r\n");
   CHECK(server.run("CLIENT", "KILL", "SKIPME", "x") == "-ERR syntax error\r\n");
-  CHECK(server.run("CLIENT", "KILL", "MAXAGE", "x") == "-ERR maxage is not an integer or out of range\r\n");
+  CHECK(server.run("CLIENT", "KILL", "MAXAGE", "x") ==
+        "-ERR maxage is not an integer or out of range\r\n");
   CHECK(server.run("CLIENT", "KILL", "MAXAGE", "0") == "-ERR maxage should be greater than 0\r\n");
 }
 
@@ -299,7 +314,8 @@ TEST_CASE("a pause ends by itself, and keys do not expire in it") {
   CHECK(server.run("DBSIZE") == ":0\r\n");
   CHECK(server.run("CLIENT", "PAUSE", "x") == "-ERR timeout is not an integer or out of range\r\n");
   CHECK(server.run("CLIENT", "PAUSE", "-1") == "-ERR timeout is negative\r\n");
-  CHECK(server.run("CLIENT", "PAUSE", "1", "x") == "-ERR CLIENT PAUSE mode must be WRITE or ALL\r\n");
+  CHECK(server.run("CLIENT", "PAUSE", "1", "x") ==
+        "-ERR CLIENT PAUSE mode must be WRITE or ALL\r\n");
 }
 
 TEST_CASE("a transaction that writes waits at its EXEC; one that reads does not") {
@@ -335,18 +351,21 @@ TEST_CASE("CLIENT UNBLOCK wakes nobody who is not blocked") {
   EngineFixture server;
   CHECK(server.run("CLIENT", "UNBLOCK", "1") == ":0\r\n");
   CHECK(server.run("CLIENT", "UNBLOCK", "1", "ERROR") == ":0\r\n");
-  CHECK(server.run("CLIENT", "UNBLOCK", "1", "x") == "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
+  CHECK(server.run("CLIENT", "UNBLOCK", "1", "x") ==
+        "-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
   CHECK(server.run("CLIENT", "UNBLOCK", "x") == "-ERR value is not an integer or out of range\r\n");
 }
 
 TEST_CASE("CLIENT TRACKINGINFO and GETREDIR say that nothing is tracked") {
   EngineFixture server;
   CHECK(server.run("CLIENT", "GETREDIR") == ":-1\r\n");
-  CHECK(server.run("CLIENT", "TRACKINGINFO") ==
-        "*6\r\n$5\r\nflags\r\n*1\r\n$3\r\noff\r\n$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n");
+  CHECK(
+      server.run("CLIENT", "TRACKINGINFO") ==
+      "*6\r\n$5\r\nflags\r\n*1\r\n$3\r\noff\r\n$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n");
   server.session().resp = 3;
-  CHECK(server.run("CLIENT", "TRACKINGINFO") ==
-        "%3\r\n$5\r\nflags\r\n~1\r\n$3\r\noff\r\n$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n");
+  CHECK(
+      server.run("CLIENT", "TRACKINGINFO") ==
+      "%3\r\n$5\r\nflags\r\n~1\r\n$3\r\noff\r\n$8\r\nredirect\r\n:-1\r\n$8\r\nprefixes\r\n*0\r\n");
 }
 
 TEST_CASE("passwords are shown to no monitor") {
@@ -358,5 +377,6 @@ TEST_CASE("passwords are shown to no monitor") {
   CHECK(contains(line, "\"AUTH\" \"(redacted)\" \"(redacted)\""));
   CHECK_FALSE(contains(line, "secret"));
   server.run("HELLO", "2", "AUTH", "default", "secret");
-  CHECK(contains(EngineFixture::take(watcher), "\"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \"(redacted)\""));
+  CHECK(contains(EngineFixture::take(watcher),
+                 "\"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \"(redacted)\""));
 }

@@ -60,15 +60,20 @@ TEST_CASE("RESTORE refuses what is not a payload, what is there, and bad options
   CHECK(server.run("RESTORE", "k", "0", payload) == "-BUSYKEY Target key name already exists.\r\n");
   CHECK(server.run("RESTORE", "k", "0", payload, "REPLACE") == "+OK\r\n");
   CHECK(server.run("RESTORE", "x", "-1", payload) == "-ERR Invalid TTL value, must be >= 0\r\n");
-  CHECK(server.run("RESTORE", "x", "a", payload) == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("RESTORE", "x", "a", payload) ==
+        "-ERR value is not an integer or out of range\r\n");
   CHECK(server.run("RESTORE", "x", "0", payload, "FOO") == "-ERR syntax error\r\n");
-  CHECK(server.run("RESTORE", "x", "0", payload, "IDLETIME", "-1") == "-ERR Invalid IDLETIME value, must be >= 0\r\n");
+  CHECK(server.run("RESTORE", "x", "0", payload, "IDLETIME", "-1") ==
+        "-ERR Invalid IDLETIME value, must be >= 0\r\n");
   CHECK(server.run("RESTORE", "x", "0", payload, "FREQ", "256") ==
         "-ERR Invalid FREQ value, must be >= 0 and <= 255\r\n");
-  CHECK(server.run("RESTORE", "x", "0", payload, "FREQ", "1", "IDLETIME", "1") == "-ERR syntax error\r\n");
-  CHECK(server.run("RESTORE", "x", "0", "abc") == "-ERR DUMP payload version or checksum are wrong\r\n");
+  CHECK(server.run("RESTORE", "x", "0", payload, "FREQ", "1", "IDLETIME", "1") ==
+        "-ERR syntax error\r\n");
+  CHECK(server.run("RESTORE", "x", "0", "abc") ==
+        "-ERR DUMP payload version or checksum are wrong\r\n");
   payload[1] = static_cast<char>(payload[1] ^ 1);
-  CHECK(server.run("RESTORE", "x", "0", payload) == "-ERR DUMP payload version or checksum are wrong\r\n");
+  CHECK(server.run("RESTORE", "x", "0", payload) ==
+        "-ERR DUMP payload version or checksum are wrong\r\n");
   server.config().replace("skip-checksum-validation", "yes");
   CHECK(server.run("RESTORE", "x", "0", payload) == "-ERR Bad data format\r\n");
   CHECK(server.effects().empty());

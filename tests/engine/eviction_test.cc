@@ -18,7 +18,8 @@ std::string name(const char* prefix, int i) { return prefix + std::to_string(i);
 
 struct Evicting {
   explicit Evicting(const std::string& policy, std::uint64_t seed = 1)
-      : server({.seed = seed, .config = {{"maxmemory-policy", policy}, {"lazyfree-lazy-eviction", "no"}}}) {}
+      : server({.seed = seed,
+                .config = {{"maxmemory-policy", policy}, {"lazyfree-lazy-eviction", "no"}}}) {}
 
   void limit(std::int64_t bytes_from_now) {
     server.run("PTTL", "none");  // lets go of what the fixture kept of the last command
@@ -54,7 +55,8 @@ TEST_CASE("without a policy writes are refused above maxmemory, reads and remova
   Evicting e("noeviction");
   e.fill("k", 0, kKeys);
   e.limit(-1000);
-  CHECK(e.server.run("SET", "new", "v") == "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+  CHECK(e.server.run("SET", "new", "v") ==
+        "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
   CHECK(e.server.effects().empty());
   CHECK(e.server.run("GET", "new") == "$-1\r\n");
   CHECK(e.server.run("DEL", "k1") == ":1\r\n");
@@ -63,8 +65,8 @@ TEST_CASE("without a policy writes are refused above maxmemory, reads and remova
 }
 
 TEST_CASE("every policy that may evict brings the memory below the limit and keeps it there") {
-  for (const char* policy : {"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru", "volatile-lfu",
-                             "volatile-random", "volatile-ttl"}) {
+  for (const char* policy : {"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru",
+                             "volatile-lfu", "volatile-random", "volatile-ttl"}) {
     INFO("policy=", std::string(policy));
     Evicting e(policy);
     e.fill("k", 0, kKeys, {"EX", "1000"});
@@ -95,7 +97,8 @@ TEST_CASE("volatile policies take keys with a time to live alone") {
     e.fill("ever", 0, kKeys / 2);
     e.fill("timed", 0, kKeys / 2, {"EX", "1000"});
     e.limit(-static_cast<std::int64_t>(kKeys * kValueBytes * 3 / 4));
-    CHECK(e.server.run("SET", "new", "v") == "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    CHECK(e.server.run("SET", "new", "v") ==
+          "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
     CHECK(e.survivors("timed", 0, kKeys / 2) == 0);
     CHECK(e.survivors("ever", 0, kKeys / 2) == kKeys / 2);
   }
@@ -121,9 +124,11 @@ TEST_CASE("LRU policies keep what was used last") {
       e.fill("k", i, i + 1, {"EX", "100000"});
       e.server.advance(seconds(1));
     }
-    for (int i = 0; i < kKeys / 4; ++i) e.server.run("GET", name("k", i));  // the oldest are used again
+    for (int i = 0; i < kKeys / 4; ++i)
+      e.server.run("GET", name("k", i));  // the oldest are used again
     e.squeeze();
-    // The victims are among the second to fourth quarter, oldest first; sampling makes it likely, not certain.
+    // The victims are among the second to fourth quarter, oldest first; sampling makes it likely,
+    // not certain.
     const int reused = e.survivors("k", 0, kKeys / 4);
     const int old = e.survivors("k", kKeys / 4, kKeys / 2);
     const int fresh = e.survivors("k", kKeys * 3 / 4, kKeys);
@@ -172,7 +177,8 @@ TEST_CASE("in a transaction memory is asked for when it is queued and when it ru
   e.server.session().in_multi = true;
   CHECK(e.server.run("GET", "k1") == "+QUEUED\r\n");
   e.limit(-1000);
-  CHECK(e.server.run("SET", "new", "v") == "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+  CHECK(e.server.run("SET", "new", "v") ==
+        "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
   CHECK(e.server.session().multi_aborted);
 }
 
@@ -192,11 +198,13 @@ class CountingReclaimer final : public hearth::Reclaimer {
 };
 
 struct Lazy {
-  explicit Lazy(std::vector<std::vector<std::string>> config = {}) : server({.config = std::move(config)}) {
+  explicit Lazy(std::vector<std::vector<std::string>> config = {})
+      : server({.config = std::move(config)}) {
     server.engine().environment().reclaimer = &reclaimer;
   }
   void large_hash(const std::string& key) {
-    for (int i = 0; i < 200; ++i) server.run("HSET", key, "field" + std::to_string(i), std::string(100, 'v'));
+    for (int i = 0; i < 200; ++i)
+      server.run("HSET", key, "field" + std::to_string(i), std::string(100, 'v'));
   }
   EngineFixture server;
   CountingReclaimer reclaimer;
@@ -217,7 +225,9 @@ TEST_CASE("the lazyfree parameters say which removals are lazy") {
   for (const bool lazy : {false, true}) {
     const std::string word = lazy ? "yes" : "no";
     INFO("lazy=", word);
-    Lazy f({{"lazyfree-lazy-user-del", word}, {"lazyfree-lazy-expire", word}, {"lazyfree-lazy-server-del", word}});
+    Lazy f({{"lazyfree-lazy-user-del", word},
+            {"lazyfree-lazy-expire", word},
+            {"lazyfree-lazy-server-del", word}});
     f.large_hash("del");
     f.server.run("DEL", "del");
     CHECK(f.reclaimer.calls == (lazy ? 1 : 0));

@@ -37,7 +37,8 @@ TEST_CASE("the EXPIRE commands set one absolute deadline and log it in milliseco
 }
 
 TEST_CASE("a key lives until the millisecond of its deadline, on every encoding") {
-  for (const std::string& value : {std::string("1"), std::string("short"), std::string(2000, 'x')}) {
+  for (const std::string& value :
+       {std::string("1"), std::string("short"), std::string(2000, 'x')}) {
     EngineFixture server;
     server.run("SET", "k", value);
     server.run("PEXPIRE", "k", "10");
@@ -64,8 +65,12 @@ TEST_CASE("lazyfree-lazy-expire decides how an expiry is logged") {
 
 TEST_CASE("a deadline in the past removes the key at once") {
   EngineFixture server;
-  for (const auto& [command, time] : std::vector<std::pair<const char*, const char*>>{
-           {"EXPIRE", "0"}, {"EXPIRE", "-1"}, {"PEXPIRE", "0"}, {"EXPIREAT", "1"}, {"PEXPIREAT", "-9223372036854770000"}}) {
+  for (const auto& [command, time] :
+       std::vector<std::pair<const char*, const char*>>{{"EXPIRE", "0"},
+                                                        {"EXPIRE", "-1"},
+                                                        {"PEXPIRE", "0"},
+                                                        {"EXPIREAT", "1"},
+                                                        {"PEXPIREAT", "-9223372036854770000"}}) {
     server.run("SET", "k", "v");
     CHECK(server.run(command, "k", time) == ":1\r\n");
     CHECK(server.effects() == Lines{"UNLINK k"});
@@ -79,12 +84,15 @@ TEST_CASE("EXPIRE refuses what overflows and what is no number, and changes noth
   server.run("SET", "k", "v");
   const std::string bad = "-ERR invalid expire time in 'expire' command\r\n";
   const std::string past_the_end = std::to_string((INT64_MAX - server.now().ms) / 1000 + 1);
-  for (const std::string& time : {past_the_end, std::string("9223372036854776"), std::string("10000000000000000"),
-                                  std::string("-9223372036854776"), std::string("-9999999999999999")}) {
+  for (const std::string& time :
+       {past_the_end, std::string("9223372036854776"), std::string("10000000000000000"),
+        std::string("-9223372036854776"), std::string("-9999999999999999")}) {
     CHECK(server.run("EXPIRE", "k", time) == bad);
   }
-  CHECK(server.run("PEXPIRE", "k", "9223372036854770000") == "-ERR invalid expire time in 'pexpire' command\r\n");
-  CHECK(server.run("EXPIREAT", "k", "9223372036854776") == "-ERR invalid expire time in 'expireat' command\r\n");
+  CHECK(server.run("PEXPIRE", "k", "9223372036854770000") ==
+        "-ERR invalid expire time in 'pexpire' command\r\n");
+  CHECK(server.run("EXPIREAT", "k", "9223372036854776") ==
+        "-ERR invalid expire time in 'expireat' command\r\n");
   CHECK(server.run("EXPIRE", "k", "") == "-ERR value is not an integer or out of range\r\n");
   CHECK(server.run("EXPIRE", "k", "1.5") == "-ERR value is not an integer or out of range\r\n");
   CHECK(server.run("TTL", "k") == ":-1\r\n");
@@ -101,11 +109,15 @@ TEST_CASE("NX, XX, GT and LT decide by the deadline that is there") {
     bool allowed;
   };
   const Case cases[] = {
-      {"100", {"NX"}, "200", false}, {"", {"NX"}, "200", true},   {"100", {"XX"}, "200", true}, {"", {"XX"}, "200", false},
-      {"100", {"GT"}, "200", true},  {"200", {"GT"}, "100", false}, {"100", {"GT"}, "100", false}, {"", {"GT"}, "200", false},
-      {"100", {"LT"}, "200", false}, {"200", {"LT"}, "100", true}, {"100", {"LT"}, "100", false}, {"", {"LT"}, "100", true},
-      {"200", {"LT", "XX"}, "100", true}, {"", {"xx", "lt"}, "100", false}, {"100", {"GT", "XX"}, "200", true},
-      {"", {"LT"}, "-10", true}, {"100", {"GT"}, "-10", false},
+      {"100", {"NX"}, "200", false},      {"", {"NX"}, "200", true},
+      {"100", {"XX"}, "200", true},       {"", {"XX"}, "200", false},
+      {"100", {"GT"}, "200", true},       {"200", {"GT"}, "100", false},
+      {"100", {"GT"}, "100", false},      {"", {"GT"}, "200", false},
+      {"100", {"LT"}, "200", false},      {"200", {"LT"}, "100", true},
+      {"100", {"LT"}, "100", false},      {"", {"LT"}, "100", true},
+      {"200", {"LT", "XX"}, "100", true}, {"", {"xx", "lt"}, "100", false},
+      {"100", {"GT", "XX"}, "200", true}, {"", {"LT"}, "-10", true},
+      {"100", {"GT"}, "-10", false},
   };
   for (const Case& c : cases) {
     EngineFixture server;
@@ -125,7 +137,8 @@ TEST_CASE("conditions of EXPIRE that exclude each other are refused, unknown one
   CHECK(server.run("EXPIRE", "k", "1", "NX", "XX") == nx);
   CHECK(server.run("EXPIRE", "k", "1", "NX", "GT") == nx);
   CHECK(server.run("EXPIRE", "k", "1", "LT", "NX") == nx);
-  CHECK(server.run("EXPIRE", "k", "1", "LT", "GT") == "-ERR GT and LT options at the same time are not compatible\r\n");
+  CHECK(server.run("EXPIRE", "k", "1", "LT", "GT") ==
+        "-ERR GT and LT options at the same time are not compatible\r\n");
   CHECK(server.run("EXPIRE", "k", "1", "AB") == "-ERR Unsupported option AB\r\n");
   CHECK(server.run("EXPIRE", "k", "x", "XX", "AB") == "-ERR Unsupported option AB\r\n");
 }
@@ -195,7 +208,8 @@ TEST_CASE("an expiry by tick is logged and told like one by access") {
   CHECK(server.events().back() == "expired k");
 }
 
-TEST_CASE("one due key among many is found by a bounded number of ticks, in every database and slot") {
+TEST_CASE(
+    "one due key among many is found by a bounded number of ticks, in every database and slot") {
   EngineFixture server;
   for (int i = 0; i < 5000; ++i) server.run("SET", "k" + std::to_string(i), "v", "EX", "1000");
   server.run("PEXPIRE", "k4242", "5");
@@ -207,13 +221,15 @@ TEST_CASE("one due key among many is found by a bounded number of ticks, in ever
   CHECK(server.engine().stats().expired_keys == 2);
 
   EngineFixture cluster{{.config = {{"cluster-enabled", "yes"}}}};
-  for (int i = 0; i < 2000; ++i) cluster.run("SET", "k" + std::to_string(i), "v", "PX", i % 2 == 0 ? "5" : "100000");
+  for (int i = 0; i < 2000; ++i)
+    cluster.run("SET", "k" + std::to_string(i), "v", "PX", i % 2 == 0 ? "5" : "100000");
   cluster.advance(milliseconds(5));
   for (int i = 0; i < 200 && cluster.engine().stats().expired_keys < 1000; ++i) cluster.tick();
   CHECK(cluster.engine().stats().expired_keys == 1000);
 }
 
-TEST_CASE("while clients are paused nothing expires, keys past their deadline are hidden all the same") {
+TEST_CASE(
+    "while clients are paused nothing expires, keys past their deadline are hidden all the same") {
   EngineFixture server;
   server.run("SET", "k", "v", "PX", "10");
   server.engine().pause(hearth::PauseKind::kWrite, server.now() + milliseconds(1000));

@@ -16,10 +16,13 @@ constexpr const char* kWrongType =
     "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 
 EngineFixture resp3() {
-  return EngineFixture({.now = hearth::UnixMillis{1'000'000'000'000}, .seed = 1, .resp = 3, .config = {}});
+  return EngineFixture(
+      {.now = hearth::UnixMillis{1'000'000'000'000}, .seed = 1, .resp = 3, .config = {}});
 }
 
-std::string in(const EngineFixture& server, std::int64_t ms) { return std::to_string(server.now().ms + ms); }
+std::string in(const EngineFixture& server, std::int64_t ms) {
+  return std::to_string(server.now().ms + ms);
+}
 
 // Bulk strings of a reply, in order.
 Lines bulks(const std::string& reply) {
@@ -52,7 +55,8 @@ TEST_CASE("HSET makes, changes and counts; HGET and its relatives read") {
   CHECK(server.run("HGET", "h", "a") == "$1\r\n4\r\n");
   CHECK(server.run("HMGET", "h", "a", "x", "b") == "*3\r\n$1\r\n4\r\n$-1\r\n$3\r\ntwo\r\n");
   CHECK(server.run("HMGET", "none", "a") == "*1\r\n$-1\r\n");
-  CHECK(server.run("HGETALL", "h") == "*6\r\n$1\r\na\r\n$1\r\n4\r\n$1\r\nb\r\n$3\r\ntwo\r\n$1\r\nc\r\n$0\r\n\r\n");
+  CHECK(server.run("HGETALL", "h") ==
+        "*6\r\n$1\r\na\r\n$1\r\n4\r\n$1\r\nb\r\n$3\r\ntwo\r\n$1\r\nc\r\n$0\r\n\r\n");
   CHECK(server.run("HKEYS", "h") == "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n");
   CHECK(server.run("HVALS", "h") == "*3\r\n$1\r\n4\r\n$3\r\ntwo\r\n$0\r\n\r\n");
   CHECK(server.run("HGETALL", "none") == "*0\r\n");
@@ -63,8 +67,10 @@ TEST_CASE("HSET makes, changes and counts; HGET and its relatives read") {
   CHECK(server.run("HSTRLEN", "h", "b") == ":3\r\n");
   CHECK(server.run("HSTRLEN", "h", "x") == ":0\r\n");
   CHECK(server.run("HSET", "h", "a") == "-ERR wrong number of arguments for 'hset' command\r\n");
-  CHECK(server.run("HSET", "h", "a", "1", "b") == "-ERR wrong number of arguments for 'hset' command\r\n");
-  CHECK(server.run("HMSET", "h", "a", "1", "b") == "-ERR wrong number of arguments for 'hmset' command\r\n");
+  CHECK(server.run("HSET", "h", "a", "1", "b") ==
+        "-ERR wrong number of arguments for 'hset' command\r\n");
+  CHECK(server.run("HMSET", "h", "a", "1", "b") ==
+        "-ERR wrong number of arguments for 'hmset' command\r\n");
 }
 
 TEST_CASE("RESP3 has maps and null") {
@@ -80,13 +86,25 @@ TEST_CASE("RESP3 has maps and null") {
 TEST_CASE("hash commands refuse other types and other commands refuse hashes") {
   EngineFixture server;
   server.run("SET", "s", "1");
-  for (const Lines& words : std::vector<Lines>{
-           {"HGET", "s", "f"}, {"HSET", "s", "f", "v"}, {"HSETNX", "s", "f", "v"}, {"HDEL", "s", "f"},
-           {"HLEN", "s"}, {"HGETALL", "s"}, {"HMGET", "s", "f"}, {"HINCRBY", "s", "f", "1"},
-           {"HINCRBYFLOAT", "s", "f", "1"}, {"HSCAN", "s", "0"}, {"HRANDFIELD", "s"}, {"HEXISTS", "s", "f"},
-           {"HSTRLEN", "s", "f"}, {"HTTL", "s", "FIELDS", "1", "f"}, {"HEXPIRE", "s", "1", "FIELDS", "1", "f"},
-           {"HPERSIST", "s", "FIELDS", "1", "f"}, {"HGETDEL", "s", "FIELDS", "1", "f"},
-           {"HGETEX", "s", "FIELDS", "1", "f"}, {"HSETEX", "s", "FIELDS", "1", "f", "v"}}) {
+  for (const Lines& words : std::vector<Lines>{{"HGET", "s", "f"},
+                                               {"HSET", "s", "f", "v"},
+                                               {"HSETNX", "s", "f", "v"},
+                                               {"HDEL", "s", "f"},
+                                               {"HLEN", "s"},
+                                               {"HGETALL", "s"},
+                                               {"HMGET", "s", "f"},
+                                               {"HINCRBY", "s", "f", "1"},
+                                               {"HINCRBYFLOAT", "s", "f", "1"},
+                                               {"HSCAN", "s", "0"},
+                                               {"HRANDFIELD", "s"},
+                                               {"HEXISTS", "s", "f"},
+                                               {"HSTRLEN", "s", "f"},
+                                               {"HTTL", "s", "FIELDS", "1", "f"},
+                                               {"HEXPIRE", "s", "1", "FIELDS", "1", "f"},
+                                               {"HPERSIST", "s", "FIELDS", "1", "f"},
+                                               {"HGETDEL", "s", "FIELDS", "1", "f"},
+                                               {"HGETEX", "s", "FIELDS", "1", "f"},
+                                               {"HSETEX", "s", "FIELDS", "1", "f", "v"}}) {
     INFO(words[0]);
     CHECK(server.run_words(server.session(), words) == kWrongType);
     CHECK(server.effects().empty());
@@ -151,7 +169,8 @@ TEST_CASE("HRANDFIELD: one, some different ones, or any number with repetition")
   CHECK(server.run("HRANDFIELD", "h", "3") == "*0\r\n");
   for (const int fields : {5, 400}) {
     server.run("DEL", "h");
-    for (int i = 0; i < fields; ++i) server.run("HSET", "h", "f" + std::to_string(i), std::to_string(i));
+    for (int i = 0; i < fields; ++i)
+      server.run("HSET", "h", "f" + std::to_string(i), std::to_string(i));
     std::map<std::string, int> seen;
     for (int i = 0; i < 200; ++i) ++seen[bulks(server.run("HRANDFIELD", "h"))[0]];
     CHECK(seen.size() > (fields == 5 ? 4U : 100U));
@@ -162,14 +181,17 @@ TEST_CASE("HRANDFIELD: one, some different ones, or any number with repetition")
     }
     const Lines repeated = bulks(server.run("HRANDFIELD", "h", "-1000", "WITHVALUES"));
     REQUIRE(repeated.size() == 2000);
-    for (std::size_t i = 0; i < repeated.size(); i += 2) CHECK(repeated[i] == "f" + repeated[i + 1]);
+    for (std::size_t i = 0; i < repeated.size(); i += 2)
+      CHECK(repeated[i] == "f" + repeated[i + 1]);
   }
   CHECK(server.run("HRANDFIELD", "h", "0") == "*0\r\n");
   CHECK(server.run("HRANDFIELD", "h", "1", "foo") == "-ERR syntax error\r\n");
   CHECK(server.run("HRANDFIELD", "h", "1", "WITHVALUES", "x") == "-ERR syntax error\r\n");
   CHECK(server.run("HRANDFIELD", "h", "x") == "-ERR value is not an integer or out of range\r\n");
-  CHECK(server.run("HRANDFIELD", "h", "-9223372036854775808").starts_with("-ERR value is out of range"));
-  CHECK(server.run("HRANDFIELD", "h", "-9223372036854775807", "WITHVALUES") == "-ERR value is out of range\r\n");
+  CHECK(server.run("HRANDFIELD", "h", "-9223372036854775808")
+            .starts_with("-ERR value is out of range"));
+  CHECK(server.run("HRANDFIELD", "h", "-9223372036854775807", "WITHVALUES") ==
+        "-ERR value is out of range\r\n");
 }
 
 TEST_CASE("HSCAN walks a small hash in one step and a large one in several") {
@@ -194,15 +216,17 @@ TEST_CASE("HSCAN walks a small hash in one step and a large one in several") {
   CHECK(steps > 5);
   CHECK(server.run("HSCAN", "h", "x") == "-ERR invalid cursor\r\n");
   CHECK(server.run("HSCAN", "h", "0", "COUNT", "0") == "-ERR syntax error\r\n");
-  CHECK(server.run("HSCAN", "h", "0", "COUNT", "x") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("HSCAN", "h", "0", "COUNT", "x") ==
+        "-ERR value is not an integer or out of range\r\n");
   CHECK(server.run("HSCAN", "h", "0", "MATCH") == "-ERR syntax error\r\n");
 }
 
 TEST_CASE("the encoding follows the limits of the configuration") {
-  EngineFixture server({.now = hearth::UnixMillis{1'000'000'000'000},
-                        .seed = 1,
-                        .resp = 2,
-                        .config = {{"hash-max-listpack-entries", "2"}, {"hash-max-ziplist-value", "4"}}});
+  EngineFixture server(
+      {.now = hearth::UnixMillis{1'000'000'000'000},
+       .seed = 1,
+       .resp = 2,
+       .config = {{"hash-max-listpack-entries", "2"}, {"hash-max-ziplist-value", "4"}}});
   server.run("HSET", "h", "a", "1", "b", "2");
   CHECK(server.run("OBJECT", "ENCODING", "h") == "$8\r\nlistpack\r\n");
   server.run("HSET", "h", "c", "3");
@@ -221,14 +245,16 @@ TEST_CASE("HEXPIRE logs absolute deadlines and fields die on them") {
                           .resp = 2,
                           .config = {{"hash-max-listpack-entries", entries}}});
     server.run("HSET", "h", "a", "1", "b", "2", "c", "3");
-    CHECK(server.run("HEXPIRE", "h", "10", "FIELDS", "3", "a", "x", "b") == "*3\r\n:1\r\n:-2\r\n:1\r\n");
+    CHECK(server.run("HEXPIRE", "h", "10", "FIELDS", "3", "a", "x", "b") ==
+          "*3\r\n:1\r\n:-2\r\n:1\r\n");
     CHECK(server.effects() == Lines{"HPEXPIREAT h " + in(server, 10'000) + " FIELDS 2 a b"});
     CHECK(server.events() == Lines{"hexpire h"});
     CHECK(server.run("HTTL", "h", "FIELDS", "3", "a", "c", "x") == "*3\r\n:10\r\n:-1\r\n:-2\r\n");
     CHECK(server.run("HPTTL", "h", "FIELDS", "1", "a") == "*1\r\n:10000\r\n");
     CHECK(server.run("HEXPIRETIME", "h", "FIELDS", "1", "a") == "*1\r\n:1000000010\r\n");
     CHECK(server.run("HPEXPIRETIME", "h", "FIELDS", "1", "a") == "*1\r\n:1000000010000\r\n");
-    CHECK(server.run("HPERSIST", "h", "FIELDS", "3", "b", "c", "x") == "*3\r\n:1\r\n:-1\r\n:-2\r\n");
+    CHECK(server.run("HPERSIST", "h", "FIELDS", "3", "b", "c", "x") ==
+          "*3\r\n:1\r\n:-1\r\n:-2\r\n");
     CHECK(server.effects() == Lines{"HPERSIST h FIELDS 1 b"});
     CHECK(server.events() == Lines{"hpersist h"});
     server.advance(milliseconds(9'999));
@@ -288,13 +314,16 @@ TEST_CASE("mistakes in the FIELDS block are named") {
   const auto error = [&](const Lines& words) { return server.run_words(server.session(), words); };
   CHECK(error({"HEXPIRE", "h", "1", "NX", "a", "1", "a"}) ==
         "-ERR Mandatory argument FIELDS is missing or not at the right position\r\n");
-  CHECK(error({"HTTL", "h", "FIELDS", "0", "a"}) == "-ERR Parameter `numFields` should be greater than 0\r\n");
+  CHECK(error({"HTTL", "h", "FIELDS", "0", "a"}) ==
+        "-ERR Parameter `numFields` should be greater than 0\r\n");
   CHECK(error({"HTTL", "h", "FIELDS", "2", "a"}) ==
         "-ERR The `numfields` parameter must match the number of arguments\r\n");
   CHECK(error({"HTTL", "h", "FIELDS", "1", "a", "b"}) ==
         "-ERR The `numfields` parameter must match the number of arguments\r\n");
-  CHECK(error({"HEXPIRE", "h", "-1", "FIELDS", "1", "a"}) == "-ERR invalid expire time, must be >= 0\r\n");
-  CHECK(error({"HEXPIRE", "h", "x", "FIELDS", "1", "a"}) == "-ERR value is not an integer or out of range\r\n");
+  CHECK(error({"HEXPIRE", "h", "-1", "FIELDS", "1", "a"}) ==
+        "-ERR invalid expire time, must be >= 0\r\n");
+  CHECK(error({"HEXPIRE", "h", "x", "FIELDS", "1", "a"}) ==
+        "-ERR value is not an integer or out of range\r\n");
   CHECK(error({"HEXPIRE", "h", "9223372036854775807", "FIELDS", "1", "a"}) ==
         "-ERR invalid expire time in 'hexpire' command\r\n");
   CHECK(error({"HPEXPIREAT", "h", "70368744177664", "FIELDS", "1", "a"}) ==
@@ -308,14 +337,16 @@ TEST_CASE("HSET ends a deadline, HINCRBY and HINCRBYFLOAT keep it") {
   server.run("HSET", "h", "a", "5");
   CHECK(server.run("HINCRBY", "h", "b", "1") == ":3\r\n");
   CHECK(server.run("HINCRBYFLOAT", "h", "c", "0.5") == "$3\r\n3.5\r\n");
-  CHECK(server.effects() == Lines{"HSET h c 3.5", "HPEXPIREAT h " + in(server, 100'000) + " FIELDS 1 c"});
+  CHECK(server.effects() ==
+        Lines{"HSET h c 3.5", "HPEXPIREAT h " + in(server, 100'000) + " FIELDS 1 c"});
   CHECK(server.run("HTTL", "h", "FIELDS", "3", "a", "b", "c") == "*3\r\n:-1\r\n:100\r\n:100\r\n");
 }
 
 TEST_CASE("HGETDEL returns and removes") {
   EngineFixture server;
   server.run("HSET", "h", "a", "1", "b", "2");
-  CHECK(server.run("HGETDEL", "h", "FIELDS", "3", "a", "x", "a") == "*3\r\n$1\r\n1\r\n$-1\r\n$1\r\n1\r\n");
+  CHECK(server.run("HGETDEL", "h", "FIELDS", "3", "a", "x", "a") ==
+        "*3\r\n$1\r\n1\r\n$-1\r\n$1\r\n1\r\n");
   CHECK(server.effects() == Lines{"HDEL h a"});
   CHECK(server.run("HGETDEL", "h", "FIELDS", "1", "b") == "*1\r\n$1\r\n2\r\n");
   CHECK(server.events() == Lines{"hdel h", "del h"});
@@ -328,16 +359,19 @@ TEST_CASE("HGETEX returns and changes the time to live") {
   server.run("HSET", "h", "a", "1", "b", "2");
   CHECK(server.run("HGETEX", "h", "FIELDS", "1", "a") == "*1\r\n$1\r\n1\r\n");
   CHECK(server.effects().empty());
-  CHECK(server.run("HGETEX", "h", "EX", "10", "FIELDS", "2", "a", "x") == "*2\r\n$1\r\n1\r\n$-1\r\n");
+  CHECK(server.run("HGETEX", "h", "EX", "10", "FIELDS", "2", "a", "x") ==
+        "*2\r\n$1\r\n1\r\n$-1\r\n");
   CHECK(server.effects() == Lines{"HPEXPIREAT h " + in(server, 10'000) + " FIELDS 1 a"});
   CHECK(server.events() == Lines{"hexpire h"});
-  CHECK(server.run("HGETEX", "h", "PERSIST", "FIELDS", "2", "a", "b") == "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
+  CHECK(server.run("HGETEX", "h", "PERSIST", "FIELDS", "2", "a", "b") ==
+        "*2\r\n$1\r\n1\r\n$1\r\n2\r\n");
   CHECK(server.effects() == Lines{"HPERSIST h FIELDS 1 a"});
   CHECK(server.run("HGETEX", "h", "PXAT", "1", "FIELDS", "1", "a") == "*1\r\n$1\r\n1\r\n");
   CHECK(server.effects() == Lines{"HDEL h a"});
   CHECK(server.run("HGETEX", "h", "EX", "1", "PERSIST", "FIELDS", "1", "b") ==
         "-ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified\r\n");
-  CHECK(server.run("HGETEX", "h", "EX", "0", "FIELDS", "1", "b") == "-ERR invalid expire time in 'hgetex' command\r\n");
+  CHECK(server.run("HGETEX", "h", "EX", "0", "FIELDS", "1", "b") ==
+        "-ERR invalid expire time in 'hgetex' command\r\n");
 }
 
 TEST_CASE("HSETEX sets fields with a time to live, all or none") {
@@ -359,7 +393,8 @@ TEST_CASE("HSETEX sets fields with a time to live, all or none") {
         "-ERR Only one of FXX or FNX arguments can be specified\r\n");
   CHECK(server.run("HSETEX", "h", "FIELDS", "2", "a", "5", "b") ==
         "-ERR The `numfields` parameter must match the number of arguments\r\n");
-  CHECK(server.run("HSETEX", "h", "FOO", "FIELDS", "1", "a", "5") == "-ERR unknown argument: FOO\r\n");
+  CHECK(server.run("HSETEX", "h", "FOO", "FIELDS", "1", "a", "5") ==
+        "-ERR unknown argument: FOO\r\n");
 }
 
 TEST_CASE("the background removes fields past their deadline, wherever the hash went meanwhile") {

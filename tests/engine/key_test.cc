@@ -12,7 +12,9 @@ using Lines = std::vector<std::string>;
 
 namespace {
 
-std::string bulk(const std::string& text) { return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n"; }
+std::string bulk(const std::string& text) {
+  return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+}
 
 const std::string kNull2 = "$-1\r\n";
 const std::string kNull3 = "_\r\n";
@@ -64,7 +66,8 @@ TEST_CASE("RENAME moves value and time to live over whatever stood there") {
   EngineFixture server;
   CHECK(server.run("RENAME", "none", "x") == "-ERR no such key\r\n");
   CHECK(server.run("RENAME", "none", "none") == "-ERR no such key\r\n");
-  for (const std::string& value : {std::string("short"), std::string("123"), std::string(3000, 'x')}) {
+  for (const std::string& value :
+       {std::string("short"), std::string("123"), std::string(3000, 'x')}) {
     server.run("SET", "from", value, "PX", "100");
     server.run("SET", "to", "old", "PX", "5000");
     CHECK(server.run("RENAME", "from", "to") == "+OK\r\n");
@@ -125,7 +128,8 @@ TEST_CASE("COPY and MOVE reach other databases and refuse what makes no sense") 
   hearth::Session& other = server.open();
   server.run("SET", "k", "v", "PX", "100");
   CHECK(server.run("COPY", "k", "k") == "-ERR source and destination objects are the same\r\n");
-  CHECK(server.run("COPY", "k", "k", "DB", "x") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("COPY", "k", "k", "DB", "x") ==
+        "-ERR value is not an integer or out of range\r\n");
   CHECK(server.run("COPY", "k", "k", "DB", "16") == "-ERR DB index is out of range\r\n");
   CHECK(server.run("COPY", "k", "k", "DB", "-1") == "-ERR DB index is out of range\r\n");
   CHECK(server.run("COPY", "k", "k", "DB") == "-ERR syntax error\r\n");
@@ -187,17 +191,24 @@ TEST_CASE("OBJECT tells encoding, idle time and reference count") {
   CHECK(server.run("OBJECT", "IDLETIME", "int") == ":0\r\n");
   CHECK(server.run("OBJECT", "IDLETIME", "none") == kNull2);
   CHECK(server.run("OBJECT", "FREQ", "int") ==
-        "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching "
+        "-ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
+        "that when switching "
         "between policies at runtime LRU and LFU data will take some time to adjust.\r\n");
-  CHECK(server.run("OBJECT", "HELP").starts_with("*11\r\n+OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n"));
-  CHECK(server.run("OBJECT", "NOTHING") == "-ERR unknown subcommand 'NOTHING'. Try OBJECT HELP.\r\n");
-  CHECK(server.run("OBJECT", "ENCODING") == "-ERR wrong number of arguments for 'object|encoding' command\r\n");
+  CHECK(server.run("OBJECT", "HELP")
+            .starts_with(
+                "*11\r\n+OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n"));
+  CHECK(server.run("OBJECT", "NOTHING") ==
+        "-ERR unknown subcommand 'NOTHING'. Try OBJECT HELP.\r\n");
+  CHECK(server.run("OBJECT", "ENCODING") ==
+        "-ERR wrong number of arguments for 'object|encoding' command\r\n");
   server.session().resp = 3;
   CHECK(server.run("OBJECT", "ENCODING", "none") == kNull3);
 }
 
 TEST_CASE("under an LFU policy OBJECT FREQ counts and IDLETIME does not") {
-  EngineFixture server{{.config = {{"maxmemory-policy", "allkeys-lfu"}, {"lfu-log-factor", "0"}, {"maxmemory", "100gb"}}}};
+  EngineFixture server{
+      {.config = {
+           {"maxmemory-policy", "allkeys-lfu"}, {"lfu-log-factor", "0"}, {"maxmemory", "100gb"}}}};
   server.run("SET", "n", "1");
   CHECK(server.run("OBJECT", "REFCOUNT", "n") == ":1\r\n");
   server.run("SET", "k", "v");
@@ -207,7 +218,8 @@ TEST_CASE("under an LFU policy OBJECT FREQ counts and IDLETIME does not") {
   server.advance(std::chrono::minutes(3));
   CHECK(server.run("OBJECT", "FREQ", "k") == ":22\r\n");
   CHECK(server.run("OBJECT", "IDLETIME", "k") ==
-        "-ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between "
+        "-ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
+        "switching between "
         "policies at runtime LRU and LFU data will take some time to adjust.\r\n");
 }
 
@@ -225,9 +237,11 @@ TEST_CASE("a NO-TOUCH client leaves the access time alone, except by TOUCH") {
 TEST_CASE("SORT of an absent key is empty, of a string a wrong type") {
   EngineFixture server;
   CHECK(server.run("SORT", "none") == "*0\r\n");
-  CHECK(server.run("SORT_RO", "none", "BY", "w_*", "GET", "#", "LIMIT", "0", "10", "ALPHA", "DESC") == "*0\r\n");
+  CHECK(server.run("SORT_RO", "none", "BY", "w_*", "GET", "#", "LIMIT", "0", "10", "ALPHA",
+                   "DESC") == "*0\r\n");
   server.run("SET", "s", "v");
-  CHECK(server.run("SORT", "s") == "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+  CHECK(server.run("SORT", "s") ==
+        "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
   CHECK(server.run("SORT", "none", "STORE", "s") == ":0\r\n");
   CHECK(server.effects() == Lines{"DEL s"});
   CHECK(server.events() == Lines{"keymiss none", "del s"});
@@ -238,7 +252,8 @@ TEST_CASE("SORT of an absent key is empty, of a string a wrong type") {
 TEST_CASE("SORT refuses bad options, SORT_RO also STORE") {
   EngineFixture server;
   CHECK(server.run("SORT", "k", "LIMIT", "0") == "-ERR syntax error\r\n");
-  CHECK(server.run("SORT", "k", "LIMIT", "x", "1") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("SORT", "k", "LIMIT", "x", "1") ==
+        "-ERR value is not an integer or out of range\r\n");
   CHECK(server.run("SORT", "k", "BY") == "-ERR syntax error\r\n");
   CHECK(server.run("SORT", "k", "WHAT") == "-ERR syntax error\r\n");
   CHECK(server.run("SORT_RO", "k", "STORE", "d") == "-ERR syntax error\r\n");
@@ -247,9 +262,11 @@ TEST_CASE("SORT refuses bad options, SORT_RO also STORE") {
 TEST_CASE("in cluster mode SORT patterns must stay in the slot of the key") {
   EngineFixture server{{.config = {{"cluster-enabled", "yes"}}}};
   CHECK(server.run("SORT", "{a}k", "BY", "w_*") ==
-        "-ERR BY option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.\r\n");
+        "-ERR BY option of SORT denied in Cluster mode when keys formed by the pattern may be in "
+        "different slots.\r\n");
   CHECK(server.run("SORT", "{a}k", "BY", "{a}w_*", "GET", "v_*") ==
-        "-ERR GET option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.\r\n");
+        "-ERR GET option of SORT denied in Cluster mode when keys formed by the pattern may be in "
+        "different slots.\r\n");
   CHECK(server.run("SORT_RO", "{a}k", "BY", "{a}w_*", "GET", "{a}v_*->f", "GET", "#") == "*0\r\n");
   CHECK(server.run("SORT_RO", "{a}k", "BY", "nosort") == "*0\r\n");
 }
@@ -261,10 +278,12 @@ using hearth::commands::SortOptions;
 
 std::vector<std::string> sorted(std::vector<std::string> elements, const SortOptions& options,
                                 const std::map<std::string, std::string>& data = {}) {
-  const auto lookup = [&](std::string_view pattern, std::string_view element) -> std::optional<std::string> {
+  const auto lookup = [&](std::string_view pattern,
+                          std::string_view element) -> std::optional<std::string> {
     const auto target = hearth::commands::sort_target(pattern, element);
     if (!target) return std::nullopt;
-    const auto at = data.find(target->key + (target->field ? "/" + std::string(*target->field) : ""));
+    const auto at =
+        data.find(target->key + (target->field ? "/" + std::string(*target->field) : ""));
     return at == data.end() ? std::nullopt : std::optional<std::string>(at->second);
   };
   const auto result = sort_elements(std::move(elements), options, lookup);
@@ -300,17 +319,21 @@ TEST_CASE("SORT's LIMIT cuts, whatever its numbers") {
 }
 
 TEST_CASE("SORT BY weighs by other keys; a missing weight is zero or the first text") {
-  const std::map<std::string, std::string> data{{"w_a", "3"}, {"w_b", "-1"}, {"h_a/f", "z"}, {"h_b/f", "y"}, {"bad_a", "x"}};
+  const std::map<std::string, std::string> data{
+      {"w_a", "3"}, {"w_b", "-1"}, {"h_a/f", "z"}, {"h_b/f", "y"}, {"bad_a", "x"}};
   CHECK(sorted({"a", "b", "c"}, {.by = "w_*"}, data) == Lines{"b", "c", "a"});
   CHECK(sorted({"a", "b", "c"}, {.alpha = true, .by = "h_*->f"}, data) == Lines{"c", "b", "a"});
-  CHECK(sorted({"a", "b", "c"}, {.alpha = true, .descending = true, .by = "h_*->f"}, data) == Lines{"a", "b", "c"});
-  CHECK(sorted({"a"}, {.by = "bad_*"}, data) == Lines{"ERR One or more scores can't be converted into double"});
+  CHECK(sorted({"a", "b", "c"}, {.alpha = true, .descending = true, .by = "h_*->f"}, data) ==
+        Lines{"a", "b", "c"});
+  CHECK(sorted({"a"}, {.by = "bad_*"}, data) ==
+        Lines{"ERR One or more scores can't be converted into double"});
   // Equal weights fall back to the elements themselves.
   CHECK(sorted({"c", "aa", "b", "a"}, {.by = "none_*"}, data) == Lines{"a", "aa", "b", "c"});
 }
 
 TEST_CASE("SORT GET fetches per element, with # for the element and nulls for what is missing") {
-  const std::map<std::string, std::string> data{{"v_1", "one"}, {"h_2x/f", "two"}, {"k1->", "arrow"}};
+  const std::map<std::string, std::string> data{
+      {"v_1", "one"}, {"h_2x/f", "two"}, {"k1->", "arrow"}};
   CHECK(sorted({"2", "1"}, {.get = {"#", "v_*", "h_*x->f", "const"}}, data) ==
         Lines{"1", "one", "(null)", "(null)", "2", "(null)", "two", "(null)"});
   CHECK(sorted({"1"}, {.get = {"k*->"}}, data) == Lines{"arrow"});
@@ -324,7 +347,8 @@ TEST_CASE("a pattern fixes a slot only when no wildcard can change its hash tag"
   CHECK(fixed_slot("plain") == slot_of("plain"));
   CHECK(fixed_slot("{}plain") == slot_of("{}plain"));
   CHECK(fixed_slot("{open") == slot_of("{open"));
-  for (const char* open : {"*{user1}", "?{a}", "[a]{b}", "\\{a}b*", "{us*r}", "{a\\}", "{a[b]}", "{}*", "{a*", "a*", "*"}) {
+  for (const char* open : {"*{user1}", "?{a}", "[a]{b}", "\\{a}b*", "{us*r}", "{a\\}", "{a[b]}",
+                           "{}*", "{a*", "a*", "*"}) {
     CHECK_MESSAGE(!fixed_slot(open), open);
   }
 }

@@ -2,8 +2,8 @@
 
 #include "tests/support/engine_fixture.h"
 
-using hearth::milliseconds;
 using hearth::MigrationControl;
+using hearth::milliseconds;
 using hearth::Session;
 using hearth::test::EngineFixture;
 using Lines = std::vector<std::string>;
@@ -70,15 +70,17 @@ TEST_CASE("MIGRATE of keys that don't exist says so and contacts nobody") {
 TEST_CASE("MIGRATE takes several keys, each once, and its options") {
   Fixture f;
   f.server.run("MSET", "a", "1", "b", "2", "KEYS", "3");
-  CHECK(f.server.run("MIGRATE", "h", "1", "", "0", "0", "COPY", "REPLACE", "AUTH2", "user", "secret", "KEYS", "a", "none",
-                     "b", "a", "KEYS")
+  CHECK(f.server
+            .run("MIGRATE", "h", "1", "", "0", "0", "COPY", "REPLACE", "AUTH2", "user", "secret",
+                 "KEYS", "a", "none", "b", "a", "KEYS")
             .empty());
   REQUIRE(f.link.jobs.size() == 1);
   CHECK(f.link.jobs[0].timeout == milliseconds(1000));
   CHECK(f.link.jobs[0].preamble == std::vector<Lines>{{"AUTH", "user", "secret"}, {"SELECT", "0"}});
-  CHECK(without_payload(f.link.jobs[0].commands) == std::vector<Lines>{{"RESTORE", "a", "0", "payload", "REPLACE"},
-                                                                       {"RESTORE", "b", "0", "payload", "REPLACE"},
-                                                                       {"RESTORE", "KEYS", "0", "payload", "REPLACE"}});
+  CHECK(without_payload(f.link.jobs[0].commands) ==
+        std::vector<Lines>{{"RESTORE", "a", "0", "payload", "REPLACE"},
+                           {"RESTORE", "b", "0", "payload", "REPLACE"},
+                           {"RESTORE", "KEYS", "0", "payload", "REPLACE"}});
   f.link.completions[0]({"", {"", "", ""}});
   CHECK(EngineFixture::take(f.server.session()) == "+OK\r\n");
   CHECK(f.server.effects().empty());
@@ -98,7 +100,8 @@ TEST_CASE("MIGRATE removes exactly the keys whose arrival was confirmed") {
   f.server.run("MSET", "a", "1", "b", "2", "c", "3");
   f.server.run("MIGRATE", "h", "1", "", "0", "10", "KEYS", "a", "b", "c");
   f.link.completions[1]({"IOERR error or timeout reading to target instance", {""}});
-  CHECK(EngineFixture::take(f.server.session()) == "-IOERR error or timeout reading to target instance\r\n");
+  CHECK(EngineFixture::take(f.server.session()) ==
+        "-IOERR error or timeout reading to target instance\r\n");
   CHECK(f.server.effects() == Lines{"DEL a"});
   CHECK(f.server.run("EXISTS", "a", "b", "c") == ":2\r\n");
 }
@@ -147,15 +150,19 @@ TEST_CASE("in cluster mode keys travel with RESTORE-ASKING") {
   CHECK(f.server.run("MIGRATE", "h", "1", "", "0", "10", "KEYS", "{t}a", "{t}b").empty());
   CHECK(f.link.jobs[0].preamble.empty());
   CHECK(without_payload(f.link.jobs[0].commands) ==
-        std::vector<Lines>{{"RESTORE-ASKING", "{t}a", "0", "payload"}, {"RESTORE-ASKING", "{t}b", "0", "payload"}});
+        std::vector<Lines>{{"RESTORE-ASKING", "{t}a", "0", "payload"},
+                           {"RESTORE-ASKING", "{t}b", "0", "payload"}});
 }
 
 TEST_CASE("MIGRATE refuses what it cannot understand") {
   Fixture f;
-  CHECK(f.server.run("MIGRATE", "h", "1", "k", "0", "10", "KEYS", "a") ==
-        "-ERR When using MIGRATE KEYS option, the key argument must be set to the empty string\r\n");
-  CHECK(f.server.run("MIGRATE", "h", "1", "k", "0", "x") == "-ERR value is not an integer or out of range\r\n");
-  CHECK(f.server.run("MIGRATE", "h", "1", "k", "x", "10") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(
+      f.server.run("MIGRATE", "h", "1", "k", "0", "10", "KEYS", "a") ==
+      "-ERR When using MIGRATE KEYS option, the key argument must be set to the empty string\r\n");
+  CHECK(f.server.run("MIGRATE", "h", "1", "k", "0", "x") ==
+        "-ERR value is not an integer or out of range\r\n");
+  CHECK(f.server.run("MIGRATE", "h", "1", "k", "x", "10") ==
+        "-ERR value is not an integer or out of range\r\n");
   CHECK(f.server.run("MIGRATE", "h", "1", "k", "0", "10", "WHAT") == "-ERR syntax error\r\n");
   CHECK(f.server.run("MIGRATE", "h", "1", "k", "0", "10", "AUTH") == "-ERR syntax error\r\n");
   CHECK(f.server.run("MIGRATE", "h", "1", "k", "0", "10", "AUTH2", "u") == "-ERR syntax error\r\n");

@@ -9,8 +9,9 @@ namespace {
 
 // ">3 kind name count" in the given protocol.
 std::string confirmed(int resp, const std::string& kind, const std::string& name, int count) {
-  return std::string(resp == 3 ? ">3" : "*3") + "\r\n$" + std::to_string(kind.size()) + "\r\n" + kind + "\r\n$" +
-         std::to_string(name.size()) + "\r\n" + name + "\r\n:" + std::to_string(count) + "\r\n";
+  return std::string(resp == 3 ? ">3" : "*3") + "\r\n$" + std::to_string(kind.size()) + "\r\n" +
+         kind + "\r\n$" + std::to_string(name.size()) + "\r\n" + name +
+         "\r\n:" + std::to_string(count) + "\r\n";
 }
 
 }  // namespace
@@ -19,8 +20,9 @@ TEST_CASE("each subscription is confirmed with the number there are now") {
   for (const int resp : {2, 3}) {
     EngineFixture server;
     server.session().resp = resp;
-    CHECK(server.run("SUBSCRIBE", "a", "b", "a") ==
-          confirmed(resp, "subscribe", "a", 1) + confirmed(resp, "subscribe", "b", 2) + confirmed(resp, "subscribe", "a", 2));
+    CHECK(server.run("SUBSCRIBE", "a", "b", "a") == confirmed(resp, "subscribe", "a", 1) +
+                                                        confirmed(resp, "subscribe", "b", 2) +
+                                                        confirmed(resp, "subscribe", "a", 2));
     CHECK(server.run("PSUBSCRIBE", "p*") == confirmed(resp, "psubscribe", "p*", 3));
     CHECK(server.run("SSUBSCRIBE", "s") == confirmed(resp, "ssubscribe", "s", 1));
     CHECK(server.run("UNSUBSCRIBE", "b", "none") ==
@@ -48,7 +50,8 @@ TEST_CASE("messages reach channels and patterns, in the form of each") {
   server.run_as(pattern, "PSUBSCRIBE", "n?ws", "x*");
   CHECK(server.run("PUBLISH", "news", "hi") == ":2\r\n");
   CHECK(EngineFixture::take(plain) == "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$2\r\nhi\r\n");
-  CHECK(EngineFixture::take(pattern) == ">4\r\n$8\r\npmessage\r\n$4\r\nn?ws\r\n$4\r\nnews\r\n$2\r\nhi\r\n");
+  CHECK(EngineFixture::take(pattern) ==
+        ">4\r\n$8\r\npmessage\r\n$4\r\nn?ws\r\n$4\r\nnews\r\n$2\r\nhi\r\n");
   CHECK(server.run("PUBLISH", "other", "hi") == ":0\r\n");
 }
 
@@ -62,14 +65,16 @@ TEST_CASE("shard channels are apart from channels of the same name") {
   CHECK(EngineFixture::take(shard) == "*3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$1\r\nm\r\n");
   CHECK(EngineFixture::take(plain).empty());
   CHECK(server.run("PUBSUB", "SHARDCHANNELS") == "*1\r\n$1\r\nc\r\n");
-  CHECK(server.run("PUBSUB", "SHARDNUMSUB", "c", "d") == "*4\r\n$1\r\nc\r\n:1\r\n$1\r\nd\r\n:0\r\n");
+  CHECK(server.run("PUBSUB", "SHARDNUMSUB", "c", "d") ==
+        "*4\r\n$1\r\nc\r\n:1\r\n$1\r\nd\r\n:0\r\n");
 }
 
 TEST_CASE("a RESP2 subscriber may only change its subscriptions, ping, quit and reset") {
   EngineFixture server;
   server.run("SUBSCRIBE", "c");
   CHECK(server.run("GET", "k") ==
-        "-ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+        "-ERR Can't execute 'get': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET "
+        "are allowed in this "
         "context\r\n");
   CHECK(server.run("CONFIG", "GET", "x").starts_with("-ERR Can't execute 'config|get'"));
   CHECK(server.run("UNSUBSCRIBE", "c").starts_with("*3"));
@@ -89,9 +94,11 @@ TEST_CASE("PUBSUB lists channels that have listeners and counts listeners") {
   server.run_as(b, "PSUBSCRIBE", "p*");
   CHECK(server.run("PUBSUB", "CHANNELS") == "*1\r\n$3\r\none\r\n");
   CHECK(server.run("PUBSUB", "CHANNELS", "t*") == "*0\r\n");
-  CHECK(server.run("PUBSUB", "NUMSUB", "one", "two") == "*4\r\n$3\r\none\r\n:2\r\n$3\r\ntwo\r\n:0\r\n");
+  CHECK(server.run("PUBSUB", "NUMSUB", "one", "two") ==
+        "*4\r\n$3\r\none\r\n:2\r\n$3\r\ntwo\r\n:0\r\n");
   CHECK(server.run("PUBSUB", "NUMPAT") == ":2\r\n");
-  CHECK(server.run("PUBSUB", "CHANNELS", "a", "b") == "-ERR wrong number of arguments for 'pubsub|channels' command\r\n");
+  CHECK(server.run("PUBSUB", "CHANNELS", "a", "b") ==
+        "-ERR wrong number of arguments for 'pubsub|channels' command\r\n");
 }
 
 TEST_CASE("a message to oneself comes behind the reply of the command that sent it") {

@@ -46,7 +46,8 @@ Step scan(EngineFixture& server, const std::string& cursor, std::vector<std::str
 
 // The whole walk; each key with how often it was returned. `between` runs after every step.
 template <typename F>
-std::map<std::string, int> walk(EngineFixture& server, const std::vector<std::string>& options, F&& between, int* calls = nullptr) {
+std::map<std::string, int> walk(EngineFixture& server, const std::vector<std::string>& options,
+                                F&& between, int* calls = nullptr) {
   std::map<std::string, int> seen;
   std::string cursor = "0";
   do {
@@ -58,8 +59,10 @@ std::map<std::string, int> walk(EngineFixture& server, const std::vector<std::st
   } while (cursor != "0");
   return seen;
 }
-std::map<std::string, int> walk(EngineFixture& server, const std::vector<std::string>& options = {}, int* calls = nullptr) {
-  return walk(server, options, [] {}, calls);
+std::map<std::string, int> walk(EngineFixture& server, const std::vector<std::string>& options = {},
+                                int* calls = nullptr) {
+  return walk(
+      server, options, [] {}, calls);
 }
 
 EngineFixture::Options cluster_options() {
@@ -113,7 +116,8 @@ TEST_CASE("SCAN refuses bad cursors and options") {
   CHECK(server.run("SCAN", "18446744073709551615").starts_with("*2\r\n"));
   CHECK(server.run("SCAN", "0", "COUNT", "0") == "-ERR syntax error\r\n");
   CHECK(server.run("SCAN", "0", "COUNT", "-1") == "-ERR syntax error\r\n");
-  CHECK(server.run("SCAN", "0", "COUNT", "x") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("SCAN", "0", "COUNT", "x") ==
+        "-ERR value is not an integer or out of range\r\n");
   CHECK(server.run("SCAN", "0", "COUNT") == "-ERR syntax error\r\n");
   CHECK(server.run("SCAN", "0", "WHAT", "x") == "-ERR syntax error\r\n");
   CHECK(server.run("SCAN", "0", "TYPE", "string1") == "-ERR unknown type name 'string1'\r\n");
@@ -122,13 +126,15 @@ TEST_CASE("SCAN refuses bad cursors and options") {
 TEST_CASE("in cluster mode any cursor at all is answered") {
   EngineFixture server(cluster_options());
   server.run("SET", "k", "v");
-  for (const char* cursor : {"1", "281474976710656", "4611686018427387904", "4611404543450677248", "18446744073709551615"}) {
+  for (const char* cursor : {"1", "281474976710656", "4611686018427387904", "4611404543450677248",
+                             "18446744073709551615"}) {
     CHECK(server.run("SCAN", cursor).starts_with("*2\r\n"));
     CHECK(server.run("SCAN", cursor, "MATCH", "{k}*").starts_with("*2\r\n"));
   }
 }
 
-TEST_CASE("a key that is there from the first to the last step is returned, while others come and go") {
+TEST_CASE(
+    "a key that is there from the first to the last step is returned, while others come and go") {
   for (const bool cluster : {false, true}) {
     for (const std::uint64_t seed : {1U, 2U, 3U}) {
       EngineFixture::Options options = cluster ? cluster_options() : EngineFixture::Options{};
@@ -144,8 +150,11 @@ TEST_CASE("a key that is there from the first to the last step is returned, whil
         // The table shrinks, then grows, several times within one walk.
         const bool shrink = (steps++ / 30) % 2 == 0;
         for (int i = 0; i < 40; ++i) {
-          if (shrink) server.run("DEL", "extra:" + std::to_string(rng.below(static_cast<std::uint64_t>(grown))));
-          else server.run("SET", "extra:" + std::to_string(grown++), "v");
+          if (shrink)
+            server.run("DEL",
+                       "extra:" + std::to_string(rng.below(static_cast<std::uint64_t>(grown))));
+          else
+            server.run("SET", "extra:" + std::to_string(grown++), "v");
         }
       });
       int missing = 0;
@@ -163,7 +172,8 @@ TEST_CASE("without changes SCAN returns no key twice") {
 
 TEST_CASE("SCAN leaves expired keys out and removes those that it would have returned") {
   EngineFixture server;
-  for (int i = 0; i < 100; ++i) server.run("SET", "key:" + std::to_string(i), "v", "PX", i < 50 ? "10" : "1000");
+  for (int i = 0; i < 100; ++i)
+    server.run("SET", "key:" + std::to_string(i), "v", "PX", i < 50 ? "10" : "1000");
   server.advance(milliseconds(10));
   CHECK(walk(server, {"TYPE", "hash"}).empty());
   CHECK(walk(server, {"MATCH", "key:1?"}).empty());
@@ -215,8 +225,10 @@ TEST_CASE("in cluster mode a pattern with a hash tag walks its slot alone") {
   // A cursor of a walk without a pattern may be used with one: earlier slots go on to the tag's,
   // later ones have nothing left.
   const std::uint64_t slot = hearth::cluster::slot_of("{foo}");
-  CHECK(scan(server, std::to_string((slot - 1) << 48), {"MATCH", "{foo}-*", "COUNT", "1000"}).keys.size() == 100);
-  CHECK(scan(server, std::to_string((slot + 1) << 48), {"MATCH", "{foo}-*", "COUNT", "1000"}).keys.empty());
+  CHECK(scan(server, std::to_string((slot - 1) << 48), {"MATCH", "{foo}-*", "COUNT", "1000"})
+            .keys.size() == 100);
+  CHECK(scan(server, std::to_string((slot + 1) << 48), {"MATCH", "{foo}-*", "COUNT", "1000"})
+            .keys.empty());
 }
 
 TEST_CASE("RANDOMKEY returns any key, null for none, and removes expired ones on its way") {

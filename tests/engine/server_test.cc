@@ -16,7 +16,9 @@ using Lines = std::vector<std::string>;
 
 namespace {
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
 
 EngineFixture::Options debugging() {
   EngineFixture::Options options;
@@ -48,7 +50,8 @@ Lines field_names(const std::string& text) {
   while (at < text.size()) {
     const std::size_t end = std::min(text.find("\r\n", at), text.size());
     const std::string line = text.substr(at, end - at);
-    if (const std::size_t colon = line.find(':'); colon != std::string::npos && line[0] != '#') names.push_back(line.substr(0, colon));
+    if (const std::size_t colon = line.find(':'); colon != std::string::npos && line[0] != '#')
+      names.push_back(line.substr(0, colon));
     at = end + 2;
   }
   return names;
@@ -60,8 +63,9 @@ TEST_CASE("INFO gives the sections that are asked for, each once, in its own ord
   EngineFixture server;
   const std::string all = server.run("INFO", "all");
   std::size_t last = 0;
-  for (const auto* title : {"# Server", "# Clients", "# Memory", "# Persistence", "# Stats", "# Replication", "# CPU", "# Modules",
-                            "# Commandstats", "# Errorstats", "# Latencystats", "# Cluster", "# Keyspace"}) {
+  for (const auto* title : {"# Server", "# Clients", "# Memory", "# Persistence", "# Stats",
+                            "# Replication", "# CPU", "# Modules", "# Commandstats", "# Errorstats",
+                            "# Latencystats", "# Cluster", "# Keyspace"}) {
     const std::size_t at = all.find(title);
     CHECK_MESSAGE(at != std::string::npos, title);
     CHECK(at >= last);
@@ -100,10 +104,13 @@ TEST_CASE("INFO counts what happened") {
   CHECK(info(server, "stats", "keyspace_misses") == "1");
   CHECK(info(server, "stats", "total_error_replies") == "3");
   CHECK(info(server, "errorstats", "errorstat_ERR") == "count=3");
-  CHECK(info(server, "commandstats", "cmdstat_get").starts_with("calls=2,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0"));
-  CHECK(info(server, "commandstats", "cmdstat_incr") == "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1");
+  CHECK(info(server, "commandstats", "cmdstat_get")
+            .starts_with("calls=2,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0"));
+  CHECK(info(server, "commandstats", "cmdstat_incr") ==
+        "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=1");
   CHECK(info(server, "commandstats", "cmdstat_info").starts_with("calls="));
-  CHECK(info(server, "latencystats", "latency_percentiles_usec_get") == "p50=0.000,p99=0.000,p99.9=0.000");
+  CHECK(info(server, "latencystats", "latency_percentiles_usec_get") ==
+        "p50=0.000,p99=0.000,p99.9=0.000");
   CHECK(info(server, "persistence", "rdb_changes_since_last_save") == "1");
   server.run("SET", "t", "v", "EX", "10");
   CHECK(info(server, "keyspace", "db0") == "keys=2,expires=1,avg_ttl=0");
@@ -142,10 +149,12 @@ TEST_CASE("CONFIG GET and SET work on one and on many parameters") {
   EngineFixture server;
   CHECK(server.run("CONFIG", "SET", "maxmemory", "1mb", "hz", "20") == "+OK\r\n");
   CHECK(server.run("CONFIG", "GET", "maxmemory") == "*2\r\n$9\r\nmaxmemory\r\n$7\r\n1048576\r\n");
-  CHECK(server.run("CONFIG", "SET", "maxmemory", "2mb", "hz", "x").starts_with("-ERR CONFIG SET failed"));
+  CHECK(server.run("CONFIG", "SET", "maxmemory", "2mb", "hz", "x")
+            .starts_with("-ERR CONFIG SET failed"));
   CHECK(server.run("CONFIG", "GET", "maxmemory") == "*2\r\n$9\r\nmaxmemory\r\n$7\r\n1048576\r\n");
   CHECK(server.run("CONFIG", "SET", "maxmemory", "1", "hz") == "-ERR syntax error\r\n");
-  CHECK(server.run("CONFIG", "SET", "nope", "1").starts_with("-ERR Unknown option or number of arguments for CONFIG SET - 'nope'"));
+  CHECK(server.run("CONFIG", "SET", "nope", "1")
+            .starts_with("-ERR Unknown option or number of arguments for CONFIG SET - 'nope'"));
   server.session().resp = 3;
   CHECK(server.run("CONFIG", "GET", "hz", "h?") == "%1\r\n$2\r\nhz\r\n$2\r\n20\r\n");
   CHECK(server.run("CONFIG", "GET", "nothing-like-it") == "%0\r\n");
@@ -244,7 +253,8 @@ TEST_CASE("the slow log keeps the newest entries, shortened") {
   CHECK(newest[0].integer() == log.items()[1].items()[0].integer() + 1);
   CHECK(value(server.run("SLOWLOG", "GET", "1")).items().size() == 1);
   CHECK(value(server.run("SLOWLOG", "GET", "-1")).items().size() == 3);
-  CHECK(server.run("SLOWLOG", "GET", "-2") == "-ERR count should be greater than or equal to -1\r\n");
+  CHECK(server.run("SLOWLOG", "GET", "-2") ==
+        "-ERR count should be greater than or equal to -1\r\n");
   CHECK(server.run("SLOWLOG", "LEN") == ":3\r\n");
   server.run("CONFIG", "SET", "slowlog-log-slower-than", "-1");
   CHECK(server.run("SLOWLOG", "RESET") == "+OK\r\n");
@@ -274,9 +284,11 @@ TEST_CASE("LATENCY keeps spikes by event until they are reset") {
   monitor.add("command", server.now(), 500);
   server.advance(seconds(2));
   monitor.add("command", server.now(), 400);
-  CHECK(server.run("LATENCY", "LATEST") == "*1\r\n*4\r\n$7\r\ncommand\r\n:1000000004\r\n:400\r\n:500\r\n");
+  CHECK(server.run("LATENCY", "LATEST") ==
+        "*1\r\n*4\r\n$7\r\ncommand\r\n:1000000004\r\n:400\r\n:500\r\n");
   CHECK(server.run("LATENCY", "HISTORY", "command") ==
-        "*3\r\n*2\r\n:1000000000\r\n:300\r\n*2\r\n:1000000002\r\n:500\r\n*2\r\n:1000000004\r\n:400\r\n");
+        "*3\r\n*2\r\n:1000000000\r\n:300\r\n*2\r\n:1000000002\r\n:500\r\n*2\r\n:1000000004\r\n:"
+        "400\r\n");
   CHECK(server.run("LATENCY", "HISTORY", "none") == "*0\r\n");
   const std::string graph = server.run("LATENCY", "GRAPH", "command");
   CHECK(contains(graph, "command - high 500 ms, low 300 ms (all time high 500 ms)\n"));
@@ -284,7 +296,8 @@ TEST_CASE("LATENCY keeps spikes by event until they are reset") {
   CHECK(contains(graph, "\n###\n"));
   CHECK(contains(graph, "\n420\nsss\n"));
   CHECK(server.run("LATENCY", "GRAPH", "none") == "-ERR No samples available for event 'none'\r\n");
-  CHECK(contains(server.run("LATENCY", "DOCTOR"), "1. command: 3 seconds with spikes, on average 400 ms"));
+  CHECK(contains(server.run("LATENCY", "DOCTOR"),
+                 "1. command: 3 seconds with spikes, on average 400 ms"));
   CHECK(server.run("LATENCY", "RESET", "none") == ":0\r\n");
   CHECK(server.run("LATENCY", "RESET") == ":1\r\n");
   CHECK(server.run("LATENCY", "LATEST") == "*0\r\n");
@@ -296,7 +309,8 @@ TEST_CASE("LATENCY HISTOGRAM counts calls by duration") {
   server.run("SET", "k", "v");
   server.run("SET", "k", "v");
   server.run("CLIENT", "ID");
-  const std::string of_set = "%2\r\n$5\r\ncalls\r\n:2\r\n$14\r\nhistogram_usec\r\n%1\r\n:1\r\n:2\r\n";
+  const std::string of_set =
+      "%2\r\n$5\r\ncalls\r\n:2\r\n$14\r\nhistogram_usec\r\n%1\r\n:1\r\n:2\r\n";
   CHECK(server.run("LATENCY", "HISTOGRAM", "set", "nope") == "%1\r\n$3\r\nset\r\n" + of_set);
   CHECK(server.run("LATENCY", "HISTOGRAM", "client").starts_with("%1\r\n$9\r\nclient|id\r\n"));
   CHECK(server.run("LATENCY", "HISTOGRAM", "client|id").starts_with("%1\r\n$9\r\nclient|id\r\n"));
@@ -425,15 +439,20 @@ TEST_CASE("DEBUG PROTOCOL replies with each kind, as the version writes it") {
       {"null", "$-1\r\n", "_\r\n"},
       {"array", "*3\r\n:0\r\n:1\r\n:2\r\n", "*3\r\n:0\r\n:1\r\n:2\r\n"},
       {"set", "*3\r\n:0\r\n:1\r\n:2\r\n", "~3\r\n:0\r\n:1\r\n:2\r\n"},
-      {"map", "*6\r\n:0\r\n:0\r\n:1\r\n:1\r\n:2\r\n:0\r\n", "%3\r\n:0\r\n#f\r\n:1\r\n#t\r\n:2\r\n#f\r\n"},
+      {"map", "*6\r\n:0\r\n:0\r\n:1\r\n:1\r\n:2\r\n:0\r\n",
+       "%3\r\n:0\r\n#f\r\n:1\r\n#t\r\n:2\r\n#f\r\n"},
       {"true", ":1\r\n", "#t\r\n"},
       {"false", ":0\r\n", "#f\r\n"},
-      {"bignum", "$37\r\n1234567999999999999999999999999999999\r\n", "(1234567999999999999999999999999999999\r\n"},
-      {"verbatim", "$25\r\nThis is a verbatim\nstring\r\n", "=29\r\ntxt:This is a verbatim\nstring\r\n"},
+      {"bignum", "$37\r\n1234567999999999999999999999999999999\r\n",
+       "(1234567999999999999999999999999999999\r\n"},
+      {"verbatim", "$25\r\nThis is a verbatim\nstring\r\n",
+       "=29\r\ntxt:This is a verbatim\nstring\r\n"},
       {"attrib", "$39\r\nSome real reply following the attribute\r\n",
-       "|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n$39\r\nSome real reply following the attribute\r\n"},
+       "|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n$39\r\nSome real reply "
+       "following the attribute\r\n"},
       {"push", "-ERR RESP2 is not supported by this command\r\n",
-       ">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n$40\r\nSome real reply following the push reply\r\n"},
+       ">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n$40\r\nSome real reply following the push "
+       "reply\r\n"},
   };
   for (const auto& [kind, resp2, resp3] : kinds) {
     server.session().resp = 2;
@@ -474,8 +493,10 @@ TEST_CASE("DEBUG switches change how the server runs") {
   CHECK(server.run("DEBUG", "DICT-RESIZING", "0") == "+OK\r\n");
   CHECK(server.run("DEBUG", "DICT-RESIZING", "1") == "+OK\r\n");
   CHECK(server.run("DEBUG", "REPLYBUFFER", "PEAK-RESET-TIME", "never") == "+OK\r\n");
-  CHECK(server.run("DEBUG", "NOPE") == "-ERR unknown subcommand or wrong number of arguments for 'NOPE'. Try DEBUG HELP.\r\n");
-  CHECK(server.run("DEBUG", "DIGEST", "x").starts_with("-ERR unknown subcommand or wrong number of arguments for 'DIGEST'"));
+  CHECK(server.run("DEBUG", "NOPE") ==
+        "-ERR unknown subcommand or wrong number of arguments for 'NOPE'. Try DEBUG HELP.\r\n");
+  CHECK(server.run("DEBUG", "DIGEST", "x")
+            .starts_with("-ERR unknown subcommand or wrong number of arguments for 'DIGEST'"));
 }
 
 TEST_CASE("DEBUG OBJECT and HTSTATS look inside") {

@@ -9,8 +9,9 @@ using Lines = std::vector<std::string>;
 TEST_CASE("SET and GET round-trip every shape of value") {
   EngineFixture server;
   CHECK(server.run("GET", "k") == "$-1\r\n");
-  for (const std::string& value : {std::string("v"), std::string(), std::string("12345"), std::string("-7"),
-                                   std::string("007"), std::string(100, 'x'), std::string(5000, 'y')}) {
+  for (const std::string& value :
+       {std::string("v"), std::string(), std::string("12345"), std::string("-7"),
+        std::string("007"), std::string(100, 'x'), std::string(5000, 'y')}) {
     CHECK(server.run("SET", "k", value) == "+OK\r\n");
     CHECK(server.run("GET", "k") == "$" + std::to_string(value.size()) + "\r\n" + value + "\r\n");
     CHECK(server.run("STRLEN", "k") == ":" + std::to_string(value.size()) + "\r\n");
@@ -45,8 +46,10 @@ TEST_CASE("SET conditions, GET and KEEPTTL do what they say and leave no effect 
   CHECK(server.run("GET", "k") == "$-1\r\n");
   CHECK(server.run("SET", "k", "v", "NX", "XX") == "-ERR syntax error\r\n");
   CHECK(server.run("SET", "k", "v", "EX", "0") == "-ERR invalid expire time in 'set' command\r\n");
-  CHECK(server.run("SET", "k", "v", "EX", "9223372036854775807") == "-ERR invalid expire time in 'set' command\r\n");
-  CHECK(server.run("SET", "k", "v", "PX", "x") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("SET", "k", "v", "EX", "9223372036854775807") ==
+        "-ERR invalid expire time in 'set' command\r\n");
+  CHECK(server.run("SET", "k", "v", "PX", "x") ==
+        "-ERR value is not an integer or out of range\r\n");
   CHECK(server.run("SET", "k", "v", "EX", "1", "PX", "1") == "-ERR syntax error\r\n");
 }
 
@@ -88,7 +91,8 @@ TEST_CASE("MSETNX writes all keys or none") {
   CHECK(server.run("MSETNX", "a", "1", "b", "2") == ":1\r\n");
   CHECK(server.run("MSETNX", "b", "3", "c", "4") == ":0\r\n");
   CHECK(server.run("MGET", "a", "b", "c") == "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n");
-  CHECK(server.run("MSET", "a", "1", "b") == "-ERR wrong number of arguments for 'mset' command\r\n");
+  CHECK(server.run("MSET", "a", "1", "b") ==
+        "-ERR wrong number of arguments for 'mset' command\r\n");
 }
 
 TEST_CASE("GETEX changes the life of a key, GETDEL ends it") {
@@ -110,16 +114,19 @@ TEST_CASE("LCS gives the text, the length and the runs, in both protocols") {
   CHECK(server.run("LCS", "a", "b") == "$6\r\nmytext\r\n");
   CHECK(server.run("LCS", "a", "b", "LEN") == ":6\r\n");
   CHECK(server.run("LCS", "a", "b", "IDX", "MINMATCHLEN", "4", "WITHMATCHLEN") ==
-        "*4\r\n$7\r\nmatches\r\n*1\r\n*3\r\n*2\r\n:4\r\n:7\r\n*2\r\n:5\r\n:8\r\n:4\r\n$3\r\nlen\r\n:6\r\n");
+        "*4\r\n$7\r\nmatches\r\n*1\r\n*3\r\n*2\r\n:4\r\n:7\r\n*2\r\n:5\r\n:8\r\n:4\r\n$"
+        "3\r\nlen\r\n:6\r\n");
   server.session().resp = 3;
-  CHECK(server.run("LCS", "a", "b", "IDX", "MINMATCHLEN", "9") == "%2\r\n$7\r\nmatches\r\n*0\r\n$3\r\nlen\r\n:6\r\n");
+  CHECK(server.run("LCS", "a", "b", "IDX", "MINMATCHLEN", "9") ==
+        "%2\r\n$7\r\nmatches\r\n*0\r\n$3\r\nlen\r\n:6\r\n");
   CHECK(server.run("LCS", "a", "b", "LEN", "IDX") ==
         "-ERR If you want both the length and indexes, please just use IDX.\r\n");
 }
 
 TEST_CASE("unknown commands and wrong arities answer as clients know it") {
   EngineFixture server;
-  CHECK(server.run("NOPE", "a", "b") == "-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n");
+  CHECK(server.run("NOPE", "a", "b") ==
+        "-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n");
   CHECK(server.run("GET") == "-ERR wrong number of arguments for 'get' command\r\n");
   CHECK(server.engine().stats().errors.at("ERR") == 2);
 }

@@ -32,7 +32,8 @@ TEST_CASE("an error while it runs does not stop a transaction") {
 TEST_CASE("a command that can't be queued aborts the transaction") {
   EngineFixture server;
   const std::string aborted = "-EXECABORT Transaction discarded because of previous errors.\r\n";
-  for (const auto& words : {Lines{"NOPE"}, Lines{"GET"}, Lines{"MULTI"}, Lines{"WATCH", "k"}, Lines{"SHUTDOWN"}}) {
+  for (const auto& words :
+       {Lines{"NOPE"}, Lines{"GET"}, Lines{"MULTI"}, Lines{"WATCH", "k"}, Lines{"SHUTDOWN"}}) {
     server.run("MULTI");
     server.run("SET", "k", "v");
     CHECK(server.run_words(server.session(), words).starts_with("-ERR"));
@@ -57,14 +58,16 @@ TEST_CASE("an EXEC that is refused discards the transaction and tells why") {
   server.run("MULTI");
   server.run("SET", "k", "v");
   CHECK(server.run("EXEC", "x") ==
-        "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command\r\n");
+        "-EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' "
+        "command\r\n");
   CHECK_FALSE(server.session().in_multi);
   server.run("SET", "big", "x");
   server.run("MULTI");
   server.run("SET", "k", "v");
   server.run_as(server.open(), "CONFIG", "SET", "maxmemory", "1");
   CHECK(server.run("EXEC") ==
-        "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.\r\n");
+        "-EXECABORT Transaction discarded because of: OOM command not allowed when used memory > "
+        "'maxmemory'.\r\n");
 }
 
 TEST_CASE("out of memory, reading transactions run and DISCARD works") {
@@ -95,8 +98,9 @@ TEST_CASE("DISCARD forgets the queue and the watches") {
 TEST_CASE("a watched key that changes makes EXEC answer null, once") {
   EngineFixture server;
   Session& other = server.open();
-  for (const auto& change : {Lines{"SET", "k", "2"}, Lines{"DEL", "k"}, Lines{"EXPIRE", "k", "100"}, Lines{"APPEND", "k", "x"},
-                             Lines{"FLUSHALL"}, Lines{"RENAME", "k", "l"}}) {
+  for (const auto& change :
+       {Lines{"SET", "k", "2"}, Lines{"DEL", "k"}, Lines{"EXPIRE", "k", "100"},
+        Lines{"APPEND", "k", "x"}, Lines{"FLUSHALL"}, Lines{"RENAME", "k", "l"}}) {
     server.run("SET", "k", "1");
     server.run("WATCH", "a", "k");
     server.run_words(other, change);
@@ -221,7 +225,8 @@ TEST_CASE("monitors see a transaction in the order in which it ran") {
   server.run("SET", "k", "v");
   server.run("EXEC");
   const std::string lines = EngineFixture::take(watcher);
-  const std::size_t multi = lines.find("\"MULTI\""), set = lines.find("\"SET\" \"k\" \"v\""), exec = lines.find("\"EXEC\"");
+  const std::size_t multi = lines.find("\"MULTI\""), set = lines.find("\"SET\" \"k\" \"v\""),
+                    exec = lines.find("\"EXEC\"");
   CHECK(multi < set);
   CHECK(set < exec);
   CHECK(exec != std::string::npos);

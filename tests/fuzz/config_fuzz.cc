@@ -15,7 +15,9 @@ using namespace hearth;
 
 class NoFiles final : public config::ConfigFiles {
  public:
-  Result<std::string> read(const std::string& path) override { return fail(ErrorCode::kNotFound, path); }
+  Result<std::string> read(const std::string& path) override {
+    return fail(ErrorCode::kNotFound, path);
+  }
   std::vector<std::string> matching(const std::string&) override { return {}; }
 };
 
@@ -34,6 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::vector<std::string_view> all{"*"};
   const auto a = first.get(all), b = second.get(all);
   HEARTH_CHECK(a.size() == b.size());
-  for (std::size_t i = 0; i < a.size(); ++i) HEARTH_CHECK(std::string(a[i].second) == std::string(b[i].second));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    HEARTH_CHECK(std::string(a[i].second) == std::string(b[i].second));
   return 0;
 }

@@ -9,18 +9,23 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hearth;
   const rdb::DecodeLimits limits{{512, 64, 1}, 1 << 20};
-  const auto decode = [&](std::string_view bytes) { return rdb::parse_dump_payload(bytes, limits, rdb::Checksum::kSkip); };
+  const auto decode = [&](std::string_view bytes) {
+    return rdb::parse_dump_payload(bytes, limits, rdb::Checksum::kSkip);
+  };
   auto object = decode({reinterpret_cast<const char*>(data), size});
   if (!object) return 0;
-  Entry* entry = object->type == Type::kString
-                     ? Entry::make_string("key", object->text, kNoDeadline, 0)
-                     : Entry::make_object("key", object->type, object->hash.release(), kNoDeadline, 0);
+  Entry* entry =
+      object->type == Type::kString
+          ? Entry::make_string("key", object->text, kNoDeadline, 0)
+          : Entry::make_object("key", object->type, object->hash.release(), kNoDeadline, 0);
   const std::string payload = rdb::dump_payload(*entry, {});
   const auto again = decode(payload);
   HEARTH_CHECK(again.has_value());
   HEARTH_CHECK(again->type == entry->type());
-  if (entry->type() == Type::kHash) HEARTH_CHECK(again->hash->size() <= entry->hash()->size());
-  else HEARTH_CHECK(again->text == object->text);
+  if (entry->type() == Type::kHash)
+    HEARTH_CHECK(again->hash->size() <= entry->hash()->size());
+  else
+    HEARTH_CHECK(again->text == object->text);
   Entry::free(entry);
   return 0;
 }

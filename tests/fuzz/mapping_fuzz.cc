@@ -6,8 +6,11 @@
 #include "tools/cache_warm/mapping.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto plan = hearth::warm::parse_mapping({reinterpret_cast<const char*>(data), size}, "mapping.toml");
-  if (plan) HEARTH_CHECK(!plan->mappings.empty());
-  else HEARTH_CHECK(plan.error().context.starts_with("mapping.toml"));
+  const auto plan =
+      hearth::warm::parse_mapping({reinterpret_cast<const char*>(data), size}, "mapping.toml");
+  if (plan)
+    HEARTH_CHECK(!plan->mappings.empty());
+  else
+    HEARTH_CHECK(plan.error().context.starts_with("mapping.toml"));
   return 0;
 }

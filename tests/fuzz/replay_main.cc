@@ -1,5 +1,5 @@
-// Replays a corpus without libFuzzer: every file, every file cut at each of its first bytes, and every
-// file with single bytes changed by a seeded generator. Large files get fewer rounds.
+// Replays a corpus without libFuzzer: every file, every file cut at each of its first bytes, and
+// every file with single bytes changed by a seeded generator. Large files get fewer rounds.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -20,7 +20,8 @@ std::vector<std::string> parse(std::string_view input, std::size_t step) {
     for (;;) {
       std::vector<std::string_view> args;
       std::size_t consumed = 0;
-      const auto status = parser.next(input.substr(begin, available - begin), limits, args, consumed);
+      const auto status =
+          parser.next(input.substr(begin, available - begin), limits, args, consumed);
       if (status == RequestParser::Status::kNeedMore) break;
       if (status == RequestParser::Status::kError) {
         out.push_back("error");
@@ -39,7 +40,8 @@ std::vector<std::string> parse(std::string_view input, std::size_t step) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view input(reinterpret_cast<const char*>(data), std::min<std::size_t>(size, 4096));
+  const std::string_view input(reinterpret_cast<const char*>(data),
+                               std::min<std::size_t>(size, 4096));
   const auto whole = parse(input, input.size() + 1);
   HEARTH_CHECK(parse(input, 1) == whole);
   HEARTH_CHECK(parse(input, 7) == whole);

@@ -37,9 +37,7 @@ void move_a_slot(SimCluster& c) {
 void one_operation(SimCluster& c) {
   const int i = static_cast<int>(c.rng.below(kNodes));
   switch (c.rng.below(8)) {
-    case 0:
-      c.crash(i);
-      break;
+    case 0: c.crash(i); break;
     case 1:
     case 2:
       if (!c.is_up(i)) c.start(i);
@@ -50,15 +48,9 @@ void one_operation(SimCluster& c) {
       c.set_groups(groups);
       break;
     }
-    case 4:
-      c.heal();
-      break;
-    case 5:
-      c.admin(i, admin::BumpEpoch{});
-      break;
-    default:
-      move_a_slot(c);
-      break;
+    case 4: c.heal(); break;
+    case 5: c.admin(i, admin::BumpEpoch{}); break;
+    default: move_a_slot(c); break;
   }
 }
 

@@ -23,9 +23,7 @@ void Checker::violated(std::int64_t now_ms, const NodeId& node, std::string what
       fmt::format("at {} ms, node {}: {}", now_ms, node.view().substr(0, 8), what));
 }
 
-void Checker::forget(const NodeId& id) {
-  seen_.erase(id);
-}
+void Checker::forget(const NodeId& id) { seen_.erase(id); }
 
 void Checker::on_send(const Message& message, const View& durable, const NodeId& to,
                       std::int64_t now_ms) {

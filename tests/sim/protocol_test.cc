@@ -32,9 +32,7 @@ void check_rules(const SimCluster& c) {
   for (const auto& v : c.checker.violations()) FAIL_CHECK(v);
 }
 
-std::string name(const NodeId& id) {
-  return id.str();
-}
+std::string name(const NodeId& id) { return id.str(); }
 
 }  // namespace
 

@@ -297,13 +297,9 @@ void SimCluster::heal() {
   for (auto& n : nodes_) n->group = 0;
 }
 
-ViewPtr SimCluster::view(int i) {
-  return node(i).machine->view(clock(i));
-}
+ViewPtr SimCluster::view(int i) { return node(i).machine->view(clock(i)); }
 
-NodeId SimCluster::id(int i) {
-  return node(i).machine->id();
-}
+NodeId SimCluster::id(int i) { return node(i).machine->id(); }
 
 std::vector<int> SimCluster::owners(int i) {
   const ViewPtr v = view(i);

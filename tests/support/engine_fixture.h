@@ -50,7 +50,9 @@ class EngineFixture : public EngineHost, public EffectSink {
   }
   ~EngineFixture() override = default;
 
-  Session& open() { return engine_->open({"127.0.0.1:1", "127.0.0.1:6379", 1, false, true, false}); }
+  Session& open() {
+    return engine_->open({"127.0.0.1:1", "127.0.0.1:6379", 1, false, true, false});
+  }
 
   // One command by the fixture's own session.
   template <typename... A>

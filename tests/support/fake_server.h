@@ -17,7 +17,8 @@ class FakeServer final : public ServerControl {
   [[nodiscard]] std::int64_t unix_micros(UnixMillis turn) override { return turn.ms * 1000 + 123; }
   [[nodiscard]] Result<void> rewrite_config(RewriteExtent extent) override {
     last_extent = extent;
-    if (!config_file) return fail(ErrorCode::kInvalid, "The server is running without a config file");
+    if (!config_file)
+      return fail(ErrorCode::kInvalid, "The server is running without a config file");
     ++rewrites;
     return {};
   }

@@ -55,10 +55,8 @@ class HiredisClient {
 
   static std::string as_text(const redisReply& reply) {
     switch (reply.type) {
-      case REDIS_REPLY_INTEGER:
-        return std::to_string(reply.integer);
-      case REDIS_REPLY_NIL:
-        return "(nil)";
+      case REDIS_REPLY_INTEGER: return std::to_string(reply.integer);
+      case REDIS_REPLY_NIL: return "(nil)";
       case REDIS_REPLY_ERROR:
         return "-" + std::string(reply.str, static_cast<std::size_t>(reply.len));
       case REDIS_REPLY_ARRAY: {
@@ -67,8 +65,7 @@ class HiredisClient {
           all += (all.empty() ? "" : " ") + as_text(*reply.element[i]);
         return all;
       }
-      default:
-        return {reply.str, static_cast<std::size_t>(reply.len)};
+      default: return {reply.str, static_cast<std::size_t>(reply.len)};
     }
   }
 

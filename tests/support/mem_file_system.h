@@ -7,8 +7,8 @@
 //   fs.crash();         // power cut: only synced bytes and synced names remain; faults are cleared
 //
 // A file's bytes survive a crash up to the last sync of the file; its name survives if sync_dir ran
-// on its directory after the name was made. With keep_unsynced(n), a crash keeps the first n unsynced
-// bytes of every file, as a torn write would.
+// on its directory after the name was made. With keep_unsynced(n), a crash keeps the first n
+// unsynced bytes of every file, as a torn write would.
 #pragma once
 
 #include <algorithm>
@@ -72,7 +72,8 @@ class MemFileSystem : public io::FileSystem {
 
   Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override {
     if (faulty()) return fault("open");
-    if (!dirs_.contains(io::dir_of(path))) return fail(ErrorCode::kNotFound, "no such directory: " + path);
+    if (!dirs_.contains(io::dir_of(path)))
+      return fail(ErrorCode::kNotFound, "no such directory: " + path);
     auto found = names_.find(path);
     if (mode == io::OpenMode::kRead && found == names_.end()) {
       return fail(ErrorCode::kNotFound, "no such file: " + path);
@@ -96,7 +97,8 @@ class MemFileSystem : public io::FileSystem {
   }
   Result<void> sync_dir(const std::string& dir) override {
     if (faulty()) return fault("fsync");
-    std::erase_if(durable_names_, [&](const auto& entry) { return io::dir_of(entry.first) == dir; });
+    std::erase_if(durable_names_,
+                  [&](const auto& entry) { return io::dir_of(entry.first) == dir; });
     for (const auto& [path, inode] : names_) {
       if (io::dir_of(path) == dir) durable_names_[path] = inode;
     }
@@ -116,9 +118,12 @@ class MemFileSystem : public io::FileSystem {
     }
     return out;
   }
-  bool exists(const std::string& path) override { return names_.contains(path) || dirs_.contains(path); }
+  bool exists(const std::string& path) override {
+    return names_.contains(path) || dirs_.contains(path);
+  }
 
-  // Counts down operations; the n-th from now (1 is the next) and all later ones fail. 0: none does.
+  // Counts down operations; the n-th from now (1 is the next) and all later ones fail. 0: none
+  // does.
   void fail_at(int n) { countdown_ = n; }
   void keep_unsynced(std::size_t bytes) { keep_unsynced_ = bytes; }
   [[nodiscard]] int operations() const { return operations_; }
@@ -137,7 +142,8 @@ class MemFileSystem : public io::FileSystem {
     countdown_ = 0;
   }
 
-  // Shortcuts for tests: contents as a reader sees them now, and a file that is there from the start.
+  // Shortcuts for tests: contents as a reader sees them now, and a file that is there from the
+  // start.
   [[nodiscard]] std::string contents(const std::string& path) const {
     const auto found = names_.find(path);
     return found == names_.end() ? std::string("(absent)") : found->second->bytes;

@@ -95,16 +95,11 @@ class RespClient {
 
   static std::string as_text(const RespValue& value) {
     switch (value.kind) {
-      case RespKind::kError:
-        return "-" + std::string(value.text());
-      case RespKind::kInteger:
-        return std::to_string(value.integer());
-      case RespKind::kNull:
-        return "(nil)";
-      case RespKind::kBool:
-        return std::get<bool>(value.data) ? "true" : "false";
-      case RespKind::kDouble:
-        return std::to_string(std::get<double>(value.data));
+      case RespKind::kError: return "-" + std::string(value.text());
+      case RespKind::kInteger: return std::to_string(value.integer());
+      case RespKind::kNull: return "(nil)";
+      case RespKind::kBool: return std::get<bool>(value.data) ? "true" : "false";
+      case RespKind::kDouble: return std::to_string(std::get<double>(value.data));
       case RespKind::kArray:
       case RespKind::kMap:
       case RespKind::kSet:
@@ -113,8 +108,7 @@ class RespClient {
         for (const auto& item : value.items()) all += (all.empty() ? "" : " ") + as_text(item);
         return all;
       }
-      default:
-        return std::string(value.text());
+      default: return std::string(value.text());
     }
   }
 

@@ -168,8 +168,8 @@ TEST_CASE("redis-cli moves slots with their keys, adds and removes a node, and r
   REQUIRE(eventually([&] { return is_cluster_ok(nodes, 4); }));
   // A small weight, since every slot takes redis-cli a round trip to every node.
   const std::string weight = nodes[3]->run({"CLUSTER", "MYID"}) + "=0.1";
-  const auto rebalance = cluster_cli({"rebalance", nodes[0]->address(), "--cluster-use-empty-masters",
-                                      "--cluster-weight", weight});
+  const auto rebalance = cluster_cli({"rebalance", nodes[0]->address(),
+                                      "--cluster-use-empty-masters", "--cluster-weight", weight});
   CAPTURE(rebalance.out);
   CHECK(rebalance.exit_code == 0);
   REQUIRE(eventually([&] { return is_cluster_ok(nodes, 4) && nodes_agree(nodes); }));

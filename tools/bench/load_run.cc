@@ -25,9 +25,7 @@ namespace {
 
 using Instant = std::chrono::steady_clock::time_point;
 
-std::string system_text() {
-  return std::generic_category().message(errno);
-}
+std::string system_text() { return std::generic_category().message(errno); }
 
 // Counts whole replies without building them. Only what GET, SET, HSET and PING answer.
 class ReplyCounter {
@@ -287,8 +285,6 @@ class LoadRun {
 
 }  // namespace
 
-Result<LoadResult> run_load(const LoadOptions& options) {
-  return LoadRun(options).run();
-}
+Result<LoadResult> run_load(const LoadOptions& options) { return LoadRun(options).run(); }
 
 }  // namespace hearth::bench

@@ -20,22 +20,12 @@ std::string command_form(const WorkloadOptions& options) {
   std::string out;
   const std::string value(options.value_bytes, 'x');
   switch (options.operation) {
-    case Operation::kPing:
-      append_command(out, {"PING"});
-      break;
-    case Operation::kGet:
-      append_command(out, {"GET", kKeyForm});
-      break;
-    case Operation::kSet:
-      append_command(out, {"SET", kKeyForm, value});
-      break;
-    case Operation::kSetTtl:
-      append_command(out, {"SET", kKeyForm, value, "EX", "86400"});
-      break;
+    case Operation::kPing: append_command(out, {"PING"}); break;
+    case Operation::kGet: append_command(out, {"GET", kKeyForm}); break;
+    case Operation::kSet: append_command(out, {"SET", kKeyForm, value}); break;
+    case Operation::kSetTtl: append_command(out, {"SET", kKeyForm, value, "EX", "86400"}); break;
     // A leading 1 keeps the form of an integer whatever digits follow.
-    case Operation::kSetInt:
-      append_command(out, {"SET", kKeyForm, "1000000000000"});
-      break;
+    case Operation::kSetInt: append_command(out, {"SET", kKeyForm, "1000000000000"}); break;
     case Operation::kHash: {
       std::vector<std::string> texts;
       for (int i = 0; i < 10; ++i) {

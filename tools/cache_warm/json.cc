@@ -23,9 +23,7 @@ std::uint64_t special_marks(std::uint64_t eight) {
   return (control | quote | slash | eight) & (kEach * 0x80);
 }
 
-bool is_plain(unsigned char c) {
-  return c >= 0x20 && c != '"' && c != '\\' && c < 0x80;
-}
+bool is_plain(unsigned char c) { return c >= 0x20 && c != '"' && c != '\\' && c < 0x80; }
 
 // How many bytes from the front need no escape and are ASCII.
 std::size_t plain_run(const char* p, const char* end) {
@@ -65,27 +63,13 @@ void append_escape(Buffer& out, char c) {
   char* p = out.room(6);
   p[0] = '\\';
   switch (c) {
-    case '"':
-      p[1] = '"';
-      break;
-    case '\\':
-      p[1] = '\\';
-      break;
-    case '\n':
-      p[1] = 'n';
-      break;
-    case '\r':
-      p[1] = 'r';
-      break;
-    case '\t':
-      p[1] = 't';
-      break;
-    case '\b':
-      p[1] = 'b';
-      break;
-    case '\f':
-      p[1] = 'f';
-      break;
+    case '"': p[1] = '"'; break;
+    case '\\': p[1] = '\\'; break;
+    case '\n': p[1] = 'n'; break;
+    case '\r': p[1] = 'r'; break;
+    case '\t': p[1] = 't'; break;
+    case '\b': p[1] = 'b'; break;
+    case '\f': p[1] = 'f'; break;
     default: {
       const auto byte = static_cast<unsigned char>(c);
       p[1] = 'u';
@@ -158,18 +142,12 @@ class JsonScanner {
     if (p_ == end_) return false;
     switch (*p_) {
       case '{':
-      case '[':
-        return open(*p_ == '{');
-      case '"':
-        return ++p_, scan_string();
-      case 't':
-        return take_word("true");
-      case 'f':
-        return take_word("false");
-      case 'n':
-        return take_word("null");
-      default:
-        return scan_number();
+      case '[': return open(*p_ == '{');
+      case '"': return ++p_, scan_string();
+      case 't': return take_word("true");
+      case 'f': return take_word("false");
+      case 'n': return take_word("null");
+      default: return scan_number();
     }
   }
   bool open(bool object) {
@@ -297,8 +275,6 @@ void append_json_base64(Buffer& out, std::string_view bytes) {
   out.advance(static_cast<std::size_t>(p - begin));
 }
 
-bool is_json(std::string_view text) {
-  return JsonScanner(text).scan();
-}
+bool is_json(std::string_view text) { return JsonScanner(text).scan(); }
 
 }  // namespace hearth::warm

@@ -17,12 +17,8 @@ constexpr int kRowBits = 48;
 std::uint64_t tag_of(std::size_t mapping, std::uint64_t row) {
   return (std::uint64_t{mapping} << kRowBits) | row;
 }
-std::size_t mapping_of(std::uint64_t tag) {
-  return static_cast<std::size_t>(tag >> kRowBits);
-}
-std::uint64_t row_of(std::uint64_t tag) {
-  return tag & ((std::uint64_t{1} << kRowBits) - 1);
-}
+std::size_t mapping_of(std::uint64_t tag) { return static_cast<std::size_t>(tag >> kRowBits); }
+std::uint64_t row_of(std::uint64_t tag) { return tag & ((std::uint64_t{1} << kRowBits) - 1); }
 
 double seconds_between(MonoTime from, MonoTime to) {
   return static_cast<double>((to - from).count()) / 1e6;
@@ -65,9 +61,7 @@ std::uint64_t LoadReport::unconfirmed() const {
   return sum.rows_read - sum.rows_stored - sum.rows_bad - sum.rows_expired;
 }
 
-void Loader::on_done(std::uint64_t tag) {
-  ++report_.mappings[mapping_of(tag)].rows_stored;
-}
+void Loader::on_done(std::uint64_t tag) { ++report_.mappings[mapping_of(tag)].rows_stored; }
 
 void Loader::on_refused(std::uint64_t tag, std::string_view key, std::string_view error) {
   reject(mapping_of(tag), row_of(tag), key, fmt::format("the server refused it: {}", error));
@@ -156,14 +150,11 @@ Loader::MaybeStop Loader::load_part(std::size_t index, Source& source, const Par
     if (!*row) return std::nullopt;
     ++tally.rows_read;
     switch (encoder->encode(**row)) {
-      case RowOutcome::kExpired:
-        ++tally.rows_expired;
-        continue;
+      case RowOutcome::kExpired: ++tally.rows_expired; continue;
       case RowOutcome::kBad:
         reject(index, tally.rows_read, encoder->key(), encoder->problem());
         continue;
-      case RowOutcome::kEncoded:
-        break;
+      case RowOutcome::kEncoded: break;
     }
     auto operation = encoder->operation();
     operation.tag = tag_of(index, tally.rows_read);

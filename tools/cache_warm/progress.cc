@@ -95,8 +95,6 @@ void Progress::clear() {
   drawn_ = false;
 }
 
-void Progress::end() {
-  clear();
-}
+void Progress::end() { clear(); }
 
 }  // namespace hearth::warm

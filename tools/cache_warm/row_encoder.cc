@@ -135,15 +135,9 @@ RowOutcome RowEncoder::encode(Row row) {
 
   bool good = false;
   switch (mapping_->value) {
-    case ValueKind::kString:
-      good = encode_string(row);
-      break;
-    case ValueKind::kJson:
-      good = encode_json(row);
-      break;
-    case ValueKind::kHash:
-      good = encode_hash(row);
-      break;
+    case ValueKind::kString: good = encode_string(row); break;
+    case ValueKind::kJson: good = encode_json(row); break;
+    case ValueKind::kHash: good = encode_hash(row); break;
   }
   if (!good) return RowOutcome::kBad;
   if (value_.size() > mapping_->max_value_bytes) {
@@ -209,17 +203,13 @@ bool RowEncoder::encode_json(Row row) {
 
 bool RowEncoder::encode_json_cell(const Field& field, const Cell& cell) {
   switch (cell.type) {
-    case CellType::kNull:
-      return value_.append("null"), true;
-    case CellType::kInteger:
-      return append_plain(value_, cell), true;
-    case CellType::kBool:
-      return append_plain(value_, cell), true;
+    case CellType::kNull: return value_.append("null"), true;
+    case CellType::kInteger: return append_plain(value_, cell), true;
+    case CellType::kBool: return append_plain(value_, cell), true;
     case CellType::kReal:
       if (append_json_number(value_, cell.real)) return true;
       return bad(fmt::format("column '{}' is infinite, which JSON cannot say", field.name)), false;
-    case CellType::kBlob:
-      return append_json_base64(value_, cell.bytes), true;
+    case CellType::kBlob: return append_json_base64(value_, cell.bytes), true;
     case CellType::kText:
       if (!field.holds_json) {
         if (append_json_string(value_, cell.bytes)) return true;

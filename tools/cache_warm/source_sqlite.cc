@@ -117,8 +117,7 @@ class SqliteStream final : public RowStream {
                       static_cast<std::size_t>(sqlite3_value_bytes(value))};
         return;
       }
-      default:
-        cell.type = CellType::kNull;
+      default: cell.type = CellType::kNull;
     }
   }
 

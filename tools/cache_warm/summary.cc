@@ -10,16 +10,11 @@ namespace {
 
 std::string_view end_word(LoadEnd end) {
   switch (end) {
-    case LoadEnd::kComplete:
-      return "complete";
-    case LoadEnd::kInterrupted:
-      return "interrupted";
-    case LoadEnd::kTooManyErrors:
-      return "too_many_errors";
-    case LoadEnd::kSourceFailed:
-      return "source_failed";
-    case LoadEnd::kTargetFailed:
-      return "target_failed";
+    case LoadEnd::kComplete: return "complete";
+    case LoadEnd::kInterrupted: return "interrupted";
+    case LoadEnd::kTooManyErrors: return "too_many_errors";
+    case LoadEnd::kSourceFailed: return "source_failed";
+    case LoadEnd::kTargetFailed: return "target_failed";
   }
   return "";
 }
@@ -47,16 +42,11 @@ std::string tally_json(const MappingTally& tally, double seconds) {
 
 ExitCode exit_code_of(const LoadReport& report) {
   switch (report.end) {
-    case LoadEnd::kInterrupted:
-      return kExitInterrupted;
-    case LoadEnd::kTooManyErrors:
-      return kExitTooManyErrors;
-    case LoadEnd::kSourceFailed:
-      return kExitSource;
-    case LoadEnd::kTargetFailed:
-      return kExitTarget;
-    case LoadEnd::kComplete:
-      break;
+    case LoadEnd::kInterrupted: return kExitInterrupted;
+    case LoadEnd::kTooManyErrors: return kExitTooManyErrors;
+    case LoadEnd::kSourceFailed: return kExitSource;
+    case LoadEnd::kTargetFailed: return kExitTarget;
+    case LoadEnd::kComplete: break;
   }
   return report.total().rows_bad > 0 ? kExitSomeBad : kExitAllStored;
 }

@@ -98,9 +98,7 @@ std::unique_ptr<Batch> Dispatcher::fresh_batch(std::uint16_t node) {
   return batch;
 }
 
-void Dispatcher::seal(Node& node) {
-  node.waiting.push_back(std::move(node.open));
-}
+void Dispatcher::seal(Node& node) { node.waiting.push_back(std::move(node.open)); }
 
 Link* Dispatcher::least_loaded_link(const Node& node) {
   Link* best = nullptr;
@@ -168,9 +166,7 @@ void Dispatcher::on_connected(LinkId id, MonoTime now) {
   links_[id].link.greet(transport_, std::move(text), replies, now);
 }
 
-void Dispatcher::on_writable(LinkId id) {
-  links_[id].link.send(transport_);
-}
+void Dispatcher::on_writable(LinkId id) { links_[id].link.send(transport_); }
 
 void Dispatcher::on_bytes(LinkId id, std::string_view bytes, MonoTime now) {
   now_ = now;

@@ -18,9 +18,7 @@ namespace {
 constexpr std::size_t kReceiveBytes = 64 * 1024;
 constexpr int kReceivesPerTurn = 4;
 
-std::string system_text(int code) {
-  return std::generic_category().message(code);
-}
+std::string system_text(int code) { return std::generic_category().message(code); }
 
 }  // namespace
 

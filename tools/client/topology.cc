@@ -14,9 +14,7 @@ unexpected<Error> malformed(std::string_view command, std::string_view what) {
   return fail(ErrorCode::kCorrupt, fmt::format("reply of {}: {}", command, what));
 }
 
-bool is_port(std::int64_t port) {
-  return port > 0 && port <= 65535;
-}
+bool is_port(std::int64_t port) { return port > 0 && port <= 65535; }
 
 Endpoint with_host(std::string_view host, std::int64_t port, const Endpoint& from) {
   if (host.empty() || host == "?")

@@ -31,17 +31,10 @@ inline Outcome administer(CommandContext& ctx, cluster::AdminRequest request) {
   HEARTH_TRY(ClusterControl* const cluster, cluster_of(ctx));
   cluster::AdminReply reply = cluster->administer(std::move(request));
   switch (reply.kind) {
-    case cluster::AdminReply::Kind::kOk:
-      ctx.reply().ok();
-      break;
-    case cluster::AdminReply::Kind::kStatus:
-      ctx.reply().simple(reply.text);
-      break;
-    case cluster::AdminReply::Kind::kInteger:
-      ctx.reply().integer(reply.integer);
-      break;
-    case cluster::AdminReply::Kind::kError:
-      return refuse(std::move(reply.text));
+    case cluster::AdminReply::Kind::kOk: ctx.reply().ok(); break;
+    case cluster::AdminReply::Kind::kStatus: ctx.reply().simple(reply.text); break;
+    case cluster::AdminReply::Kind::kInteger: ctx.reply().integer(reply.integer); break;
+    case cluster::AdminReply::Kind::kError: return refuse(std::move(reply.text));
   }
   return {};
 }

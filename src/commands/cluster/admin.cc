@@ -41,12 +41,8 @@ Outcome reset(CommandContext& ctx) {
   return administer(ctx, admin::Reset{hard, ctx.keyspace().db(0).size() > 0});
 }
 
-Outcome bumpepoch(CommandContext& ctx) {
-  return administer(ctx, admin::BumpEpoch{});
-}
-Outcome saveconfig(CommandContext& ctx) {
-  return administer(ctx, admin::SaveConfig{});
-}
+Outcome bumpepoch(CommandContext& ctx) { return administer(ctx, admin::BumpEpoch{}); }
+Outcome saveconfig(CommandContext& ctx) { return administer(ctx, admin::SaveConfig{}); }
 
 Outcome set_config_epoch(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t epoch, ctx.args().integer(2));

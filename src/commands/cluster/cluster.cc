@@ -19,12 +19,8 @@ Outcome set_readonly(CommandContext& ctx, bool readonly) {
   ctx.reply().ok();
   return {};
 }
-Outcome readonly(CommandContext& ctx) {
-  return set_readonly(ctx, true);
-}
-Outcome readwrite(CommandContext& ctx) {
-  return set_readonly(ctx, false);
-}
+Outcome readonly(CommandContext& ctx) { return set_readonly(ctx, true); }
+Outcome readwrite(CommandContext& ctx) { return set_readonly(ctx, false); }
 
 constexpr CommandSpec kHelp = help_spec("5.0.0", Group::kCluster);
 constexpr const CommandSpec* kSubcommands[] = {

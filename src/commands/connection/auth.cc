@@ -14,7 +14,8 @@ constexpr std::string_view kDefaultUser = "default";
 bool equals_in_constant_time(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(static_cast<unsigned char>(a[i] ^ b[i]));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned>(static_cast<unsigned char>(a[i] ^ b[i]));
   return difference == 0;
 }
 
@@ -36,10 +37,12 @@ Outcome auth(CommandContext& ctx) {
   if (args.size() > 3) return syntax_error();
   if (args.size() == 2 && ctx.settings().requirepass.empty()) {
     return refuse(
-        "ERR AUTH <password> called without any password configured for the default user. Are you sure your "
+        "ERR AUTH <password> called without any password configured for the default user. Are you "
+        "sure your "
         "configuration is correct?");
   }
-  HEARTH_TRY_VOID(args.size() == 2 ? authenticate(ctx, kDefaultUser, args[1]) : authenticate(ctx, args[1], args[2]));
+  HEARTH_TRY_VOID(args.size() == 2 ? authenticate(ctx, kDefaultUser, args[1])
+                                   : authenticate(ctx, args[1], args[2]));
   ctx.reply().ok();
   return {};
 }
@@ -54,7 +57,8 @@ Result<HelloOptions, ReplyError> parse_hello(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   HelloOptions o;
   if (args.size() == 1) return o;
-  HEARTH_TRY(const std::int64_t resp, args.integer(1, "ERR Protocol version is not an integer or out of range"));
+  HEARTH_TRY(const std::int64_t resp,
+             args.integer(1, "ERR Protocol version is not an integer or out of range"));
   if (resp != 2 && resp != 3) return refuse("NOPROTO unsupported protocol version");
   o.resp = static_cast<int>(resp);
   for (std::size_t i = 2; i < args.size(); ++i) {
@@ -68,7 +72,8 @@ Result<HelloOptions, ReplyError> parse_hello(CommandContext& ctx) {
     } else if (args.is(i, "SETNAME", 1)) {
       o.has_name = true;
       o.name = args[++i];
-      if (!is_plain_name(o.name)) return refuse("ERR Client names cannot contain spaces, newlines or special characters.");
+      if (!is_plain_name(o.name))
+        return refuse("ERR Client names cannot contain spaces, newlines or special characters.");
     } else {
       return refuse("ERR Syntax error in HELLO option '" + std::string(args[i]) + "'");
     }
@@ -82,8 +87,10 @@ Outcome hello(CommandContext& ctx) {
   if (options.has_auth) HEARTH_TRY_VOID(authenticate(ctx, options.user, options.password));
   if (!s.authenticated) {
     return refuse(
-        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
-        "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time");
+        "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO "
+        "<proto> AUTH <user> "
+        "<pass> option can be used to authenticate the client and select the RESP protocol version "
+        "at the same time");
   }
   if (options.has_name) HEARTH_TRY_VOID(set_client_name(s, options.name));
   if (options.resp != 0) s.resp = options.resp;
@@ -117,15 +124,18 @@ Outcome acl_whoami(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kAuthArgs[] = {args::string("username").opt().from("6.0.0"), args::string("password")};
+constexpr ArgDoc kAuthArgs[] = {args::string("username").opt().from("6.0.0"),
+                                args::string("password")};
 constexpr ArgDoc kHelloAuth[] = {args::string("username"), args::string("password")};
-constexpr ArgDoc kHelloParts[] = {args::integer("protover"), args::block("auth", kHelloAuth, "AUTH").opt(),
+constexpr ArgDoc kHelloParts[] = {args::integer("protover"),
+                                  args::block("auth", kHelloAuth, "AUTH").opt(),
                                   args::string("clientname", "SETNAME").opt()};
 constexpr ArgDoc kHelloArgs[] = {args::block("arguments", kHelloParts).opt()};
 constexpr HistoryNote kAuthHistory[] = {{"6.0.0", "Takes a user name in front of the password."}};
-constexpr HistoryNote kHelloHistory[] = {{"6.2.0", "The version may be left out: then nothing changes."}};
-constexpr Flag kAnyTime =
-    Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast | Flag::kNoAuth | Flag::kAllowBusy;
+constexpr HistoryNote kHelloHistory[] = {
+    {"6.2.0", "The version may be left out: then nothing changes."}};
+constexpr Flag kAnyTime = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast |
+                          Flag::kNoAuth | Flag::kAllowBusy;
 
 constexpr CommandSpec kAclWhoAmI{
     .name = "WHOAMI",
@@ -160,7 +170,9 @@ constexpr CommandSpec kAuth{
 
 constexpr CommandSpec kHello{
     .name = "HELLO",
-    .summary = "Chooses the protocol's version, authenticates and names the connection, and tells what the server is.",
+    .summary =
+        "Chooses the protocol's version, authenticates and names the connection, and tells what "
+        "the server is.",
     .complexity = "O(1)",
     .since = "6.0.0",
     .arity = Arity::at_least(1),

@@ -30,8 +30,10 @@ Outcome echo(CommandContext& ctx) {
 
 Outcome select(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t index, ctx.args().integer(1));
-  if (index != 0 && ctx.settings().cluster_enabled) return refuse("ERR SELECT is not allowed in cluster mode");
-  if (index < 0 || index >= ctx.keyspace().db_count()) return refuse("ERR DB index is out of range");
+  if (index != 0 && ctx.settings().cluster_enabled)
+    return refuse("ERR SELECT is not allowed in cluster mode");
+  if (index < 0 || index >= ctx.keyspace().db_count())
+    return refuse("ERR DB index is out of range");
   ctx.session().db = static_cast<DbIndex>(index);
   ctx.reply().ok();
   return {};
@@ -63,7 +65,8 @@ Outcome reset(CommandContext& ctx) {
 constexpr ArgDoc kPingArgs[] = {args::string("message").opt()};
 constexpr ArgDoc kEchoArgs[] = {args::string("message")};
 constexpr ArgDoc kSelectArgs[] = {args::integer("index")};
-constexpr std::string_view kPingTips[] = {"request_policy:all_shards", "response_policy:all_succeeded"};
+constexpr std::string_view kPingTips[] = {"request_policy:all_shards",
+                                          "response_policy:all_succeeded"};
 
 }  // namespace
 
@@ -116,7 +119,8 @@ constexpr CommandSpec kQuit{
     .complexity = "O(1)",
     .since = "1.0.0",
     .arity = Arity::at_least(1),
-    .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast | Flag::kNoAuth | Flag::kAllowBusy,
+    .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast | Flag::kNoAuth |
+             Flag::kAllowBusy,
     .acl = Acl::kConnection,
     .group = Group::kConnection,
     .reply = Shape::kOk,
@@ -131,7 +135,8 @@ constexpr CommandSpec kReset{
     .complexity = "O(1)",
     .since = "6.2.0",
     .arity = Arity::exactly(1),
-    .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast | Flag::kNoAuth | Flag::kAllowBusy,
+    .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast | Flag::kNoAuth |
+             Flag::kAllowBusy,
     .acl = Acl::kConnection,
     .group = Group::kConnection,
     .reply = Shape::kSimple,

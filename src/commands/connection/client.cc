@@ -13,7 +13,8 @@ Outcome client_id(CommandContext& ctx) {
 }
 
 Outcome client_info(CommandContext& ctx) {
-  ctx.reply().verbatim("txt", client_line(ctx.session(), ctx.services().clients->mono_now()) + "\n");
+  ctx.reply().verbatim("txt",
+                       client_line(ctx.session(), ctx.services().clients->mono_now()) + "\n");
   return {};
 }
 
@@ -54,15 +55,18 @@ Outcome client_setname(CommandContext& ctx) {
 }
 
 Outcome client_getname(CommandContext& ctx) {
-  if (ctx.session().name.empty()) ctx.reply().null();
-  else ctx.reply().bulk(ctx.session().name);
+  if (ctx.session().name.empty())
+    ctx.reply().null();
+  else
+    ctx.reply().bulk(ctx.session().name);
   return {};
 }
 
 Outcome client_setinfo(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   const bool is_name = args.is(2, "LIB-NAME");
-  if (!is_name && !args.is(2, "LIB-VER")) return refuse("ERR Unrecognized option '" + std::string(args[2]) + "'");
+  if (!is_name && !args.is(2, "LIB-VER"))
+    return refuse("ERR Unrecognized option '" + std::string(args[2]) + "'");
   if (!is_plain_name(args[3])) {
     return refuse(std::string("ERR ") + (is_name ? "lib-name" : "lib-ver") +
                   " cannot contain spaces, newlines or special characters.");
@@ -95,7 +99,8 @@ constexpr ArgDoc kTypes[] = {args::token("normal", "NORMAL"), args::token("maste
 constexpr ArgDoc kListArgs[] = {args::one_of("client-type", kTypes, "TYPE").opt().from("5.0.0"),
                                 args::integer("client-id", "ID").many().opt().from("6.2.0")};
 constexpr ArgDoc kNameArgs[] = {args::string("connection-name")};
-constexpr ArgDoc kInfoParts[] = {args::string("libname", "LIB-NAME"), args::string("libver", "LIB-VER")};
+constexpr ArgDoc kInfoParts[] = {args::string("libname", "LIB-NAME"),
+                                 args::string("libver", "LIB-VER")};
 constexpr ArgDoc kSetInfoArgs[] = {args::one_of("attr", kInfoParts)};
 constexpr HistoryNote kListHistory[] = {{"2.8.12", "Shows a client id that is never used twice."},
                                         {"5.0.0", "TYPE filters by the kind of client."},
@@ -103,7 +108,8 @@ constexpr HistoryNote kListHistory[] = {{"2.8.12", "Shows a client id that is ne
                                         {"7.0.3", "Shows the protocol's version."},
                                         {"7.2.0", "Shows the library's name and version."}};
 constexpr std::string_view kUnsteady[] = {"nondeterministic_output"};
-constexpr std::string_view kOnAllNodes[] = {"request_policy:all_nodes", "response_policy:all_succeeded"};
+constexpr std::string_view kOnAllNodes[] = {"request_policy:all_nodes",
+                                            "response_policy:all_succeeded"};
 constexpr Flag kPlain = Flag::kNoScript | Flag::kLoading | Flag::kStale;
 
 }  // namespace
@@ -196,7 +202,9 @@ constexpr CommandSpec kClientSetInfo{
 
 constexpr CommandSpec kClientGetRedir{
     .name = "GETREDIR",
-    .summary = "Returns the id of the client that gets this one's invalidation messages, -1 if there is none.",
+    .summary =
+        "Returns the id of the client that gets this one's invalidation messages, -1 if there is "
+        "none.",
     .complexity = "O(1)",
     .since = "6.0.0",
     .arity = Arity::exactly(2),
@@ -223,8 +231,9 @@ constexpr CommandSpec kClientTrackingInfo{
 constexpr CommandSpec kClientHelp = help_spec("5.0.0", Group::kConnection, Acl::kConnection);
 
 constexpr const CommandSpec* kClientSubs[] = {
-    &kClientId,      &kClientInfo,    &kClientList,    &kClientKill,     &kClientSetName,     &kClientGetName,
-    &kClientSetInfo, &kClientPause,   &kClientUnpause, &kClientReply,    &kClientNoEvict,     &kClientNoTouch,
+    &kClientId,      &kClientInfo,     &kClientList,         &kClientKill,
+    &kClientSetName, &kClientGetName,  &kClientSetInfo,      &kClientPause,
+    &kClientUnpause, &kClientReply,    &kClientNoEvict,      &kClientNoTouch,
     &kClientUnblock, &kClientGetRedir, &kClientTrackingInfo, &kClientHelp,
 };
 

@@ -34,12 +34,16 @@ Result<Filter, ReplyError> parse_filter(const ArgReader& args) {
       if (value != "default") return refuse("ERR No such user '" + std::string(value) + "'");
       f.user = value;
     } else if (args.is(i, "MAXAGE")) {
-      HEARTH_TRY(f.age_at_least, args.integer(i + 1, "ERR maxage is not an integer or out of range"));
+      HEARTH_TRY(f.age_at_least,
+                 args.integer(i + 1, "ERR maxage is not an integer or out of range"));
       if (f.age_at_least <= 0) return refuse("ERR maxage should be greater than 0");
     } else if (args.is(i, "SKIPME")) {
-      if (args.is(i + 1, "YES")) f.spare_me = true;
-      else if (args.is(i + 1, "NO")) f.spare_me = false;
-      else return syntax_error();
+      if (args.is(i + 1, "YES"))
+        f.spare_me = true;
+      else if (args.is(i + 1, "NO"))
+        f.spare_me = false;
+      else
+        return syntax_error();
     } else {
       return syntax_error();
     }
@@ -48,8 +52,10 @@ Result<Filter, ReplyError> parse_filter(const ArgReader& args) {
 }
 
 bool fits(const Filter& f, const Session& s, MonoTime now) {
-  return (!f.id || s.id == *f.id) && (!f.type || type_of(s) == *f.type) && (!f.address || s.address == *f.address) &&
-         (!f.local_address || s.local_address == *f.local_address) && (!f.user || s.user == *f.user) &&
+  return (!f.id || s.id == *f.id) && (!f.type || type_of(s) == *f.type) &&
+         (!f.address || s.address == *f.address) &&
+         (!f.local_address || s.local_address == *f.local_address) &&
+         (!f.user || s.user == *f.user) &&
          (now - s.created_at).count() / 1'000'000 >= f.age_at_least;
 }
 
@@ -71,7 +77,9 @@ Outcome client_kill(CommandContext& ctx) {
   ClientControl& clients = *ctx.services().clients;
   std::int64_t killed = 0;
   clients.for_each([&](Session& s) {
-    if (s.close_now || (filter.spare_me && &s == &ctx.session()) || !fits(filter, s, clients.mono_now())) return;
+    if (s.close_now || (filter.spare_me && &s == &ctx.session()) ||
+        !fits(filter, s, clients.mono_now()))
+      return;
     clients.kill(s, ctx.session());
     ++killed;
   });
@@ -79,9 +87,10 @@ Outcome client_kill(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kTypes[] = {args::token("normal", "NORMAL"), args::token("master", "MASTER").from("3.2.0"),
-                             args::token("slave", "SLAVE"), args::token("replica", "REPLICA").from("5.0.0"),
-                             args::token("pubsub", "PUBSUB")};
+constexpr ArgDoc kTypes[] = {
+    args::token("normal", "NORMAL"), args::token("master", "MASTER").from("3.2.0"),
+    args::token("slave", "SLAVE"), args::token("replica", "REPLICA").from("5.0.0"),
+    args::token("pubsub", "PUBSUB")};
 constexpr ArgDoc kSkipMe[] = {args::token("yes", "YES"), args::token("no", "NO")};
 constexpr ArgDoc kFilters[] = {
     args::integer("client-id", "ID").opt().from("2.8.12"),
@@ -94,11 +103,12 @@ constexpr ArgDoc kFilters[] = {
 };
 constexpr ArgDoc kForms[] = {args::string("ip:port"), args::one_of("new-format", kFilters).many()};
 constexpr ArgDoc kArgs[] = {args::one_of("filter", kForms)};
-constexpr HistoryNote kHistory[] = {{"2.8.12", "Filters; the reply is then a count."},
-                                    {"3.2.0", "TYPE knows the kind master."},
-                                    {"5.0.0", "TYPE knows the kind replica; slave still means the same."},
-                                    {"6.2.0", "LADDR filters by the server's own address."},
-                                    {"7.4.0", "MAXAGE filters by the age of the connection."}};
+constexpr HistoryNote kHistory[] = {
+    {"2.8.12", "Filters; the reply is then a count."},
+    {"3.2.0", "TYPE knows the kind master."},
+    {"5.0.0", "TYPE knows the kind replica; slave still means the same."},
+    {"6.2.0", "LADDR filters by the server's own address."},
+    {"7.4.0", "MAXAGE filters by the age of the connection."}};
 
 }  // namespace
 

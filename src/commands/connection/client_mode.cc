@@ -7,13 +7,17 @@ namespace {
 
 Outcome client_pause(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
-  HEARTH_TRY(const std::int64_t timeout, args.integer(2, "ERR timeout is not an integer or out of range"));
+  HEARTH_TRY(const std::int64_t timeout,
+             args.integer(2, "ERR timeout is not an integer or out of range"));
   if (timeout < 0) return refuse("ERR timeout is negative");
   PauseKind kind = PauseKind::kAll;
-  if (args.is(3, "WRITE")) kind = PauseKind::kWrite;
-  else if (args.size() > 3 && !args.is(3, "ALL")) return refuse("ERR CLIENT PAUSE mode must be WRITE or ALL");
+  if (args.is(3, "WRITE"))
+    kind = PauseKind::kWrite;
+  else if (args.size() > 3 && !args.is(3, "ALL"))
+    return refuse("ERR CLIENT PAUSE mode must be WRITE or ALL");
   std::int64_t until = 0;
-  if (__builtin_add_overflow(ctx.now().ms, timeout, &until)) return refuse("ERR timeout is out of range");
+  if (__builtin_add_overflow(ctx.now().ms, timeout, &until))
+    return refuse("ERR timeout is out of range");
   ctx.services().clients->pause(kind, UnixMillis{until});
   ctx.reply().ok();
   return {};
@@ -42,9 +46,12 @@ Outcome client_reply(CommandContext& ctx) {
 }
 
 Outcome switch_mode(CommandContext& ctx, bool& mode) {
-  if (ctx.args().is(2, "ON")) mode = true;
-  else if (ctx.args().is(2, "OFF")) mode = false;
-  else return syntax_error();
+  if (ctx.args().is(2, "ON"))
+    mode = true;
+  else if (ctx.args().is(2, "OFF"))
+    mode = false;
+  else
+    return syntax_error();
   ctx.reply().ok();
   return {};
 }
@@ -65,22 +72,27 @@ Outcome client_unblock(CommandContext& ctx) {
 }
 
 constexpr ArgDoc kModes[] = {args::token("write", "WRITE"), args::token("all", "ALL")};
-constexpr ArgDoc kPauseArgs[] = {args::integer("timeout"), args::one_of("mode", kModes).opt().from("6.2.0")};
-constexpr ArgDoc kReplyModes[] = {args::token("on", "ON"), args::token("off", "OFF"), args::token("skip", "SKIP")};
+constexpr ArgDoc kPauseArgs[] = {args::integer("timeout"),
+                                 args::one_of("mode", kModes).opt().from("6.2.0")};
+constexpr ArgDoc kReplyModes[] = {args::token("on", "ON"), args::token("off", "OFF"),
+                                  args::token("skip", "SKIP")};
 constexpr ArgDoc kReplyArgs[] = {args::one_of("action", kReplyModes)};
 constexpr ArgDoc kOnOff[] = {args::token("on", "ON"), args::token("off", "OFF")};
 constexpr ArgDoc kSwitchArgs[] = {args::one_of("enabled", kOnOff)};
 constexpr ArgDoc kReasons[] = {args::token("timeout", "TIMEOUT"), args::token("error", "ERROR")};
-constexpr ArgDoc kUnblockArgs[] = {args::integer("client-id"), args::one_of("unblock-type", kReasons).opt()};
-constexpr HistoryNote kPauseHistory[] = {{"3.2.10", "Also stops keys from expiring and from being evicted."},
-                                         {"6.2.0", "WRITE stops commands that write and lets others pass."}};
+constexpr ArgDoc kUnblockArgs[] = {args::integer("client-id"),
+                                   args::one_of("unblock-type", kReasons).opt()};
+constexpr HistoryNote kPauseHistory[] = {
+    {"3.2.10", "Also stops keys from expiring and from being evicted."},
+    {"6.2.0", "WRITE stops commands that write and lets others pass."}};
 constexpr Flag kPlain = Flag::kNoScript | Flag::kLoading | Flag::kStale;
 
 }  // namespace
 
 constexpr CommandSpec kClientPause{
     .name = "PAUSE",
-    .summary = "Makes commands of clients wait for some milliseconds, all of them or those that write.",
+    .summary =
+        "Makes commands of clients wait for some milliseconds, all of them or those that write.",
     .complexity = "O(1)",
     .since = "3.0.0",
     .arity = Arity::at_least(3),
@@ -150,7 +162,9 @@ constexpr CommandSpec kClientNoTouch{
 
 constexpr CommandSpec kClientUnblock{
     .name = "UNBLOCK",
-    .summary = "Ends the waiting of a client that is blocked by a command, as by its timeout or with an error.",
+    .summary =
+        "Ends the waiting of a client that is blocked by a command, as by its timeout or with an "
+        "error.",
     .complexity = "O(log N) with N the number of connections",
     .since = "5.0.0",
     .arity = Arity::at_least(3),

@@ -53,14 +53,18 @@ OutputParts output_parts(const OutBuffer& out) {
   return parts;
 }
 
-std::uint64_t whole_seconds(microseconds d) { return static_cast<std::uint64_t>(std::max<std::int64_t>(0, d.count() / 1'000'000)); }
+std::uint64_t whole_seconds(microseconds d) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, d.count() / 1'000'000));
+}
 
 }  // namespace
 
 std::optional<ClientType> client_type(std::string_view word) {
   if (equals_ignore_case(word, "normal")) return ClientType::kNormal;
-  if (equals_ignore_case(word, "master") || equals_ignore_case(word, "primary")) return ClientType::kPrimary;
-  if (equals_ignore_case(word, "slave") || equals_ignore_case(word, "replica")) return ClientType::kReplica;
+  if (equals_ignore_case(word, "master") || equals_ignore_case(word, "primary"))
+    return ClientType::kPrimary;
+  if (equals_ignore_case(word, "slave") || equals_ignore_case(word, "replica"))
+    return ClientType::kReplica;
   if (equals_ignore_case(word, "pubsub")) return ClientType::kPubsub;
   return std::nullopt;
 }
@@ -69,7 +73,9 @@ ClientType type_of(const Session& session) {
   return session.in_subscribe_mode() ? ClientType::kPubsub : ClientType::kNormal;
 }
 
-std::string unknown_client_type(std::string_view word) { return "ERR Unknown client type '" + std::string(word) + "'"; }
+std::string unknown_client_type(std::string_view word) {
+  return "ERR Unknown client type '" + std::string(word) + "'";
+}
 
 std::string client_line(const Session& s, MonoTime now) {
   const OutputParts output = output_parts(s.out);
@@ -118,7 +124,8 @@ bool is_plain_name(std::string_view name) {
 }
 
 Outcome set_client_name(Session& session, std::string_view name) {
-  if (!is_plain_name(name)) return refuse("ERR Client names cannot contain spaces, newlines or special characters.");
+  if (!is_plain_name(name))
+    return refuse("ERR Client names cannot contain spaces, newlines or special characters.");
   session.name = name;
   return {};
 }

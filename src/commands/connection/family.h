@@ -6,9 +6,9 @@
 namespace hearth::commands {
 
 extern const CommandSpec kPing, kEcho, kSelect, kQuit, kReset, kAuth, kHello, kClient, kAcl;
-extern const CommandSpec kClientId, kClientInfo, kClientList, kClientKill, kClientSetName, kClientGetName, kClientSetInfo,
-    kClientPause, kClientUnpause, kClientReply, kClientNoEvict, kClientNoTouch, kClientUnblock, kClientGetRedir,
-    kClientTrackingInfo, kClientHelp;
+extern const CommandSpec kClientId, kClientInfo, kClientList, kClientKill, kClientSetName,
+    kClientGetName, kClientSetInfo, kClientPause, kClientUnpause, kClientReply, kClientNoEvict,
+    kClientNoTouch, kClientUnblock, kClientGetRedir, kClientTrackingInfo, kClientHelp;
 
 inline constexpr const CommandSpec* kConnectionFamily[] = {
     &kPing, &kEcho, &kSelect, &kQuit, &kReset, &kAuth, &kHello, &kClient, &kAcl,

@@ -26,8 +26,9 @@ Result<Found, ReplyError> write_hash(CommandContext& ctx, const KeyRef& key) {
 Found made_hash(CommandContext& ctx, const KeyRef& key, Found at) {
   if (at) return at;
   auto hash = std::make_unique<Hash>();
-  return ctx.keys().put(key, at, Entry::make_object(key.name, Type::kHash, hash.release(), kNoDeadline,
-                                                    ctx.keys().new_access()));
+  return ctx.keys().put(key, at,
+                        Entry::make_object(key.name, Type::kHash, hash.release(), kNoDeadline,
+                                           ctx.keys().new_access()));
 }
 
 void remove_if_empty(CommandContext& ctx, const KeyRef& key, Found at) {
@@ -36,7 +37,8 @@ void remove_if_empty(CommandContext& ctx, const KeyRef& key, Found at) {
   ctx.effects().event(Notify::kGeneric, "del", key.name);
 }
 
-void log_if_expired(CommandContext& ctx, const KeyRef& key, const Hash& hash, std::string_view field) {
+void log_if_expired(CommandContext& ctx, const KeyRef& key, const Hash& hash,
+                    std::string_view field) {
   if (!hash.may_have_expired(ctx.now())) return;
   if (hash.exists(field, ctx.now()) || !hash.exists(field, UnixMillis{0})) return;
   ctx.effects().replicate_as("HDEL", key.name, field);
@@ -47,12 +49,14 @@ HashLimits hash_limits(CommandContext& ctx) {
   return {s.hash_max_listpack_entries, s.hash_max_listpack_value, ctx.keyspace().seed()};
 }
 
-Result<std::span<const std::string_view>, ReplyError> fields_block(const ArgReader& args, std::size_t at,
+Result<std::span<const std::string_view>, ReplyError> fields_block(const ArgReader& args,
+                                                                   std::size_t at,
                                                                    std::size_t width) {
   if (!args.is(at, "FIELDS", 1)) {
     return refuse("ERR Mandatory argument FIELDS is missing or not at the right position");
   }
-  HEARTH_TRY(const std::int64_t count, args.integer(at + 1, "ERR Number of fields must be a positive integer"));
+  HEARTH_TRY(const std::int64_t count,
+             args.integer(at + 1, "ERR Number of fields must be a positive integer"));
   if (count < 1) return refuse("ERR Parameter `numFields` should be greater than 0");
   const auto items = args.from(at + 2);
   if (items.size() % width != 0 || static_cast<std::uint64_t>(count) != items.size() / width) {

@@ -24,15 +24,16 @@ void remove_if_empty(CommandContext& ctx, const KeyRef& key, Found at);
 
 // A field that has expired but could not be removed yet is logged as removed before it is changed,
 // so that whoever repeats the change finds the same.
-void log_if_expired(CommandContext& ctx, const KeyRef& key, const Hash& hash, std::string_view field);
+void log_if_expired(CommandContext& ctx, const KeyRef& key, const Hash& hash,
+                    std::string_view field);
 
 // The limits of the compact encodings, as configured.
 [[nodiscard]] HashLimits hash_limits(CommandContext& ctx);
 
 // FIELDS <n> <field> ..., from word `at` on, each item of `width` words, up to the end.
 //   returns  the words behind the number
-[[nodiscard]] Result<std::span<const std::string_view>, ReplyError> fields_block(const ArgReader& args, std::size_t at,
-                                                                                 std::size_t width = 1);
+[[nodiscard]] Result<std::span<const std::string_view>, ReplyError> fields_block(
+    const ArgReader& args, std::size_t at, std::size_t width = 1);
 
 // "HDEL key field ..." and the like, for the effect log.
 [[nodiscard]] std::vector<std::string> command_words(std::initializer_list<std::string_view> head,

@@ -8,10 +8,10 @@ namespace {
 
 // What the reply says of one field.
 constexpr std::int64_t kNoField = -2;
-constexpr std::int64_t kNotTimed = -1;   // HPERSIST: it has no deadline
-constexpr std::int64_t kRefused = 0;     // the condition does not hold
+constexpr std::int64_t kNotTimed = -1;  // HPERSIST: it has no deadline
+constexpr std::int64_t kRefused = 0;    // the condition does not hold
 constexpr std::int64_t kChanged = 1;
-constexpr std::int64_t kRemoved = 2;     // the deadline has passed already
+constexpr std::int64_t kRemoved = 2;  // the deadline has passed already
 
 enum class Condition : std::uint8_t { kAlways, kNone, kTimed, kLater, kEarlier };
 
@@ -103,7 +103,9 @@ Outcome expire(CommandContext& ctx, TimeUnit unit, std::string_view name) {
 Outcome hexpire(CommandContext& ctx) { return expire(ctx, TimeUnit::kSeconds, "hexpire"); }
 Outcome hpexpire(CommandContext& ctx) { return expire(ctx, TimeUnit::kMilliseconds, "hpexpire"); }
 Outcome hexpireat(CommandContext& ctx) { return expire(ctx, TimeUnit::kUnixSeconds, "hexpireat"); }
-Outcome hpexpireat(CommandContext& ctx) { return expire(ctx, TimeUnit::kUnixMilliseconds, "hpexpireat"); }
+Outcome hpexpireat(CommandContext& ctx) {
+  return expire(ctx, TimeUnit::kUnixMilliseconds, "hpexpireat");
+}
 
 Outcome hpersist(CommandContext& ctx) {
   HEARTH_TRY(const auto fields, fields_block(ctx.args(), 2));
@@ -134,15 +136,17 @@ Outcome hpersist(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kConditions[] = {args::token("nx", "NX"), args::token("xx", "XX"), args::token("gt", "GT"),
-                                  args::token("lt", "LT")};
+constexpr ArgDoc kConditions[] = {args::token("nx", "NX"), args::token("xx", "XX"),
+                                  args::token("gt", "GT"), args::token("lt", "LT")};
 constexpr ArgDoc kFieldParts[] = {args::integer("numfields"), args::string("field").many()};
 constexpr ArgDoc kFields = args::block("fields", kFieldParts, "FIELDS");
 constexpr ArgDoc kCondition = args::one_of("condition", kConditions).opt();
 constexpr ArgDoc kSecondsArgs[] = {args::key(), args::integer("seconds"), kCondition, kFields};
 constexpr ArgDoc kMillisArgs[] = {args::key(), args::integer("milliseconds"), kCondition, kFields};
-constexpr ArgDoc kUnixSecondsArgs[] = {args::key(), args::unix_time("unix-time-seconds"), kCondition, kFields};
-constexpr ArgDoc kUnixMillisArgs[] = {args::key(), args::unix_time("unix-time-milliseconds"), kCondition, kFields};
+constexpr ArgDoc kUnixSecondsArgs[] = {args::key(), args::unix_time("unix-time-seconds"),
+                                       kCondition, kFields};
+constexpr ArgDoc kUnixMillisArgs[] = {args::key(), args::unix_time("unix-time-milliseconds"),
+                                      kCondition, kFields};
 constexpr ArgDoc kPersistArgs[] = {args::key(), kFields};
 constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
 constexpr Flag kFlags = Flag::kWrite | Flag::kDenyOom | Flag::kFast;

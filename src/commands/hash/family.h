@@ -5,15 +5,16 @@
 
 namespace hearth::commands {
 
-extern const CommandSpec kHGet, kHMGet, kHGetAll, kHKeys, kHVals, kHLen, kHExists, kHStrLen, kHSet, kHMSet, kHSetNx,
-    kHDel, kHIncrBy, kHIncrByFloat, kHRandField, kHScan, kHExpire, kHPExpire, kHExpireAt, kHPExpireAt, kHPersist,
-    kHTtl, kHPTtl, kHExpireTime, kHPExpireTime, kHGetDel, kHGetEx, kHSetEx;
+extern const CommandSpec kHGet, kHMGet, kHGetAll, kHKeys, kHVals, kHLen, kHExists, kHStrLen, kHSet,
+    kHMSet, kHSetNx, kHDel, kHIncrBy, kHIncrByFloat, kHRandField, kHScan, kHExpire, kHPExpire,
+    kHExpireAt, kHPExpireAt, kHPersist, kHTtl, kHPTtl, kHExpireTime, kHPExpireTime, kHGetDel,
+    kHGetEx, kHSetEx;
 
 inline constexpr const CommandSpec* kHashFamily[] = {
-    &kHGet,       &kHMGet,      &kHGetAll,  &kHKeys,  &kHVals,       &kHLen,         &kHExists, &kHStrLen, &kHSet,
-    &kHMSet,      &kHSetNx,     &kHDel,     &kHIncrBy, &kHIncrByFloat, &kHRandField, &kHScan,   &kHExpire, &kHPExpire,
-    &kHExpireAt,  &kHPExpireAt, &kHPersist, &kHTtl,   &kHPTtl,       &kHExpireTime,  &kHPExpireTime,
-    &kHGetDel,    &kHGetEx,     &kHSetEx,
+    &kHGet,       &kHMGet, &kHGetAll,     &kHKeys,        &kHVals,     &kHLen,       &kHExists,
+    &kHStrLen,    &kHSet,  &kHMSet,       &kHSetNx,       &kHDel,      &kHIncrBy,    &kHIncrByFloat,
+    &kHRandField, &kHScan, &kHExpire,     &kHPExpire,     &kHExpireAt, &kHPExpireAt, &kHPersist,
+    &kHTtl,       &kHPTtl, &kHExpireTime, &kHPExpireTime, &kHGetDel,   &kHGetEx,     &kHSetEx,
 };
 
 }  // namespace hearth::commands

@@ -11,13 +11,16 @@ void reply_values(CommandContext& ctx, Found at, std::span<const std::string_vie
   Hash::Scratch scratch;
   for (const std::string_view field : fields) {
     const auto value = at ? at->hash()->get(field, ctx.now(), scratch) : std::nullopt;
-    if (value) ctx.reply().bulk(*value);
-    else ctx.reply().null();
+    if (value)
+      ctx.reply().bulk(*value);
+    else
+      ctx.reply().null();
   }
 }
 
 // Removes the visible ones among the fields; logs and tells if there were any.
-void remove_fields(CommandContext& ctx, const KeyRef& key, Found at, const std::vector<std::string>& fields) {
+void remove_fields(CommandContext& ctx, const KeyRef& key, Found at,
+                   const std::vector<std::string>& fields) {
   std::vector<std::string> gone;
   for (const std::string& field : fields) {
     if (at->hash()->erase(field, ctx.now())) gone.push_back(field);
@@ -48,7 +51,8 @@ struct Options {
 };
 
 // The words between the key and FIELDS. HGETEX knows PERSIST, HSETEX knows KEEPTTL, FNX and FXX.
-Result<Options, ReplyError> parse_options(const CommandContext& ctx, std::string_view name, bool setting) {
+Result<Options, ReplyError> parse_options(const CommandContext& ctx, std::string_view name,
+                                          bool setting) {
   const ArgReader& args = ctx.args();
   Options o;
   std::size_t i = 2;
@@ -57,8 +61,9 @@ Result<Options, ReplyError> parse_options(const CommandContext& ctx, std::string
     const bool is_life = unit || (setting ? args.is(i, "KEEPTTL") : args.is(i, "PERSIST"));
     const bool is_condition = setting && (args.is(i, "FNX") || args.is(i, "FXX"));
     if (is_life && o.life != Life::kUnchanged) {
-      return refuse(setting ? "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
-                            : "ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified");
+      return refuse(
+          setting ? "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified"
+                  : "ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified");
     }
     if (is_condition && o.only != Only::kAlways) {
       return refuse("ERR Only one of FXX or FNX arguments can be specified");
@@ -99,7 +104,8 @@ Outcome hgetex(CommandContext& ctx) {
   for (const std::string_view field : fields) {
     const auto old = at->hash()->deadline(field, ctx.now());
     if (!old || (persist && *old == Hash::kNone)) continue;
-    at->hash()->set_deadline(field, persist ? Hash::kNone : options.deadline, ctx.now(), hash_limits(ctx));
+    at->hash()->set_deadline(field, persist ? Hash::kNone : options.deadline, ctx.now(),
+                             hash_limits(ctx));
     changed.emplace_back(field);
   }
   if (changed.empty()) return {};
@@ -113,7 +119,8 @@ Outcome hgetex(CommandContext& ctx) {
   return {};
 }
 
-bool may_set(const CommandContext& ctx, Only only, Found at, std::span<const std::string_view> pairs) {
+bool may_set(const CommandContext& ctx, Only only, Found at,
+             std::span<const std::string_view> pairs) {
   if (only == Only::kAlways) return true;
   for (std::size_t i = 0; i < pairs.size(); i += 2) {
     const bool present = at && at->hash()->exists(pairs[i], ctx.now());
@@ -123,16 +130,19 @@ bool may_set(const CommandContext& ctx, Only only, Found at, std::span<const std
 }
 
 // What was set, as one command without its condition: the condition held here.
-void log_set(CommandContext& ctx, const KeyRef& key, const Options& options, std::span<const std::string_view> pairs) {
+void log_set(CommandContext& ctx, const KeyRef& key, const Options& options,
+             std::span<const std::string_view> pairs) {
   const std::vector<std::string> tail(pairs.begin(), pairs.end());
   const std::string count = std::to_string(pairs.size() / 2);
   const std::string deadline = std::to_string(options.deadline);
   switch (options.life) {
     case Life::kDeadline:
-      ctx.effects().replicate_words(command_words({"HSETEX", key.name, "PXAT", deadline, "FIELDS", count}, tail));
+      ctx.effects().replicate_words(
+          command_words({"HSETEX", key.name, "PXAT", deadline, "FIELDS", count}, tail));
       break;
     case Life::kKeep:
-      ctx.effects().replicate_words(command_words({"HSETEX", key.name, "KEEPTTL", "FIELDS", count}, tail));
+      ctx.effects().replicate_words(
+          command_words({"HSETEX", key.name, "KEEPTTL", "FIELDS", count}, tail));
       break;
     default: ctx.effects().replicate_words(command_words({"HSET", key.name}, tail));
   }
@@ -175,10 +185,12 @@ constexpr ArgDoc kPair[] = {args::string("field"), args::string("value")};
 constexpr ArgDoc kPairParts[] = {args::integer("numfields"), args::block("data", kPair).many()};
 constexpr ArgDoc kGetLife[] = {args::integer("seconds", "EX"), args::integer("milliseconds", "PX"),
                                args::unix_time("unix-time-seconds", "EXAT"),
-                               args::unix_time("unix-time-milliseconds", "PXAT"), args::token("persist", "PERSIST")};
+                               args::unix_time("unix-time-milliseconds", "PXAT"),
+                               args::token("persist", "PERSIST")};
 constexpr ArgDoc kSetLife[] = {args::integer("seconds", "EX"), args::integer("milliseconds", "PX"),
                                args::unix_time("unix-time-seconds", "EXAT"),
-                               args::unix_time("unix-time-milliseconds", "PXAT"), args::token("keepttl", "KEEPTTL")};
+                               args::unix_time("unix-time-milliseconds", "PXAT"),
+                               args::token("keepttl", "KEEPTTL")};
 constexpr ArgDoc kConditions[] = {args::token("fnx", "FNX"), args::token("fxx", "FXX")};
 constexpr ArgDoc kGetDelArgs[] = {args::key(), kFields};
 constexpr ArgDoc kGetExArgs[] = {args::key(), args::one_of("expiration", kGetLife).opt(), kFields};
@@ -222,7 +234,8 @@ constexpr CommandSpec kHGetEx{
 };
 constexpr CommandSpec kHSetEx{
     .name = "HSETEX",
-    .summary = "Sets fields of a hash together with their time to live, under a condition if wanted.",
+    .summary =
+        "Sets fields of a hash together with their time to live, under a condition if wanted.",
     .complexity = kComplexity,
     .since = "8.0.0",
     .arity = Arity::at_least(6),

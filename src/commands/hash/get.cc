@@ -9,8 +9,10 @@ Outcome hget(CommandContext& ctx) {
   HEARTH_TRY(const Found at, read_hash(ctx, ctx.key(1)));
   Hash::Scratch scratch;
   const auto value = at ? at->hash()->get(ctx.arg(2), ctx.now(), scratch) : std::nullopt;
-  if (value) ctx.reply().bulk(*value);
-  else ctx.reply().null();
+  if (value)
+    ctx.reply().bulk(*value);
+  else
+    ctx.reply().null();
   return {};
 }
 
@@ -21,8 +23,10 @@ Outcome hmget(CommandContext& ctx) {
   Hash::Scratch scratch;
   for (const std::string_view field : fields) {
     const auto value = at ? at->hash()->get(field, ctx.now(), scratch) : std::nullopt;
-    if (value) ctx.reply().bulk(*value);
-    else ctx.reply().null();
+    if (value)
+      ctx.reply().bulk(*value);
+    else
+      ctx.reply().null();
   }
   return {};
 }
@@ -32,8 +36,10 @@ enum class Part : std::uint8_t { kBoth, kFields, kValues };
 Outcome all_of(CommandContext& ctx, Part part) {
   HEARTH_TRY(const Found at, read_hash(ctx, ctx.key(1)));
   const std::uint64_t count = at ? at->hash()->visible_size(ctx.now()) : 0;
-  if (part == Part::kBoth) ctx.reply().map(count);
-  else ctx.reply().array(count);
+  if (part == Part::kBoth)
+    ctx.reply().map(count);
+  else
+    ctx.reply().array(count);
   if (count == 0) return {};
   at->hash()->for_each(ctx.now(), [&](const Hash::Item& item) {
     if (part != Part::kValues) ctx.reply().bulk(item.field);
@@ -53,7 +59,8 @@ Outcome hlen(CommandContext& ctx) {
     // In a table, fields that expired a moment ago and wait for the background count: the answer
     // stays O(1).
     const Hash& hash = *at->hash();
-    count = hash.encoding() == HashEncoding::kHashtable ? hash.size() : hash.visible_size(ctx.now());
+    count =
+        hash.encoding() == HashEncoding::kHashtable ? hash.size() : hash.visible_size(ctx.now());
   }
   ctx.reply().integer(static_cast<std::int64_t>(count));
   return {};

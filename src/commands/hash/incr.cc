@@ -19,11 +19,13 @@ Outcome hincrby(CommandContext& ctx) {
     if (!number) return refuse("ERR hash value is not an integer");
     value = *number;
   }
-  if (__builtin_add_overflow(value, delta, &value)) return refuse("ERR increment or decrement would overflow");
+  if (__builtin_add_overflow(value, delta, &value))
+    return refuse("ERR increment or decrement would overflow");
   at = made_hash(ctx, key, at);
   log_if_expired(ctx, key, *at->hash(), field);
   char text[kInt64TextMax];
-  at->hash()->set(field, {text, format_int64(value, text)}, Hash::kKeep, ctx.now(), hash_limits(ctx));
+  at->hash()->set(field, {text, format_int64(value, text)}, Hash::kKeep, ctx.now(),
+                  hash_limits(ctx));
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kHash, "hincrby", key.name);
   ctx.reply().integer(value);
@@ -45,7 +47,8 @@ Outcome hincrbyfloat(CommandContext& ctx) {
     value = *number;
   }
   value += *delta;
-  if (std::isnan(value) || std::isinf(value)) return refuse("ERR increment would produce NaN or Infinity");
+  if (std::isnan(value) || std::isinf(value))
+    return refuse("ERR increment would produce NaN or Infinity");
   const std::string text = long_double_text(value);
   at = made_hash(ctx, key, at);
   at->hash()->set(field, text, Hash::kKeep, ctx.now(), hash_limits(ctx));

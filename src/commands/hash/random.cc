@@ -15,7 +15,8 @@ struct Pair {
 
 class PairReply {
  public:
-  PairReply(CommandContext& ctx, bool with_values) : reply_(ctx.reply()), with_values_(with_values) {}
+  PairReply(CommandContext& ctx, bool with_values)
+      : reply_(ctx.reply()), with_values_(with_values) {}
 
   void begin(std::size_t count) {
     const bool flat_pairs = with_values_ && reply_.resp() < 3;
@@ -32,8 +33,8 @@ class PairReply {
   bool with_values_;
 };
 
-// The count is the client's and has no bound: a reply that can't be sent any more is given up. Asked
-// now and then, since it costs more than a draw.
+// The count is the client's and has no bound: a reply that can't be sent any more is given up.
+// Asked now and then, since it costs more than a draw.
 bool is_hopeless(CommandContext& ctx, std::uint64_t drawn) {
   return drawn % 4096 == 4095 && ctx.services().clients->is_over_output_limit(ctx.session());
 }
@@ -61,7 +62,8 @@ void with_repetition(CommandContext& ctx, const Hash& hash, std::uint64_t count,
 }
 
 // `count` different fields; count < visible fields.
-void distinct(CommandContext& ctx, const Hash& hash, std::uint64_t visible, std::uint64_t count, PairReply& reply) {
+void distinct(CommandContext& ctx, const Hash& hash, std::uint64_t visible, std::uint64_t count,
+              PairReply& reply) {
   reply.begin(count);
   // Few out of many: draw, and draw again what was there already. Otherwise shuffle all.
   constexpr std::uint64_t kFewRatio = 3;
@@ -90,8 +92,10 @@ Outcome one_field(CommandContext& ctx) {
   HEARTH_TRY(const Found at, read_hash(ctx, ctx.key(1)));
   Hash::Scratch scratch;
   const auto item = at ? at->hash()->random(ctx.rng(), ctx.now(), scratch) : std::nullopt;
-  if (item) ctx.reply().bulk(item->field);
-  else ctx.reply().null();
+  if (item)
+    ctx.reply().bulk(item->field);
+  else
+    ctx.reply().null();
   return {};
 }
 
@@ -100,11 +104,14 @@ Outcome hrandfield(CommandContext& ctx) {
   if (ctx.args().size() == 2) return one_field(ctx);
   HEARTH_TRY(const std::int64_t count, ctx.args().integer(2));
   if (count < -kMost) {
-    return refuse("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807");
+    return refuse(
+        "ERR value is out of range, value must between -9223372036854775807 and "
+        "9223372036854775807");
   }
   const bool with_values = ctx.args().is(3, "WITHVALUES");
   if (ctx.args().size() > (with_values ? 4 : 3)) return syntax_error();
-  if (with_values && (count < -kMost / 2 || count > kMost / 2)) return refuse("ERR value is out of range");
+  if (with_values && (count < -kMost / 2 || count > kMost / 2))
+    return refuse("ERR value is out of range");
 
   HEARTH_TRY(const Found at, read_hash(ctx, ctx.key(1)));
   const std::uint64_t visible = at ? at->hash()->visible_size(ctx.now()) : 0;
@@ -125,7 +132,8 @@ Outcome hrandfield(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kCountParts[] = {args::integer("count"), args::token("withvalues", "WITHVALUES").opt()};
+constexpr ArgDoc kCountParts[] = {args::integer("count"),
+                                  args::token("withvalues", "WITHVALUES").opt()};
 constexpr ArgDoc kArgs[] = {args::key(), args::block("options", kCountParts).opt()};
 constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr std::string_view kTips[] = {"nondeterministic_output"};

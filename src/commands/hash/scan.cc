@@ -49,7 +49,8 @@ Outcome hscan(CommandContext& ctx) {
       if (options.values) found.emplace_back(item.value);
     };
     // Empty buckets count too, so that a sparse table cannot hold up the server.
-    const std::uint64_t steps_most = options.count > UINT64_MAX / 10 ? UINT64_MAX : options.count * 10;
+    const std::uint64_t steps_most =
+        options.count > UINT64_MAX / 10 ? UINT64_MAX : options.count * 10;
     std::uint64_t steps = 0;
     do {
       cursor = at->hash()->scan(cursor, ctx.now(), visit);
@@ -65,9 +66,9 @@ Outcome hscan(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kArgs[] = {args::key(), args::integer("cursor"), args::pattern("pattern", "MATCH").opt(),
-                            args::integer("count", "COUNT").opt(),
-                            args::token("novalues", "NOVALUES").opt().from("7.4.0")};
+constexpr ArgDoc kArgs[] = {
+    args::key(), args::integer("cursor"), args::pattern("pattern", "MATCH").opt(),
+    args::integer("count", "COUNT").opt(), args::token("novalues", "NOVALUES").opt().from("7.4.0")};
 constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr std::string_view kTips[] = {"nondeterministic_output"};
 

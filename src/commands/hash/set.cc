@@ -16,7 +16,9 @@ Result<std::int64_t, ReplyError> set_fields(CommandContext& ctx, std::string_vie
   const HashLimits limits = hash_limits(ctx);
   std::int64_t created = 0;
   for (std::size_t i = 0; i < pairs.size(); i += 2) {
-    if (at->hash()->set(pairs[i], pairs[i + 1], Hash::kNone, ctx.now(), limits) == Hash::Set::kCreated) ++created;
+    if (at->hash()->set(pairs[i], pairs[i + 1], Hash::kNone, ctx.now(), limits) ==
+        Hash::Set::kCreated)
+      ++created;
   }
   ctx.effects().replicate_verbatim();
   ctx.effects().count_changes(pairs.size() / 2 - 1);

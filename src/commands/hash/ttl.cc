@@ -27,9 +27,12 @@ Outcome tell(CommandContext& ctx, TimeUnit unit) {
   ctx.reply().array(fields.size());
   for (const std::string_view field : fields) {
     const auto deadline = at ? at->hash()->deadline(field, ctx.now()) : std::nullopt;
-    if (!deadline) ctx.reply().integer(kNoField);
-    else if (*deadline == Hash::kNone) ctx.reply().integer(kNotTimed);
-    else ctx.reply().integer(in_unit(*deadline, unit, ctx.now()));
+    if (!deadline)
+      ctx.reply().integer(kNoField);
+    else if (*deadline == Hash::kNone)
+      ctx.reply().integer(kNotTimed);
+    else
+      ctx.reply().integer(in_unit(*deadline, unit, ctx.now()));
   }
   return {};
 }

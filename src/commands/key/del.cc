@@ -29,7 +29,8 @@ Outcome unlink(CommandContext& ctx) { return remove_keys(ctx, true); }
 Outcome exists(CommandContext& ctx) {
   // A key that is named twice counts twice.
   std::int64_t count = 0;
-  for (std::size_t i = 1; i < ctx.args().size(); ++i) count += ctx.keys().inspect(ctx.key(i)) ? 1 : 0;
+  for (std::size_t i = 1; i < ctx.args().size(); ++i)
+    count += ctx.keys().inspect(ctx.key(i)) ? 1 : 0;
   ctx.reply().integer(count);
   return {};
 }
@@ -54,7 +55,8 @@ constexpr ArgDoc kOneKey[] = {args::key()};
 constexpr KeySpec kRemoveKeys[] = {KeySpec::range(1, -1, 1, access::kRemove)};
 constexpr KeySpec kLookAtKeys[] = {KeySpec::range(1, -1, 1, access::kReadMeta)};
 constexpr KeySpec kLookAtKey[] = {KeySpec::one(1, access::kReadMeta)};
-constexpr std::string_view kSumOverShards[] = {"request_policy:multi_shard", "response_policy:agg_sum"};
+constexpr std::string_view kSumOverShards[] = {"request_policy:multi_shard",
+                                               "response_policy:agg_sum"};
 constexpr HistoryNote kSeveralKeys[] = {{"3.0.3", "Accepts several keys."}};
 
 }  // namespace

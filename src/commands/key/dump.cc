@@ -74,18 +74,24 @@ Result<rdb::Object, ReplyError> parse_payload(CommandContext& ctx) {
 
 void set_access(CommandContext& ctx, Found at, const Options& options) {
   if (options.frequency && ctx.keys().uses_lfu()) {
-    at->set_access(access_clock::lfu_with_counter(static_cast<std::uint8_t>(*options.frequency), ctx.now()));
+    at->set_access(
+        access_clock::lfu_with_counter(static_cast<std::uint8_t>(*options.frequency), ctx.now()));
   } else if (options.idle_seconds && !ctx.keys().uses_lfu()) {
     at->set_access(access_clock::lru_from_idle(*options.idle_seconds, ctx.now()));
   }
 }
 
-void log_restore(CommandContext& ctx, const KeyRef& key, const Options& options, std::int64_t deadline) {
+void log_restore(CommandContext& ctx, const KeyRef& key, const Options& options,
+                 std::int64_t deadline) {
   if (ctx.effects().wants_commands()) {
-    std::vector<std::string> words{"RESTORE", std::string(key.name),
-                                   std::to_string(deadline == kNoDeadline ? 0 : deadline), std::string(ctx.arg(3)),
-                                   "REPLACE", "ABSTTL"};
-    if (options.idle_seconds) words.insert(words.end(), {"IDLETIME", std::to_string(*options.idle_seconds)});
+    std::vector<std::string> words{"RESTORE",
+                                   std::string(key.name),
+                                   std::to_string(deadline == kNoDeadline ? 0 : deadline),
+                                   std::string(ctx.arg(3)),
+                                   "REPLACE",
+                                   "ABSTTL"};
+    if (options.idle_seconds)
+      words.insert(words.end(), {"IDLETIME", std::to_string(*options.idle_seconds)});
     if (options.frequency) words.insert(words.end(), {"FREQ", std::to_string(*options.frequency)});
     ctx.effects().replicate_words(std::move(words));
   } else {
@@ -115,8 +121,9 @@ Outcome restore(CommandContext& ctx) {
   if (object.type == Type::kString) {
     ctx.keys().put_string(key, at, object.text, deadline);
   } else {
-    ctx.keys().put(key, at, Entry::make_object(key.name, Type::kHash, object.hash.release(), deadline,
-                                               ctx.keys().new_access()));
+    ctx.keys().put(key, at,
+                   Entry::make_object(key.name, Type::kHash, object.hash.release(), deadline,
+                                      ctx.keys().new_access()));
   }
   set_access(ctx, ctx.keys().database().find(key), options);
   log_restore(ctx, key, options, deadline);

@@ -25,16 +25,22 @@ struct Condition {
 Result<Condition, ReplyError> parse_condition(const ArgReader& args) {
   Condition c;
   for (std::size_t i = 3; i < args.size(); ++i) {
-    if (args.is(i, "NX")) c.only_without = true;
-    else if (args.is(i, "XX")) c.only_with = true;
-    else if (args.is(i, "GT")) c.only_later = true;
-    else if (args.is(i, "LT")) c.only_earlier = true;
-    else return refuse("ERR Unsupported option " + std::string(args[i]));
+    if (args.is(i, "NX"))
+      c.only_without = true;
+    else if (args.is(i, "XX"))
+      c.only_with = true;
+    else if (args.is(i, "GT"))
+      c.only_later = true;
+    else if (args.is(i, "LT"))
+      c.only_earlier = true;
+    else
+      return refuse("ERR Unsupported option " + std::string(args[i]));
   }
   if (c.only_without && (c.only_with || c.only_later || c.only_earlier)) {
     return refuse("ERR NX and XX, GT or LT options at the same time are not compatible");
   }
-  if (c.only_later && c.only_earlier) return refuse("ERR GT and LT options at the same time are not compatible");
+  if (c.only_later && c.only_earlier)
+    return refuse("ERR GT and LT options at the same time are not compatible");
   return c;
 }
 
@@ -42,7 +48,8 @@ Outcome set_deadline(CommandContext& ctx, TimeUnit unit) {
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Condition condition, parse_condition(ctx.args()));
   HEARTH_TRY(const std::int64_t value, ctx.args().integer(2));
-  HEARTH_TRY(const std::int64_t deadline, deadline_of(value, unit, ctx.now(), ctx.command().full_name));
+  HEARTH_TRY(const std::int64_t deadline,
+             deadline_of(value, unit, ctx.now(), ctx.command().full_name));
   const Found at = ctx.keys().write(key);
   if (!at || !condition.allows(at->deadline(), deadline)) {
     ctx.reply().integer(0);
@@ -82,19 +89,21 @@ Outcome persist(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kConditions[] = {args::token("nx", "NX"), args::token("xx", "XX"), args::token("gt", "GT"),
-                                  args::token("lt", "LT")};
+constexpr ArgDoc kConditions[] = {args::token("nx", "NX"), args::token("xx", "XX"),
+                                  args::token("gt", "GT"), args::token("lt", "LT")};
 constexpr ArgDoc kCondition = args::one_of("condition", kConditions).opt().from("7.0.0");
 constexpr ArgDoc kExpireArgs[] = {args::key(), args::integer("seconds"), kCondition};
 constexpr ArgDoc kPExpireArgs[] = {args::key(), args::integer("milliseconds"), kCondition};
 constexpr ArgDoc kExpireAtArgs[] = {args::key(), args::unix_time("unix-time-seconds"), kCondition};
-constexpr ArgDoc kPExpireAtArgs[] = {args::key(), args::unix_time("unix-time-milliseconds"), kCondition};
+constexpr ArgDoc kPExpireAtArgs[] = {args::key(), args::unix_time("unix-time-milliseconds"),
+                                     kCondition};
 constexpr ArgDoc kOneKey[] = {args::key()};
 constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
 constexpr HistoryNote kHistory[] = {{"7.0.0", "Takes the conditions `NX`, `XX`, `GT` and `LT`."}};
 
-constexpr CommandSpec expire_spec(std::string_view name, std::string_view summary, std::string_view since,
-                                  std::span<const ArgDoc> args, Handler handler) {
+constexpr CommandSpec expire_spec(std::string_view name, std::string_view summary,
+                                  std::string_view since, std::span<const ArgDoc> args,
+                                  Handler handler) {
   return CommandSpec{
       .name = name,
       .summary = summary,
@@ -116,12 +125,14 @@ constexpr CommandSpec expire_spec(std::string_view name, std::string_view summar
 
 constexpr CommandSpec kExpire =
     expire_spec("EXPIRE", "Gives a key a time to live in seconds.", "1.0.0", kExpireArgs, expire);
-constexpr CommandSpec kPExpire =
-    expire_spec("PEXPIRE", "Gives a key a time to live in milliseconds.", "2.6.0", kPExpireArgs, pexpire);
+constexpr CommandSpec kPExpire = expire_spec(
+    "PEXPIRE", "Gives a key a time to live in milliseconds.", "2.6.0", kPExpireArgs, pexpire);
 constexpr CommandSpec kExpireAt =
-    expire_spec("EXPIREAT", "Lets a key end at a time in seconds since 1970.", "1.2.0", kExpireAtArgs, expireat);
+    expire_spec("EXPIREAT", "Lets a key end at a time in seconds since 1970.", "1.2.0",
+                kExpireAtArgs, expireat);
 constexpr CommandSpec kPExpireAt =
-    expire_spec("PEXPIREAT", "Lets a key end at a time in milliseconds since 1970.", "2.6.0", kPExpireAtArgs, pexpireat);
+    expire_spec("PEXPIREAT", "Lets a key end at a time in milliseconds since 1970.", "2.6.0",
+                kPExpireAtArgs, pexpireat);
 constexpr CommandSpec kPersist{
     .name = "PERSIST",
     .summary = "Takes the time to live away from a key.",

@@ -5,14 +5,15 @@
 
 namespace hearth::commands {
 
-extern const CommandSpec kDel, kUnlink, kExists, kTouch, kType, kExpire, kPExpire, kExpireAt, kPExpireAt, kPersist, kTtl,
-    kPTtl, kExpireTime, kPExpireTime, kKeys, kScan, kRandomKey, kRename, kRenameNx, kCopy, kMove, kObject, kSort, kSortRo, kDump, kRestore,
-    kRestoreAsking, kMigrate;
+extern const CommandSpec kDel, kUnlink, kExists, kTouch, kType, kExpire, kPExpire, kExpireAt,
+    kPExpireAt, kPersist, kTtl, kPTtl, kExpireTime, kPExpireTime, kKeys, kScan, kRandomKey, kRename,
+    kRenameNx, kCopy, kMove, kObject, kSort, kSortRo, kDump, kRestore, kRestoreAsking, kMigrate;
 
 inline constexpr const CommandSpec* kKeyFamily[] = {
-    &kDel,  &kUnlink, &kExists,     &kTouch,       &kType, &kExpire, &kPExpire,   &kExpireAt, &kPExpireAt, &kPersist, &kTtl,
-    &kPTtl, &kExpireTime, &kPExpireTime, &kKeys, &kScan,   &kRandomKey, &kRename,   &kRenameNx,  &kCopy,    &kMove,
-    &kObject, &kSort, &kSortRo, &kDump, &kRestore, &kRestoreAsking, &kMigrate,
+    &kDel,      &kUnlink,    &kExists,    &kTouch,  &kType,     &kExpire,        &kPExpire,
+    &kExpireAt, &kPExpireAt, &kPersist,   &kTtl,    &kPTtl,     &kExpireTime,    &kPExpireTime,
+    &kKeys,     &kScan,      &kRandomKey, &kRename, &kRenameNx, &kCopy,          &kMove,
+    &kObject,   &kSort,      &kSortRo,    &kDump,   &kRestore,  &kRestoreAsking, &kMigrate,
 };
 
 }  // namespace hearth::commands

@@ -44,7 +44,8 @@ Outcome parse_word(CommandContext& ctx, std::size_t& i, Options& o) {
     i += 2;
   } else if (args.is(i, "KEYS", 1)) {
     if (!args[3].empty()) {
-      return refuse("ERR When using MIGRATE KEYS option, the key argument must be set to the empty string");
+      return refuse(
+          "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string");
     }
     o.first_key = i + 1;
     o.key_count = args.size() - o.first_key;
@@ -69,11 +70,14 @@ Result<Options, ReplyError> parse(CommandContext& ctx) {
   return o;
 }
 
-std::vector<std::string> restore_words(const CommandContext& ctx, const Entry& e, const Options& options) {
-  const std::int64_t ttl = e.has_deadline() ? std::max<std::int64_t>(1, e.deadline() - ctx.now().ms) : 0;
+std::vector<std::string> restore_words(const CommandContext& ctx, const Entry& e,
+                                       const Options& options) {
+  const std::int64_t ttl =
+      e.has_deadline() ? std::max<std::int64_t>(1, e.deadline() - ctx.now().ms) : 0;
   // The slot may still be importing on the other side: it takes the key only from one who asks.
-  std::vector<std::string> words{ctx.settings().cluster_enabled ? "RESTORE-ASKING" : "RESTORE", std::string(e.key()),
-                                 std::to_string(ttl), rdb::dump_payload(e, payload_options(ctx))};
+  std::vector<std::string> words{ctx.settings().cluster_enabled ? "RESTORE-ASKING" : "RESTORE",
+                                 std::string(e.key()), std::to_string(ttl),
+                                 rdb::dump_payload(e, payload_options(ctx))};
   if (options.replace) words.emplace_back("REPLACE");
   return words;
 }
@@ -95,8 +99,10 @@ struct Completion {
     if (session->reply_mode == ReplyMode::kOn) {
       ReplyWriter reply(session->out, session->resp);
       const std::string error = error_of(result);
-      if (error.empty()) reply.ok();
-      else reply.error(error);
+      if (error.empty())
+        reply.ok();
+      else
+        reply.error(error);
       if (!error.empty()) stats->count_error(error);
     } else if (session->reply_mode == ReplyMode::kSkip) {
       session->reply_mode = ReplyMode::kOn;
@@ -128,7 +134,8 @@ struct Completion {
     }
     if (words.size() == 1) return;
     env.effects->begin_command(db, slot, {});
-    for (std::size_t i = 1; i < words.size(); ++i) env.effects->event(Notify::kGeneric, "del", words[i]);
+    for (std::size_t i = 1; i < words.size(); ++i)
+      env.effects->event(Notify::kGeneric, "del", words[i]);
     env.effects->count_changes(words.size() - 2);
     env.effects->replicate_words(std::move(words));
     clients->commit();
@@ -150,11 +157,13 @@ Outcome migrate(CommandContext& ctx) {
     return {};
   }
   const Services& services = ctx.services();
-  if (services.migration == nullptr) return refuse("IOERR error or timeout connecting to the client");
+  if (services.migration == nullptr)
+    return refuse("IOERR error or timeout connecting to the client");
   if (!ctx.settings().cluster_enabled || options.db != 0) {
     options.job.preamble.push_back({"SELECT", std::to_string(options.db)});
   }
-  Completion completion{services.clients, services.stats, ctx.session().id, ctx.keys().index(), options.copy, std::move(names)};
+  Completion completion{services.clients,   services.stats, ctx.session().id,
+                        ctx.keys().index(), options.copy,   std::move(names)};
   services.clients->lock_keys(completion.db, completion.names);
   services.clients->wait(ctx.session());
   services.migration->start(std::move(options.job), std::move(completion));
@@ -179,13 +188,14 @@ constexpr ArgDoc kArgs[] = {args::string("host"),
                               return a;
                             }()};
 constexpr std::uint16_t kTaken = access::kRW | access::kAccess | access::kDelete;
-constexpr KeySpec kKeySpecs[] = {[] {
-                                   KeySpec k = KeySpec::one(3, kTaken);
-                                   k.empty_is_none = true;
-                                   return k;
-                                 }(),
-                                 // The first KEYS counts: what follows it may be named "KEYS" too.
-                                 KeySpec::after_keyword("KEYS", 6, -1, kTaken | access::kIncomplete)};
+constexpr KeySpec kKeySpecs[] = {
+    [] {
+      KeySpec k = KeySpec::one(3, kTaken);
+      k.empty_is_none = true;
+      return k;
+    }(),
+    // The first KEYS counts: what follows it may be named "KEYS" too.
+    KeySpec::after_keyword("KEYS", 6, -1, kTaken | access::kIncomplete)};
 constexpr std::string_view kTips[] = {"nondeterministic_output"};
 constexpr HistoryNote kHistory[] = {{"3.0.0", "Takes `COPY` and `REPLACE`."},
                                     {"3.0.6", "Takes `KEYS`."},

@@ -8,33 +8,39 @@ namespace {
 
 Outcome encoding(CommandContext& ctx) {
   const Found at = ctx.keys().peek(ctx.key(2));
-  if (at) ctx.reply().bulk(encoding_name(*at));
-  else ctx.reply().null();
+  if (at)
+    ctx.reply().bulk(encoding_name(*at));
+  else
+    ctx.reply().null();
   return {};
 }
 
-// Small integers stand in their entries and take no memory of their own. Clients know them as shared
-// by everyone, unless a policy needs to tell every key's accesses apart.
+// Small integers stand in their entries and take no memory of their own. Clients know them as
+// shared by everyone, unless a policy needs to tell every key's accesses apart.
 bool counts_as_shared(const config::Settings& s, const Entry& e) {
   constexpr std::int64_t kSharedBelow = 10'000;
   if (!e.is_int() || e.int_value() < 0 || e.int_value() >= kSharedBelow) return false;
   using config::MaxmemoryPolicy;
   const MaxmemoryPolicy p = s.maxmemory_policy;
-  const bool tracks_access = p == MaxmemoryPolicy::kAllkeysLru || p == MaxmemoryPolicy::kVolatileLru ||
-                             p == MaxmemoryPolicy::kAllkeysLfu || p == MaxmemoryPolicy::kVolatileLfu;
+  const bool tracks_access =
+      p == MaxmemoryPolicy::kAllkeysLru || p == MaxmemoryPolicy::kVolatileLru ||
+      p == MaxmemoryPolicy::kAllkeysLfu || p == MaxmemoryPolicy::kVolatileLfu;
   return s.maxmemory == 0 || !tracks_access;
 }
 
 Outcome refcount(CommandContext& ctx) {
   constexpr std::int64_t kShared = INT32_MAX;
   const Found at = ctx.keys().peek(ctx.key(2));
-  if (at) ctx.reply().integer(counts_as_shared(ctx.settings(), *at) ? kShared : 1);
-  else ctx.reply().null();
+  if (at)
+    ctx.reply().integer(counts_as_shared(ctx.settings(), *at) ? kShared : 1);
+  else
+    ctx.reply().null();
   return {};
 }
 
 constexpr std::string_view kPolicySwitch =
-    " Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    " Please note that when switching between policies at runtime LRU and LFU data will take some "
+    "time to adjust.";
 
 Outcome idletime(CommandContext& ctx) {
   const Found at = ctx.keys().peek(ctx.key(2));
@@ -43,7 +49,8 @@ Outcome idletime(CommandContext& ctx) {
     return {};
   }
   if (ctx.keys().uses_lfu()) {
-    return refuse("ERR An LFU maxmemory policy is selected, idle time not tracked." + std::string(kPolicySwitch));
+    return refuse("ERR An LFU maxmemory policy is selected, idle time not tracked." +
+                  std::string(kPolicySwitch));
   }
   ctx.reply().integer(access_clock::lru_idle_ms(at->access(), ctx.now()) / 1000);
   return {};
@@ -56,7 +63,8 @@ Outcome freq(CommandContext& ctx) {
     return {};
   }
   if (!ctx.keys().uses_lfu()) {
-    return refuse("ERR An LFU maxmemory policy is not selected, access frequency not tracked." + std::string(kPolicySwitch));
+    return refuse("ERR An LFU maxmemory policy is not selected, access frequency not tracked." +
+                  std::string(kPolicySwitch));
   }
   ctx.reply().integer(access_clock::lfu_counter(at->access(), ctx.now(), ctx.keys().lfu_params()));
   return {};
@@ -85,8 +93,8 @@ constexpr ArgDoc kOneKey[] = {args::key()};
 constexpr KeySpec kLookAtKey[] = {KeySpec::one(2, access::kReadMeta)};
 constexpr std::string_view kTips[] = {"nondeterministic_output"};
 
-constexpr CommandSpec object_spec(std::string_view name, std::string_view summary, std::string_view since, Shape reply,
-                                  Handler handler) {
+constexpr CommandSpec object_spec(std::string_view name, std::string_view summary,
+                                  std::string_view since, Shape reply, Handler handler) {
   return CommandSpec{
       .name = name,
       .summary = summary,
@@ -104,14 +112,16 @@ constexpr CommandSpec object_spec(std::string_view name, std::string_view summar
   };
 }
 
-constexpr CommandSpec kEncoding =
-    object_spec("ENCODING", "Names the internal form of a key's value.", "2.2.3", Shape::kBulk, encoding);
-constexpr CommandSpec kFreq =
-    object_spec("FREQ", "Returns the logarithmic access counter of a key.", "4.0.0", Shape::kInteger, freq);
+constexpr CommandSpec kEncoding = object_spec(
+    "ENCODING", "Names the internal form of a key's value.", "2.2.3", Shape::kBulk, encoding);
+constexpr CommandSpec kFreq = object_spec(
+    "FREQ", "Returns the logarithmic access counter of a key.", "4.0.0", Shape::kInteger, freq);
 constexpr CommandSpec kIdleTime =
-    object_spec("IDLETIME", "Returns the seconds since a key was last accessed.", "2.2.3", Shape::kInteger, idletime);
+    object_spec("IDLETIME", "Returns the seconds since a key was last accessed.", "2.2.3",
+                Shape::kInteger, idletime);
 constexpr CommandSpec kRefCount =
-    object_spec("REFCOUNT", "Returns how many keys refer to a key's value.", "2.2.3", Shape::kInteger, refcount);
+    object_spec("REFCOUNT", "Returns how many keys refer to a key's value.", "2.2.3",
+                Shape::kInteger, refcount);
 constexpr CommandSpec kHelp{
     .name = "HELP",
     .summary = "Lists the subcommands of OBJECT.",

@@ -8,8 +8,8 @@
 
 namespace hearth::commands {
 
-// "{user}:*" and "abc{user}?" fix the slot by their hash tag, a pattern without wildcards fixes it by
-// the whole of it. Nothing if a wildcard or an escape stands before the end of the tag.
+// "{user}:*" and "abc{user}?" fix the slot by their hash tag, a pattern without wildcards fixes it
+// by the whole of it. Nothing if a wildcard or an escape stands before the end of the tag.
 [[nodiscard]] inline std::optional<Slot> fixed_slot(std::string_view pattern) {
   const std::string_view literal = pattern.substr(0, pattern.find_first_of("*?[\\"));
   if (literal.size() == pattern.size()) return cluster::slot_of(pattern);

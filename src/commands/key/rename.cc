@@ -92,7 +92,8 @@ Outcome copy(CommandContext& ctx) {
   HEARTH_TRY(const CopyOptions options, parse_copy(ctx));
   const KeyRef from = ctx.key(1);
   const KeyRef to = ctx.key(2);
-  if (options.db == ctx.keys().index() && from.name == to.name) return refuse(std::string(kSameObject));
+  if (options.db == ctx.keys().index() && from.name == to.name)
+    return refuse(std::string(kSameObject));
   Keys there = ctx.keys_in(options.db);
   const bool source = static_cast<bool>(ctx.keys().read(from));
   const bool occupied = source && there.peek(to);
@@ -114,12 +115,15 @@ Outcome copy(CommandContext& ctx) {
 constexpr ArgDoc kRenameArgs[] = {args::key("key", 0), args::key("newkey", 1)};
 constexpr ArgDoc kMoveArgs[] = {args::key(), args::integer("db")};
 constexpr ArgDoc kCopyArgs[] = {args::key("source", 0), args::key("destination", 1),
-                                args::integer("destination-db", "DB").opt(), args::token("replace", "REPLACE").opt()};
+                                args::integer("destination-db", "DB").opt(),
+                                args::token("replace", "REPLACE").opt()};
 constexpr std::uint16_t kTaken = access::kRW | access::kAccess | access::kDelete;
 constexpr KeySpec kRenameKeys[] = {KeySpec::one(1, kTaken), KeySpec::one(2, access::kOverwrite)};
-constexpr KeySpec kRenameNxKeys[] = {KeySpec::one(1, kTaken), KeySpec::one(2, access::kOW | access::kInsert)};
+constexpr KeySpec kRenameNxKeys[] = {KeySpec::one(1, kTaken),
+                                     KeySpec::one(2, access::kOW | access::kInsert)};
 constexpr KeySpec kMoveKey[] = {KeySpec::one(1, kTaken)};
-constexpr KeySpec kCopyKeys[] = {KeySpec::one(1, access::kRead), KeySpec::one(2, access::kOverwrite)};
+constexpr KeySpec kCopyKeys[] = {KeySpec::one(1, access::kRead),
+                                 KeySpec::one(2, access::kOverwrite)};
 constexpr HistoryNote kSameNameAllowed[] = {{"3.2.0", "The two names may be the same."}};
 
 }  // namespace

@@ -17,7 +17,9 @@ class Matcher {
  public:
   Matcher() = default;
   explicit Matcher(std::string_view pattern) : pattern_(pattern), all_(pattern == "*") {}
-  [[nodiscard]] bool matches(std::string_view key) const { return all_ || glob_match(pattern_, key); }
+  [[nodiscard]] bool matches(std::string_view key) const {
+    return all_ || glob_match(pattern_, key);
+  }
   [[nodiscard]] std::optional<Slot> slot(const CommandContext& ctx) const {
     return ctx.settings().cluster_enabled && !all_ ? fixed_slot(pattern_) : std::nullopt;
   }
@@ -36,8 +38,10 @@ Outcome keys(CommandContext& ctx) {
   const auto visit = [&](const Entry& e) {
     if (pattern.matches(e.key()) && !e.expired(now)) names.push_back(e.key());
   };
-  if (const auto slot = pattern.slot(ctx)) db.for_each_in_slot(*slot, db.count_in_slot(*slot), visit);
-  else db.for_each(visit);
+  if (const auto slot = pattern.slot(ctx))
+    db.for_each_in_slot(*slot, db.count_in_slot(*slot), visit);
+  else
+    db.for_each(visit);
   ctx.reply().array(names.size());
   for (const auto name : names) ctx.reply().bulk(name);
   return {};
@@ -105,7 +109,8 @@ Result<ScanOptions, ReplyError> parse_scan(const ArgReader& args) {
 // composes; a walk that stays in one slot uses the same form, so that cursors mean one thing.
 constexpr unsigned kSlotShift = 48;
 
-std::uint64_t scan_one_slot(const Database& db, Slot slot, std::uint64_t cursor, const std::function<void(Entry&)>& visit) {
+std::uint64_t scan_one_slot(const Database& db, Slot slot, std::uint64_t cursor,
+                            const std::function<void(Entry&)>& visit) {
   const std::uint64_t at = cursor >> kSlotShift;
   if (at > slot) return 0;
   const std::uint64_t inner = at == slot ? cursor & ((1ULL << kSlotShift) - 1) : 0;
@@ -124,11 +129,14 @@ Outcome scan(CommandContext& ctx) {
     ++seen;
     if (options.type && e.type() != *options.type) return;
     if (!options.pattern.matches(e.key())) return;
-    if (e.expired(now)) expired.emplace_back(e.key());
-    else found.push_back(e.key());
+    if (e.expired(now))
+      expired.emplace_back(e.key());
+    else
+      found.push_back(e.key());
   };
   const std::optional<Slot> slot = options.pattern.slot(ctx);
-  // Work is bounded by keys looked at, and where buckets are empty by buckets: ten for each key asked for.
+  // Work is bounded by keys looked at, and where buckets are empty by buckets: ten for each key
+  // asked for.
   std::uint64_t steps = options.count > UINT64_MAX / 10 ? UINT64_MAX : options.count * 10;
   std::uint64_t cursor = options.cursor;
   do {
@@ -147,10 +155,14 @@ Outcome scan(CommandContext& ctx) {
 
 constexpr ArgDoc kKeysArgs[] = {args::pattern("pattern")};
 constexpr ArgDoc kScanArgs[] = {args::integer("cursor"), args::pattern("pattern", "MATCH").opt(),
-                                args::integer("count", "COUNT").opt(), args::string("type", "TYPE").opt().from("6.0.0")};
-constexpr std::string_view kKeysTips[] = {"request_policy:all_shards", "nondeterministic_output_order"};
-constexpr std::string_view kScanTips[] = {"nondeterministic_output", "request_policy:special", "response_policy:special"};
-constexpr std::string_view kRandomTips[] = {"request_policy:all_shards", "response_policy:special", "nondeterministic_output"};
+                                args::integer("count", "COUNT").opt(),
+                                args::string("type", "TYPE").opt().from("6.0.0")};
+constexpr std::string_view kKeysTips[] = {"request_policy:all_shards",
+                                          "nondeterministic_output_order"};
+constexpr std::string_view kScanTips[] = {"nondeterministic_output", "request_policy:special",
+                                          "response_policy:special"};
+constexpr std::string_view kRandomTips[] = {"request_policy:all_shards", "response_policy:special",
+                                            "nondeterministic_output"};
 constexpr HistoryNote kScanHistory[] = {{"6.0.0", "Takes the filter `TYPE`."}};
 
 }  // namespace
@@ -158,7 +170,9 @@ constexpr HistoryNote kScanHistory[] = {{"6.0.0", "Takes the filter `TYPE`."}};
 constexpr CommandSpec kKeys{
     .name = "KEYS",
     .summary = "Returns all keys that match a pattern.",
-    .complexity = "O(N) with N the number of keys; in cluster mode of one slot if the pattern's hash tag fixes it",
+    .complexity =
+        "O(N) with N the number of keys; in cluster mode of one slot if the pattern's hash tag "
+        "fixes it",
     .since = "1.0.0",
     .arity = Arity::exactly(2),
     .flags = Flag::kReadonly | Flag::kTouchesArbitraryKeys,

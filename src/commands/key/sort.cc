@@ -18,10 +18,12 @@ constexpr SortTypes kSortTypes{};
 enum class MayStore : bool { kNo, kYes };
 
 // In cluster mode a pattern may only name keys of the slot that the command was sent to.
-Outcome check_pattern(const CommandContext& ctx, std::string_view pattern, std::string_view option) {
+Outcome check_pattern(const CommandContext& ctx, std::string_view pattern,
+                      std::string_view option) {
   if (!ctx.settings().cluster_enabled || fixed_slot(pattern) == ctx.key(1).slot) return {};
   return refuse("ERR " + std::string(option) +
-                " option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.");
+                " option of SORT denied in Cluster mode when keys formed by the pattern may be in "
+                "different slots.");
 }
 
 Result<SortOptions, ReplyError> parse_sort(const CommandContext& ctx, MayStore may_store) {
@@ -55,7 +57,8 @@ Result<SortOptions, ReplyError> parse_sort(const CommandContext& ctx, MayStore m
   return o;
 }
 
-// Keys that patterns form stand nowhere in the command, so they are read through a door of their own.
+// Keys that patterns form stand nowhere in the command, so they are read through a door of their
+// own.
 std::optional<std::string> look_up(Keys& keys, std::string_view pattern, std::string_view element) {
   const auto target = sort_target(pattern, element);
   if (!target) return std::nullopt;
@@ -72,7 +75,8 @@ std::optional<std::string> look_up(Keys& keys, std::string_view pattern, std::st
   return std::string(at->string_value(scratch));
 }
 
-void store_result(CommandContext& ctx, const KeyRef& key, const std::vector<std::optional<std::string>>& values) {
+void store_result(CommandContext& ctx, const KeyRef& key,
+                  const std::vector<std::optional<std::string>>& values) {
   const Found at = ctx.keys().peek(key);
   if (values.empty()) {
     if (at) {
@@ -121,8 +125,10 @@ Outcome sort_into(CommandContext& ctx, MayStore may_store) {
   }
   ctx.reply().array(values.size());
   for (const auto& v : values) {
-    if (v) ctx.reply().bulk(*v);
-    else ctx.reply().null();
+    if (v)
+      ctx.reply().bulk(*v);
+    else
+      ctx.reply().null();
   }
   return {};
 }
@@ -132,35 +138,42 @@ Outcome sort_ro(CommandContext& ctx) { return sort_into(ctx, MayStore::kNo); }
 
 constexpr ArgDoc kLimit[] = {args::integer("offset"), args::integer("count")};
 constexpr ArgDoc kOrder[] = {args::token("asc", "ASC"), args::token("desc", "DESC")};
-constexpr ArgDoc kSortRoArgs[] = {args::key(), args::pattern("by-pattern", "BY").opt(),
+constexpr ArgDoc kSortRoArgs[] = {args::key(),
+                                  args::pattern("by-pattern", "BY").opt(),
                                   args::block("limit", kLimit, "LIMIT").opt(),
                                   args::pattern("get-pattern", "GET").opt().repeats_token(),
-                                  args::one_of("order", kOrder).opt(), args::token("sorting", "ALPHA").opt()};
-constexpr ArgDoc kSortArgs[] = {args::key(), args::pattern("by-pattern", "BY").opt(),
+                                  args::one_of("order", kOrder).opt(),
+                                  args::token("sorting", "ALPHA").opt()};
+constexpr ArgDoc kSortArgs[] = {args::key(),
+                                args::pattern("by-pattern", "BY").opt(),
                                 args::block("limit", kLimit, "LIMIT").opt(),
                                 args::pattern("get-pattern", "GET").opt().repeats_token(),
-                                args::one_of("order", kOrder).opt(), args::token("sorting", "ALPHA").opt(),
+                                args::one_of("order", kOrder).opt(),
+                                args::token("sorting", "ALPHA").opt(),
                                 [] {
                                   ArgDoc a = args::key("destination", 2).opt();
                                   a.token = "STORE";
                                   return a;
                                 }()};
 constexpr KeySpec kSortKey = KeySpec::one(1, access::kRead);
-constexpr KeySpec kPatternKeys =
-    KeySpec::unknown(access::kRead, "Keys of BY and GET are formed from the elements that are sorted.");
+constexpr KeySpec kPatternKeys = KeySpec::unknown(
+    access::kRead, "Keys of BY and GET are formed from the elements that are sorted.");
 // The last STORE counts, so the search runs from the end.
-constexpr KeySpec kStoreKey = KeySpec::after_keyword("STORE", -2, 0, access::kOverwrite | access::kIncomplete);
+constexpr KeySpec kStoreKey =
+    KeySpec::after_keyword("STORE", -2, 0, access::kOverwrite | access::kIncomplete);
 constexpr KeySpec kSortKeys[] = {kSortKey, kPatternKeys, kStoreKey};
 constexpr KeySpec kSortRoKeys[] = {kSortKey, kPatternKeys};
 constexpr Acl kSortAcl = Acl::kSet | Acl::kSortedSet | Acl::kList | Acl::kDangerous;
 constexpr std::string_view kComplexity =
-    "O(N+M*log(M)) with N the elements of the value and M the elements returned; O(N) when nothing is sorted";
+    "O(N+M*log(M)) with N the elements of the value and M the elements returned; O(N) when nothing "
+    "is sorted";
 
 }  // namespace
 
 constexpr CommandSpec kSort{
     .name = "SORT",
-    .summary = "Sorts the elements of a list, set or sorted set, and stores the result if asked to.",
+    .summary =
+        "Sorts the elements of a list, set or sorted set, and stores the result if asked to.",
     .complexity = kComplexity,
     .since = "1.0.0",
     .arity = Arity::at_least(2),

@@ -20,13 +20,16 @@ struct Window {
 };
 
 Window window_of(const SortOptions& options, std::size_t size) {
-  const std::size_t begin = std::min(size, static_cast<std::size_t>(std::max<std::int64_t>(0, options.offset)));
+  const std::size_t begin =
+      std::min(size, static_cast<std::size_t>(std::max<std::int64_t>(0, options.offset)));
   const std::size_t room = size - begin;
-  const std::size_t count = options.count < 0 ? room : std::min(room, static_cast<std::size_t>(options.count));
+  const std::size_t count =
+      options.count < 0 ? room : std::min(room, static_cast<std::size_t>(options.count));
   return {begin, begin + count};
 }
 
-Result<std::vector<Weighted>, ReplyError> weigh(const std::vector<std::string>& elements, const SortOptions& options,
+Result<std::vector<Weighted>, ReplyError> weigh(const std::vector<std::string>& elements,
+                                                const SortOptions& options,
                                                 const SortLookup& lookup) {
   std::vector<Weighted> all(elements.size());
   for (std::size_t i = 0; i < elements.size(); ++i) {
@@ -36,7 +39,8 @@ Result<std::vector<Weighted>, ReplyError> weigh(const std::vector<std::string>& 
       continue;
     }
     std::optional<std::string> fetched;
-    if (options.by && !(fetched = lookup(*options.by, elements[i]))) continue;  // no weight counts as 0
+    if (options.by && !(fetched = lookup(*options.by, elements[i])))
+      continue;  // no weight counts as 0
     const auto number = parse_double(fetched ? *fetched : elements[i]);
     if (!number) return refuse("ERR One or more scores can't be converted into double");
     all[i].number = *number;
@@ -45,7 +49,8 @@ Result<std::vector<Weighted>, ReplyError> weigh(const std::vector<std::string>& 
 }
 
 // <0, 0, >0 in ascending order.
-int compare(const Weighted& a, const Weighted& b, const std::vector<std::string>& elements, const SortOptions& options) {
+int compare(const Weighted& a, const Weighted& b, const std::vector<std::string>& elements,
+            const SortOptions& options) {
   if (!options.alpha) {
     if (a.number != b.number) return a.number < b.number ? -1 : 1;
     return elements[a.index].compare(elements[b.index]);
@@ -55,27 +60,29 @@ int compare(const Weighted& a, const Weighted& b, const std::vector<std::string>
   return (a.text ? 1 : 0) - (b.text ? 1 : 0);
 }
 
-Result<std::vector<std::size_t>, ReplyError> order_of(const std::vector<std::string>& elements, const SortOptions& options,
-                                                      const SortLookup& lookup, const Window& window) {
+Result<std::vector<std::size_t>, ReplyError> order_of(const std::vector<std::string>& elements,
+                                                      const SortOptions& options,
+                                                      const SortLookup& lookup,
+                                                      const Window& window) {
   std::vector<std::size_t> order(elements.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   if (options.unsorted) return order;
   HEARTH_TRY(std::vector<Weighted> weighted, weigh(elements, options, lookup));
   const auto end = weighted.begin() + static_cast<std::ptrdiff_t>(window.end);
-  std::partial_sort(weighted.begin(), end, weighted.end(), [&](const Weighted& a, const Weighted& b) {
-    const int c = compare(a, b, elements, options);
-    if (c != 0) return options.descending ? c > 0 : c < 0;
-    return a.index < b.index;
-  });
+  std::partial_sort(weighted.begin(), end, weighted.end(),
+                    [&](const Weighted& a, const Weighted& b) {
+                      const int c = compare(a, b, elements, options);
+                      if (c != 0) return options.descending ? c > 0 : c < 0;
+                      return a.index < b.index;
+                    });
   std::transform(weighted.begin(), end, order.begin(), [](const Weighted& w) { return w.index; });
   return order;
 }
 
 }  // namespace
 
-Result<std::vector<std::optional<std::string>>, ReplyError> sort_elements(std::vector<std::string> elements,
-                                                                          const SortOptions& options,
-                                                                          const SortLookup& lookup) {
+Result<std::vector<std::optional<std::string>>, ReplyError> sort_elements(
+    std::vector<std::string> elements, const SortOptions& options, const SortLookup& lookup) {
   const Window window = window_of(options, elements.size());
   HEARTH_TRY(const std::vector<std::size_t> order, order_of(elements, options, lookup, window));
   std::vector<std::optional<std::string>> out;
@@ -83,7 +90,8 @@ Result<std::vector<std::optional<std::string>>, ReplyError> sort_elements(std::v
   for (std::size_t i = window.begin; i < window.end; ++i) {
     std::string& element = elements[order[i]];
     for (const std::string_view pattern : options.get) {
-      out.push_back(pattern == "#" ? std::optional<std::string>(element) : lookup(pattern, element));
+      out.push_back(pattern == "#" ? std::optional<std::string>(element)
+                                   : lookup(pattern, element));
     }
     if (options.get.empty()) out.emplace_back(std::move(element));
   }

@@ -24,13 +24,14 @@ struct SortOptions {
   std::optional<std::string_view> by{};
   bool unsorted = false;
   std::vector<std::string_view> get{};  // "#" is the element itself
-  std::int64_t offset = 0;            // LIMIT; negative: 0
-  std::int64_t count = -1;            // negative: all
+  std::int64_t offset = 0;              // LIMIT; negative: 0
+  std::int64_t count = -1;              // negative: all
   std::optional<std::string_view> store{};
 };
 
 // The value that a pattern stands for with '*' replaced by the element; nothing if there is none.
-using SortLookup = std::function<std::optional<std::string>(std::string_view pattern, std::string_view element)>;
+using SortLookup =
+    std::function<std::optional<std::string>(std::string_view pattern, std::string_view element)>;
 
 // One value per GET pattern and element, or the elements themselves. nullopt is a missing value.
 // Errors: a weight that is no number, when not alpha.
@@ -44,6 +45,7 @@ struct SortTarget {
   std::string key;
   std::optional<std::string_view> field;  // borrowed from the pattern
 };
-[[nodiscard]] std::optional<SortTarget> sort_target(std::string_view pattern, std::string_view element);
+[[nodiscard]] std::optional<SortTarget> sort_target(std::string_view pattern,
+                                                    std::string_view element);
 
 }  // namespace hearth::commands

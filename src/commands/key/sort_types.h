@@ -14,7 +14,8 @@ struct SortTypes {
   // Appends the elements in the value's own order.
   using Collect = void (*)(const Entry& value, std::vector<std::string>& out);
   // Makes `key` hold a list of `values`, which are not empty, in place of what `at` is.
-  using StoreList = void (*)(CommandContext& ctx, const KeyRef& key, Found at, std::span<const std::string> values);
+  using StoreList = void (*)(CommandContext& ctx, const KeyRef& key, Found at,
+                             std::span<const std::string> values);
 
   Collect collect[kTypeCount] = {};
   StoreList store_list = nullptr;

@@ -34,7 +34,8 @@ constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr std::string_view kChangesWithTime[] = {"nondeterministic_output"};
 constexpr HistoryNote kTwoNegatives[] = {{"2.8.0", "Answers -2 for a key that does not exist."}};
 
-constexpr CommandSpec ttl_spec(std::string_view name, std::string_view summary, std::string_view since, Handler handler) {
+constexpr CommandSpec ttl_spec(std::string_view name, std::string_view summary,
+                               std::string_view since, Handler handler) {
   return CommandSpec{
       .name = name,
       .summary = summary,
@@ -58,11 +59,13 @@ constexpr CommandSpec relative(CommandSpec spec) {
 
 }  // namespace
 
-constexpr CommandSpec kTtl = relative(ttl_spec("TTL", "Tells how many seconds a key still lives.", "1.0.0", ttl));
-constexpr CommandSpec kPTtl = relative(ttl_spec("PTTL", "Tells how many milliseconds a key still lives.", "2.6.0", pttl));
+constexpr CommandSpec kTtl =
+    relative(ttl_spec("TTL", "Tells how many seconds a key still lives.", "1.0.0", ttl));
+constexpr CommandSpec kPTtl =
+    relative(ttl_spec("PTTL", "Tells how many milliseconds a key still lives.", "2.6.0", pttl));
 constexpr CommandSpec kExpireTime =
     ttl_spec("EXPIRETIME", "Tells when a key ends, in seconds since 1970.", "7.0.0", expiretime);
-constexpr CommandSpec kPExpireTime =
-    ttl_spec("PEXPIRETIME", "Tells when a key ends, in milliseconds since 1970.", "7.0.0", pexpiretime);
+constexpr CommandSpec kPExpireTime = ttl_spec(
+    "PEXPIRETIME", "Tells when a key ends, in milliseconds since 1970.", "7.0.0", pexpiretime);
 
 }  // namespace hearth::commands

@@ -5,11 +5,12 @@
 
 namespace hearth::commands {
 
-extern const CommandSpec kSubscribe, kUnsubscribe, kPSubscribe, kPUnsubscribe, kSSubscribe, kSUnsubscribe, kPublish,
-    kSPublish, kPubSub;
+extern const CommandSpec kSubscribe, kUnsubscribe, kPSubscribe, kPUnsubscribe, kSSubscribe,
+    kSUnsubscribe, kPublish, kSPublish, kPubSub;
 
 inline constexpr const CommandSpec* kPubSubFamily[] = {
-    &kSubscribe, &kUnsubscribe, &kPSubscribe, &kPUnsubscribe, &kSSubscribe, &kSUnsubscribe, &kPublish, &kSPublish, &kPubSub,
+    &kSubscribe,    &kUnsubscribe, &kPSubscribe, &kPUnsubscribe, &kSSubscribe,
+    &kSUnsubscribe, &kPublish,     &kSPublish,   &kPubSub,
 };
 
 }  // namespace hearth::commands

@@ -15,12 +15,14 @@ Outcome publish_to(CommandContext& ctx, Kind kind) {
   const std::string_view channel = ctx.arg(1), message = ctx.arg(2);
   const Services& services = ctx.services();
   const bool shard = kind == Kind::kShard;
-  const std::size_t receivers =
-      shard ? services.pubsub->publish_shard(channel, message) : services.pubsub->publish(channel, message);
+  const std::size_t receivers = shard ? services.pubsub->publish_shard(channel, message)
+                                      : services.pubsub->publish(channel, message);
   ++services.stats->pubsub_messages;
   // In a cluster the bus takes messages to every node, replicas included; else the effect log does.
-  if (services.relay != nullptr) services.relay->publish(channel, message, shard);
-  else ctx.effects().relay_verbatim();
+  if (services.relay != nullptr)
+    services.relay->publish(channel, message, shard);
+  else
+    ctx.effects().relay_verbatim();
   ctx.reply().integer(static_cast<std::int64_t>(receivers));
   return {};
 }
@@ -29,7 +31,8 @@ Outcome publish(CommandContext& ctx) { return publish_to(ctx, Kind::kChannel); }
 Outcome spublish(CommandContext& ctx) { return publish_to(ctx, Kind::kShard); }
 
 Outcome reply_channels(CommandContext& ctx, Kind kind) {
-  if (ctx.args().size() > 3) return refuse("ERR wrong number of arguments for '" + ctx.command().full_name + "' command");
+  if (ctx.args().size() > 3)
+    return refuse("ERR wrong number of arguments for '" + ctx.command().full_name + "' command");
   const std::string_view pattern = ctx.args().size() == 3 ? ctx.arg(2) : "*";
   std::vector<std::string_view> names;
   ctx.services().pubsub->for_each_channel(kind, [&](std::string_view name) {
@@ -128,7 +131,8 @@ constexpr CommandSpec kShardNumSub{
     .handler = pubsub_shardnumsub,
 };
 constexpr CommandSpec kHelp = help_spec("6.2.0", Group::kPubsub);
-constexpr const CommandSpec* kPubSubSubs[] = {&kChannels, &kNumSub, &kNumPat, &kShardChannels, &kShardNumSub, &kHelp};
+constexpr const CommandSpec* kPubSubSubs[] = {&kChannels,      &kNumSub,      &kNumPat,
+                                              &kShardChannels, &kShardNumSub, &kHelp};
 
 }  // namespace
 

@@ -11,7 +11,8 @@ using Kind = PubSub::Kind;
 
 // Channels and patterns are counted together, shard channels by themselves.
 std::int64_t count_of(const Session& s, Kind kind) {
-  return static_cast<std::int64_t>(kind == Kind::kShard ? s.subscriptions.shard_channels.size() : s.subscriptions.normal_count());
+  return static_cast<std::int64_t>(kind == Kind::kShard ? s.subscriptions.shard_channels.size()
+                                                        : s.subscriptions.normal_count());
 }
 
 const std::vector<std::string>& names_of(const Session& s, Kind kind) {
@@ -25,8 +26,10 @@ void confirm(CommandContext& ctx, std::string_view what, const std::string_view*
   ReplyWriter& reply = ctx.reply();
   reply.push(3);
   reply.bulk(what);
-  if (name != nullptr) reply.bulk(*name);
-  else reply.null();
+  if (name != nullptr)
+    reply.bulk(*name);
+  else
+    reply.null();
   reply.integer(count_of(ctx.session(), kind));
 }
 
@@ -60,9 +63,15 @@ Outcome unsubscribe_from(CommandContext& ctx, Kind kind, std::string_view what) 
 Outcome subscribe(CommandContext& ctx) { return subscribe_to(ctx, Kind::kChannel, "subscribe"); }
 Outcome psubscribe(CommandContext& ctx) { return subscribe_to(ctx, Kind::kPattern, "psubscribe"); }
 Outcome ssubscribe(CommandContext& ctx) { return subscribe_to(ctx, Kind::kShard, "ssubscribe"); }
-Outcome unsubscribe(CommandContext& ctx) { return unsubscribe_from(ctx, Kind::kChannel, "unsubscribe"); }
-Outcome punsubscribe(CommandContext& ctx) { return unsubscribe_from(ctx, Kind::kPattern, "punsubscribe"); }
-Outcome sunsubscribe(CommandContext& ctx) { return unsubscribe_from(ctx, Kind::kShard, "sunsubscribe"); }
+Outcome unsubscribe(CommandContext& ctx) {
+  return unsubscribe_from(ctx, Kind::kChannel, "unsubscribe");
+}
+Outcome punsubscribe(CommandContext& ctx) {
+  return unsubscribe_from(ctx, Kind::kPattern, "punsubscribe");
+}
+Outcome sunsubscribe(CommandContext& ctx) {
+  return unsubscribe_from(ctx, Kind::kShard, "sunsubscribe");
+}
 
 constexpr ArgDoc kChannels[] = {args::string("channel").many()};
 constexpr ArgDoc kOptionalChannels[] = {args::string("channel").many().opt()};

@@ -31,8 +31,10 @@ Outcome command_info(CommandContext& ctx) {
   const auto names = ctx.args().from(2);
   ctx.reply().array(names.size());
   for (const std::string_view name : names) {
-    if (const Command* c = table_of(ctx).find_full(name)) write_command_info(ctx.reply(), *c);
-    else ctx.reply().null();
+    if (const Command* c = table_of(ctx).find_full(name))
+      write_command_info(ctx.reply(), *c);
+    else
+      ctx.reply().null();
   }
   return {};
 }
@@ -60,15 +62,20 @@ Outcome command_list(CommandContext& ctx) {
   enum class By : std::uint8_t { kNothing, kModule, kCategory, kPattern };
   By by = By::kNothing;
   if (args.size() == 5) {
-    if (args.is(3, "MODULE")) by = By::kModule;
-    else if (args.is(3, "ACLCAT")) by = By::kCategory;
-    else if (args.is(3, "PATTERN")) by = By::kPattern;
-    else return syntax_error();
+    if (args.is(3, "MODULE"))
+      by = By::kModule;
+    else if (args.is(3, "ACLCAT"))
+      by = By::kCategory;
+    else if (args.is(3, "PATTERN"))
+      by = By::kPattern;
+    else
+      return syntax_error();
   }
   const std::optional<Acl> category = acl_category(value);
   std::vector<std::string_view> names;
   const auto consider = [&](const Command& c) {
-    const bool fits = by == By::kNothing || (by == By::kCategory && category && has(c.acl, *category)) ||
+    const bool fits = by == By::kNothing ||
+                      (by == By::kCategory && category && has(c.acl, *category)) ||
                       (by == By::kPattern && glob_match(value, c.full_name, GlobCase::kIgnore));
     if (fits) names.emplace_back(c.full_name);  // no command comes from a module
   };
@@ -91,9 +98,11 @@ Result<FoundKeys, ReplyError> keys_of_request(const CommandContext& ctx) {
   const Command* c = table_of(ctx).resolve(found.words);
   if (c == nullptr) return refuse("ERR Invalid command specified");
   if (c->spec->keys.empty()) return refuse("ERR The command has no key arguments");
-  if (!c->spec->arity.accepts(found.words.size())) return refuse("ERR Invalid number of arguments specified for command");
+  if (!c->spec->arity.accepts(found.words.size()))
+    return refuse("ERR Invalid number of arguments specified for command");
   const bool fits = extract_keys(*c, found.words, found.positions);
-  std::erase_if(found.positions, [](const KeyPosition& p) { return (p.access & access::kNotKey) != 0; });
+  std::erase_if(found.positions,
+                [](const KeyPosition& p) { return (p.access & access::kNotKey) != 0; });
   if ((!fits || found.positions.empty()) && !has(c->flags, Flag::kNoMandatoryKeys)) {
     return refuse("ERR Invalid arguments specified for command");
   }
@@ -125,10 +134,12 @@ constexpr Flag kPlain = Flag::kLoading | Flag::kStale;
 constexpr std::string_view kAnyOrder[] = {"nondeterministic_output_order"};
 constexpr ArgDoc kNames[] = {args::string("command-name").many().opt()};
 constexpr ArgDoc kRequest[] = {args::string("command"), args::string("arg").many().opt()};
-constexpr ArgDoc kFilters[] = {args::string("module-name", "MODULE"), args::string("category", "ACLCAT"),
+constexpr ArgDoc kFilters[] = {args::string("module-name", "MODULE"),
+                               args::string("category", "ACLCAT"),
                                args::pattern("pattern", "PATTERN")};
 constexpr ArgDoc kListArgs[] = {args::one_of("filterby", kFilters, "FILTERBY").opt()};
-constexpr HistoryNote kInfoHistory[] = {{"7.0.0", "Names may be left out, and may be of subcommands."}};
+constexpr HistoryNote kInfoHistory[] = {
+    {"7.0.0", "Names may be left out, and may be of subcommands."}};
 
 constexpr CommandSpec kCount{
     .name = "COUNT",
@@ -212,7 +223,8 @@ constexpr CommandSpec kGetKeysAndFlags{
     .handler = command_getkeysandflags,
 };
 constexpr CommandSpec kHelp = help_spec("5.0.0", Group::kServer, Acl::kConnection);
-constexpr const CommandSpec* kSubs[] = {&kCount, &kCommandInfo, &kDocs, &kList, &kGetKeys, &kGetKeysAndFlags, &kHelp};
+constexpr const CommandSpec* kSubs[] = {&kCount,   &kCommandInfo,     &kDocs, &kList,
+                                        &kGetKeys, &kGetKeysAndFlags, &kHelp};
 
 }  // namespace
 

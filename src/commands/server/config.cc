@@ -34,7 +34,8 @@ Outcome config_set(CommandContext& ctx) {
   std::vector<std::pair<std::string_view, std::string_view>> pairs;
   for (std::size_t i = 2; i < args.size(); i += 2) {
     const config::Parameter* parameter = registry.find(args[i]);
-    if (parameter != nullptr && config::has(parameter->flags, config::Flag::kSensitive)) ctx.redact(i + 1);
+    if (parameter != nullptr && config::has(parameter->flags, config::Flag::kSensitive))
+      ctx.redact(i + 1);
     pairs.emplace_back(args[i], args[i + 1]);
   }
   const config::ChangeContext by{.protected_allowed = may_change_protected(ctx, ctx.session())};
@@ -69,7 +70,8 @@ constexpr ArgDoc kPair[] = {args::string("parameter"), args::string("value")};
 constexpr ArgDoc kSetArgs[] = {args::block("data", kPair).many()};
 constexpr HistoryNote kGetHistory[] = {{"7.0.0", "Takes several patterns."}};
 constexpr HistoryNote kSetHistory[] = {{"7.0.0", "Sets several parameters, all or none."}};
-constexpr std::string_view kOnAllNodes[] = {"request_policy:all_nodes", "response_policy:all_succeeded"};
+constexpr std::string_view kOnAllNodes[] = {"request_policy:all_nodes",
+                                            "response_policy:all_succeeded"};
 
 constexpr CommandSpec kGet{
     .name = "GET",

@@ -10,7 +10,8 @@ Outcome debug_help(CommandContext& ctx) {
   std::vector<std::string> lines{"DEBUG <subcommand> [<argument> ...]. Subcommands:"};
   for (const auto verbs : {debug_data_verbs(), debug_switch_verbs(), debug_cluster_verbs()}) {
     for (const DebugVerb& verb : verbs) {
-      lines.push_back(std::string(verb.name) + (verb.syntax.empty() ? "" : " " + std::string(verb.syntax)));
+      lines.push_back(std::string(verb.name) +
+                      (verb.syntax.empty() ? "" : " " + std::string(verb.syntax)));
       lines.push_back("    " + std::string(verb.summary));
     }
   }
@@ -27,7 +28,8 @@ Outcome debug(CommandContext& ctx) {
   for (const auto verbs : {debug_data_verbs(), debug_switch_verbs(), debug_cluster_verbs()}) {
     for (const DebugVerb& verb : verbs) {
       if (!args.is(1, verb.name)) continue;
-      if (args.size() < verb.words_least || args.size() > verb.words_most) return unknown_debug_verb(args[1]);
+      if (args.size() < verb.words_least || args.size() > verb.words_most)
+        return unknown_debug_verb(args[1]);
       return verb.handler(ctx);
     }
   }
@@ -44,11 +46,13 @@ constexpr CommandSpec kDebug{
     .complexity = "Depends on the subcommand",
     .since = "1.0.0",
     .arity = Arity::at_least(2),
-    .flags = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kProtected | Flag::kTouchesArbitraryKeys,
+    .flags = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kProtected |
+             Flag::kTouchesArbitraryKeys,
     .group = Group::kServer,
     .args = kArgs,
-    .reply = Shape::kOk | Shape::kSimple | Shape::kInteger | Shape::kBulk | Shape::kVerbatim | Shape::kArray | Shape::kMap |
-             Shape::kSet | Shape::kDouble | Shape::kBoolean | Shape::kNull | Shape::kPush | Shape::kNone,
+    .reply = Shape::kOk | Shape::kSimple | Shape::kInteger | Shape::kBulk | Shape::kVerbatim |
+             Shape::kArray | Shape::kMap | Shape::kSet | Shape::kDouble | Shape::kBoolean |
+             Shape::kNull | Shape::kPush | Shape::kNone,
     .handler = debug,
 };
 

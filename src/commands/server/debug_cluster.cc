@@ -59,8 +59,6 @@ constexpr DebugVerb kVerbs[] = {
 
 }  // namespace
 
-std::span<const DebugVerb> debug_cluster_verbs() {
-  return kVerbs;
-}
+std::span<const DebugVerb> debug_cluster_verbs() { return kVerbs; }
 
 }  // namespace hearth::commands

@@ -17,11 +17,13 @@ Outcome object(CommandContext& ctx) {
   // Past its deadline or not: the place is looked at as it is.
   const Found at = ctx.keys().database().find(ctx.key(2));
   if (!at) return refuse(std::string(kNoSuchKey));
-  const std::int64_t idle_ms = ctx.keys().uses_lfu() ? 0 : access_clock::lru_idle_ms(at->access(), ctx.now());
+  const std::int64_t idle_ms =
+      ctx.keys().uses_lfu() ? 0 : access_clock::lru_idle_ms(at->access(), ctx.now());
   char text[256];
-  std::snprintf(text, sizeof text, "Value at:%p refcount:1 encoding:%s memory:%zu lru:%u lru_seconds_idle:%lld",
-                static_cast<const void*>(&*at), std::string(encoding_name(*at)).c_str(), at->memory_bytes(), at->access(),
-                static_cast<long long>(idle_ms / 1000));
+  std::snprintf(text, sizeof text,
+                "Value at:%p refcount:1 encoding:%s memory:%zu lru:%u lru_seconds_idle:%lld",
+                static_cast<const void*>(&*at), std::string(encoding_name(*at)).c_str(),
+                at->memory_bytes(), at->access(), static_cast<long long>(idle_ms / 1000));
   ctx.reply().simple(text);
   return {};
 }
@@ -33,7 +35,9 @@ Outcome populate(CommandContext& ctx) {
   const std::string prefix(args.size() > 3 ? args[3] : "key");
   std::int64_t size = 0;
   if (args.size() > 4) {
-    HEARTH_TRY(size, args.integer_between(4, 0, static_cast<std::int64_t>(ctx.settings().proto_max_bulk_len), kNotPositive));
+    HEARTH_TRY(size, args.integer_between(
+                         4, 0, static_cast<std::int64_t>(ctx.settings().proto_max_bulk_len),
+                         kNotPositive));
   }
   Keys& keys = ctx.keys();
   for (std::int64_t i = 0; i < count; ++i) {
@@ -70,11 +74,14 @@ Outcome htstats(CommandContext& ctx) {
   const std::uint64_t buckets = db.bucket_count();
   char text[256];
   std::snprintf(text, sizeof text,
-                "[Keys]\n table size: %llu\n number of elements: %llu\n avg bucket length: %.2f\n table bytes: %llu\n"
+                "[Keys]\n table size: %llu\n number of elements: %llu\n avg bucket length: %.2f\n "
+                "table bytes: %llu\n"
                 "[Deadlines]\n number of elements: %llu\n",
-                static_cast<unsigned long long>(buckets), static_cast<unsigned long long>(db.size()),
+                static_cast<unsigned long long>(buckets),
+                static_cast<unsigned long long>(db.size()),
                 buckets == 0 ? 0.0 : static_cast<double>(db.size()) / static_cast<double>(buckets),
-                static_cast<unsigned long long>(db.table_memory_bytes()), static_cast<unsigned long long>(db.volatile_count()));
+                static_cast<unsigned long long>(db.table_memory_bytes()),
+                static_cast<unsigned long long>(db.volatile_count()));
   ctx.reply().verbatim("txt", text);
   return {};
 }
@@ -83,7 +90,8 @@ Outcome htstats_key(CommandContext& ctx) {
   const Found at = ctx.keys().peek(ctx.key(2));
   if (!at) return refuse(std::string(kNoSuchKey));
   if (at->type() != Type::kHash || at->hash()->encoding() != HashEncoding::kHashtable) {
-    return refuse("ERR The value stored at the specified key is not represented using an hash table");
+    return refuse(
+        "ERR The value stored at the specified key is not represented using an hash table");
   }
   ctx.reply().verbatim("txt", " number of elements: " + std::to_string(at->hash()->size()) +
                                   "\n bytes: " + std::to_string(at->hash()->memory_bytes()) + "\n");
@@ -157,13 +165,15 @@ Outcome protocol(CommandContext& ctx) {
 
 constexpr DebugVerb kVerbs[] = {
     {"OBJECT", "<key>", "Tells how the value of a key is stored.", 3, 3, object},
-    {"POPULATE", "<count> [<prefix>] [<size>]", "Makes strings prefix:0, prefix:1 ... that do not exist yet; not replicated.", 3,
-     5, populate},
+    {"POPULATE", "<count> [<prefix>] [<size>]",
+     "Makes strings prefix:0, prefix:1 ... that do not exist yet; not replicated.", 3, 5, populate},
     {"DIGEST", "", "Returns a digest of all data; equal data has equal digests.", 2, 2, digest},
-    {"DIGEST-VALUE", "<key> [<key> ...]", "Returns a digest of the value of each key.", 2, kAnyCount, digest_value},
+    {"DIGEST-VALUE", "<key> [<key> ...]", "Returns a digest of the value of each key.", 2,
+     kAnyCount, digest_value},
     {"HTSTATS", "<dbid> [full]", "Tells figures about the tables of a database.", 3, 4, htstats},
     {"HTSTATS-KEY", "<key> [full]", "Tells figures about the table of a value.", 3, 4, htstats_key},
-    {"STRINGMATCH-LEN", "<length> <pattern>", "Matches a pattern with that many letters a.", 4, 4, stringmatch_len},
+    {"STRINGMATCH-LEN", "<length> <pattern>", "Matches a pattern with that many letters a.", 4, 4,
+     stringmatch_len},
     {"PROTOCOL", "<kind>", "Replies with a value of that kind.", 3, 3, protocol},
 };
 

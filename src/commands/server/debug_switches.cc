@@ -52,7 +52,8 @@ Outcome dict_resizing(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t on, ctx.args().integer(2));
   if (const bool pause = on == 0; pause != ctx.services().debug->tables_keep_size) {
     ctx.services().debug->tables_keep_size = pause;
-    for (DbIndex i = 0; i < ctx.keyspace().db_count(); ++i) ctx.keyspace().db(i).pause_resize(pause);
+    for (DbIndex i = 0; i < ctx.keyspace().db_count(); ++i)
+      ctx.keyspace().db(i).pause_resize(pause);
   }
   ctx.reply().ok();
   return {};
@@ -106,7 +107,9 @@ Outcome change_repl_id(CommandContext& ctx) {
 
 Outcome config_rewrite_force_all(CommandContext& ctx) {
   if (ctx.services().server == nullptr) return no_server();
-  if (const auto done = ctx.services().server->rewrite_config(ServerControl::RewriteExtent::kEverything); !done) {
+  if (const auto done =
+          ctx.services().server->rewrite_config(ServerControl::RewriteExtent::kEverything);
+      !done) {
     return refuse("ERR CONFIG-REWRITE-FORCE-ALL failed: " + done.error().context);
   }
   ctx.reply().ok();
@@ -114,25 +117,29 @@ Outcome config_rewrite_force_all(CommandContext& ctx) {
 }
 
 constexpr DebugVerb kVerbs[] = {
-    {"SLEEP", "<seconds>", "Stops the whole server for that long; fractions are fine.", 3, 3, sleep},
+    {"SLEEP", "<seconds>", "Stops the whole server for that long; fractions are fine.", 3, 3,
+     sleep},
     {"SEGFAULT", "", "Ends the process by an access to memory that is not there.", 2, 2, crash},
     {"PANIC", "", "Ends the process as a fatal condition does.", 2, 2, crash},
     {"ASSERT", "", "Ends the process as a broken assertion does.", 2, 2, crash},
     {"LOG", "<message>", "Writes a message to the log.", 3, 3, write_log},
     {"ERROR", "<text>", "Replies with that error.", 3, 3, error},
-    {"SET-ACTIVE-EXPIRE", "<0|1>", "Whether keys expire without being looked at.", 3, 3, set_active_expire},
+    {"SET-ACTIVE-EXPIRE", "<0|1>", "Whether keys expire without being looked at.", 3, 3,
+     set_active_expire},
     {"PAUSE-CRON", "<0|1>", "Whether all background work stands still.", 3, 3, pause_cron},
     {"DICT-RESIZING", "<0|1>", "Whether tables of keys grow and shrink.", 3, 3, dict_resizing},
-    {"SET-DISABLE-DENY-SCRIPTS", "<0|1>", "Whether scripts may run commands that are barred from them.", 3, 3,
-     set_disable_deny_scripts},
-    {"SET-SKIP-CHECKSUM-VALIDATION", "<0|1>", "Whether RESTORE trusts payloads without their checksum.", 3, 3,
-     set_skip_checksum_validation},
-    {"QUICKLIST-PACKED-THRESHOLD", "<size>", "From which size on list items stand alone; 0 is the default.", 3, 3,
+    {"SET-DISABLE-DENY-SCRIPTS", "<0|1>",
+     "Whether scripts may run commands that are barred from them.", 3, 3, set_disable_deny_scripts},
+    {"SET-SKIP-CHECKSUM-VALIDATION", "<0|1>",
+     "Whether RESTORE trusts payloads without their checksum.", 3, 3, set_skip_checksum_validation},
+    {"QUICKLIST-PACKED-THRESHOLD", "<size>",
+     "From which size on list items stand alone; 0 is the default.", 3, 3,
      quicklist_packed_threshold},
-    {"REPLYBUFFER", "<PEAK-RESET-TIME <NEVER|RESET|ms> | RESIZING <0|1>>", "Accepted; buffers here are never resized by time.",
-     4, 4, replybuffer},
+    {"REPLYBUFFER", "<PEAK-RESET-TIME <NEVER|RESET|ms> | RESIZING <0|1>>",
+     "Accepted; buffers here are never resized by time.", 4, 4, replybuffer},
     {"CHANGE-REPL-ID", "", "Gives the stream of effects another id.", 2, 2, change_repl_id},
-    {"CONFIG-REWRITE-FORCE-ALL", "", "Like CONFIG REWRITE, with every parameter.", 2, 2, config_rewrite_force_all},
+    {"CONFIG-REWRITE-FORCE-ALL", "", "Like CONFIG REWRITE, with every parameter.", 2, 2,
+     config_rewrite_force_all},
 };
 
 }  // namespace

@@ -26,7 +26,8 @@ void append_hash(Digest& digest, const Hash& hash, UnixMillis now) {
 }  // namespace
 
 void Digest::append(std::string_view bytes) {
-  for (std::size_t i = 0; i < words_.size(); ++i) words_[i] = hash_bytes(bytes, kSeeds[i] ^ (words_[i] * 0x9e3779b97f4a7c15ULL));
+  for (std::size_t i = 0; i < words_.size(); ++i)
+    words_[i] = hash_bytes(bytes, kSeeds[i] ^ (words_[i] * 0x9e3779b97f4a7c15ULL));
 }
 
 void Digest::add(const Digest& part) {
@@ -39,8 +40,10 @@ void Digest::exclusive_or(const Digest& other) {
 
 std::string Digest::hex() const {
   char text[56];
-  std::snprintf(text, sizeof text, "%016llx%016llx%08llx", static_cast<unsigned long long>(words_[0]),
-                static_cast<unsigned long long>(words_[1]), static_cast<unsigned long long>(words_[2] & 0xffffffff));
+  std::snprintf(text, sizeof text, "%016llx%016llx%08llx",
+                static_cast<unsigned long long>(words_[0]),
+                static_cast<unsigned long long>(words_[1]),
+                static_cast<unsigned long long>(words_[2] & 0xffffffff));
   return text;
 }
 

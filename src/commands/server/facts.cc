@@ -30,7 +30,8 @@ Outcome info(CommandContext& ctx) {
 
 Outcome server_time(CommandContext& ctx) {
   ServerControl* server = ctx.services().server;
-  const std::int64_t micros = server != nullptr ? server->unix_micros(ctx.now()) : ctx.now().ms * 1000;
+  const std::int64_t micros =
+      server != nullptr ? server->unix_micros(ctx.now()) : ctx.now().ms * 1000;
   ctx.reply().array(2);
   ctx.reply().bulk_integer(micros / 1'000'000);
   ctx.reply().bulk_integer(micros % 1'000'000);
@@ -64,7 +65,8 @@ Outcome monitor(CommandContext& ctx) {
 
 constexpr ArgDoc kInfoArgs[] = {args::string("section").many().opt()};
 constexpr HistoryNote kInfoHistory[] = {{"7.0.0", "Takes several sections."}};
-constexpr std::string_view kInfoTips[] = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special"};
+constexpr std::string_view kInfoTips[] = {"nondeterministic_output", "request_policy:all_shards",
+                                          "response_policy:special"};
 constexpr std::string_view kUnsteady[] = {"nondeterministic_output"};
 constexpr std::string_view kSumTips[] = {"request_policy:all_shards", "response_policy:agg_sum"};
 

@@ -5,14 +5,14 @@
 
 namespace hearth::commands {
 
-extern const CommandSpec kCommand, kConfig, kInfo, kTime, kDbSize, kLastSave, kRole, kFlushDb, kFlushAll, kSwapDb, kSlowLog,
-    kLatency, kMemory, kLolwut, kMonitor, kShutdown, kDebug,
+extern const CommandSpec kCommand, kConfig, kInfo, kTime, kDbSize, kLastSave, kRole, kFlushDb,
+    kFlushAll, kSwapDb, kSlowLog, kLatency, kMemory, kLolwut, kMonitor, kShutdown, kDebug,
     kFunction;
 
 inline constexpr const CommandSpec* kServerFamily[] = {
-    &kCommand, &kConfig,  &kInfo,    &kTime,   &kDbSize, &kLastSave, &kRole,     &kFlushDb, &kFlushAll,
-    &kSwapDb,  &kSlowLog, &kLatency, &kMemory, &kLolwut, &kMonitor,  &kShutdown, &kDebug,
-    &kFunction,
+    &kCommand, &kConfig,  &kInfo,     &kTime,     &kDbSize,  &kLastSave,
+    &kRole,    &kFlushDb, &kFlushAll, &kSwapDb,   &kSlowLog, &kLatency,
+    &kMemory,  &kLolwut,  &kMonitor,  &kShutdown, &kDebug,   &kFunction,
 };
 
 }  // namespace hearth::commands

@@ -9,7 +9,8 @@ enum class Freeing : std::uint8_t { kNow, kInBackground };
 
 Result<Freeing, ReplyError> freeing_of(const CommandContext& ctx) {
   const ArgReader& args = ctx.args();
-  if (args.size() == 1) return ctx.settings().lazyfree_lazy_user_flush ? Freeing::kInBackground : Freeing::kNow;
+  if (args.size() == 1)
+    return ctx.settings().lazyfree_lazy_user_flush ? Freeing::kInBackground : Freeing::kNow;
   if (args.size() == 2 && args.is(1, "ASYNC")) return Freeing::kInBackground;
   if (args.size() == 2 && args.is(1, "SYNC")) return Freeing::kNow;
   return syntax_error();
@@ -51,7 +52,8 @@ Outcome swapdb(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t first, ctx.args().integer(1, "ERR invalid first DB index"));
   HEARTH_TRY(const std::int64_t second, ctx.args().integer(2, "ERR invalid second DB index"));
   const std::int64_t count = ctx.keyspace().db_count();
-  if (first < 0 || first >= count || second < 0 || second >= count) return refuse("ERR DB index is out of range");
+  if (first < 0 || first >= count || second < 0 || second >= count)
+    return refuse("ERR DB index is out of range");
   if (first != second) {
     const auto a = static_cast<DbIndex>(first), b = static_cast<DbIndex>(second);
     ctx.services().transactions->touch_all(a, b);
@@ -63,11 +65,14 @@ Outcome swapdb(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kModes[] = {args::token("async", "ASYNC").from("4.0.0"), args::token("sync", "SYNC").from("6.2.0")};
+constexpr ArgDoc kModes[] = {args::token("async", "ASYNC").from("4.0.0"),
+                             args::token("sync", "SYNC").from("6.2.0")};
 constexpr ArgDoc kFlushArgs[] = {args::one_of("flush-type", kModes).opt()};
 constexpr ArgDoc kSwapArgs[] = {args::integer("index1"), args::integer("index2")};
-constexpr HistoryNote kFlushHistory[] = {{"4.0.0", "ASYNC frees in the background."}, {"6.2.0", "SYNC frees at once."}};
-constexpr std::string_view kFlushTips[] = {"request_policy:all_shards", "response_policy:all_succeeded"};
+constexpr HistoryNote kFlushHistory[] = {{"4.0.0", "ASYNC frees in the background."},
+                                         {"6.2.0", "SYNC frees at once."}};
+constexpr std::string_view kFlushTips[] = {"request_policy:all_shards",
+                                           "response_policy:all_succeeded"};
 
 }  // namespace
 

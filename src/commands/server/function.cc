@@ -19,8 +19,10 @@ Outcome function_flush(CommandContext& ctx) {
 Outcome function_list(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   for (std::size_t i = 2; i < args.size(); ++i) {
-    if (args.is(i, "LIBRARYNAME", 1)) ++i;
-    else if (!args.is(i, "WITHCODE")) return refuse("ERR Unknown argument " + std::string(args[i]));
+    if (args.is(i, "LIBRARYNAME", 1))
+      ++i;
+    else if (!args.is(i, "WITHCODE"))
+      return refuse("ERR Unknown argument " + std::string(args[i]));
   }
   ctx.reply().array(0);
   return {};
@@ -30,7 +32,8 @@ constexpr ArgDoc kModes[] = {args::token("async", "ASYNC"), args::token("sync", 
 constexpr ArgDoc kFlushArgs[] = {args::one_of("flush-type", kModes).opt()};
 constexpr ArgDoc kListArgs[] = {args::pattern("library-name-pattern", "LIBRARYNAME").opt(),
                                 args::token("withcode", "WITHCODE").opt()};
-constexpr std::string_view kFlushTips[] = {"request_policy:all_shards", "response_policy:all_succeeded"};
+constexpr std::string_view kFlushTips[] = {"request_policy:all_shards",
+                                           "response_policy:all_succeeded"};
 
 constexpr CommandSpec kFlush{
     .name = "FLUSH",

@@ -51,13 +51,15 @@ Outcome latency_reset(CommandContext& ctx) {
 Outcome latency_graph_of(CommandContext& ctx) {
   const auto& all = ctx.services().latency->series();
   const auto at = all.find(ctx.arg(2));
-  if (at == all.end()) return refuse("ERR No samples available for event '" + std::string(ctx.arg(2)) + "'");
+  if (at == all.end())
+    return refuse("ERR No samples available for event '" + std::string(ctx.arg(2)) + "'");
   ctx.reply().verbatim("txt", latency_graph(at->first, at->second, ctx.now()));
   return {};
 }
 
 Outcome latency_doctor(CommandContext& ctx) {
-  ctx.reply().verbatim("txt", latency_report(*ctx.services().latency, ctx.settings().latency_monitor_threshold));
+  ctx.reply().verbatim(
+      "txt", latency_report(*ctx.services().latency, ctx.settings().latency_monitor_threshold));
   return {};
 }
 
@@ -100,11 +102,14 @@ constexpr Flag kPlain = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::
 constexpr ArgDoc kEvent[] = {args::string("event")};
 constexpr ArgDoc kEvents[] = {args::string("event").many().opt()};
 constexpr ArgDoc kCommands[] = {args::string("command").many().opt()};
-constexpr std::string_view kTips[] = {"nondeterministic_output", "request_policy:all_nodes", "response_policy:special"};
+constexpr std::string_view kTips[] = {"nondeterministic_output", "request_policy:all_nodes",
+                                      "response_policy:special"};
 constexpr std::string_view kResetTips[] = {"request_policy:all_nodes", "response_policy:agg_sum"};
 
-constexpr CommandSpec latency_spec(std::string_view name, std::string_view summary, std::string_view complexity, Arity arity,
-                                   std::span<const ArgDoc> arguments, Shape shape, Handler handler) {
+constexpr CommandSpec latency_spec(std::string_view name, std::string_view summary,
+                                   std::string_view complexity, Arity arity,
+                                   std::span<const ArgDoc> arguments, Shape shape,
+                                   Handler handler) {
   return {
       .name = name,
       .summary = summary,
@@ -120,14 +125,18 @@ constexpr CommandSpec latency_spec(std::string_view name, std::string_view summa
   };
 }
 
-constexpr CommandSpec kLatest = latency_spec("LATEST", "Returns the newest spike of each event.", "O(N) with N the number of events",
-                                             Arity::exactly(2), {}, Shape::kArray, latency_latest);
-constexpr CommandSpec kHistory = latency_spec("HISTORY", "Returns the spikes of an event, at most 160.", "O(1)", Arity::exactly(3),
-                                              kEvent, Shape::kArray, latency_history);
-constexpr CommandSpec kGraph = latency_spec("GRAPH", "Draws the spikes of an event.", "O(1)", Arity::exactly(3), kEvent,
-                                            Shape::kVerbatim | Shape::kBulk, latency_graph_of);
-constexpr CommandSpec kDoctor = latency_spec("DOCTOR", "Explains the spikes and says what helps.", "O(N) with N the number of events",
-                                             Arity::exactly(2), {}, Shape::kVerbatim | Shape::kBulk, latency_doctor);
+constexpr CommandSpec kLatest = latency_spec("LATEST", "Returns the newest spike of each event.",
+                                             "O(N) with N the number of events", Arity::exactly(2),
+                                             {}, Shape::kArray, latency_latest);
+constexpr CommandSpec kHistory =
+    latency_spec("HISTORY", "Returns the spikes of an event, at most 160.", "O(1)",
+                 Arity::exactly(3), kEvent, Shape::kArray, latency_history);
+constexpr CommandSpec kGraph =
+    latency_spec("GRAPH", "Draws the spikes of an event.", "O(1)", Arity::exactly(3), kEvent,
+                 Shape::kVerbatim | Shape::kBulk, latency_graph_of);
+constexpr CommandSpec kDoctor = latency_spec("DOCTOR", "Explains the spikes and says what helps.",
+                                             "O(N) with N the number of events", Arity::exactly(2),
+                                             {}, Shape::kVerbatim | Shape::kBulk, latency_doctor);
 constexpr CommandSpec kHistogram{
     .name = "HISTOGRAM",
     .summary = "Tells how many calls of commands took up to 1, 2, 4 ... microseconds.",
@@ -155,7 +164,8 @@ constexpr CommandSpec kReset{
     .tips = kResetTips,
 };
 constexpr CommandSpec kHelp = help_spec("2.8.13", Group::kServer);
-constexpr const CommandSpec* kSubs[] = {&kLatest, &kHistory, &kGraph, &kDoctor, &kHistogram, &kReset, &kHelp};
+constexpr const CommandSpec* kSubs[] = {&kLatest,    &kHistory, &kGraph, &kDoctor,
+                                        &kHistogram, &kReset,   &kHelp};
 
 }  // namespace
 

@@ -33,25 +33,31 @@ std::string age_text(std::int64_t seconds) {
 
 std::string_view advice_for(std::string_view event) {
   if (event == "command") {
-    return "Commands of O(N) and more are the cause: look into SLOWLOG GET and split large values or large ranges.";
+    return "Commands of O(N) and more are the cause: look into SLOWLOG GET and split large values "
+           "or large ranges.";
   }
   if (event == "fast-command") {
-    return "Fast commands were slow: the machine did not run the server at once. Look for swapping, for a full CPU and "
+    return "Fast commands were slow: the machine did not run the server at once. Look for "
+           "swapping, for a full CPU and "
            "for a noisy virtual machine.";
   }
-  if (event == "expire-cycle") return "Many keys expire at the same moment: spread their times to live.";
-  if (event == "eviction-cycle") return "Keys are evicted faster than memory is freed: raise maxmemory or write less.";
+  if (event == "expire-cycle")
+    return "Many keys expire at the same moment: spread their times to live.";
+  if (event == "eviction-cycle")
+    return "Keys are evicted faster than memory is freed: raise maxmemory or write less.";
   return "";
 }
 
 }  // namespace
 
-std::string latency_graph(std::string_view event, const LatencyMonitor::Series& series, UnixMillis now) {
+std::string latency_graph(std::string_view event, const LatencyMonitor::Series& series,
+                          UnixMillis now) {
   const auto& samples = series.samples;
   const Range range = range_of(samples);
   char head[256];
-  std::snprintf(head, sizeof head, "%.*s - high %u ms, low %u ms (all time high %u ms)\n", static_cast<int>(event.size()),
-                event.data(), range.high, range.low, series.worst_ms);
+  std::snprintf(head, sizeof head, "%.*s - high %u ms, low %u ms (all time high %u ms)\n",
+                static_cast<int>(event.size()), event.data(), range.high, range.low,
+                series.worst_ms);
   std::string text = head;
   text += std::string(80, '-') + "\n";
   const std::size_t first = samples.size() > kBarsMost ? samples.size() - kBarsMost : 0;
@@ -64,7 +70,9 @@ std::string latency_graph(std::string_view event, const LatencyMonitor::Series& 
   for (int row = kBarRows; row >= 1; --row) {
     for (std::size_t i = first; i < samples.size(); ++i) {
       // Every sample has at least the lowest row.
-      const std::uint64_t height = range.high == 0 ? 1 : (std::uint64_t{samples[i].ms} * kBarRows + range.high - 1) / range.high;
+      const std::uint64_t height =
+          range.high == 0 ? 1
+                          : (std::uint64_t{samples[i].ms} * kBarRows + range.high - 1) / range.high;
       text += height >= static_cast<std::uint64_t>(row) || row == 1 ? '#' : ' ';
     }
     text += '\n';
@@ -79,24 +87,30 @@ std::string latency_graph(std::string_view event, const LatencyMonitor::Series& 
 
 std::string latency_report(const LatencyMonitor& monitor, milliseconds threshold) {
   if (threshold.count() <= 0) {
-    return "Latency is not being monitored. Turn it on by CONFIG SET latency-monitor-threshold <milliseconds>: everything "
+    return "Latency is not being monitored. Turn it on by CONFIG SET latency-monitor-threshold "
+           "<milliseconds>: everything "
            "that takes longer is then recorded.\n";
   }
   if (monitor.series().empty()) {
-    return "No event took longer than " + std::to_string(threshold.count()) + " ms since the monitor was reset.\n";
+    return "No event took longer than " + std::to_string(threshold.count()) +
+           " ms since the monitor was reset.\n";
   }
-  std::string text = "Events that took longer than " + std::to_string(threshold.count()) + " ms:\n\n";
+  std::string text =
+      "Events that took longer than " + std::to_string(threshold.count()) + " ms:\n\n";
   int number = 0;
   for (const auto& [event, series] : monitor.series()) {
     std::uint64_t sum = 0;
     for (const auto& s : series.samples) sum += s.ms;
     const std::uint64_t count = series.samples.size();
     const std::uint64_t mean = sum / std::max<std::uint64_t>(1, count);
-    const std::int64_t span = series.samples.back().unix_seconds - series.samples.front().unix_seconds;
-    text += std::to_string(++number) + ". " + event + ": " + std::to_string(count) + " seconds with spikes, on average " +
-            std::to_string(mean) + " ms, over " + std::to_string(span) + " s; the worst took " +
-            std::to_string(series.worst_ms) + " ms.\n";
-    if (const auto advice = advice_for(event); !advice.empty()) text += "   " + std::string(advice) + "\n";
+    const std::int64_t span =
+        series.samples.back().unix_seconds - series.samples.front().unix_seconds;
+    text += std::to_string(++number) + ". " + event + ": " + std::to_string(count) +
+            " seconds with spikes, on average " + std::to_string(mean) + " ms, over " +
+            std::to_string(span) + " s; the worst took " + std::to_string(series.worst_ms) +
+            " ms.\n";
+    if (const auto advice = advice_for(event); !advice.empty())
+      text += "   " + std::string(advice) + "\n";
   }
   return text;
 }

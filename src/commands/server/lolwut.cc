@@ -14,7 +14,9 @@ constexpr int kColumnsMost = 200, kRowsMost = 60;
 // Heat rises from a glowing row at the bottom and cools at random on its way up.
 std::string fire(int columns, int rows, Rng& rng) {
   constexpr std::string_view kShades = " .:-=+*#%@";
-  const auto at = [&](int row, int column) { return static_cast<std::size_t>(row * columns + column); };
+  const auto at = [&](int row, int column) {
+    return static_cast<std::size_t>(row * columns + column);
+  };
   std::vector<int> heat(static_cast<std::size_t>(columns * rows), 0);
   for (int c = 0; c < columns; ++c) heat[at(rows - 1, c)] = 5 + static_cast<int>(rng.below(5));
   for (int r = rows - 2; r >= 0; --r) {
@@ -48,13 +50,14 @@ Outcome lolwut(CommandContext& ctx) {
     HEARTH_TRY(const std::int64_t n, args.integer(next));
     size[i] = static_cast<int>(std::clamp<std::int64_t>(n, 2, kMost[i]));
   }
-  ctx.reply().verbatim("txt", fire(size[0], size[1], ctx.rng()) + "\nhearth, speaking as Redis ver. " +
+  ctx.reply().verbatim("txt", fire(size[0], size[1], ctx.rng()) +
+                                  "\nhearth, speaking as Redis ver. " +
                                   std::string(ctx.services().info->version()) + "\n");
   return {};
 }
 
-constexpr ArgDoc kArgs[] = {args::integer("version", "VERSION").opt(), args::integer("columns").opt(),
-                            args::integer("rows").opt()};
+constexpr ArgDoc kArgs[] = {args::integer("version", "VERSION").opt(),
+                            args::integer("columns").opt(), args::integer("rows").opt()};
 constexpr std::string_view kUnsteady[] = {"nondeterministic_output"};
 
 }  // namespace

@@ -13,7 +13,9 @@ namespace {
 constexpr std::size_t kTableBytesPerKey = 12;
 constexpr std::uint64_t kSmall = 5ULL * 1024 * 1024;
 
-double ratio(std::uint64_t a, std::uint64_t b) { return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b); }
+double ratio(std::uint64_t a, std::uint64_t b) {
+  return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b);
+}
 
 Outcome memory_usage(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
@@ -24,23 +26,31 @@ Outcome memory_usage(CommandContext& ctx) {
     if (samples < 0) return syntax_error();
   }
   const Found at = ctx.keys().peek(ctx.key(2));
-  if (at) ctx.reply().integer(static_cast<std::int64_t>(at->memory_bytes() + kTableBytesPerKey));
-  else ctx.reply().null();
+  if (at)
+    ctx.reply().integer(static_cast<std::int64_t>(at->memory_bytes() + kTableBytesPerKey));
+  else
+    ctx.reply().null();
   return {};
 }
 
 // Collects a map whose size is known only at its end.
 class Figures {
  public:
-  void add(std::string_view name, std::uint64_t value) { items_.push_back({name, static_cast<std::int64_t>(value), 0, false}); }
-  void add_signed(std::string_view name, std::int64_t value) { items_.push_back({name, value, 0, false}); }
+  void add(std::string_view name, std::uint64_t value) {
+    items_.push_back({name, static_cast<std::int64_t>(value), 0, false});
+  }
+  void add_signed(std::string_view name, std::int64_t value) {
+    items_.push_back({name, value, 0, false});
+  }
   void add_real(std::string_view name, double value) { items_.push_back({name, 0, value, true}); }
   [[nodiscard]] std::size_t size() const { return items_.size(); }
   void write(ReplyWriter& reply) const {
     for (const Item& item : items_) {
       reply.bulk(item.name);
-      if (item.is_real) reply.real(item.real);
-      else reply.integer(item.integer);
+      if (item.is_real)
+        reply.real(item.real);
+      else
+        reply.integer(item.integer);
     }
   }
 
@@ -88,13 +98,17 @@ Outcome memory_stats(CommandContext& ctx) {
   after.add("allocator.resident", a.resident);
   after.add("allocator.muzzy", a.muzzy);
   after.add_real("allocator-fragmentation.ratio", ratio(a.active, a.allocated));
-  after.add_signed("allocator-fragmentation.bytes", static_cast<std::int64_t>(a.active) - static_cast<std::int64_t>(a.allocated));
+  after.add_signed("allocator-fragmentation.bytes",
+                   static_cast<std::int64_t>(a.active) - static_cast<std::int64_t>(a.allocated));
   after.add_real("allocator-rss.ratio", ratio(a.resident, a.active));
-  after.add_signed("allocator-rss.bytes", static_cast<std::int64_t>(a.resident) - static_cast<std::int64_t>(a.active));
+  after.add_signed("allocator-rss.bytes",
+                   static_cast<std::int64_t>(a.resident) - static_cast<std::int64_t>(a.active));
   after.add_real("rss-overhead.ratio", ratio(rss, a.resident));
-  after.add_signed("rss-overhead.bytes", static_cast<std::int64_t>(rss) - static_cast<std::int64_t>(a.resident));
+  after.add_signed("rss-overhead.bytes",
+                   static_cast<std::int64_t>(rss) - static_cast<std::int64_t>(a.resident));
   after.add_real("fragmentation", ratio(rss, m.total));
-  after.add_signed("fragmentation.bytes", static_cast<std::int64_t>(rss) - static_cast<std::int64_t>(m.total));
+  after.add_signed("fragmentation.bytes",
+                   static_cast<std::int64_t>(rss) - static_cast<std::int64_t>(m.total));
 
   std::vector<DbIndex> used;
   for (DbIndex i = 0; i < keyspace.db_count(); ++i) {
@@ -124,18 +138,21 @@ Outcome memory_doctor(CommandContext& ctx) {
   } else {
     if (m.peak > m.total + m.total / 2) {
       text += "* The peak was " + human_bytes(m.peak) + ", now " + human_bytes(m.total) +
-              " are in use. Pages that the peak left behind may still count as resident: MEMORY PURGE gives them back.\n";
+              " are in use. Pages that the peak left behind may still count as resident: MEMORY "
+              "PURGE gives them back.\n";
     }
     if (ratio(rss, m.total) > 1.4 && rss - m.total > 2 * kSmall) {
       text += "* The process holds " + human_bytes(rss) + " for " + human_bytes(m.total) +
               " of data: memory is fragmented, or was given back but not yet to the system.\n";
     }
     if (rss != 0 && rss < m.total - m.total / 10) {
-      text += "* Less is resident (" + human_bytes(rss) + ") than in use (" + human_bytes(m.total) + "): the system is swapping.\n";
+      text += "* Less is resident (" + human_bytes(rss) + ") than in use (" + human_bytes(m.total) +
+              "): the system is swapping.\n";
     }
     if (m.clients_normal > m.total / 4) {
       text += "* Buffers of clients take " + human_bytes(m.clients_normal) +
-              ": some send faster than they are served, or don't read. See CLIENT LIST, fields omem and qbuf.\n";
+              ": some send faster than they are served, or don't read. See CLIENT LIST, fields "
+              "omem and qbuf.\n";
     }
     if (text.empty()) text = "Nothing stands out.\n";
   }
@@ -169,8 +186,10 @@ Outcome memory_purge(CommandContext& ctx) {
 
 constexpr KeySpec kUsageKeys[] = {KeySpec::one(2, access::kReadMeta)};
 constexpr ArgDoc kUsageArgs[] = {args::key(), args::integer("count", "SAMPLES").opt()};
-constexpr std::string_view kTips[] = {"nondeterministic_output", "request_policy:all_shards", "response_policy:special"};
-constexpr std::string_view kPurgeTips[] = {"request_policy:all_shards", "response_policy:all_succeeded"};
+constexpr std::string_view kTips[] = {"nondeterministic_output", "request_policy:all_shards",
+                                      "response_policy:special"};
+constexpr std::string_view kPurgeTips[] = {"request_policy:all_shards",
+                                           "response_policy:all_succeeded"};
 
 constexpr CommandSpec kUsage{
     .name = "USAGE",

@@ -10,11 +10,16 @@ Outcome shutdown(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   bool save = false, nosave = false, force = false, abort = false;
   for (std::size_t i = 1; i < args.size(); ++i) {
-    if (args.is(i, "SAVE")) save = true;
-    else if (args.is(i, "NOSAVE")) nosave = true;
-    else if (args.is(i, "FORCE")) force = true;
-    else if (args.is(i, "ABORT")) abort = true;
-    else if (!args.is(i, "NOW")) return syntax_error();  // NOW: there are no replicas to wait for
+    if (args.is(i, "SAVE"))
+      save = true;
+    else if (args.is(i, "NOSAVE"))
+      nosave = true;
+    else if (args.is(i, "FORCE"))
+      force = true;
+    else if (args.is(i, "ABORT"))
+      abort = true;
+    else if (!args.is(i, "NOW"))
+      return syntax_error();  // NOW: there are no replicas to wait for
   }
   if ((save && nosave) || (abort && args.size() > 2)) return syntax_error();
   // A shutdown waits for nothing, so none is under way when a command arrives.
@@ -30,7 +35,8 @@ Outcome shutdown(CommandContext& ctx) {
 }
 
 constexpr ArgDoc kSaves[] = {args::token("nosave", "NOSAVE"), args::token("save", "SAVE")};
-constexpr ArgDoc kArgs[] = {args::one_of("save-selector", kSaves).opt(), args::token("now", "NOW").opt().from("7.0.0"),
+constexpr ArgDoc kArgs[] = {args::one_of("save-selector", kSaves).opt(),
+                            args::token("now", "NOW").opt().from("7.0.0"),
                             args::token("force", "FORCE").opt().from("7.0.0"),
                             args::token("abort", "ABORT").opt().from("7.0.0")};
 constexpr HistoryNote kHistory[] = {{"7.0.0", "NOW, FORCE and ABORT."}};
@@ -43,7 +49,8 @@ constexpr CommandSpec kShutdown{
     .complexity = "O(N) with N the number of keys if they are saved, else O(1)",
     .since = "1.0.0",
     .arity = Arity::at_least(1),
-    .flags = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kNoMulti | Flag::kAllowBusy,
+    .flags = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kNoMulti |
+             Flag::kAllowBusy,
     .group = Group::kServer,
     .args = kArgs,
     .reply = Shape::kNone,

@@ -1,8 +1,8 @@
 // SLOWLOG: the commands that took longest.
+#include "src/metrics/slowlog.h"
 #include "src/command/context.h"
 #include "src/command/docs.h"
 #include "src/commands/server/family.h"
-#include "src/metrics/slowlog.h"
 
 namespace hearth::commands {
 namespace {
@@ -15,8 +15,9 @@ Outcome slowlog_get(CommandContext& ctx) {
   const auto& entries = ctx.services().slowlog->entries();
   std::size_t count = kShownByDefault;
   if (args.size() == 3) {
-    HEARTH_TRY(const std::int64_t n,
-               args.integer_between(2, -1, INT64_MAX, "ERR count should be greater than or equal to -1"));
+    HEARTH_TRY(
+        const std::int64_t n,
+        args.integer_between(2, -1, INT64_MAX, "ERR count should be greater than or equal to -1"));
     count = n < 0 ? entries.size() : static_cast<std::size_t>(n);
   }
   count = std::min(count, entries.size());
@@ -51,8 +52,10 @@ constexpr Flag kPlain = Flag::kAdmin | Flag::kLoading | Flag::kStale;
 constexpr ArgDoc kGetArgs[] = {args::integer("count").opt()};
 constexpr HistoryNote kGetHistory[] = {{"4.0.0", "Entries tell the client's address and name."}};
 constexpr std::string_view kGetTips[] = {"request_policy:all_nodes", "nondeterministic_output"};
-constexpr std::string_view kLenTips[] = {"request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"};
-constexpr std::string_view kResetTips[] = {"request_policy:all_nodes", "response_policy:all_succeeded"};
+constexpr std::string_view kLenTips[] = {"request_policy:all_nodes", "response_policy:agg_sum",
+                                         "nondeterministic_output"};
+constexpr std::string_view kResetTips[] = {"request_policy:all_nodes",
+                                           "response_policy:all_succeeded"};
 
 constexpr CommandSpec kGet{
     .name = "GET",

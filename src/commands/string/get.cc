@@ -80,7 +80,8 @@ Outcome strlen(CommandContext& ctx) {
 constexpr ArgDoc kKeyOnly[] = {args::key()};
 constexpr ArgDoc kLife[] = {args::integer("seconds", "EX"), args::integer("milliseconds", "PX"),
                             args::unix_time("unix-time-seconds", "EXAT"),
-                            args::unix_time("unix-time-milliseconds", "PXAT"), args::token("persist", "PERSIST")};
+                            args::unix_time("unix-time-milliseconds", "PXAT"),
+                            args::token("persist", "PERSIST")};
 constexpr ArgDoc kGetExArgs[] = {args::key(), args::one_of("expiration", kLife).opt()};
 constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr KeySpec kMetaKey[] = {KeySpec::one(1, access::kReadMeta)};

@@ -21,7 +21,8 @@ Outcome add(CommandContext& ctx, std::int64_t delta) {
     if (!parsed) return refuse(std::string(kNotInteger));
     value = *parsed;
   }
-  if (__builtin_add_overflow(value, delta, &value)) return refuse("ERR increment or decrement would overflow");
+  if (__builtin_add_overflow(value, delta, &value))
+    return refuse("ERR increment or decrement would overflow");
   if (!at) ctx.effects().event(Notify::kNew, "new", key.name);
   put_int_keep_deadline(ctx.keys().database(), key, at, value, ctx.keys().new_access());
   ctx.effects().replicate_verbatim();
@@ -40,7 +41,8 @@ Outcome incrby(CommandContext& ctx) {
 
 Outcome decrby(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t delta, ctx.args().integer(2));
-  if (delta == std::numeric_limits<std::int64_t>::min()) return refuse("ERR decrement would overflow");
+  if (delta == std::numeric_limits<std::int64_t>::min())
+    return refuse("ERR decrement would overflow");
   return add(ctx, -delta);
 }
 
@@ -57,7 +59,8 @@ Outcome incrbyfloat(CommandContext& ctx) {
   const auto delta = parse_long_double(ctx.arg(2));
   if (!delta) return refuse(std::string(kNotFloat));
   value += *delta;
-  if (std::isnan(value) || std::isinf(value)) return refuse("ERR increment would produce NaN or Infinity");
+  if (std::isnan(value) || std::isinf(value))
+    return refuse("ERR increment would produce NaN or Infinity");
   const std::string text = long_double_text(value);
   ctx.keys().put_string(key, at, text, at ? at->deadline() : kNoDeadline);
   // The sum depends on this machine's floating point: the result is logged, not the sum.
@@ -134,7 +137,8 @@ constexpr CommandSpec kDecrBy{
 };
 constexpr CommandSpec kIncrByFloat{
     .name = "INCRBYFLOAT",
-    .summary = "Adds a floating-point number to the one stored under a key; an absent key counts as 0.",
+    .summary =
+        "Adds a floating-point number to the one stored under a key; an absent key counts as 0.",
     .complexity = "O(1)",
     .since = "2.6.0",
     .arity = Arity::exactly(3),

@@ -34,8 +34,9 @@ Table fill_table(std::string_view a, std::string_view b) {
   Table table((a.size() + 1) * width);
   for (std::size_t i = 1; i <= a.size(); ++i) {
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      table[i * width + j] = a[i - 1] == b[j - 1] ? table[(i - 1) * width + j - 1] + 1
-                                                  : std::max(table[(i - 1) * width + j], table[i * width + j - 1]);
+      table[i * width + j] = a[i - 1] == b[j - 1]
+                                 ? table[(i - 1) * width + j - 1] + 1
+                                 : std::max(table[(i - 1) * width + j], table[i * width + j - 1]);
     }
   }
   return table;
@@ -84,7 +85,8 @@ Result<Options, ReplyError> parse_options(const ArgReader& args) {
       return syntax_error();
     }
   }
-  if (o.length_only && o.indexes) return refuse("ERR If you want both the length and indexes, please just use IDX.");
+  if (o.length_only && o.indexes)
+    return refuse("ERR If you want both the length and indexes, please just use IDX.");
   return o;
 }
 
@@ -123,7 +125,8 @@ Outcome lcs(CommandContext& ctx) {
   const std::string_view a = a_at ? a_at->string_value(a_scratch) : "";
   const std::string_view b = b_at ? b_at->string_value(b_scratch) : "";
   // The table takes 4 bytes for each pair of positions: it must fit the size of a value.
-  if (a.size() >= UINT32_MAX - 1 || b.size() >= UINT32_MAX - 1) return refuse("ERR String too long for LCS");
+  if (a.size() >= UINT32_MAX - 1 || b.size() >= UINT32_MAX - 1)
+    return refuse("ERR String too long for LCS");
   if ((a.size() + 1) * (b.size() + 1) * sizeof(std::uint32_t) > ctx.settings().proto_max_bulk_len) {
     return refuse("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
   }
@@ -133,13 +136,18 @@ Outcome lcs(CommandContext& ctx) {
     return {};
   }
   const Subsequence found = walk_back(table, a, b);
-  if (options.indexes) reply_matches(ctx, found, options);
-  else ctx.reply().bulk(found.text);
+  if (options.indexes)
+    reply_matches(ctx, found, options);
+  else
+    ctx.reply().bulk(found.text);
   return {};
 }
 
-constexpr ArgDoc kArgs[] = {args::key("key1"), args::key("key2"), args::token("len", "LEN").opt(),
-                            args::token("idx", "IDX").opt(), args::integer("min-match-len", "MINMATCHLEN").opt(),
+constexpr ArgDoc kArgs[] = {args::key("key1"),
+                            args::key("key2"),
+                            args::token("len", "LEN").opt(),
+                            args::token("idx", "IDX").opt(),
+                            args::integer("min-match-len", "MINMATCHLEN").opt(),
                             args::token("withmatchlen", "WITHMATCHLEN").opt()};
 constexpr KeySpec kKeys[] = {KeySpec::range(1, 1, 1, access::kRead)};
 

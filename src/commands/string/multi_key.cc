@@ -12,8 +12,10 @@ Outcome mget(CommandContext& ctx) {
   for (std::size_t i = 1; i <= count; ++i) {
     const Found at = ctx.keys().read(ctx.key(i));
     // A value of another type reads as absent: one wrong key does not spoil the rest.
-    if (at && at->type() == Type::kString) ctx.reply().bulk(at->string_value(scratch));
-    else ctx.reply().null();
+    if (at && at->type() == Type::kString)
+      ctx.reply().bulk(at->string_value(scratch));
+    else
+      ctx.reply().null();
   }
   return {};
 }
@@ -62,7 +64,8 @@ constexpr KeySpec kReadKeys[] = {KeySpec::range(1, -1, 1, access::kRead)};
 constexpr KeySpec kWriteKeys[] = {KeySpec::range(1, -1, 2, access::kOverwrite)};
 constexpr KeySpec kInsertKeys[] = {KeySpec::range(1, -1, 2, access::kOW | access::kInsert)};
 constexpr std::string_view kPerShard[] = {"request_policy:multi_shard"};
-constexpr std::string_view kPerShardAll[] = {"request_policy:multi_shard", "response_policy:all_succeeded"};
+constexpr std::string_view kPerShardAll[] = {"request_policy:multi_shard",
+                                             "response_policy:all_succeeded"};
 
 }  // namespace
 

@@ -46,9 +46,11 @@ Outcome setrange(CommandContext& ctx) {
   HEARTH_TRY_VOID(check_length(ctx, static_cast<std::uint64_t>(offset) + value.size()));
   if (!at) {
     ctx.effects().event(Notify::kNew, "new", key.name);
-    at = ctx.keys().database().insert(key, Entry::make_string(key.name, "", kNoDeadline, ctx.keys().new_access()));
+    at = ctx.keys().database().insert(
+        key, Entry::make_string(key.name, "", kNoDeadline, ctx.keys().new_access()));
   }
-  char* room = writable_range(ctx.keys().database(), key, at, static_cast<std::uint64_t>(offset), value.size());
+  char* room = writable_range(ctx.keys().database(), key, at, static_cast<std::uint64_t>(offset),
+                              value.size());
   std::copy(value.begin(), value.end(), room);
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kString, "setrange", key.name);
@@ -74,8 +76,11 @@ Outcome getrange(CommandContext& ctx) {
   if (start < 0) start = std::max<std::int64_t>(0, start + length);
   if (end < 0) end = std::max<std::int64_t>(0, end + length);
   end = std::min(end, length - 1);
-  if (start > end || length == 0) ctx.reply().bulk("");
-  else ctx.reply().bulk(value.substr(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start + 1)));
+  if (start > end || length == 0)
+    ctx.reply().bulk("");
+  else
+    ctx.reply().bulk(
+        value.substr(static_cast<std::size_t>(start), static_cast<std::size_t>(end - start + 1)));
   return {};
 }
 
@@ -104,7 +109,8 @@ constexpr CommandSpec kAppend{
 };
 constexpr CommandSpec kSetRange{
     .name = "SETRANGE",
-    .summary = "Overwrites a part of a string; what lies before it is filled with zero bytes if need be.",
+    .summary =
+        "Overwrites a part of a string; what lies before it is filled with zero bytes if need be.",
     .complexity = "O(M) with M the length of the value",
     .since = "2.2.0",
     .arity = Arity::exactly(4),

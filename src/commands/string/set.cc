@@ -26,7 +26,8 @@ Result<SetOptions, ReplyError> parse_options(const CommandContext& ctx) {
       o.get = true;
     } else if (args.is(i, "KEEPTTL") && !timed) {
       o.keep_ttl = true;
-    } else if (const auto unit = time_unit(args[i]); unit && i + 1 < args.size() && !timed && !o.keep_ttl) {
+    } else if (const auto unit = time_unit(args[i]);
+               unit && i + 1 < args.size() && !timed && !o.keep_ttl) {
       HEARTH_TRY(o.deadline, positive_deadline(args, ++i, *unit, ctx.now(), "set"));
       timed = true;
     } else {
@@ -36,12 +37,18 @@ Result<SetOptions, ReplyError> parse_options(const CommandContext& ctx) {
   return o;
 }
 
-void log_set(CommandContext& ctx, const KeyRef& key, std::string_view value, std::int64_t deadline, bool keep_ttl) {
-  // What the reply and the conditions need is left out; a relative time would start again on replay.
-  if (keep_ttl) ctx.effects().replicate_as("SET", key.name, value, "KEEPTTL");
-  else if (deadline != kNoDeadline) ctx.effects().replicate_as("SET", key.name, value, "PXAT", deadline);
-  else if (ctx.args().size() == 3) ctx.effects().replicate_verbatim();
-  else ctx.effects().replicate_as("SET", key.name, value);
+void log_set(CommandContext& ctx, const KeyRef& key, std::string_view value, std::int64_t deadline,
+             bool keep_ttl) {
+  // What the reply and the conditions need is left out; a relative time would start again on
+  // replay.
+  if (keep_ttl)
+    ctx.effects().replicate_as("SET", key.name, value, "KEEPTTL");
+  else if (deadline != kNoDeadline)
+    ctx.effects().replicate_as("SET", key.name, value, "PXAT", deadline);
+  else if (ctx.args().size() == 3)
+    ctx.effects().replicate_verbatim();
+  else
+    ctx.effects().replicate_as("SET", key.name, value);
   ctx.effects().event(Notify::kString, "set", key.name);
   if (deadline != kNoDeadline) ctx.effects().event(Notify::kGeneric, "expire", key.name);
 }
@@ -58,8 +65,10 @@ Outcome set(CommandContext& ctx) {
     // The old value is copied: storing may reuse its memory.
     if (at && at->type() != Type::kString) return refuse(std::string(kWrongType));
     char scratch[kInt64TextMax];
-    if (at) ctx.reply().bulk(at->string_value(scratch));
-    else ctx.reply().null();
+    if (at)
+      ctx.reply().bulk(at->string_value(scratch));
+    else
+      ctx.reply().null();
   }
   if ((options.only_if_absent && at) || (options.only_if_present && !at)) {
     if (!options.get) ctx.reply().null();
@@ -102,8 +111,10 @@ Outcome getset(CommandContext& ctx) {
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kString));
   char scratch[kInt64TextMax];
-  if (at) ctx.reply().bulk(at->string_value(scratch));
-  else ctx.reply().null();
+  if (at)
+    ctx.reply().bulk(at->string_value(scratch));
+  else
+    ctx.reply().null();
   ctx.keys().put_string(key, at, ctx.arg(2), kNoDeadline);
   ctx.effects().replicate_as("SET", key.name, ctx.arg(2));
   ctx.effects().event(Notify::kString, "set", key.name);
@@ -111,18 +122,22 @@ Outcome getset(CommandContext& ctx) {
 }
 
 constexpr ArgDoc kCondition[] = {args::token("nx", "NX"), args::token("xx", "XX")};
-constexpr ArgDoc kTtl[] = {
-    args::integer("seconds", "EX").from("2.6.12"), args::integer("milliseconds", "PX").from("2.6.12"),
-    args::unix_time("unix-time-seconds", "EXAT").from("6.2.0"),
-    args::unix_time("unix-time-milliseconds", "PXAT").from("6.2.0"), args::token("keepttl", "KEEPTTL").from("6.0.0")};
-constexpr ArgDoc kSetArgs[] = {args::key(), args::string("value"), args::one_of("condition", kCondition).opt().from("2.6.12"),
-                               args::token("get", "GET").opt().from("6.2.0"), args::one_of("expiration", kTtl).opt()};
+constexpr ArgDoc kTtl[] = {args::integer("seconds", "EX").from("2.6.12"),
+                           args::integer("milliseconds", "PX").from("2.6.12"),
+                           args::unix_time("unix-time-seconds", "EXAT").from("6.2.0"),
+                           args::unix_time("unix-time-milliseconds", "PXAT").from("6.2.0"),
+                           args::token("keepttl", "KEEPTTL").from("6.0.0")};
+constexpr ArgDoc kSetArgs[] = {
+    args::key(), args::string("value"), args::one_of("condition", kCondition).opt().from("2.6.12"),
+    args::token("get", "GET").opt().from("6.2.0"), args::one_of("expiration", kTtl).opt()};
 constexpr ArgDoc kSetExArgs[] = {args::key(), args::integer("seconds"), args::string("value")};
-constexpr ArgDoc kPSetExArgs[] = {args::key(), args::integer("milliseconds"), args::string("value")};
+constexpr ArgDoc kPSetExArgs[] = {args::key(), args::integer("milliseconds"),
+                                  args::string("value")};
 constexpr ArgDoc kKeyValue[] = {args::key(), args::string("value")};
 
 constexpr KeySpec kSetKey[] = {[] {
-  KeySpec k = KeySpec::one(1, access::kRW | access::kAccess | access::kUpdate | access::kVariableFlags);
+  KeySpec k =
+      KeySpec::one(1, access::kRW | access::kAccess | access::kUpdate | access::kVariableFlags);
   k.notes = "The old value is read only with GET";
   return k;
 }()};
@@ -140,7 +155,9 @@ constexpr KeySpec kSwapKey[] = {KeySpec::one(1, access::kModifyRead)};
 
 constexpr CommandSpec kSet{
     .name = "SET",
-    .summary = "Stores a string under a key, whatever the key held; options set conditions and a time to live.",
+    .summary =
+        "Stores a string under a key, whatever the key held; options set conditions and a time to "
+        "live.",
     .complexity = "O(1)",
     .since = "1.0.0",
     .arity = Arity::at_least(3),

@@ -7,6 +7,7 @@ namespace hearth::commands {
 
 extern const CommandSpec kMulti, kExec, kDiscard, kWatch, kUnwatch;
 
-inline constexpr const CommandSpec* kTransactionFamily[] = {&kMulti, &kExec, &kDiscard, &kWatch, &kUnwatch};
+inline constexpr const CommandSpec* kTransactionFamily[] = {&kMulti, &kExec, &kDiscard, &kWatch,
+                                                            &kUnwatch};
 
 }  // namespace hearth::commands

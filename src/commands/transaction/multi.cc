@@ -40,7 +40,8 @@ Outcome watch(CommandContext& ctx) {
     s.multi_aborted = true;
     return refuse("ERR WATCH inside MULTI is not allowed");
   }
-  for (const std::string_view key : ctx.args().from(1)) ctx.services().transactions->watch(s, s.db, key);
+  for (const std::string_view key : ctx.args().from(1))
+    ctx.services().transactions->watch(s, s.db, key);
   ctx.reply().ok();
   return {};
 }
@@ -53,7 +54,8 @@ Outcome unwatch(CommandContext& ctx) {
 
 constexpr KeySpec kWatchKeys[] = {KeySpec::range(1, -1, 1, access::kReadMeta)};
 constexpr ArgDoc kWatchArgs[] = {args::key().many()};
-constexpr Flag kPlain = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast | Flag::kAllowBusy;
+constexpr Flag kPlain =
+    Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast | Flag::kAllowBusy;
 
 }  // namespace
 

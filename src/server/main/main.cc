@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <climits>
 #include <clocale>
-#include <ctime>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -32,13 +32,15 @@ class DiskConfigFiles final : public config::ConfigFiles {
     std::string text;
     char chunk[4096];
     std::size_t n = 0;
-    while ((n = std::fread(chunk, 1, sizeof chunk, stdin)) > 0 && text.size() < kConfigBytesMax) text.append(chunk, n);
+    while ((n = std::fread(chunk, 1, sizeof chunk, stdin)) > 0 && text.size() < kConfigBytesMax)
+      text.append(chunk, n);
     return text;
   }
   std::vector<std::string> matching(const std::string& pattern) override {
     std::vector<std::string> paths;
     glob_t found{};
-    if (::glob(pattern.c_str(), 0, nullptr, &found) == 0) paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+    if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
+      paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     globfree(&found);
     return paths;
   }
@@ -84,7 +86,8 @@ int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   if (arguments.size() == 1) {
     if (arguments[0] == "-v" || arguments[0] == "--version") {
-      std::printf("hearth server v=%s redis=%s bits=%zu\n", kVersion, kRedisVersion, sizeof(void*) * 8);
+      std::printf("hearth server v=%s redis=%s bits=%zu\n", kVersion, kRedisVersion,
+                  sizeof(void*) * 8);
       return 0;
     }
     if (arguments[0] == "-h" || arguments[0] == "--help") {
@@ -100,7 +103,8 @@ int main(int argc, char** argv) {
   DiskConfigFiles files;
   const config::CommandLine line = config::parse_command_line(arguments);
   if (auto loaded = config::load(registry, line, files); !loaded) {
-    std::fputs(config::fatal_text(loaded.error(), std::string("hearth ") + kVersion).c_str(), stderr);
+    std::fputs(config::fatal_text(loaded.error(), std::string("hearth ") + kVersion).c_str(),
+               stderr);
     return 1;
   }
   const std::string config_file = absolute(line.config_file);

@@ -75,7 +75,8 @@ TEST_CASE("appends, consumption and truncation in any order agree with a string"
         case 0:
         case 1:
         case 2: {
-          const std::string piece(rng.below(rng.chance(0.05) ? 40'000 : 300), static_cast<char>('a' + rng.below(26)));
+          const std::string piece(rng.below(rng.chance(0.05) ? 40'000 : 300),
+                                  static_cast<char>('a' + rng.below(26)));
           out.append(piece);
           model += piece;
           break;
@@ -87,7 +88,8 @@ TEST_CASE("appends, consumption and truncation in any order agree with a string"
           break;
         }
         case 4: {
-          const std::size_t keep = model.size() - rng.below(std::min<std::size_t>(model.size(), 5000) + 1);
+          const std::size_t keep =
+              model.size() - rng.below(std::min<std::size_t>(model.size(), 5000) + 1);
           out.truncate(keep);
           model.resize(keep);
           break;

@@ -32,7 +32,9 @@ class MapFiles : public ConfigFiles {
 struct Started {
   Registry registry;
   std::string error;  // fatal text, empty if all is well
-  std::string get(std::string_view name) const { return std::string(registry.value_of(name).value_or("?")); }
+  std::string get(std::string_view name) const {
+    return std::string(registry.value_of(name).value_or("?"));
+  }
 };
 
 Started start(const std::vector<std::string>& arguments, const std::string& conf = "") {
@@ -46,7 +48,8 @@ Started start(const std::vector<std::string>& arguments, const std::string& conf
 }
 
 std::string fatal(int line, const std::string& text, const std::string& reason) {
-  return "\n*** FATAL CONFIG FILE ERROR (Hearth 0.1.0) ***\nReading the configuration file, at line " +
+  return "\n*** FATAL CONFIG FILE ERROR (Hearth 0.1.0) ***\nReading the configuration file, at "
+         "line " +
          std::to_string(line) + "\n>>> '" + text + "'\n" + reason + "\n";
 }
 
@@ -89,7 +92,8 @@ TEST_CASE("a file sets parameters; comments, blank lines and case do not matter"
   CHECK_FALSE(settings.replica_serve_stale_data);
   CHECK(settings.unixsocketperm == 0700);
   CHECK(s.get("unixsocketperm") == "700");
-  CHECK(settings.cluster_seeds == std::vector<std::string>{"127.0.0.1:7001", "127.0.0.1:7002", "h:3"});
+  CHECK(settings.cluster_seeds ==
+        std::vector<std::string>{"127.0.0.1:7001", "127.0.0.1:7002", "h:3"});
 }
 
 TEST_CASE("the first save replaces the default, further ones add, an empty one starts afresh") {
@@ -104,7 +108,8 @@ TEST_CASE("options stand behind the file, in all the forms that are in use") {
   Started s = start({"test.conf", "--maxmemory 700mb", "--maxmemory-policy volatile-lru"});
   CHECK(s.get("maxmemory") == "734003200");
   CHECK(s.get("maxmemory-policy") == "volatile-lru");
-  s = start({"test.conf", "loglevel", "verbose", "--maxmemory '700mb'", "--maxmemory-policy 'volatile-lru'"});
+  s = start({"test.conf", "loglevel", "verbose", "--maxmemory '700mb'",
+             "--maxmemory-policy 'volatile-lru'"});
   CHECK(s.error == "");
   CHECK(s.get("loglevel") == "verbose");
   CHECK(s.get("maxmemory") == "734003200");
@@ -125,7 +130,8 @@ TEST_CASE("options stand behind the file, in all the forms that are in use") {
     CHECK(s.get("save") == "");
     CHECK(s.get("loglevel") == "verbose");
   }
-  s = start({"--shutdown-on-sigint", "nosave", "force", "now", "--shutdown-on-sigterm", "nosave force"});
+  s = start(
+      {"--shutdown-on-sigint", "nosave", "force", "now", "--shutdown-on-sigterm", "nosave force"});
   CHECK(s.get("shutdown-on-sigint") == "nosave now force");
   CHECK(s.get("shutdown-on-sigterm") == "nosave force");
   s = start({"test.conf", "--port", "7", "-"});
@@ -157,8 +163,8 @@ TEST_CASE("a mistake names its line, its text and the reason") {
   CHECK(start({"test.conf"}, "rename-command A\n").error ==
         fatal(1, "rename-command A", "Bad directive or wrong number of arguments"));
   CHECK(start({"none.conf"}).error.find("can't open config file 'none.conf'") != std::string::npos);
-  CHECK(start({"--cluster-enabled", "yes", "--replicaof", "h", "1"}).error.find(
-            "replicaof directive not allowed in cluster mode") != std::string::npos);
+  CHECK(start({"--cluster-enabled", "yes", "--replicaof", "h", "1"})
+            .error.find("replicaof directive not allowed in cluster mode") != std::string::npos);
 }
 
 TEST_CASE("include reads files in place, by pattern too, and not for ever") {

@@ -13,7 +13,8 @@ namespace {
 using Pairs = std::vector<std::pair<std::string_view, std::string_view>>;
 
 std::string set_one(Registry& registry, std::string_view name, std::string_view value) {
-  const auto done = registry.set(Pairs{{name, value}}, {.protected_allowed = true, .loading = false});
+  const auto done =
+      registry.set(Pairs{{name, value}}, {.protected_allowed = true, .loading = false});
   return done ? "OK" : done.error();
 }
 
@@ -83,7 +84,8 @@ TEST_CASE("CONFIG GET takes several patterns, both spellings, and hides what is 
   const auto found = registry.get(patterns);
   std::set<std::string> names;
   for (const auto& [name, value] : found) CHECK(names.insert(name).second);
-  for (const char* name : {"maxmemory", "maxmemory-samples", "maxmemory-clients", "bind", "slaveof", "replicaof"}) {
+  for (const char* name :
+       {"maxmemory", "maxmemory-samples", "maxmemory-clients", "bind", "slaveof", "replicaof"}) {
     CHECK(contains(found, name));
   }
   const std::string_view all[] = {"*"};
@@ -146,8 +148,7 @@ TEST_CASE("CONFIG SET refuses with the documented words") {
       {"client-output-buffer-limit", "foo 1 2 3",
        "Invalid client class specified in buffer limit configuration."},
       {"oom-score-adj-values", "1 2", "wrong number of arguments"},
-      {"notify-keyspace-events", "KEAz?",
-       "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."},
+      {"notify-keyspace-events", "KEAz?", "Invalid event class character. Use 'Ag$lshzxeKEtmdn'."},
       {"proc-title-template", "{bad}", "template format is invalid or contains unknown variables"},
       {"cluster-announce-hostname", "a b",
        "Hostnames may only contain alphanumeric characters, hyphens or dots"},
@@ -163,16 +164,19 @@ TEST_CASE("CONFIG SET refuses with the documented words") {
         "ERR Unknown option or number of arguments for CONFIG SET - 'user'");
   const auto twice = registry.set(Pairs{{"hz", "1"}, {"hz", "2"}}, {});
   CHECK(twice.error() == failed("hz", "duplicate parameter"));
-  const auto guarded = registry.set(Pairs{{"dir", "/"}}, {.protected_allowed = false, .loading = false});
+  const auto guarded =
+      registry.set(Pairs{{"dir", "/"}}, {.protected_allowed = false, .loading = false});
   CHECK(guarded.error() == failed("dir", "can't set protected config"));
-  const auto loading = registry.set(Pairs{{"dir", "/"}}, {.protected_allowed = true, .loading = true});
+  const auto loading =
+      registry.set(Pairs{{"dir", "/"}}, {.protected_allowed = true, .loading = true});
   CHECK(loading.error().starts_with("LOADING "));
 }
 
 TEST_CASE("CONFIG SET of several pairs is all or nothing") {
   Registry registry;
   const auto done = registry.set(
-      Pairs{{"maxmemory", "10"}, {"maxmemory-clients", "200%"}, {"client-query-buffer-limit", "x"}}, {});
+      Pairs{{"maxmemory", "10"}, {"maxmemory-clients", "200%"}, {"client-query-buffer-limit", "x"}},
+      {});
   CHECK(done.error().find("'maxmemory-clients'") != std::string::npos);
   CHECK(registry.settings().maxmemory == 0);
   CHECK(registry.set(Pairs{{"maxmemory", "10"}, {"save", "3000 5"}}, {}).has_value());
@@ -198,7 +202,8 @@ TEST_CASE("a hook that fails undoes the whole change, hooks that ran included") 
   });
   const auto failed = registry.set(Pairs{{"maxmemory", "5"}, {"port", "1"}, {"hz", "20"}}, {});
   CHECK(failed.error() ==
-        "ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this port");
+        "ERR CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this "
+        "port");
   CHECK(memory_seen == std::vector<std::uint64_t>{5, 0});
   CHECK(other == 0);
   CHECK(get_one(registry, "maxmemory") == "0");

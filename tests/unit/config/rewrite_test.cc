@@ -91,7 +91,8 @@ TEST_CASE("a complete rewrite reads back as the same values") {
     }
     RewriteOptions options;
     options.scope = RewriteScope::kEverything;
-    for (const std::string& text : {rewritten(registry, "", options), rewritten(registry, "", {})}) {
+    for (const std::string& text :
+         {rewritten(registry, "", options), rewritten(registry, "", {})}) {
       Registry copy;
       read_into(copy, text);
       CHECK(all_of(copy) == all_of(registry));

@@ -25,7 +25,8 @@ std::vector<std::string> forwards(const Listpack& lp) {
 
 std::vector<std::string> backwards(const Listpack& lp) {
   std::vector<std::string> out;
-  for (auto p = lp.last(); p != Listpack::kEnd; p = lp.previous(p)) out.insert(out.begin(), text_at(lp, p));
+  for (auto p = lp.last(); p != Listpack::kEnd; p = lp.previous(p))
+    out.insert(out.begin(), text_at(lp, p));
   return out;
 }
 
@@ -56,9 +57,13 @@ TEST_CASE("the bytes of a listpack are those of the specification") {
   lp.append("-1");
   lp.append("");
   const std::string expected = std::string("\x14\0\0\0\x05\0", 6) +  // 20 bytes, 5 elements
-                               std::string("\xc4\0\x02", 3) +       // 1024 in 13 bits
-                               "\x81" "a\x02" "\x7f\x01" +           // NOLINT
-                               "\xdf\xff\x02" "\x80\x01" "\xff";     // -1, the empty string, the end
+                               std::string("\xc4\0\x02", 3) +        // 1024 in 13 bits
+                               "\x81"
+                               "a\x02"
+                               "\x7f\x01" +  // NOLINT
+                               "\xdf\xff\x02"
+                               "\x80\x01"
+                               "\xff";  // -1, the empty string, the end
   CHECK(lp.bytes() == expected);
 }
 
@@ -77,8 +82,8 @@ TEST_CASE("integers keep their value at the edge of every encoding") {
 }
 
 TEST_CASE("strings keep their bytes at the edge of every length") {
-  for (const std::size_t length : {0U, 1U, 62U, 63U, 64U, 124U, 125U, 126U, 127U, 4094U, 4095U, 4096U, 16380U,
-                                   16384U, 70000U}) {
+  for (const std::size_t length : {0U, 1U, 62U, 63U, 64U, 124U, 125U, 126U, 127U, 4094U, 4095U,
+                                   4096U, 16380U, 16384U, 70000U}) {
     Listpack lp;
     lp.append(std::string(length, 'q'));
     lp.append("end");
@@ -174,7 +179,8 @@ TEST_CASE("the count survives passing 65535 elements") {
 
 TEST_CASE("validate refuses every truncation and survives every changed byte") {
   Listpack lp;
-  for (const char* text : {"field", "1234567", "-5", "", "99999999999", "some longer text than before"}) {
+  for (const char* text :
+       {"field", "1234567", "-5", "", "99999999999", "some longer text than before"}) {
     lp.append(text);
   }
   lp.append(std::string(100, 'z'));

@@ -10,21 +10,11 @@ using namespace hearth;
 
 namespace {
 
-RespValue text_value(RespKind kind, std::string text) {
-  return {kind, std::move(text), {}};
-}
-RespValue bulk(std::string text) {
-  return text_value(RespKind::kBulk, std::move(text));
-}
-RespValue integer(std::int64_t n) {
-  return {RespKind::kInteger, n, {}};
-}
-RespValue list(RespKind kind, std::vector<RespValue> items) {
-  return {kind, std::move(items), {}};
-}
-RespValue null() {
-  return {};
-}
+RespValue text_value(RespKind kind, std::string text) { return {kind, std::move(text), {}}; }
+RespValue bulk(std::string text) { return text_value(RespKind::kBulk, std::move(text)); }
+RespValue integer(std::int64_t n) { return {RespKind::kInteger, n, {}}; }
+RespValue list(RespKind kind, std::vector<RespValue> items) { return {kind, std::move(items), {}}; }
+RespValue null() { return {}; }
 
 struct Sample {
   std::string bytes;

@@ -37,9 +37,12 @@ TEST_CASE("what both protocols write the same way") {
 }
 
 TEST_CASE("integers of every size") {
-  for (const std::int64_t value : {std::int64_t{0}, std::int64_t{9}, std::int64_t{10}, std::int64_t{-1}, std::int64_t{1234567890123},
-                                   std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()}) {
-    CHECK(written(2, [&](ReplyWriter& r) { r.integer(value); }) == ":" + std::to_string(value) + "\r\n");
+  for (const std::int64_t value :
+       {std::int64_t{0}, std::int64_t{9}, std::int64_t{10}, std::int64_t{-1},
+        std::int64_t{1234567890123}, std::numeric_limits<std::int64_t>::max(),
+        std::numeric_limits<std::int64_t>::min()}) {
+    CHECK(written(2, [&](ReplyWriter& r) { r.integer(value); }) ==
+          ":" + std::to_string(value) + "\r\n");
   }
 }
 
@@ -56,10 +59,11 @@ TEST_CASE("RESP2 knows fewer kinds than RESP3") {
       {[](ReplyWriter& r) { r.boolean(false); }, ":0\r\n", "#f\r\n"},
       {[](ReplyWriter& r) { r.real(1.5); }, "$3\r\n1.5\r\n", ",1.5\r\n"},
       {[](ReplyWriter& r) { r.real(3); }, "$1\r\n3\r\n", ",3\r\n"},
-      {[](ReplyWriter& r) { r.real(-std::numeric_limits<double>::infinity()); }, "$4\r\n-inf\r\n", ",-inf\r\n"},
+      {[](ReplyWriter& r) { r.real(-std::numeric_limits<double>::infinity()); }, "$4\r\n-inf\r\n",
+       ",-inf\r\n"},
       {[](ReplyWriter& r) { r.real(std::nan("")); }, "$3\r\nnan\r\n", ",nan\r\n"},
-      {[](ReplyWriter& r) { r.big_number("12345678901234567890"); }, "$20\r\n12345678901234567890\r\n",
-       "(12345678901234567890\r\n"},
+      {[](ReplyWriter& r) { r.big_number("12345678901234567890"); },
+       "$20\r\n12345678901234567890\r\n", "(12345678901234567890\r\n"},
       {[](ReplyWriter& r) { r.verbatim("txt", "hi"); }, "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"},
       {[](ReplyWriter& r) { r.map(2); }, "*4\r\n", "%2\r\n"},
       {[](ReplyWriter& r) { r.set(2); }, "*2\r\n", "~2\r\n"},

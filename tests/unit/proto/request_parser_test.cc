@@ -28,9 +28,10 @@ struct Outcome {
   std::size_t consumed = 0;
 };
 
-// Feeds a growing prefix of `stream`, as a socket would: `steps` are the lengths at which the parser
-// is called again. What was consumed is taken off the front, so offsets get used.
-Outcome parse(const std::string& stream, const std::vector<std::size_t>& steps, const ParserLimits& limits = {}) {
+// Feeds a growing prefix of `stream`, as a socket would: `steps` are the lengths at which the
+// parser is called again. What was consumed is taken off the front, so offsets get used.
+Outcome parse(const std::string& stream, const std::vector<std::size_t>& steps,
+              const ParserLimits& limits = {}) {
   RequestParser parser;
   Outcome out;
   for (const std::size_t end : steps) {
@@ -82,13 +83,17 @@ const std::vector<std::string> kStreams = {
 }  // namespace
 
 TEST_CASE("requests come out as they were sent, several in one read") {
-  CHECK(parse_whole(kStreams[3]).requests == std::vector<Words>{{"SET", "bin\r\n\0x"s, std::string(300, 'v')}});
-  CHECK(parse_whole(kStreams[4]).requests == std::vector<Words>{{"GET", "a"}, {"GET", "b"}, {"MGET", "c", "d", "e"}});
+  CHECK(parse_whole(kStreams[3]).requests ==
+        std::vector<Words>{{"SET", "bin\r\n\0x"s, std::string(300, 'v')}});
+  CHECK(parse_whole(kStreams[4]).requests ==
+        std::vector<Words>{{"GET", "a"}, {"GET", "b"}, {"MGET", "c", "d", "e"}});
   CHECK(parse_whole(kStreams[5]).requests == std::vector<Words>{{"PING"}});
   CHECK(parse_whole(kStreams[6]).requests == std::vector<Words>{{"PING"}});
-  CHECK(parse_whole(kStreams[8]).requests == std::vector<Words>{{"SET", "k", "v"}, {"GET", "k"}, {"GET", "k"}});
+  CHECK(parse_whole(kStreams[8]).requests ==
+        std::vector<Words>{{"SET", "k", "v"}, {"GET", "k"}, {"GET", "k"}});
   CHECK(parse_whole(kStreams[9]).requests == std::vector<Words>{{"PING"}});
-  CHECK(parse_whole(kStreams[10]).requests == std::vector<Words>{{"SET", "a b", "c d", "A\n\"", "it's"}, {"PING"}});
+  CHECK(parse_whole(kStreams[10]).requests ==
+        std::vector<Words>{{"SET", "a b", "c d", "A\n\"", "it's"}, {"PING"}});
 }
 
 TEST_CASE("a stream cut anywhere gives the same requests once the rest arrives") {
@@ -130,7 +135,8 @@ TEST_CASE("random requests in random pieces come out whole") {
       stream += encode(words);
     }
     std::vector<std::size_t> steps;
-    for (std::size_t at = 0; at < stream.size();) steps.push_back(at = std::min(stream.size(), at + 1 + rng.below(200)));
+    for (std::size_t at = 0; at < stream.size();)
+      steps.push_back(at = std::min(stream.size(), at + 1 + rng.below(200)));
     CHECK(parse(stream, steps).requests == expected);
   }
 }
@@ -165,30 +171,38 @@ TEST_CASE("both sides of every limit") {
   limits.bulk_bytes = 10;
   limits.multibulk_count = 3;
   CHECK(parse_whole(encode({"0123456789"}), limits).requests.size() == 1);
-  CHECK(parse_whole(encode({"0123456789a"}), limits).error == "ERR Protocol error: invalid bulk length");
+  CHECK(parse_whole(encode({"0123456789a"}), limits).error ==
+        "ERR Protocol error: invalid bulk length");
   CHECK(parse_whole(encode({"a", "b", "c"}), limits).requests.size() == 1);
-  CHECK(parse_whole(encode({"a", "b", "c", "d"}), limits).error == "ERR Protocol error: invalid multibulk length");
+  CHECK(parse_whole(encode({"a", "b", "c", "d"}), limits).error ==
+        "ERR Protocol error: invalid multibulk length");
 }
 
 TEST_CASE("a line without an end is refused past 64 KiB, in each of its three places") {
   const std::size_t limit = ParserLimits{}.inline_bytes;
   CHECK(parse_whole(std::string(limit, 'x')).error.empty());
-  CHECK(parse_whole(std::string(limit + 1, 'x')).error == "ERR Protocol error: too big inline request");
-  CHECK(parse_whole(std::string(limit + 1, 'x') + "\r\n").error == "ERR Protocol error: too big inline request");
+  CHECK(parse_whole(std::string(limit + 1, 'x')).error ==
+        "ERR Protocol error: too big inline request");
+  CHECK(parse_whole(std::string(limit + 1, 'x') + "\r\n").error ==
+        "ERR Protocol error: too big inline request");
   CHECK(parse_whole(std::string(limit, 'x') + "\r\n").requests.size() == 1);
   CHECK(parse_whole("*" + std::string(limit - 1, '1')).error.empty());
-  CHECK(parse_whole("*" + std::string(limit, '1')).error == "ERR Protocol error: too big mbulk count string");
+  CHECK(parse_whole("*" + std::string(limit, '1')).error ==
+        "ERR Protocol error: too big mbulk count string");
   CHECK(parse_whole("*1\r\n$" + std::string(limit - 1, '1')).error.empty());
-  CHECK(parse_whole("*1\r\n$" + std::string(limit, '1')).error == "ERR Protocol error: too big bulk count string");
+  CHECK(parse_whole("*1\r\n$" + std::string(limit, '1')).error ==
+        "ERR Protocol error: too big bulk count string");
 }
 
 TEST_CASE("before authentication little is accepted") {
   ParserLimits limits;
   limits.authenticated = false;
   CHECK(parse_whole(encode(Words(10, "x")), limits).requests.size() == 1);
-  CHECK(parse_whole(encode(Words(11, "x")), limits).error == "ERR Protocol error: unauthenticated multibulk length");
+  CHECK(parse_whole(encode(Words(11, "x")), limits).error ==
+        "ERR Protocol error: unauthenticated multibulk length");
   CHECK(parse_whole(encode({std::string(16384, 'x')}), limits).requests.size() == 1);
-  CHECK(parse_whole(encode({std::string(16385, 'x')}), limits).error == "ERR Protocol error: unauthenticated bulk length");
+  CHECK(parse_whole(encode({std::string(16385, 'x')}), limits).error ==
+        "ERR Protocol error: unauthenticated bulk length");
 }
 
 TEST_CASE("the parser says how many bytes a large value needs") {

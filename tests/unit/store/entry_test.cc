@@ -43,7 +43,8 @@ std::vector<Shape> shapes() {
     for (const std::size_t value : {0UL, 1UL, 44UL, 45UL, 1024UL, 1025UL, 70'000UL}) {
       all.push_back({name, std::string(value, 'v'), false});
     }
-    for (const char* number : {"0", "-1", "9223372036854775807", "-9223372036854775808"}) all.push_back({name, number, true});
+    for (const char* number : {"0", "-1", "9223372036854775807", "-9223372036854775808"})
+      all.push_back({name, number, true});
   }
   return all;
 }
@@ -67,7 +68,8 @@ void check(const Entry& e, std::string_view key, const std::string& value, std::
 
 TEST_CASE("an entry gives back its key, value, deadline and access in every shape") {
   for (const Shape& s : shapes()) {
-    for (const std::int64_t deadline : {kNoDeadline, std::int64_t{0}, std::int64_t{123456789012345}}) {
+    for (const std::int64_t deadline :
+         {kNoDeadline, std::int64_t{0}, std::int64_t{123456789012345}}) {
       check(*make(s, deadline), s.key, s.value, deadline);
     }
   }
@@ -100,8 +102,10 @@ TEST_CASE("renamed and copied entries keep value and deadline; a copy is indepen
 
 TEST_CASE("the encoding of a string follows its length and form") {
   CHECK(make({"k", "1", true}, kNoDeadline)->string_encoding() == StringEncoding::kInt);
-  CHECK(make({"k", std::string(44, 'v'), false}, kNoDeadline)->string_encoding() == StringEncoding::kEmbstr);
-  CHECK(make({"k", std::string(45, 'v'), false}, kNoDeadline)->string_encoding() == StringEncoding::kRaw);
+  CHECK(make({"k", std::string(44, 'v'), false}, kNoDeadline)->string_encoding() ==
+        StringEncoding::kEmbstr);
+  CHECK(make({"k", std::string(45, 'v'), false}, kNoDeadline)->string_encoding() ==
+        StringEncoding::kRaw);
   CHECK(make({"k", std::string(1024, 'v'), false}, kNoDeadline)->is_inline());
   CHECK_FALSE(make({"k", std::string(1025, 'v'), false}, kNoDeadline)->is_inline());
 }
@@ -133,8 +137,8 @@ TEST_CASE("the canonical integers, and nothing else, are stored as such") {
     CHECK_MESSAGE(hearth::as_stored_int(yes, n), yes);
     CHECK(std::to_string(n) == yes);
   }
-  for (const char* no : {"", "-", "+1", "01", "-0", " 1", "1 ", "1.0", "1e3", "9223372036854775808", "-9223372036854775809",
-                         "123456789012345678901"}) {
+  for (const char* no : {"", "-", "+1", "01", "-0", " 1", "1 ", "1.0", "1e3", "9223372036854775808",
+                         "-9223372036854775809", "123456789012345678901"}) {
     CHECK_MESSAGE(!hearth::as_stored_int(no, n), no);
   }
 }
@@ -150,5 +154,6 @@ TEST_CASE("small entries meet the memory budget: header, key and value in one al
 
 TEST_CASE("types have the names that TYPE reports") {
   const char* const names[] = {"string", "list", "set", "zset", "hash", "stream"};
-  for (int i = 0; i < hearth::kTypeCount; ++i) CHECK(hearth::type_name(static_cast<Type>(i)) == names[i]);
+  for (int i = 0; i < hearth::kTypeCount; ++i)
+    CHECK(hearth::type_name(static_cast<Type>(i)) == names[i]);
 }

@@ -24,7 +24,8 @@ constexpr std::int64_t kNow = 1'700'000'000'000;
 struct Fixture {
   void put(int db, const std::string& name, std::int64_t deadline, std::uint32_t access) {
     const KeyRef key{name, hearth::hash_bytes(name, kSeed), 0};
-    keyspace.db(static_cast<hearth::DbIndex>(db)).insert(key, Entry::make_string(name, "v", deadline, access));
+    keyspace.db(static_cast<hearth::DbIndex>(db))
+        .insert(key, Entry::make_string(name, "v", deadline, access));
   }
   void erase(const EvictionPool::Candidate& c) {
     const KeyRef key{c.key, hearth::hash_bytes(c.key, kSeed), 0};
@@ -39,39 +40,49 @@ struct Fixture {
   EvictionPool::Candidate out;
 };
 
-std::uint32_t idle(std::int64_t seconds) { return access_clock::lru_from_idle(seconds, UnixMillis{kNow}); }
+std::uint32_t idle(std::int64_t seconds) {
+  return access_clock::lru_from_idle(seconds, UnixMillis{kNow});
+}
 
 }  // namespace
 
 TEST_CASE("the LRU clock counts seconds and survives its wrap") {
   CHECK(access_clock::lru_idle_ms(access_clock::lru(UnixMillis{kNow}), UnixMillis{kNow}) == 0);
-  CHECK(access_clock::lru_idle_ms(access_clock::lru(UnixMillis{kNow}), UnixMillis{kNow + 5'999}) == 5'000);
+  CHECK(access_clock::lru_idle_ms(access_clock::lru(UnixMillis{kNow}), UnixMillis{kNow + 5'999}) ==
+        5'000);
   CHECK(access_clock::lru_idle_ms(idle(100), UnixMillis{kNow}) == 100'000);
   const std::int64_t wrap = (std::int64_t{1} << 24) * 1000;
   const std::int64_t before = kNow / wrap * wrap + wrap - 3'000;
-  CHECK(access_clock::lru_idle_ms(access_clock::lru(UnixMillis{before}), UnixMillis{before + 10'000}) == 10'000);
-  CHECK(access_clock::lru_idle_ms(access_clock::lru_from_idle(INT64_MAX, UnixMillis{kNow}), UnixMillis{kNow}) == wrap - 1000);
+  CHECK(access_clock::lru_idle_ms(access_clock::lru(UnixMillis{before}),
+                                  UnixMillis{before + 10'000}) == 10'000);
+  CHECK(access_clock::lru_idle_ms(access_clock::lru_from_idle(INT64_MAX, UnixMillis{kNow}),
+                                  UnixMillis{kNow}) == wrap - 1000);
 }
 
-TEST_CASE("an LFU counter starts at five, grows more slowly the larger it is, and decays by the minute") {
+TEST_CASE(
+    "an LFU counter starts at five, grows more slowly the larger it is, and decays by the minute") {
   const UnixMillis now{kNow};
   CHECK(access_clock::lfu_counter(access_clock::lfu_new(now), now, {}) == 5);
   CHECK(access_clock::lfu_counter(access_clock::lfu_with_counter(200, now), now, {}) == 200);
   const UnixMillis later{kNow + 3 * 60'000};
   CHECK(access_clock::lfu_counter(access_clock::lfu_with_counter(200, now), later, {}) == 197);
   CHECK(access_clock::lfu_counter(access_clock::lfu_with_counter(2, now), later, {}) == 0);
-  CHECK(access_clock::lfu_counter(access_clock::lfu_with_counter(200, now), later, {.log_factor = 10, .decay_minutes = 0}) == 200);
-  CHECK(access_clock::lfu_counter(access_clock::lfu_with_counter(200, now), later, {.log_factor = 10, .decay_minutes = 2}) == 199);
+  CHECK(access_clock::lfu_counter(access_clock::lfu_with_counter(200, now), later,
+                                  {.log_factor = 10, .decay_minutes = 0}) == 200);
+  CHECK(access_clock::lfu_counter(access_clock::lfu_with_counter(200, now), later,
+                                  {.log_factor = 10, .decay_minutes = 2}) == 199);
 
   Rng rng(1);
   const auto after = [&](int accesses, std::uint32_t factor) {
     std::uint32_t field = access_clock::lfu_new(now);
-    for (int i = 0; i < accesses; ++i) field = access_clock::lfu_touched(field, now, {factor, 1}, rng);
+    for (int i = 0; i < accesses; ++i)
+      field = access_clock::lfu_touched(field, now, {factor, 1}, rng);
     return static_cast<int>(access_clock::lfu_counter(field, now, {factor, 1}));
   };
   CHECK(after(100, 0) == 105);
   CHECK(after(10'000, 0) == 255);
-  // The published table of lfu-log-factor: 1000 hits give about 18 at factor 10, 100K hits about 142.
+  // The published table of lfu-log-factor: 1000 hits give about 18 at factor 10, 100K hits about
+  // 142.
   CHECK(after(1'000, 10) >= 12);
   CHECK(after(1'000, 10) <= 26);
   CHECK(after(100'000, 10) >= 120);
@@ -85,15 +96,16 @@ TEST_CASE("nothing is picked without a policy or without keys") {
   CHECK_FALSE(f.pick(EvictionPolicy::kAllKeysRandom));
   f.put(0, "k", kNoDeadline, 0);
   CHECK_FALSE(f.pick(EvictionPolicy::kNoEviction));
-  for (const auto policy : {EvictionPolicy::kVolatileLru, EvictionPolicy::kVolatileLfu, EvictionPolicy::kVolatileRandom,
-                            EvictionPolicy::kVolatileTtl}) {
+  for (const auto policy : {EvictionPolicy::kVolatileLru, EvictionPolicy::kVolatileLfu,
+                            EvictionPolicy::kVolatileRandom, EvictionPolicy::kVolatileTtl}) {
     CHECK_FALSE(f.pick(policy));
   }
 }
 
 TEST_CASE("with samples enough the best candidate of all databases is picked") {
   Fixture f;
-  for (int i = 0; i < 40; ++i) f.put(i % 4, "k" + std::to_string(i), kNow + 1000 * (i + 1), idle(i));
+  for (int i = 0; i < 40; ++i)
+    f.put(i % 4, "k" + std::to_string(i), kNow + 1000 * (i + 1), idle(i));
   for (int i = 39; i >= 20; --i) {
     REQUIRE(f.pick(EvictionPolicy::kAllKeysLru, 100));
     CHECK(f.out.key == "k" + std::to_string(i));
@@ -111,7 +123,8 @@ TEST_CASE("with samples enough the best candidate of all databases is picked") {
 TEST_CASE("LFU picks the least used") {
   Fixture f;
   for (int i = 0; i < 30; ++i) {
-    f.put(0, "k" + std::to_string(i), kNoDeadline, access_clock::lfu_with_counter(static_cast<std::uint8_t>(10 + i), UnixMillis{kNow}));
+    f.put(0, "k" + std::to_string(i), kNoDeadline,
+          access_clock::lfu_with_counter(static_cast<std::uint8_t>(10 + i), UnixMillis{kNow}));
   }
   for (int i = 0; i < 10; ++i) {
     REQUIRE(f.pick(EvictionPolicy::kAllKeysLfu, 100));
@@ -121,8 +134,8 @@ TEST_CASE("LFU picks the least used") {
 }
 
 TEST_CASE("volatile policies never pick a key without a deadline") {
-  for (const auto policy : {EvictionPolicy::kVolatileLru, EvictionPolicy::kVolatileLfu, EvictionPolicy::kVolatileRandom,
-                            EvictionPolicy::kVolatileTtl}) {
+  for (const auto policy : {EvictionPolicy::kVolatileLru, EvictionPolicy::kVolatileLfu,
+                            EvictionPolicy::kVolatileRandom, EvictionPolicy::kVolatileTtl}) {
     Fixture f;
     for (int i = 0; i < 300; ++i) f.put(i % 2, "ever" + std::to_string(i), kNoDeadline, idle(1000));
     for (int i = 0; i < 20; ++i) f.put(i % 2, "timed" + std::to_string(i), kNow + i, idle(1));

@@ -28,9 +28,8 @@ using Pairs = std::map<std::string, std::string>;
 
 Pairs contents(const Hash& hash, UnixMillis now) {
   Pairs out;
-  hash.for_each(now, [&](const Hash::Item& item) {
-    CHECK(out.emplace(item.field, item.value).second);
-  });
+  hash.for_each(now,
+                [&](const Hash::Item& item) { CHECK(out.emplace(item.field, item.value).second); });
   return out;
 }
 
@@ -55,8 +54,9 @@ void run_against_model(std::uint64_t seed, const HashLimits& limits, unsigned fi
     now = now + milliseconds{static_cast<std::int64_t>(rng.below(4))};
     const std::string field = rng.chance(0.5) ? std::to_string(rng.below(field_range))
                                               : "f" + std::to_string(rng.below(field_range));
-    const std::string value =
-        rng.chance(0.5) ? std::to_string(rng.below(1000)) : std::string(rng.below(rng.chance(0.02) ? 400 : 9), 'v');
+    const std::string value = rng.chance(0.5)
+                                  ? std::to_string(rng.below(1000))
+                                  : std::string(rng.below(rng.chance(0.02) ? 400 : 9), 'v');
     const std::int64_t time = now.ms + static_cast<std::int64_t>(rng.below(200)) + 1;
     const auto* before = model.visible(field, now);
     switch (rng.below(8)) {
@@ -110,7 +110,8 @@ void run_against_model(std::uint64_t seed, const HashLimits& limits, unsigned fi
     CHECK(hash.size() == model.cells.size());
     std::int64_t earliest = Hash::kNone;
     for (const auto& [name, cell] : model.cells) {
-      if (cell.deadline != Hash::kNone && (earliest == Hash::kNone || cell.deadline < earliest)) earliest = cell.deadline;
+      if (cell.deadline != Hash::kNone && (earliest == Hash::kNone || cell.deadline < earliest))
+        earliest = cell.deadline;
     }
     if (earliest != Hash::kNone) {
       CHECK(hash.min_deadline() != Hash::kNone);
@@ -128,7 +129,8 @@ void run_against_model(std::uint64_t seed, const HashLimits& limits, unsigned fi
   }
   // Everything that is due goes in the end, and the bound becomes exact.
   now = now + milliseconds{1000};
-  for (int i = 0; i < 10000 && hash.may_have_expired(now); ++i) hash.expire_fields(now, 5, [](std::string_view) {});
+  for (int i = 0; i < 10000 && hash.may_have_expired(now); ++i)
+    hash.expire_fields(now, 5, [](std::string_view) {});
   CHECK(hash.min_deadline() == Hash::kNone);
   CHECK(hash.size() == contents(model, now).size());
 }
@@ -137,7 +139,8 @@ void run_against_model(std::uint64_t seed, const HashLimits& limits, unsigned fi
 
 TEST_CASE("a hash agrees with a map under random operations, in every encoding") {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-    run_against_model(seed, {.listpack_entries = 100000, .listpack_value = 100000, .seed = seed}, 20);
+    run_against_model(seed, {.listpack_entries = 100000, .listpack_value = 100000, .seed = seed},
+                      20);
     run_against_model(seed, {.listpack_entries = 0, .listpack_value = 64, .seed = seed}, 300);
     run_against_model(seed, {.listpack_entries = 20, .listpack_value = 12, .seed = seed}, 30);
   }
@@ -191,7 +194,8 @@ TEST_CASE("a scan visits every field that stays, while the hash grows and shrink
     Rng rng(seed);
     const HashLimits limits{.listpack_entries = 0, .listpack_value = 0, .seed = seed};
     Hash hash;
-    for (int i = 0; i < 300; ++i) hash.set("stay" + std::to_string(i), "v", Hash::kNone, kNow, limits);
+    for (int i = 0; i < 300; ++i)
+      hash.set("stay" + std::to_string(i), "v", Hash::kNone, kNow, limits);
     std::set<std::string> seen;
     std::uint64_t cursor = 0;
     int extra = 0;
@@ -199,8 +203,10 @@ TEST_CASE("a scan visits every field that stays, while the hash grows and shrink
       cursor = hash.scan(cursor, kNow, [&](const Hash::Item& item) { seen.emplace(item.field); });
       const bool grow = rng.chance(seed % 2 == 0 ? 0.8 : 0.2);
       for (int i = 0; i < 40; ++i) {
-        if (grow) hash.set("x" + std::to_string(extra++), "v", Hash::kNone, kNow, limits);
-        else if (extra > 0) hash.erase("x" + std::to_string(--extra), kNow);
+        if (grow)
+          hash.set("x" + std::to_string(extra++), "v", Hash::kNone, kNow, limits);
+        else if (extra > 0)
+          hash.erase("x" + std::to_string(--extra), kNow);
       }
     } while (cursor != 0);
     for (int i = 0; i < 300; ++i) CHECK(seen.contains("stay" + std::to_string(i)));
@@ -216,7 +222,8 @@ TEST_CASE("expiry of a large hash is bounded per call and complete in the end") 
   std::uint64_t gone = 0;
   CHECK(hash.expire_fields(UnixMillis{1999}, 10, [](std::string_view) {}) == 0);
   for (int call = 0; call < 2000 && hash.may_have_expired(UnixMillis{9000}); ++call) {
-    const std::uint64_t now_gone = hash.expire_fields(UnixMillis{9000}, 10, [](std::string_view) {});
+    const std::uint64_t now_gone =
+        hash.expire_fields(UnixMillis{9000}, 10, [](std::string_view) {});
     CHECK(now_gone <= 10);
     gone += now_gone;
   }

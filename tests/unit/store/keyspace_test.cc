@@ -28,16 +28,20 @@ constexpr std::uint64_t kSeed = 77;
 // A database and what it should hold.
 class Fixture {
  public:
-  Fixture(bool per_slot, std::uint64_t seed) : per_slot_(per_slot), rng(seed), db(kSeed, per_slot) {}
+  Fixture(bool per_slot, std::uint64_t seed)
+      : per_slot_(per_slot), rng(seed), db(kSeed, per_slot) {}
 
   [[nodiscard]] KeyRef ref(const std::string& name) const {
-    return {name, hearth::hash_bytes(name, kSeed), per_slot_ ? hearth::cluster::slot_of(name) : Slot{0}};
+    return {name, hearth::hash_bytes(name, kSeed),
+            per_slot_ ? hearth::cluster::slot_of(name) : Slot{0}};
   }
   void put(const std::string& name, const std::string& value, std::int64_t deadline) {
     const KeyRef key = ref(name);
     Entry* entry = Entry::make_string(name, value, deadline, 0);
-    if (const Found at = db.find(key)) db.replace(key, at, entry);
-    else db.insert(key, entry);
+    if (const Found at = db.find(key))
+      db.replace(key, at, entry);
+    else
+      db.insert(key, entry);
     model[name] = {value, deadline};
   }
   void erase(const std::string& name) {
@@ -96,7 +100,8 @@ void with_both(F&& test) {
 
 void random_step(Fixture& f, std::uint64_t names) {
   const std::string name = "key:" + std::to_string(f.rng.below(names));
-  const auto deadline = f.rng.chance(0.5) ? kNoDeadline : static_cast<std::int64_t>(1 + f.rng.below(1000));
+  const auto deadline =
+      f.rng.chance(0.5) ? kNoDeadline : static_cast<std::int64_t>(1 + f.rng.below(1000));
   switch (f.rng.below(5)) {
     case 0:
     case 1: return f.put(name, std::string(f.rng.below(30), 'v'), deadline);
@@ -182,8 +187,10 @@ TEST_CASE("a scan returns every key that stays, while the database grows and shr
       cursor = f.db.scan(cursor, [&](const Entry& e) { seen.insert(std::string(e.key())); });
       const bool shrink = (steps++ / 40) % 2 == 0;
       for (int i = 0; i < 20; ++i) {
-        if (shrink) f.erase("extra:" + std::to_string(f.rng.below(static_cast<std::uint64_t>(next))));
-        else f.put("extra:" + std::to_string(next++), "v", kNoDeadline);
+        if (shrink)
+          f.erase("extra:" + std::to_string(f.rng.below(static_cast<std::uint64_t>(next))));
+        else
+          f.put("extra:" + std::to_string(next++), "v", kNoDeadline);
       }
       REQUIRE(steps < 20000);
     } while (cursor != 0);
@@ -206,7 +213,8 @@ TEST_CASE("slots can be counted, walked, scanned and taken one by one") {
   std::set<std::string> scanned;
   std::uint64_t cursor = 0;
   do {
-    cursor = f.db.scan_slot(slot, cursor, [&](const Entry& e) { scanned.insert(std::string(e.key())); });
+    cursor =
+        f.db.scan_slot(slot, cursor, [&](const Entry& e) { scanned.insert(std::string(e.key())); });
   } while (cursor != 0);
   CHECK(scanned.size() == 300);
   const Garbage garbage = f.db.take_slot(slot);

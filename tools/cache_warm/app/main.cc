@@ -23,9 +23,7 @@ using namespace hearth::warm;
 // A signal handler can reach nothing but a global; this is the only one.
 std::atomic<bool> g_interrupted{false};  // NOLINT
 
-void on_signal(int) {
-  g_interrupted.store(true, std::memory_order_relaxed);
-}
+void on_signal(int) { g_interrupted.store(true, std::memory_order_relaxed); }
 
 void heed_signals() {
   struct sigaction action {};

@@ -63,9 +63,7 @@ Message message_of(Rng& rng, MessageType type) {
       m.body = body;
       break;
     }
-    case MessageType::kFail:
-      m.body = FailBody{NodeId(rng.hex(40))};
-      break;
+    case MessageType::kFail: m.body = FailBody{NodeId(rng.hex(40))}; break;
     case MessageType::kPublish:
     case MessageType::kPublishShard:
       m.body = PublishBody{rng.hex(rng.below(20)), rng.hex(rng.below(2000))};
@@ -76,13 +74,10 @@ Message message_of(Rng& rng, MessageType type) {
       m.body = body;
       break;
     }
-    case MessageType::kModule:
-      m.body = ModuleBody{rng.next(), 7, rng.hex(rng.below(300))};
-      break;
+    case MessageType::kModule: m.body = ModuleBody{rng.next(), 7, rng.hex(rng.below(300))}; break;
     case MessageType::kAuthRequest:
     case MessageType::kAuthAck:
-    case MessageType::kMfStart:
-      break;
+    case MessageType::kMfStart: break;
   }
   return m;
 }

@@ -36,7 +36,8 @@ std::string dump_string(std::string_view value, const EncodeOptions& options = {
 }
 
 std::string dump_hash(const Hash& hash, const EncodeOptions& options = {}) {
-  const EntryOwner owner(Entry::make_object("k", Type::kHash, new Hash(hash.clone()), kNoDeadline, 0));
+  const EntryOwner owner(
+      Entry::make_object("k", Type::kHash, new Hash(hash.clone()), kNoDeadline, 0));
   return dump_payload(*owner.entry, options);
 }
 
@@ -79,23 +80,31 @@ Fields fields_of(const Hash& hash) {
 
 Hash sample(const HashLimits& limits) {
   Hash hash;
-  for (const auto& [field, value] : std::map<std::string, std::string>{
-           {"a", "1"}, {"b", "-5"}, {"c", "hello"}, {"d", "100000"}, {"e", "9999999999"}, {"f", "70000"}, {"g", "300"}}) {
+  for (const auto& [field, value] : std::map<std::string, std::string>{{"a", "1"},
+                                                                       {"b", "-5"},
+                                                                       {"c", "hello"},
+                                                                       {"d", "100000"},
+                                                                       {"e", "9999999999"},
+                                                                       {"f", "70000"},
+                                                                       {"g", "300"}}) {
     hash.set(field, value, Hash::kNone, UnixMillis{1}, limits);
   }
   return hash;
 }
 
-constexpr EncodeOptions kOld{.target = Target::kRedis70, .compression = Compression::kOn, .now = UnixMillis{1}};
+constexpr EncodeOptions kOld{
+    .target = Target::kRedis70, .compression = Compression::kOn, .now = UnixMillis{1}};
 constexpr HashLimits kTables{.listpack_entries = 0, .listpack_value = 0, .seed = 1};
 
 }  // namespace
 
 TEST_CASE("payloads for 7.0 are byte for byte what redis-server 7.0.15 dumps") {
   CHECK(hex(dump_hash(sample({}), kOld)) ==
-        "103f3f0000000e008161020101816202dffb028163028568656c6c6f06816402f2a0860104816502f4ffe30b540200000009"
+        "103f3f0000000e008161020101816202dffb028163028568656c6c6f06816402f2a0860104816502f4ffe30b54"
+        "0200000009"
         "816602f270110104816702c12c02ff0a0076b34e430a3534d7");
-  CHECK(hex(dump_string(std::string(43, 'a'), kOld)) == "00c3092b016161e01e000161610a00d99d83cb95f390ef");
+  CHECK(hex(dump_string(std::string(43, 'a'), kOld)) ==
+        "00c3092b016161e01e000161610a00d99d83cb95f390ef");
   CHECK(hex(dump_string("12345", kOld)) == "00c139300a009d94ea2793fc08b9");
   const auto table = parse_dump_payload(unhex("040201620374776f0161c0010a003159920951bccc4e"), {});
   REQUIRE(table.has_value());
@@ -104,11 +113,11 @@ TEST_CASE("payloads for 7.0 are byte for byte what redis-server 7.0.15 dumps") {
 
 TEST_CASE("strings of every form come back") {
   for (const std::string& text :
-       {std::string(), std::string("x"), std::string("-128"), std::string("127"), std::string("128"),
-        std::string("-32769"), std::string("2147483647"), std::string("2147483648"),
-        std::string("-9223372036854775808"), std::string("007"), std::string(63, 'q'), std::string(64, 'z'),
-        std::string("\0\xff\0", 3), std::string(16383, 'a') + "b", std::string(70000, 'c'),
-        Rng(5).hex(5000)}) {
+       {std::string(), std::string("x"), std::string("-128"), std::string("127"),
+        std::string("128"), std::string("-32769"), std::string("2147483647"),
+        std::string("2147483648"), std::string("-9223372036854775808"), std::string("007"),
+        std::string(63, 'q'), std::string(64, 'z'), std::string("\0\xff\0", 3),
+        std::string(16383, 'a') + "b", std::string(70000, 'c'), Rng(5).hex(5000)}) {
     for (const auto compression : {Compression::kOff, Compression::kOn}) {
       EncodeOptions options;
       options.compression = compression;
@@ -160,10 +169,26 @@ TEST_CASE("the forms of other servers and of the past are read") {
   };
   const std::string deadline("\x88\x13\0\0\0\0\0\0", 8);  // 5000
   const std::string none(8, '\xff');
-  CHECK(fields(22, "\x02\x01" "a\x01" "1" + deadline + "\x01" "b\x01" "2" + none, 80) ==
-        Fields{{"a", {"1", 5000}}, {"b", {"2", Hash::kNone}}});
-  CHECK(fields(24, deadline + "\x02\x01\x01" "a\x01" "1" + std::string("\0", 1) + "\x01" "b\x01" "2", 12) ==
-        Fields{{"a", {"1", 5000}}, {"b", {"2", Hash::kNone}}});
+  CHECK(fields(22,
+               "\x02\x01"
+               "a\x01"
+               "1" +
+                   deadline +
+                   "\x01"
+                   "b\x01"
+                   "2" +
+                   none,
+               80) == Fields{{"a", {"1", 5000}}, {"b", {"2", Hash::kNone}}});
+  CHECK(fields(24,
+               deadline +
+                   "\x02\x01\x01"
+                   "a\x01"
+                   "1" +
+                   std::string("\0", 1) +
+                   "\x01"
+                   "b\x01"
+                   "2",
+               12) == Fields{{"a", {"1", 5000}}, {"b", {"2", Hash::kNone}}});
   ds::Listpack triples;
   for (const char* text : {"a", "1", "5000", "b", "2", "0"}) triples.append(text);
   std::string packed = deadline;
@@ -171,14 +196,29 @@ TEST_CASE("the forms of other servers and of the past are read") {
   CHECK(fields(25, packed, 12) == Fields{{"a", {"1", 5000}}, {"b", {"2", Hash::kNone}}});
 
   std::string body;
-  std::string zipmap = "\x02\x01" "a\x01\x02" "1..";          // two unused bytes behind the value
-  zipmap += std::string("\x02" "bb\x03\0", 5) + "two\xff";
+  std::string zipmap =
+      "\x02\x01"
+      "a\x01\x02"
+      "1..";  // two unused bytes behind the value
+  zipmap += std::string(
+                "\x02"
+                "bb\x03\0",
+                5) +
+            "two\xff";
   body.clear();
   write_string(body, zipmap, Compression::kOff);
   CHECK(fields(9, body, 9) == Fields{{"a", {"1", Hash::kNone}}, {"bb", {"two", Hash::kNone}}});
 
   // field "a" -> 1, field "b" -> "xyz", as ziplist entries with the length of the one before.
-  std::string entries = std::string("\0\x01" "a", 3) + "\x03\xf2" + "\x02\x01" "b" + "\x03\x03" "xyz";
+  std::string entries = std::string(
+                            "\0\x01"
+                            "a",
+                            3) +
+                        "\x03\xf2" +
+                        "\x02\x01"
+                        "b" +
+                        "\x03\x03"
+                        "xyz";
   std::string ziplist;
   ByteWriter w(ziplist);
   w.le(static_cast<std::uint32_t>(10 + entries.size() + 1));
@@ -192,13 +232,22 @@ TEST_CASE("the forms of other servers and of the past are read") {
 
 TEST_CASE("every integer form of a ziplist is read") {
   const std::vector<std::pair<std::string, std::string>> forms = {
-      {"\xf1", "0"}, {"\xfd", "12"}, {std::string("\xfe\x80", 2), "-128"},
-      {std::string("\xc0\x00\x80", 3), "-32768"}, {std::string("\xf0\x00\x00\x80", 4), "-8388608"},
-      {std::string("\xf0\xff\xff\x7f", 4), "8388607"}, {std::string("\xd0\x00\x00\x00\x80", 5), "-2147483648"},
+      {"\xf1", "0"},
+      {"\xfd", "12"},
+      {std::string("\xfe\x80", 2), "-128"},
+      {std::string("\xc0\x00\x80", 3), "-32768"},
+      {std::string("\xf0\x00\x00\x80", 4), "-8388608"},
+      {std::string("\xf0\xff\xff\x7f", 4), "8388607"},
+      {std::string("\xd0\x00\x00\x00\x80", 5), "-2147483648"},
       {std::string("\xe0\x00\x00\x00\x00\x00\x00\x00\x80", 9), "-9223372036854775808"},
-      {std::string("\x40\x01", 2) + "x", "x"}, {std::string("\x80\0\0\0\x01", 5) + "y", "y"}};
+      {std::string("\x40\x01", 2) + "x", "x"},
+      {std::string("\x80\0\0\0\x01", 5) + "y", "y"}};
   for (const auto& [bytes, text] : forms) {
-    const std::string entries = std::string("\0\x01" "a\x03", 4) + bytes;
+    const std::string entries = std::string(
+                                    "\0\x01"
+                                    "a\x03",
+                                    4) +
+                                bytes;
     std::string ziplist;
     ByteWriter w(ziplist);
     w.le(static_cast<std::uint32_t>(10 + entries.size() + 1));
@@ -220,7 +269,13 @@ TEST_CASE("rules of the type are kept: no empty hash, no field twice, deadlines 
     return !read && read.error().code == ErrorCode::kCorrupt;
   };
   CHECK(refused(4, std::string("\0", 1), 11));
-  CHECK(refused(4, "\x02\x01" "a\x01" "1\x01" "a\x01" "2", 11));
+  CHECK(refused(4,
+                "\x02\x01"
+                "a\x01"
+                "1\x01"
+                "a\x01"
+                "2",
+                11));
   CHECK(refused(4, "\x81\xff\xff\xff\xff\xff\xff\xff\xff", 11));  // a count beyond all bytes
   ds::Listpack odd;
   odd.append("a");
@@ -232,11 +287,27 @@ TEST_CASE("rules of the type are kept: no empty hash, no field twice, deadlines 
   body.clear();
   write_string(body, twice.bytes(), Compression::kOff);
   CHECK(refused(16, body, 11));
-  CHECK(refused(24, std::string(8, '\x7f') + "\x01\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x01" "a\x01" "1", 12));
-  CHECK(refused(22, "\x01\x01" "a\x01" "1" + std::string(8, '\0'), 11));  // 22 is another type there
+  CHECK(refused(24,
+                std::string(8, '\x7f') + "\x01\x81\x7f\xff\xff\xff\xff\xff\xff\xff\x01"
+                                         "a\x01"
+                                         "1",
+                12));
+  CHECK(refused(22,
+                "\x01\x01"
+                "a\x01"
+                "1" +
+                    std::string(8, '\0'),
+                11));  // 22 is another type there
   CHECK(refused(99, "", 11));
-  CHECK(refused(0, "\xc3\x01\x81\x00\x00\x00\x0f\xff\xff\xff\xff" "x", 11));  // 64 GiB out of one byte
-  CHECK(refused(0, "\x01" "a" "b", 11));                                    // a byte too many
+  CHECK(refused(0,
+                "\xc3\x01\x81\x00\x00\x00\x0f\xff\xff\xff\xff"
+                "x",
+                11));  // 64 GiB out of one byte
+  CHECK(refused(0,
+                "\x01"
+                "a"
+                "b",
+                11));  // a byte too many
 }
 
 TEST_CASE("version and checksum are checked first, and RESTORE can be told to skip the checksum") {
@@ -244,7 +315,13 @@ TEST_CASE("version and checksum are checked first, and RESTORE can be told to sk
   dumped[2] = static_cast<char>(dumped[2] ^ 1);
   CHECK(parse_dump_payload(dumped, {}).error().code == ErrorCode::kUnsupported);
   CHECK(parse_dump_payload(dumped, {}, Checksum::kSkip).has_value());
-  CHECK(parse_dump_payload(payload(0, "\x01" "a", 79), {}).error().code == ErrorCode::kUnsupported);
+  CHECK(parse_dump_payload(payload(0,
+                                   "\x01"
+                                   "a",
+                                   79),
+                           {})
+            .error()
+            .code == ErrorCode::kUnsupported);
   CHECK(parse_dump_payload("", {}).error().code == ErrorCode::kUnsupported);
   CHECK(parse_dump_payload("0123456789", {}).error().code == ErrorCode::kUnsupported);
 }
@@ -252,8 +329,9 @@ TEST_CASE("version and checksum are checked first, and RESTORE can be told to sk
 TEST_CASE("no cut and no changed byte of a payload does harm") {
   Hash timed = sample({});
   REQUIRE(timed.set_deadline("a", 5000, UnixMillis{1}, {}));
-  for (const std::string& good : {dump_hash(sample({})), dump_hash(sample(kTables)), dump_hash(timed),
-                                  dump_string(std::string(500, 'x') + "end"), dump_string("12345")}) {
+  for (const std::string& good :
+       {dump_hash(sample({})), dump_hash(sample(kTables)), dump_hash(timed),
+        dump_string(std::string(500, 'x') + "end"), dump_string("12345")}) {
     for (std::size_t n = 0; n < good.size(); ++n) {
       const std::vector<char> cut(good.begin(), good.begin() + static_cast<std::ptrdiff_t>(n));
       CHECK_FALSE(parse_dump_payload({cut.data(), cut.size()}, {}).has_value());

@@ -29,12 +29,8 @@ std::string base64(std::string_view bytes) {
   return std::string(out.view());
 }
 
-Cell integer_cell(std::int64_t v) {
-  return {CellType::kInteger, v, 0, {}};
-}
-Cell text_cell(std::string_view v) {
-  return {CellType::kText, 0, 0, v};
-}
+Cell integer_cell(std::int64_t v) { return {CellType::kInteger, v, 0, {}}; }
+Cell text_cell(std::string_view v) { return {CellType::kText, 0, 0, v}; }
 
 std::string rendered(std::string_view pattern, const std::vector<Column>& columns,
                      const std::vector<Cell>& row) {
@@ -93,27 +89,13 @@ TEST_CASE("JSON strings agree with a byte-by-byte writer, seeded") {
     std::string expected = "\"";
     for (const char c : text) {
       switch (c) {
-        case '"':
-          expected += "\\\"";
-          break;
-        case '\\':
-          expected += "\\\\";
-          break;
-        case '\n':
-          expected += "\\n";
-          break;
-        case '\r':
-          expected += "\\r";
-          break;
-        case '\t':
-          expected += "\\t";
-          break;
-        case '\b':
-          expected += "\\b";
-          break;
-        case '\f':
-          expected += "\\f";
-          break;
+        case '"': expected += "\\\""; break;
+        case '\\': expected += "\\\\"; break;
+        case '\n': expected += "\\n"; break;
+        case '\r': expected += "\\r"; break;
+        case '\t': expected += "\\t"; break;
+        case '\b': expected += "\\b"; break;
+        case '\f': expected += "\\f"; break;
         default:
           if (static_cast<unsigned char>(c) < 0x20) {
             expected += fmt::format("\\u{:04x}", static_cast<int>(c));

@@ -124,12 +124,8 @@ struct Bench {
   QueueSink sink;
 };
 
-Cell integer(std::int64_t v) {
-  return {CellType::kInteger, v, 0, {}};
-}
-Cell text(std::string_view v) {
-  return {CellType::kText, 0, 0, v};
-}
+Cell integer(std::int64_t v) { return {CellType::kInteger, v, 0, {}}; }
+Cell text(std::string_view v) { return {CellType::kText, 0, 0, v}; }
 
 std::vector<std::vector<Cell>> rows(int count) {
   std::vector<std::vector<Cell>> result;

@@ -12,21 +12,11 @@ using namespace hearth::warm;
 
 namespace {
 
-Cell integer(std::int64_t v) {
-  return {CellType::kInteger, v, 0, {}};
-}
-Cell real(double v) {
-  return {CellType::kReal, 0, v, {}};
-}
-Cell text(std::string_view v) {
-  return {CellType::kText, 0, 0, v};
-}
-Cell blob(std::string_view v) {
-  return {CellType::kBlob, 0, 0, v};
-}
-Cell null() {
-  return {};
-}
+Cell integer(std::int64_t v) { return {CellType::kInteger, v, 0, {}}; }
+Cell real(double v) { return {CellType::kReal, 0, v, {}}; }
+Cell text(std::string_view v) { return {CellType::kText, 0, 0, v}; }
+Cell blob(std::string_view v) { return {CellType::kBlob, 0, 0, v}; }
+Cell null() { return {}; }
 
 Mapping mapping_of(std::string_view lines) {
   auto plan =

@@ -60,9 +60,7 @@ struct Harness {
   std::uint64_t next_tag = 0;
 };
 
-std::string key_of(int i) {
-  return fmt::format("key:{}", i);
-}
+std::string key_of(int i) { return fmt::format("key:{}", i); }
 
 }  // namespace
 
