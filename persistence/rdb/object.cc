@@ -27,7 +27,8 @@ Result<Object> decode_object(std::uint8_t type, std::uint16_t version, ByteReade
     return object;
   }
   object.type = Type::kHash;
-  HEARTH_TRY(object.hash, decode_hash(type, version, in, limits));
+  HEARTH_TRY(std::unique_ptr<Hash> hash, decode_hash(type, version, in, limits));
+  object.body = object_body(std::move(hash));
   return object;
 }
 

@@ -37,11 +37,18 @@ struct DecodeLimits {
   std::uint64_t string_bytes = 512ULL * 1024 * 1024;  // longest string
 };
 
+// A value of any type but string, owned.
+using ObjectBody = std::unique_ptr<void, void (*)(void*)>;
+template <typename T>
+[[nodiscard]] ObjectBody object_body(std::unique_ptr<T> value) {
+  return {value.release(), [](void* p) { delete static_cast<T*>(p); }};
+}
+
 // A decoded value that belongs to no key yet.
 struct Object {
   Type type = Type::kString;
-  std::string text;            // kString
-  std::unique_ptr<Hash> hash;  // kHash
+  std::string text;                        // kString
+  ObjectBody body{nullptr, [](void*) {}};  // all others: what Entry::make_object takes
 };
 
 struct EncodedType {

@@ -1,13 +1,22 @@
 #include "src/commands/all.h"
 
+#include "src/commands/acl/family.h"
+#include "src/commands/bitmap/family.h"
 #include "src/commands/cluster/family.h"
 #include "src/commands/connection/family.h"
+#include "src/commands/geo/family.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hyperloglog/family.h"
 #include "src/commands/key/family.h"
+#include "src/commands/list/family.h"
 #include "src/commands/pubsub/family.h"
+#include "src/commands/scripting/family.h"
 #include "src/commands/server/family.h"
+#include "src/commands/set/family.h"
+#include "src/commands/stream/family.h"
 #include "src/commands/string/family.h"
 #include "src/commands/transaction/family.h"
+#include "src/commands/zset/family.h"
 
 namespace hearth {
 
@@ -18,6 +27,15 @@ std::vector<const CommandSpec*> all_commands() {
   };
   add(commands::kStringFamily);
   add(commands::kHashFamily);
+  add(commands::kListFamily);
+  add(commands::kSetFamily);
+  add(commands::kZsetFamily);
+  add(commands::kStreamFamily);
+  add(commands::kBitmapFamily);
+  add(commands::kHyperLogLogFamily);
+  add(commands::kGeoFamily);
+  add(commands::kScriptingFamily);
+  add(commands::kAclFamily);
   add(commands::kKeyFamily);
   add(commands::kConnectionFamily);
   add(commands::kPubSubFamily);

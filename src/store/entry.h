@@ -25,6 +25,10 @@
 namespace hearth {
 
 class Hash;
+class List;
+class Set;
+class Stream;
+class Zset;
 
 enum class Type : std::uint8_t { kString, kList, kSet, kZset, kHash, kStream };
 inline constexpr int kTypeCount = 6;
@@ -61,7 +65,7 @@ class Entry {
   // Takes ownership of `s`.
   static Entry* make_raw(std::string_view key, RawString* s, std::int64_t deadline,
                          std::uint32_t access);
-  // Takes ownership of `object`, whose class goes with `type` (kHash: Hash).
+  // Takes ownership of `object`, whose class goes with `type` (kHash: Hash, kList: List ...).
   static Entry* make_object(std::string_view key, Type type, void* object, std::int64_t deadline,
                             std::uint32_t access);
   // The same entry with another deadline (or none): key and value move, `old` is freed.
@@ -114,6 +118,10 @@ class Entry {
   void set_body(void* p) { store_le(mutable_after_optional(), p); }
   [[nodiscard]] RawString* raw() const { return static_cast<RawString*>(body()); }
   [[nodiscard]] Hash* hash() const { return static_cast<Hash*>(body()); }
+  [[nodiscard]] List* list() const { return static_cast<List*>(body()); }
+  [[nodiscard]] Set* set() const { return static_cast<Set*>(body()); }
+  [[nodiscard]] Zset* zset() const { return static_cast<Zset*>(body()); }
+  [[nodiscard]] Stream* stream() const { return static_cast<Stream*>(body()); }
 
   // The value of a string entry of any encoding; `scratch` (kInt64TextMax bytes) holds integers.
   [[nodiscard]] std::string_view string_value(char* scratch) const;

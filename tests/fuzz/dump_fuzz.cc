@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Entry* entry =
       object->type == Type::kString
           ? Entry::make_string("key", object->text, kNoDeadline, 0)
-          : Entry::make_object("key", object->type, object->hash.release(), kNoDeadline, 0);
+          : Entry::make_object("key", object->type, object->body.release(), kNoDeadline, 0);
   const std::string payload = rdb::dump_payload(*entry, {});
   const auto again = decode(payload);
   HEARTH_CHECK(again.has_value());

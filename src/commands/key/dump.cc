@@ -122,7 +122,7 @@ Outcome restore(CommandContext& ctx) {
     ctx.keys().put_string(key, at, object.text, deadline);
   } else {
     ctx.keys().put(key, at,
-                   Entry::make_object(key.name, Type::kHash, object.hash.release(), deadline,
+                   Entry::make_object(key.name, object.type, object.body.release(), deadline,
                                       ctx.keys().new_access()));
   }
   set_access(ctx, ctx.keys().database().find(key), options);

@@ -1,0 +1,12 @@
+// The hyperloglog family.
+#pragma once
+
+#include <span>
+
+#include "src/command/spec.h"
+
+namespace hearth::commands {
+
+inline constexpr std::span<const CommandSpec* const> kHyperLogLogFamily;
+
+}  // namespace hearth::commands

@@ -1,0 +1,12 @@
+// The stream family.
+#pragma once
+
+#include <span>
+
+#include "src/command/spec.h"
+
+namespace hearth::commands {
+
+inline constexpr std::span<const CommandSpec* const> kStreamFamily;
+
+}  // namespace hearth::commands
