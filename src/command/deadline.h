@@ -1,6 +1,7 @@
 // Times to live as clients give them -> deadlines.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -47,6 +48,33 @@ enum class TimeUnit : std::uint8_t { kSeconds, kMilliseconds, kUnixSeconds, kUni
   if (value <= 0)
     return refuse("ERR invalid expire time in '" + std::string(command) + "' command");
   return deadline_of(value, unit, now, command);
+}
+
+// How long a command that waits is ready to: word `at` in seconds with a fraction, or in whole
+// milliseconds. 0 is for ever, and gives the deadline 0.
+[[nodiscard]] inline Result<MonoTime, ReplyError> wait_deadline(const ArgReader& args,
+                                                                std::size_t at, TimeUnit unit,
+                                                                MonoTime now) {
+  constexpr std::int64_t kUsPerMs = 1000;
+  constexpr double kMsMost = 9.2e18;
+  std::int64_t ms = 0;
+  if (unit == TimeUnit::kMilliseconds) {
+    HEARTH_TRY(ms, args.integer(at, "ERR timeout is not an integer or out of range"));
+  } else {
+    HEARTH_TRY(const double s, args.real(at, "ERR timeout is not a float or out of range"));
+    if (s * 1000 > kMsMost) return refuse("ERR timeout is out of range");
+    ms = s < 0 ? -1 : static_cast<std::int64_t>(std::ceil(s * 1000));
+  }
+  if (ms < 0) return refuse("ERR timeout is negative");
+  if (ms == 0) return MonoTime{};
+  std::int64_t end_ms = 0;
+  if (__builtin_add_overflow(ms, now.us / kUsPerMs, &end_ms))
+    return refuse("ERR timeout is out of range");
+  std::int64_t us = 0;
+  // What microseconds can't hold is for ever too.
+  if (__builtin_mul_overflow(ms, kUsPerMs, &us) || __builtin_add_overflow(us, now.us, &us))
+    return MonoTime{};
+  return MonoTime{us};
 }
 
 }  // namespace hearth

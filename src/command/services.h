@@ -19,6 +19,7 @@
 
 namespace hearth {
 
+class CommandContext;
 class CommandTable;
 class EvictionPool;
 class LatencyMonitor;
@@ -29,6 +30,7 @@ struct Command;
 struct Garbage;
 struct Session;
 struct Stats;
+enum class Type : std::uint8_t;
 namespace config {
 class Registry;
 struct Settings;
@@ -75,6 +77,51 @@ class ClientControl {
   virtual void commit() = 0;
   // The environment for Keys, outside of a command's own run.
   [[nodiscard]] virtual KeyEnvironment& environment() = 0;
+};
+
+// Commands that wait: for keys, or for replicas and the log to have come far enough. A handler that
+// finds nothing, and whose ctx.may_block() says yes, asks to wait and returns without a reply. Its
+// command is run again when one of the keys may have what it wants; it then answers, or asks again,
+// which keeps its place and its deadline. Implemented by the engine.
+class BlockingControl {
+ public:
+  virtual ~BlockingControl() = default;
+  // The reply when the deadline passes. kRunAgain: the handler gives it, with ctx.timed_out() set.
+  enum class OnTimeout : std::uint8_t { kNullArray, kNull, kRunAgain };
+  struct KeyWait {
+    std::span<const std::string_view> keys;  // in the session's database; repeats are allowed
+    Type type;                               // run again when a key changed and holds this type
+    MonoTime deadline{};                     // 0: none
+    OnTimeout on_timeout = OnTimeout::kNullArray;
+    // Run again also when a key is gone or holds another type (XREADGROUP).
+    bool wakes_without_type = false;
+    // The words to run again; empty: those of the request (XREAD makes "$" an id first).
+    std::vector<std::string> again;
+  };
+  virtual void wait_for_keys(CommandContext& ctx, KeyWait key_wait) = 0;
+  // Until progressed() is called and the handler is content; at the deadline it is run once more.
+  virtual void wait_for_progress(CommandContext& ctx, MonoTime deadline) = 0;
+  // A replica or the log has come further: those who wait for that are run again.
+  virtual void progressed() = 0;
+  // CLIENT UNBLOCK: false if the client does not wait, or for something that can't be given up.
+  enum class Unblock : std::uint8_t { kTimeout, kError };
+  [[nodiscard]] virtual bool unblock(ConnId id, Unblock how) = 0;
+  // Ends every wait with this error (the node became a replica).
+  virtual void unblock_all(std::string_view error) = 0;
+};
+
+// How far others hold what this node has done, as offsets of its stream of effects. Implemented by
+// replication and the log; null: there is neither.
+class ProgressSource {
+ public:
+  virtual ~ProgressSource() = default;
+  // Replicas that have confirmed everything up to the offset; `on_disk`: in their logs.
+  [[nodiscard]] virtual std::size_t replicas_at(std::uint64_t offset, bool on_disk) const = 0;
+  [[nodiscard]] virtual bool is_on_disk_here(std::uint64_t offset) const = 0;
+  [[nodiscard]] virtual bool has_log() const = 0;
+  [[nodiscard]] virtual bool is_replica() const = 0;
+  // Replicas should confirm soon: somebody waits.
+  virtual void ask_replicas() = 0;
 };
 
 // MULTI and WATCH. Implemented by the engine.
@@ -231,6 +278,8 @@ struct Services {
   ClusterControl* cluster = nullptr;
   PublishRelay* relay = nullptr;
   DebugSwitches* debug = nullptr;
+  BlockingControl* blocking = nullptr;
+  ProgressSource* progress = nullptr;
 };
 
 }  // namespace hearth

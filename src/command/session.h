@@ -85,8 +85,12 @@ struct Session final : Subscriber {
   bool close_now = false;
   // Parked: no request of it runs until the engine resumes it (CLIENT PAUSE, a command that waits).
   bool parked = false;
-  bool waiting = false;         // parked because its own command has not answered yet
-  MonoTime soft_limit_since{};  // output stands above the soft limit since; 0: it does not
+  bool waiting = false;            // parked because its own command has not answered yet
+  bool blocked = false;            // waits for keys or progress: CLIENT UNBLOCK may end it
+  bool timed_out = false;          // its command is run for the last time: it must answer
+  bool deny_blocking = false;      // inside EXEC or a script nothing waits
+  std::uint64_t write_offset = 0;  // where the stream of effects stood after its last write
+  MonoTime soft_limit_since{};     // output stands above the soft limit since; 0: it does not
 
   MonoTime created_at{};
   MonoTime last_active{};

@@ -19,6 +19,7 @@ class Engine::KeyspaceNotifier final : public EffectSink {
     const std::uint32_t flags = engine_.hot_.notify;
     for (const KeyEvent& e : unit.events) {
       if (!engine_.watched_.empty()) break_watches(e);
+      if (e.kind != Notify::kMiss) engine_.blocked_.note_change(e.db, e.key);
       if ((flags & static_cast<std::uint32_t>(e.kind)) == 0) continue;
       const std::string at = "@" + std::to_string(e.db) + "__:";
       if ((flags & static_cast<std::uint32_t>(Notify::kKeyspace)) != 0) {
@@ -84,6 +85,7 @@ Engine::Engine(Options options)
   services_.migration = options.migration;
   services_.cluster = options.cluster;
   services_.debug = &debug_;
+  services_.blocking = this;
   stats_.commands.resize(commands_->id_count());
   stats_.latencies.resize(commands_->id_count());
   replication_id_ = rng_.hex(40);
@@ -129,6 +131,10 @@ void Engine::close(Session& session) {
   pubsub_.unsubscribe_all(session, session.subscriptions);
   unwatch(session);
   unmonitor(session);
+  if (session.blocked) {
+    blocked_.remove(session.id);
+    refresh_wants();
+  }
   std::erase(parked_, session.id);
   const auto at = std::lower_bound(order_.begin(), order_.end(), session.id);
   if (at != order_.end() && *at == session.id) order_.erase(at);
@@ -206,6 +212,8 @@ void Engine::unpause() {
   pause_until_ = UnixMillis{};
   env_.expire_removes = true;
   resume_parked();
+  blocked_.note_everything();
+  if (depth_ == 0) serve_ready();
 }
 
 // --- requests ---
@@ -343,10 +351,22 @@ void Engine::execute_one(Session& session, const ParsedRequest& request,
   call(session, *command, argv, request.key);
   session.executing = false;
   if (!session.waiting) after_reply(session, out_before);
-  if (!session.own_pushes.empty()) [[unlikely]] {
-    session.out.append(session.own_pushes.str());
-    session.own_pushes.clear();
-  }
+  if (!session.own_pushes.empty()) [[unlikely]]
+    append_own_pushes(session);
+}
+
+void Engine::append_own_pushes(Session& session) {
+  session.out.append(session.own_pushes.str());
+  session.own_pushes.clear();
+}
+
+void Engine::run_command(Session& session, const Command& command,
+                         std::span<const std::string_view> argv, const KeyRef& first_key) {
+  last_ticks_ = ticks_();
+  session.executing = true;
+  call(session, command, argv, first_key);
+  session.executing = false;
+  if (!session.own_pushes.empty()) append_own_pushes(session);
 }
 
 void Engine::call(Session& session, const Command& command, std::span<const std::string_view> argv,
@@ -376,8 +396,21 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   --depth_;
 
   const std::uint64_t ticks = ticks_();
-  const std::uint64_t ns = ticks - last_ticks_;
+  std::uint64_t ns = ticks - last_ticks_;
   last_ticks_ = ticks;
+  if (session.waiting) [[unlikely]] {
+    if (BlockedClient* client = blocked_.find(session.id)) {
+      client->ns += ns;
+      command_ns_ += ns;
+      // It has not run yet, as far as anybody can tell; it counts once, when it has its answer.
+      if (session.blocked) {
+        if (monitors_ > 0 && !client->announced) announce(session, command, db, argv);
+        client->announced = true;
+        return finish_unit(session);
+      }
+      ns = client->ns;
+    }
+  }
   CommandStats& c = stats_.commands[command.id];
   ++c.calls;
   c.ns += ns;
@@ -390,13 +423,25 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
     latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.now,
                  static_cast<std::uint32_t>((ns + 500'000) / 1'000'000));
   }
-  if (depth_ == 0 && !effects_.empty()) commit();
+  finish_unit(session);
+}
+
+void Engine::finish_unit(Session& session) {
+  if (depth_ != 0) return;
+  if (!effects_.empty()) {
+    commit();
+    session.write_offset = replication_offset();
+  } else if (blocked_.has_ready()) [[unlikely]] {
+    serve_ready();
+  }
 }
 
 void Engine::commit() {
   const CommittedUnit unit = effects_.unit();
   for (EffectSink* sink : sinks_) sink->on_commit(unit);
   effects_.clear();
+  if (blocked_.has_ready() && depth_ == 0) [[unlikely]]
+    serve_ready();
 }
 
 }  // namespace hearth

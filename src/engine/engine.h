@@ -24,6 +24,7 @@
 #include "src/config/registry.h"
 #include "src/effects/effect_log.h"
 #include "src/engine/batch.h"
+#include "src/engine/blocked_clients.h"
 #include "src/metrics/slowlog.h"
 #include "src/metrics/stats.h"
 #include "src/pubsub/pubsub.h"
@@ -68,7 +69,10 @@ struct ProcessFacts {
   std::uint64_t total_system_memory = 0;
 };
 
-class Engine final : public ClientControl, public TransactionControl, public InfoControl {
+class Engine final : public ClientControl,
+                     public TransactionControl,
+                     public InfoControl,
+                     public BlockingControl {
  public:
   struct Options {
     std::uint64_t seed = 0;  // of the hash tables and of all random choices
@@ -113,6 +117,9 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   // --- time ---
   // Background work of one tick (`hz` times a second): expiry, pauses, limits, statistics.
   void tick();
+  // When the first client that waits gives up, 0 if none does; run_due() is to be called then.
+  [[nodiscard]] MonoTime next_deadline() const { return blocked_.first_deadline(); }
+  void run_due();
   // A loop turn that did something has ended, after so long.
   void end_turn(microseconds duration);
   [[nodiscard]] UnixMillis now() const { return env_.now; }
@@ -128,7 +135,7 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
     refresh_wants();
   }
   // The cluster's newest view; nullptr: not in cluster mode.
-  void set_cluster_view(std::shared_ptr<const cluster::View> view) { view_ = std::move(view); }
+  void set_cluster_view(std::shared_ptr<const cluster::View> view);
   [[nodiscard]] const cluster::View* cluster_view() const { return view_.get(); }
   [[nodiscard]] Keyspace& keyspace() { return keyspace_; }
   [[nodiscard]] Stats& stats() { return stats_; }
@@ -169,6 +176,13 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   void unwatch(Session& session) override;
   void touch_all(DbIndex db, std::optional<DbIndex> becomes) override;
 
+  // --- BlockingControl (blocking.cc) ---
+  void wait_for_keys(CommandContext& ctx, KeyWait key_wait) override;
+  void wait_for_progress(CommandContext& ctx, MonoTime deadline) override;
+  void progressed() override;
+  [[nodiscard]] bool unblock(ConnId id, Unblock how) override;
+  void unblock_all(std::string_view error) override;
+
   // --- InfoControl ---
   [[nodiscard]] std::span<const Section> sections() const override;
   void write(std::string_view section, InfoWriter& out) override;
@@ -188,7 +202,11 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
                    std::span<const std::string_view> argv);
   void call(Session& session, const Command& command, std::span<const std::string_view> argv,
             const KeyRef& first_key);
+  void run_command(Session& session, const Command& command, std::span<const std::string_view> argv,
+                   const KeyRef& first_key);
   void reply_error(Session& session, const Command* command, std::string_view text, bool rejected);
+  void append_own_pushes(Session& session);
+  void finish_unit(Session& session);
   void after_reply(Session& session, std::size_t out_before);
   void finish_replies(Session& session);
   void queue_command(Session& session, const Command& command,
@@ -204,11 +222,24 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   bool must_pause(const Session& session, const Command& command, bool queues);
   bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
   void feed_monitors(const Session& from, DbIndex db, std::span<const std::string_view> argv);
+  void log_slow(Session& session, const Command& command, std::span<const std::string_view> argv,
+                std::uint64_t ns);
+  void announce(Session& session, const Command& command, DbIndex db,
+                std::span<const std::string_view> argv);
   void log_call(Session& session, const Command& command, DbIndex db,
                 std::span<const std::string_view> argv, std::uint64_t ns);
   [[nodiscard]] bool watch_expired(const Session& session) const;
   void park(Session& session);
   void resume_parked();
+
+  // blocking.cc
+  void block(CommandContext& ctx, BlockedClient client);
+  void run_blocked(Session& session, BlockedClient& client);
+  void release(Session& session, std::size_t out_before);
+  void serve_ready();
+  void count_unserved(Session& session, const BlockedClient& client);
+  void end_wait(Session& session, BlockedClient& client);
+  void refuse_wait(Session& session, const BlockedClient& client, std::string_view error);
 
   // upkeep.cc
   bool make_room();
@@ -272,6 +303,8 @@ class Engine final : public ClientControl, public TransactionControl, public Inf
   ConnId next_id_ = 1;
   std::size_t check_cursor_ = 0;
   std::vector<ConnId> parked_;
+  BlockedClients blocked_;
+  bool serving_ = false;  // serve_ready is under way
   PauseKind pause_kind_ = PauseKind::kAll;
   UnixMillis pause_until_{};
   bool paused_ = false;

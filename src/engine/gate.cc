@@ -210,7 +210,10 @@ void Engine::unlock_keys(DbIndex db, std::span<const std::string> names) {
     const auto at = locked_.find({db, name});
     if (at != locked_.end() && --at->second == 0) locked_.erase(at);
   }
-  if (locked_.empty()) resume_parked();
+  if (!locked_.empty()) return;
+  resume_parked();
+  blocked_.note_everything();
+  if (depth_ == 0) serve_ready();
 }
 
 }  // namespace hearth

@@ -142,10 +142,10 @@ void Engine::write_clients(InfoWriter& out) {
   out.field("tracking_clients", 0);
   out.field("pubsub_clients", as_signed(subscribed));
   out.field("watching_clients", as_signed(watching));
-  out.field("clients_in_timeout_table", 0);
+  out.field("clients_in_timeout_table", as_signed(blocked_.timed_count()));
   out.field("total_watched_keys", as_signed(watched));
-  out.field("total_blocking_keys", 0);
-  out.field("total_blocking_keys_on_nokey", 0);
+  out.field("total_blocking_keys", as_signed(blocked_.key_count()));
+  out.field("total_blocking_keys_on_nokey", as_signed(blocked_.removal_key_count()));
 }
 
 InfoControl::MemoryFigures Engine::memory_figures() {

@@ -6,6 +6,19 @@
 #include "src/proto/reply_writer.h"
 
 namespace hearth {
+namespace {
+
+// After the command ran, because only it knows which of its words are secret.
+std::vector<std::string_view> without_secrets(const Session& session,
+                                              std::span<const std::string_view> argv) {
+  std::vector<std::string_view> shown(argv.begin(), argv.end());
+  for (const std::uint32_t i : session.redacted) {
+    if (i < shown.size()) shown[i] = "(redacted)";
+  }
+  return shown;
+}
+
+}  // namespace
 
 void Engine::monitor(Session& session) {
   if (session.monitor) return;
@@ -19,21 +32,26 @@ void Engine::unmonitor(Session& session) {
   --monitors_;
 }
 
-// After the command ran, because only it knows which of its words are secret.
+void Engine::log_slow(Session& session, const Command& command,
+                      std::span<const std::string_view> argv, std::uint64_t ns) {
+  if (has(command.flags, Flag::kSkipSlowlog)) return;
+  slowlog_.add(env_.now, static_cast<std::int64_t>(ns / 1000), without_secrets(session, argv),
+               session.address, session.name, settings().slowlog_max_len);
+}
+
+void Engine::announce(Session& session, const Command& command, DbIndex db,
+                      std::span<const std::string_view> argv) {
+  if (!has(command.flags, Flag::kSkipMonitor) && !has(command.flags, Flag::kAdmin))
+    feed_monitors(session, db, without_secrets(session, argv));
+}
+
 void Engine::log_call(Session& session, const Command& command, DbIndex db,
                       std::span<const std::string_view> argv, std::uint64_t ns) {
-  std::vector<std::string_view> shown(argv.begin(), argv.end());
-  for (const std::uint32_t i : session.redacted) {
-    if (i < shown.size()) shown[i] = "(redacted)";
-  }
-  if (ns >= hot_.slow_ns && !has(command.flags, Flag::kSkipSlowlog)) {
-    slowlog_.add(env_.now, static_cast<std::int64_t>(ns / 1000), shown, session.address,
-                 session.name, settings().slowlog_max_len);
-  }
-  if (monitors_ > 0 && !has(command.flags, Flag::kSkipMonitor) &&
-      !has(command.flags, Flag::kAdmin)) {
-    feed_monitors(session, db, shown);
-  }
+  if (ns >= hot_.slow_ns) log_slow(session, command, argv, ns);
+  if (monitors_ == 0) return;
+  // A command that waited was announced when it came.
+  const BlockedClient* client = session.waiting ? blocked_.find(session.id) : nullptr;
+  if (client == nullptr || !client->announced) announce(session, command, db, argv);
 }
 
 void Engine::feed_monitors(const Session& from, DbIndex db,

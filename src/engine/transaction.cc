@@ -24,6 +24,7 @@ void Engine::exec(CommandContext& ctx) {
   discard(session);
   if (broken) return ctx.reply().null_array();
   ctx.reply().array(queue.size());
+  session.deny_blocking = true;
   for (const QueuedCommand& q : queue) {
     const std::vector<std::string_view> argv(q.argv.begin(), q.argv.end());
     KeyRef first{};
@@ -32,6 +33,7 @@ void Engine::exec(CommandContext& ctx) {
     }
     call(session, *q.command, argv, first);
   }
+  session.deny_blocking = false;
 }
 
 void Engine::discard(Session& session) {
@@ -78,6 +80,7 @@ void Engine::unwatch(Session& session) {
 }
 
 void Engine::touch_all(DbIndex db, std::optional<DbIndex> becomes) {
+  blocked_.note_all(db);
   for (auto& [key, watchers] : watched_) {
     if (key.first != db) continue;
     const KeyRef ref = Keys(env_, db).make_ref(key.second);

@@ -57,13 +57,13 @@ void Engine::refresh_settings() {
 }
 
 void Engine::refresh_wants() {
-  // WATCH reads the same events as subscribers do: while a key is watched, every kind is recorded.
+  // WATCH and blocked clients read the same events as subscribers do: while a key is watched or
+  // waited for, every kind is recorded.
   constexpr std::uint32_t kChanges = ~static_cast<std::uint32_t>(0);
   const bool published = (hot_.notify & (static_cast<std::uint32_t>(Notify::kKeyspace) |
                                          static_cast<std::uint32_t>(Notify::kKeyevent))) != 0;
-  effects_.set_wants(sinks_want_commands_, !watched_.empty() || sinks_want_commands_ ? kChanges
-                                           : published                               ? hot_.notify
-                                                                                     : 0);
+  const bool all = !watched_.empty() || blocked_.waits_for_keys() || sinks_want_commands_;
+  effects_.set_wants(sinks_want_commands_, all ? kChanges : published ? hot_.notify : 0);
 }
 
 bool Engine::make_room() {
@@ -219,6 +219,7 @@ void Engine::tick() {
   const std::uint64_t start = ticks_();
   ++tick_count_;
   if (paused_ && env_.now >= pause_until_) unpause();
+  run_due();
   expire_cycle();
   check_clients();
   // A limit that was lowered takes effect without waiting for a command.

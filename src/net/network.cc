@@ -78,7 +78,8 @@ Network::Network(const Options& options)
   uv_check_init(loop_, &check_);
   uv_prepare_init(loop_, &prepare_);
   uv_timer_init(loop_, &tick_);
-  check_.data = prepare_.data = tick_.data = this;
+  uv_timer_init(loop_, &wake_);
+  check_.data = prepare_.data = tick_.data = wake_.data = this;
 }
 
 Network::~Network() = default;
@@ -281,6 +282,27 @@ void Network::arm_tick() {
   uv_timer_start(&tick_, on_tick, period, period);
 }
 
+// The tick is too coarse for a client that waits a tenth of a second.
+void Network::arm_wake() {
+  const MonoTime next = engine_->next_deadline();
+  if (next == wake_at_) return;
+  wake_at_ = next;
+  if (next.us == 0) {
+    uv_timer_stop(&wake_);
+    return;
+  }
+  const std::int64_t us = std::max<std::int64_t>(0, (next - clock_->mono_now()).count());
+  uv_timer_start(&wake_, on_wake, static_cast<std::uint64_t>(us + 999) / 1000, 0);
+}
+
+void Network::on_wake(uv_timer_t* handle) {
+  auto* self = static_cast<Network*>(handle->data);
+  self->wake_at_ = MonoTime{};  // a timer that fired too early is started again
+  self->time_is_fresh_ = false;
+  self->refresh_time();
+  self->engine_->run_due();
+}
+
 void Network::refresh_time() {
   if (time_is_fresh_) return;
   time_is_fresh_ = true;
@@ -335,6 +357,7 @@ void Network::finish_turn() {
   }
   if (time_is_fresh_) engine_->end_turn(clock_->mono_now() - turn_start_);
   time_is_fresh_ = false;
+  arm_wake();
 }
 
 void Network::flush_soon(Session& session) {
@@ -360,7 +383,7 @@ void Network::stop() {
   });
   for (uv_handle_t* h :
        {reinterpret_cast<uv_handle_t*>(&check_), reinterpret_cast<uv_handle_t*>(&prepare_),
-        reinterpret_cast<uv_handle_t*>(&tick_)}) {
+        reinterpret_cast<uv_handle_t*>(&tick_), reinterpret_cast<uv_handle_t*>(&wake_)}) {
     uv_close(h, nullptr);
   }
 }

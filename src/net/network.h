@@ -61,6 +61,7 @@ class Network final : public EngineHost {
   static void on_turn_end(uv_check_t* handle);
   static void on_before_poll(uv_prepare_t* handle);
   static void on_tick(uv_timer_t* handle);
+  static void on_wake(uv_timer_t* handle);
   struct ListenPlan {
     std::vector<std::string> bind;
     std::uint16_t port = 0;
@@ -77,6 +78,7 @@ class Network final : public EngineHost {
   void admit(Connection* connection);
   void finish_turn();
   void arm_tick();
+  void arm_wake();
 
   uv_loop_t* loop_;
   config::Registry* config_;
@@ -85,6 +87,8 @@ class Network final : public EngineHost {
   uv_check_t check_{};
   uv_prepare_t prepare_{};
   uv_timer_t tick_{};
+  uv_timer_t wake_{};  // fires when the first client that waits gives up
+  MonoTime wake_at_{};
   bool time_is_fresh_ = false;
   MonoTime turn_start_{};
   bool stopping_ = false;

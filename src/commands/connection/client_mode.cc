@@ -59,15 +59,16 @@ Outcome switch_mode(CommandContext& ctx, bool& mode) {
 Outcome client_no_evict(CommandContext& ctx) { return switch_mode(ctx, ctx.session().no_evict); }
 Outcome client_no_touch(CommandContext& ctx) { return switch_mode(ctx, ctx.session().no_touch); }
 
-// The sessions that wait today wait for another server (MIGRATE), which answers by itself: none of
-// them is one that UNBLOCK may wake.
 Outcome client_unblock(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   if (args.size() > 3 && !args.is(3, "TIMEOUT") && !args.is(3, "ERROR")) {
     return refuse("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
   }
-  HEARTH_TRY_VOID(args.integer(2));
-  ctx.reply().integer(0);
+  HEARTH_TRY(const std::int64_t id, args.integer(2));
+  const auto how =
+      args.is(3, "ERROR") ? BlockingControl::Unblock::kError : BlockingControl::Unblock::kTimeout;
+  const bool done = id > 0 && ctx.services().blocking->unblock(static_cast<ConnId>(id), how);
+  ctx.reply().integer(done ? 1 : 0);
   return {};
 }
 

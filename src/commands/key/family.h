@@ -7,13 +7,15 @@ namespace hearth::commands {
 
 extern const CommandSpec kDel, kUnlink, kExists, kTouch, kType, kExpire, kPExpire, kExpireAt,
     kPExpireAt, kPersist, kTtl, kPTtl, kExpireTime, kPExpireTime, kKeys, kScan, kRandomKey, kRename,
-    kRenameNx, kCopy, kMove, kObject, kSort, kSortRo, kDump, kRestore, kRestoreAsking, kMigrate;
+    kRenameNx, kCopy, kMove, kObject, kSort, kSortRo, kDump, kRestore, kRestoreAsking, kMigrate,
+    kWait, kWaitAof;
 
 inline constexpr const CommandSpec* kKeyFamily[] = {
-    &kDel,      &kUnlink,    &kExists,    &kTouch,  &kType,     &kExpire,        &kPExpire,
-    &kExpireAt, &kPExpireAt, &kPersist,   &kTtl,    &kPTtl,     &kExpireTime,    &kPExpireTime,
-    &kKeys,     &kScan,      &kRandomKey, &kRename, &kRenameNx, &kCopy,          &kMove,
-    &kObject,   &kSort,      &kSortRo,    &kDump,   &kRestore,  &kRestoreAsking, &kMigrate,
+    &kDel,        &kUnlink,      &kExists,        &kTouch,   &kType,      &kExpire,
+    &kPExpire,    &kExpireAt,    &kPExpireAt,     &kPersist, &kTtl,       &kPTtl,
+    &kExpireTime, &kPExpireTime, &kKeys,          &kScan,    &kRandomKey, &kRename,
+    &kRenameNx,   &kCopy,        &kMove,          &kObject,  &kSort,      &kSortRo,
+    &kDump,       &kRestore,     &kRestoreAsking, &kMigrate, &kWait,      &kWaitAof,
 };
 
 }  // namespace hearth::commands

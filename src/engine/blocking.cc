@@ -1,0 +1,212 @@
+// Commands that wait.
+//
+// A handler that finds nothing asks to wait for keys; the engine keeps a copy of the request and
+// parks the session. Which keys changed is read off the effect log: when a unit has been committed,
+// each changed key that somebody waits for is looked at, in the order of the changes, and the
+// commands of those who wait for it are run again, first come first served, each as a unit of its
+// own. One that is served is answered and may go on; one that is not keeps its place. A command
+// that is served may change keys in its turn (BLMOVE): the list is worked off until it is empty,
+// which it is after at most as many rounds as clients waited, since only a served client changes
+// anything.
+#include <algorithm>
+
+#include "cluster/model/slot.h"
+#include "src/command/context.h"
+#include "src/engine/engine.h"
+#include "src/proto/reply_writer.h"
+
+namespace hearth {
+namespace {
+
+std::vector<std::string> distinct(std::span<const std::string_view> names) {
+  std::vector<std::string> keys;
+  for (const std::string_view name : names) {
+    if (std::find(keys.begin(), keys.end(), name) == keys.end()) keys.emplace_back(name);
+  }
+  return keys;
+}
+
+}  // namespace
+
+void Engine::block(CommandContext& ctx, BlockedClient client) {
+  Session& session = ctx.session();
+  session.blocked = true;
+  // Run again and still not served: everything stays as it is.
+  if (blocked_.find(session.id) != nullptr) return;
+  client.command = &ctx.command();
+  client.db = session.db;
+  if (client.argv.empty()) {
+    const auto words = ctx.args().words();
+    client.argv.assign(words.begin(), words.end());
+  }
+  blocked_.add(session.id, std::move(client));
+  wait(session);
+  refresh_wants();
+}
+
+void Engine::wait_for_keys(CommandContext& ctx, KeyWait key_wait) {
+  BlockedClient client;
+  client.argv = std::move(key_wait.again);
+  client.keys = distinct(key_wait.keys);
+  client.type = key_wait.type;
+  client.wakes_without_type = key_wait.wakes_without_type;
+  client.on_timeout = key_wait.on_timeout;
+  client.deadline = key_wait.deadline;
+  block(ctx, std::move(client));
+}
+
+void Engine::wait_for_progress(CommandContext& ctx, MonoTime deadline) {
+  BlockedClient client;
+  client.on_timeout = OnTimeout::kRunAgain;
+  client.deadline = deadline;
+  block(ctx, std::move(client));
+}
+
+void Engine::progressed() {
+  for (const ConnId id : blocked_.ids()) {
+    Session* session = find(id);
+    BlockedClient* client = blocked_.find(id);
+    if (session != nullptr && client != nullptr && client->keys.empty())
+      run_blocked(*session, *client);
+  }
+}
+
+// Runs the command again. The session goes on if it was served.
+void Engine::run_blocked(Session& session, BlockedClient& client) {
+  if (session.close_now) return;  // its end is near: it takes nothing away from others
+  const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
+  // While it may not run its keys stay as they are; unpause and unlock_keys come back to them.
+  if (must_pause(session, *client.command, false)) return;
+  if (!locked_.empty() && is_locked(session, *client.command, argv)) return;
+  KeyRef first{};
+  const int position = client.command->first_key;
+  if (position > 0 && static_cast<std::size_t>(position) < argv.size())
+    first = Keys(env_, session.db).make_ref(argv[static_cast<std::size_t>(position)]);
+  const std::size_t out_before = session.out.size();
+  session.blocked = false;
+  // What refuses a new request (memory, a slot that moved away) refuses this one.
+  if (gate(session, *client.command, argv, first) == Gate::kPass)
+    run_command(session, *client.command, argv, first);
+  if (!session.blocked) release(session, out_before);
+}
+
+// The session has its answer.
+void Engine::release(Session& session, std::size_t out_before) {
+  blocked_.remove(session.id);
+  session.blocked = false;
+  after_reply(session, out_before);
+  refresh_wants();
+  resume(session);
+}
+
+void Engine::serve_ready() {
+  if (serving_) return;
+  serving_ = true;
+  while (const auto key = blocked_.take_ready()) {
+    const std::uint64_t last = blocked_.last_turn();
+    std::uint64_t turn = 0;
+    while (const auto waiter = blocked_.next_waiter(*key, turn)) {
+      if (waiter->turn > last) break;
+      turn = waiter->turn;
+      const Found at = keyspace_.db(key->first).find(Keys(env_, key->first).make_ref(key->second));
+      const bool there = at && !at->expired(env_.now);
+      if (!there && !blocked_.wakes_without_type(*key)) break;
+      Session* session = find(waiter->id);
+      BlockedClient* client = blocked_.find(waiter->id);
+      if (session == nullptr || client == nullptr) continue;
+      if (client->wakes_without_type || (there && at->type() == client->type))
+        run_blocked(*session, *client);
+    }
+  }
+  serving_ = false;
+}
+
+// Ends the wait without running the command, with what its caller has written.
+void Engine::count_unserved(Session& session, const BlockedClient& client) {
+  CommandStats& c = stats_.commands[client.command->id];
+  ++c.calls;
+  c.ns += client.ns;
+  ++stats_.commands_processed;
+  if (hot_.latency_tracking) stats_.latencies[client.command->id].add(client.ns);
+  if (client.ns >= hot_.slow_ns) {
+    const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
+    log_slow(session, *client.command, argv, client.ns);
+  }
+}
+
+void Engine::end_wait(Session& session, BlockedClient& client) {
+  const std::size_t out_before = session.out.size();
+  if (client.on_timeout == OnTimeout::kRunAgain) {
+    const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
+    session.blocked = false;
+    session.timed_out = true;
+    run_command(session, *client.command, argv, {});
+    session.timed_out = false;
+    return release(session, out_before);
+  }
+  ReplyWriter reply(session.out, session.resp);
+  if (client.on_timeout == OnTimeout::kNull)
+    reply.null();
+  else
+    reply.null_array();
+  count_unserved(session, client);
+  release(session, out_before);
+}
+
+void Engine::refuse_wait(Session& session, const BlockedClient& client, std::string_view error) {
+  const std::size_t out_before = session.out.size();
+  reply_error(session, client.command, error, false);
+  count_unserved(session, client);
+  release(session, out_before);
+}
+
+void Engine::run_due() {
+  for (const ConnId id : blocked_.due(mono_)) {
+    Session* session = find(id);
+    BlockedClient* client = blocked_.find(id);
+    if (session != nullptr && client != nullptr && !session->close_now) end_wait(*session, *client);
+  }
+}
+
+bool Engine::unblock(ConnId id, Unblock how) {
+  Session* session = find(id);
+  BlockedClient* client = blocked_.find(id);
+  if (session == nullptr || client == nullptr) return false;
+  if (how == Unblock::kTimeout)
+    end_wait(*session, *client);
+  else
+    refuse_wait(*session, *client, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+  return true;
+}
+
+void Engine::unblock_all(std::string_view error) {
+  for (const ConnId id : blocked_.ids()) {
+    Session* session = find(id);
+    const BlockedClient* client = blocked_.find(id);
+    if (session != nullptr && client != nullptr) refuse_wait(*session, *client, error);
+  }
+}
+
+// A slot that is no longer served here takes those along who wait for keys of it.
+void Engine::set_cluster_view(std::shared_ptr<const cluster::View> view) {
+  view_ = std::move(view);
+  if (view_ == nullptr || !blocked_.waits_for_keys()) return;
+  for (const ConnId id : blocked_.ids()) {
+    Session* session = find(id);
+    const BlockedClient* client = blocked_.find(id);
+    if (session == nullptr || client == nullptr || client->keys.empty()) continue;
+    slots_.clear();
+    for (const std::string& key : client->keys) slots_.push_back(cluster::slot_of(key));
+    cluster::RedirectQuery query;
+    query.slots = slots_;
+    query.command_writes = client->command->writes();
+    query.session_asking = true;  // it was let in: a slot that is being imported will do
+    query.session_readonly = session->readonly;
+    query.session_ipv6 = session->ipv6;
+    const cluster::Redirect decision = cluster::redirect(*view_, query);
+    if (!decision.serves())
+      refuse_wait(*session, *client, cluster::redirect_text(*view_, query, decision));
+  }
+}
+
+}  // namespace hearth
