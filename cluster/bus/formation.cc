@@ -29,7 +29,8 @@ constexpr Ms kSeedRetry = 1000;
 constexpr Ms kSettledSeedRetry = 5000;
 constexpr Ms kSettle = 1000;     // the member set must stand still this long before a promise
 constexpr Ms kPeerFresh = 3000;  // a peer not heard for this long is no candidate
-constexpr Ms kPatience = 5000;   // before a plan that this node cannot join is refused
+constexpr Ms kJoinSettle = 2000;
+constexpr Ms kPatience = 5000;  // before a plan that this node cannot join is refused
 constexpr std::size_t kMembersMax = 1000;
 
 struct Plan {
@@ -96,10 +97,15 @@ void tell_all(State& s) {
 
 // --- meeting the seeds
 
+// Known, and knowing me: its own link to me is the proof of that.
+bool is_mutual(const State& s, const Node& node) {
+  return &node == s.myself || (node.inbound != 0 && !node.has(node_flag::kNoAddr));
+}
+
 bool is_settled(State& s, const Formation::SeedState& seed) {
   return std::any_of(seed.nodes.begin(), seed.nodes.end(), [&s](const NodeId& id) {
     const Node* node = s.find(id);
-    return node != nullptr && !node->has(node_flag::kNoAddr);
+    return node != nullptr && is_mutual(s, *node);
   });
 }
 
@@ -115,11 +121,11 @@ void contact_seeds(State& s) {
   }
 }
 
-// Whether a node of this address is known, so that it need not be met.
-bool knows_address(const State& s, const std::string& ip, std::uint16_t cport) {
+// Whether the node of this address and this one know each other, so that it need not be met.
+bool has_met(const State& s, const std::string& ip, std::uint16_t cport) {
   return std::any_of(s.nodes.begin(), s.nodes.end(), [&](const auto& entry) {
     const Node& node = entry.second;
-    return node.address.ip == ip && node.address.cport == cport && !node.has(node_flag::kHandshake);
+    return node.address.ip == ip && node.address.cport == cport && is_mutual(s, node);
   });
 }
 
@@ -287,9 +293,12 @@ bool knows_slot_owner(const State& s) {
                      [](const auto& entry) { return entry.second.slot_count > 0; });
 }
 
-bool knows_a_peer(const State& s) {
-  return std::any_of(s.nodes.begin(), s.nodes.end(), [](const auto& entry) {
-    return !entry.second.has(node_flag::kMyself | node_flag::kHandshake);
+// Somebody else counts this node among the cluster's, and had the time to write it down.
+bool is_known_to_others(const State& s) {
+  return std::any_of(s.nodes.begin(), s.nodes.end(), [&s](const auto& entry) {
+    const auto link = s.links.find(entry.second.inbound);
+    return is_mutual(s, entry.second) && link != s.links.end() &&
+           s.age(link->second.opened) >= kJoinSettle;
   });
 }
 
@@ -364,13 +373,10 @@ void resume_formation(State& s) {
 void tick_formation(State& s) {
   if (!is_forming(s)) return;
   const bool promised = s.formation.state.phase == Phase::kPromised;
-  if (!promised && knows_slot_owner(s)) {
-    stop_formation(s, "the nodes met belong to a cluster with slots");
-    return;
-  }
   contact_seeds(s);
-  if (s.settings.expected_size <= 0) {
-    if (knows_a_peer(s)) stop_formation(s, "joined the nodes that the seeds know");
+  // An existing cluster: nothing to form, only to join.
+  if (!promised && (s.settings.expected_size <= 0 || knows_slot_owner(s))) {
+    if (is_known_to_others(s)) stop_formation(s, "joined the nodes that the seeds know");
     return;
   }
   if (s.age(s.formation.told) >= kTellEvery) tell_all(s);
@@ -404,7 +410,7 @@ void on_seed_resolved(State& s, const input::SeedResolved& in) {
   const std::size_t count = std::min(in.ips.size(), kSeedAddressesMax);
   for (std::size_t i = 0; i < count; ++i) {
     // Met although known, once, to learn who stands behind this seed.
-    if (knows_address(s, in.ips[i], place.cport) && is_settled(s, seed)) continue;
+    if (has_met(s, in.ips[i], place.cport) && is_settled(s, seed)) continue;
     const Node* node = start_handshake(s, in.ips[i], place.port, place.cport, node_flag::kMeet);
     if (node != nullptr) seed.handshakes.insert(node->id);
   }
@@ -421,7 +427,7 @@ void stop_formation(State& s, std::string_view why) {
   s.formation.state = {};
   s.formation.peers.clear();
   s.must_save();
-  s.note(log::Level::kNotice, fmt::format("Forming a cluster: given up, {}", why));
+  s.note(log::Level::kNotice, fmt::format("Forming a cluster: over, {}", why));
 }
 
 void release_promise_to(State& s, const NodeId& forgotten) {

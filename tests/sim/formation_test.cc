@@ -103,7 +103,9 @@ TEST_CASE("a node added later joins the formed cluster and claims nothing") {
   c.start(3);
   CHECK(c.run_until(15'000, [&] { return c.is_converged(); }));
   CHECK(c.owners(3) == before);
-  CHECK(c.view(3)->formation.phase == FormationState::Phase::kOff);
+  CHECK(c.run_until(5'000,
+                    [&] { return c.view(3)->formation.phase == FormationState::Phase::kOff; }));
+  CHECK(c.owners(3) == before);
   check_rules(c);
 }
 

@@ -159,22 +159,40 @@ TEST_CASE("fix closes open slots and covers lost ones") {
   CHECK(keys_in(nodes) == 200);
 }
 
-TEST_CASE("a node is added empty, and taken out again") {
+TEST_CASE("a node is added, filled, emptied and taken out again") {
   if (!has_redis_cli()) return;
   Nodes nodes = created();
-  auto extra = start_node();
-  REQUIRE(extra != nullptr);
-  const Cli add = manage({"add-node", extra->address(), nodes[0]->address()});
+  fill(nodes, 300);
+  nodes.push_back(start_node());
+  REQUIRE(nodes.back() != nullptr);
+  const Cli add = manage({"add-node", nodes[3]->address(), nodes[0]->address()});
   INFO(add.out);
   CHECK(add.exit_code == 0);
-  CHECK(eventually([&] {
-    return nodes[2]->run({"CLUSTER", "INFO"}).find("cluster_known_nodes:4") != std::string::npos;
-  }));
-  const Cli del = manage({"del-node", nodes[0]->address(), extra->run({"CLUSTER", "MYID"})});
+  // All must have heard of it: who is told to forget a node that it does not know says so, and
+  // redis-cli gives up.
+  REQUIRE(eventually([&] { return is_cluster_ok(nodes, 4); }));
+
+  const std::string id = nodes[3]->run({"CLUSTER", "MYID"});
+  // A small weight, since every slot takes redis-cli a round trip to every node.
+  const Cli fill_it = manage({"rebalance", nodes[0]->address(), "--cluster-use-empty-masters",
+                              "--cluster-weight", id + "=0.1"});
+  INFO(fill_it.out);
+  CHECK(fill_it.exit_code == 0);
+  CHECK(eventually([&] { return all_agree(*nodes[3]) && all_agree(*nodes[1]); }));
+  CHECK(slots_of(*nodes[3]) > 400);
+  CHECK(keys_in(nodes) == 300);
+  const Cli empty_it = manage({"rebalance", nodes[0]->address(), "--cluster-weight", id + "=0"});
+  INFO(empty_it.out);
+  CHECK(empty_it.exit_code == 0);
+  CHECK(eventually([&] { return all_agree(*nodes[1]) && slots_of(*nodes[3]) == 0; }));
+
+  const Cli del = manage({"del-node", nodes[0]->address(), id});
   INFO(del.out);
   CHECK(del.exit_code == 0);
+  CHECK(nodes[3]->run({"CLUSTER", "INFO"}).find("cluster_known_nodes:1\r") != std::string::npos);
+  nodes.pop_back();
   CHECK(eventually([&] { return is_cluster_ok(nodes, 3); }));
-  CHECK(extra->run({"CLUSTER", "INFO"}).find("cluster_known_nodes:1\r") != std::string::npos);
+  CHECK(keys_in(nodes) == 300);
 }
 
 TEST_CASE("seeds form a cluster without any command, in any order and with one late") {
