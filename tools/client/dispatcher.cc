@@ -183,7 +183,6 @@ void Dispatcher::on_bytes(LinkId id, std::string_view bytes, MonoTime now) {
   } else if (!was_ready && link.state() == LinkState::kReady && id != kControl) {
     Node& node = nodes_[links_[id].node];
     node.down_since.reset();
-    node.connect_failures = 0;
     pump(links_[id].node);
   }
   if (new_map_) {
@@ -203,29 +202,28 @@ void Dispatcher::on_lost(LinkId id, std::string_view reason, MonoTime now) {
 void Dispatcher::link_lost(LinkId id, std::string_view reason) {
   LinkHome& home = links_[id];
   const bool was_ready = home.link.state() == LinkState::kReady;
+  // A server that lets clients in and answers nothing gets the same pauses as one that is away.
+  const bool was_useful = was_ready && (home.link.has_answered() || !home.link.is_waiting());
   auto batches = home.link.reset();
   if (id == kControl) return control_failed(reason);
+  if (was_ready) ++counters_.links_lost;
 
   for (auto& batch : batches) {
     retry_rest(*batch, reason, true);
     on_batch_end(std::move(batch));
   }
-  node_unreachable(home.node, reason, was_ready);
+  node_unreachable(home.node, reason, was_useful);
 }
 
-void Dispatcher::node_unreachable(std::uint16_t index, std::string_view reason, bool was_ready) {
+void Dispatcher::node_unreachable(std::uint16_t index, std::string_view reason, bool was_useful) {
   Node& node = nodes_[index];
   node.last_reason = reason;
-  if (was_ready) {
-    ++counters_.links_lost;
-  } else {
-    node.connect_at = now_ + pause(node.connect_failures++);
-  }
+  if (!was_useful) node.connect_at = now_ + pause(node.connect_failures++);
   if (least_loaded_link(node) != nullptr) return;
   if (!node.down_since) node.down_since = now_;
   // An ASK was for this node alone; the owner of the slot knows better by now.
   take_back_waiting(index, false);
-  want_map(milliseconds{was_ready ? 0 : 200});
+  want_map(milliseconds{was_useful ? 0 : 200});
 }
 
 void Dispatcher::tick(MonoTime now) {
@@ -268,6 +266,7 @@ void Dispatcher::on_success(Batch& batch, std::size_t first, std::size_t count, 
     return;
   }
   outstanding_ -= count;
+  nodes_[batch.node].connect_failures = 0;
   if (last != nullptr) {
     sink_.on_reply(batch.ops[first].tag, std::move(*last));
     return;

@@ -129,7 +129,7 @@ class Dispatcher final : private LinkEvents {
   void open_links(std::uint16_t index);
   Link* least_loaded_link(const Node& node);
   [[nodiscard]] std::unique_ptr<Batch> fresh_batch(std::uint16_t node);
-  void node_unreachable(std::uint16_t index, std::string_view reason, bool was_ready);
+  void node_unreachable(std::uint16_t index, std::string_view reason, bool was_useful);
 
   // Trying again
   void route(HeldOp held);

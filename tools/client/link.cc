@@ -53,6 +53,7 @@ Result<void> Link::on_bytes(std::string_view bytes, LinkEvents& events, MonoTime
       const std::size_t done = parser_.take_plain_ok(front.ops.size() - front.answered);
       if (done == 0) break;
       front.answered += done;
+      has_answered_ = true;
       events.on_success(front, front.answered - done, done, nullptr);
       if (front.answered == front.ops.size()) HEARTH_TRY_VOID(finish_front(events));
     }
@@ -93,6 +94,7 @@ Result<void> Link::on_reply(RespValue& reply, LinkEvents& events) {
   front.error.clear();
   front.replies_seen = 0;
   ++front.answered;
+  has_answered_ = true;
   if (error.empty()) {
     events.on_success(front, index, 1, front.ops[index].capture ? &reply : nullptr);
   } else {
@@ -117,6 +119,7 @@ std::deque<std::unique_ptr<Batch>> Link::reset() {
   auto left = std::move(batches_);
   batches_.clear();
   state_ = LinkState::kClosed;
+  has_answered_ = false;
   parser_ = ReplyParser();
   greeting_.clear();
   greeting_sent_ = greeting_replies_ = 0;

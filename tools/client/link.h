@@ -56,6 +56,8 @@ class Link {
   [[nodiscard]] bool is_waiting() const {
     return state_ == LinkState::kGreeting || !batches_.empty();
   }
+  // Whether this connection has answered anything since it became ready.
+  [[nodiscard]] bool has_answered() const { return has_answered_; }
   // When something last moved: opened, connected, bytes received, or a first batch sent.
   [[nodiscard]] MonoTime last_progress() const { return last_progress_; }
 
@@ -67,6 +69,7 @@ class Link {
   LinkId id_;
   LinkState state_ = LinkState::kClosed;
   MonoTime last_progress_{};
+  bool has_answered_ = false;
   ReplyParser parser_;
   std::string greeting_;
   std::size_t greeting_sent_ = 0;

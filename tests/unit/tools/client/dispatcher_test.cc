@@ -240,6 +240,17 @@ TEST_CASE("no server at all fails the client after retry_for") {
   CHECK(h.servers.opened < 40);  // with pauses between the attempts
 }
 
+TEST_CASE("a server that hangs up on every command is not connected to in a tight loop") {
+  Harness h(1, false);
+  h.servers.node(0).hangs_up = true;
+  h.set("k", "v");
+  h.dispatcher.flush(h.servers.now());
+  h.steps(2'000);
+  CHECK(h.servers.opened < 40);
+  h.servers.node(0).hangs_up = false;
+  CHECK(h.settle());
+}
+
 TEST_CASE("every seed is tried") {
   DispatcherOptions options;
   options.seeds = {{"10.9.9.9", 1, ""}, {"10.0.0.1", 7001, ""}};

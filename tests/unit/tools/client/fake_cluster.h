@@ -23,6 +23,7 @@ namespace hearth::client {
 struct FakeNode {
   Endpoint endpoint;
   bool up = true;
+  bool hangs_up = false;    // closes the connection at the first data command
   std::string refuses_all;  // an error every data command gets
   std::string password;
   std::map<std::string, std::string> data;
@@ -135,6 +136,11 @@ class FakeCluster final : public Transport {
       auto request = connection.requests.next();
       REQUIRE(request.has_value());
       if (!request->has_value()) break;
+      const std::string_view name = (*request)->items()[0].text();
+      if (server->hangs_up && (name == "SET" || name == "GET")) {
+        links_.erase(id);
+        return dispatcher.on_lost(id, "hung up", now_);
+      }
       connection.replies += answer(connection, *server, **request);
     }
     const std::string out = connection.replies.substr(0, bytes_per_step);
