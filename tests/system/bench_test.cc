@@ -21,7 +21,8 @@ TEST_CASE("tools/bench/compare measures two servers and prints tables") {
   CHECK(result.out.find("| hash of 10 fields |") != std::string::npos);
   const auto report = nlohmann::json::parse(dir.read("report.json"));
   CHECK(report["cpu"].size() == 6);
-  CHECK(report["memory"].size() == 5);
+  CHECK(report["memory"].size() == 11);
+  CHECK(report["commands"].size() == 10);
   CHECK(report["environment"]["servers"]["one"]["binary"] == binary);
   for (const auto& cell : report["cpu"]) CHECK(cell["runs"]["other"][0]["errors"] == 0);
 }
