@@ -8,10 +8,13 @@ namespace hearth::rdb {
 // Type bytes of values this build reads.
 enum class ObjectType : std::uint8_t {
   kString = 0,
+  kSet = 2,
   kHash = 4,
   kHashZipmap = 9,
+  kSetIntset = 11,
   kHashZiplist = 13,
   kHashListpack = 16,
+  kSetListpack = 20,  // from version 11 on
   kHashExpiryAfterValue = 22,  // versions from 80 on: i64 deadline behind each value, -1 none
   kHashExpiry = 24,            // version 12: earliest deadline, then (delta, field, value)
   kHashListpackExpiry = 25,    // version 12: earliest deadline, then a listpack of triples

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include "persistence/rdb/object_hash.h"
+#include "persistence/rdb/object_set.h"
 #include "src/base/format_number.h"
 
 namespace hearth::rdb {
 
 EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std::string& out) {
   if (entry.type() == Type::kHash) return encode_hash(*entry.hash(), options, out);
+  if (entry.type() == Type::kSet) return encode_set(*entry.set(), options, out);
   if (entry.is_int()) {
     write_number(out, entry.int_value());
   } else {
@@ -24,6 +26,12 @@ Result<Object> decode_object(std::uint8_t type, std::uint16_t version, ByteReade
   Object object;
   if (static_cast<ObjectType>(type) == ObjectType::kString) {
     HEARTH_TRY(object.text, read_string(in, limits.string_bytes));
+    return object;
+  }
+  if (is_set_type(type)) {
+    object.type = Type::kSet;
+    HEARTH_TRY(std::unique_ptr<Set> set, decode_set(type, in, limits));
+    object.body = object_body(std::move(set));
     return object;
   }
   object.type = Type::kHash;

@@ -16,6 +16,7 @@
 #include "src/base/time.h"
 #include "src/store/entry.h"
 #include "src/store/hash.h"
+#include "src/store/set.h"
 
 namespace hearth::rdb {
 
@@ -34,6 +35,7 @@ struct EncodeOptions {
 
 struct DecodeLimits {
   HashLimits hash;
+  SetLimits set;
   std::uint64_t string_bytes = 512ULL * 1024 * 1024;  // longest string
 };
 

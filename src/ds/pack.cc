@@ -18,10 +18,20 @@ char* allocate(std::size_t size) {
 
 Pack::Pack() : bytes_(allocate(kHeader)) {
   store_le(bytes_, kHeader);
-  store_le(bytes_ + 4, std::uint32_t{0});
+  store_le(bytes_ + 4, std::uint16_t{0});
 }
 
 Pack::~Pack() { std::free(bytes_); }
+
+std::size_t Pack::counted() const {
+  std::size_t count = 0;
+  for (std::size_t p = kHeader; p < total_bytes(); p += layout_at(bytes_ + p, 5).size()) ++count;
+  return count;
+}
+
+void Pack::set_count(std::size_t count) {
+  store_le(bytes_ + 4, count < kManyElements ? static_cast<std::uint16_t>(count) : kManyElements);
+}
 
 Pack Pack::clone() const {
   char* copy = allocate(total_bytes());
@@ -72,7 +82,8 @@ void Pack::append(const EncodedElement& element) {
   const std::size_t at = total_bytes();
   resize_gap(at, 0, element.size());
   element.write(bytes_ + at);
-  store_le(bytes_ + 4, static_cast<std::uint32_t>(size() + 1));
+  const std::uint16_t count = load_le<std::uint16_t>(bytes_ + 4);
+  if (count != kManyElements) store_le(bytes_ + 4, static_cast<std::uint16_t>(count + 1));
 }
 
 void Pack::append(std::string_view text) { append(encoded_text(text)); }
@@ -98,8 +109,9 @@ Pack::Position Pack::erase(Position at, std::size_t count) {
     bytes += layout_at(bytes_ + at + bytes, 5).size();
     ++removed;
   }
+  const std::size_t left = size() - removed;
   resize_gap(at, bytes, 0);
-  store_le(bytes_ + 4, static_cast<std::uint32_t>(size() - removed));
+  set_count(left);
   return at == total_bytes() ? kEnd : at;
 }
 

@@ -1,10 +1,10 @@
 // Pack: a sequence of byte strings and integers in one allocation, read forwards.
 //
-//   bytes u32 | count u32 | elements (element.h)
+//   bytes u32 | count u16 (65535: that many or more) | elements (element.h)
 //
-// A listpack without what only walking backwards needs: two bytes less for each short element,
-// which is what makes a hash of ten fields fit the next smaller size class. Never leaves memory:
-// files get a listpack.
+// A listpack without what only walking backwards needs: a byte less for each short element, which
+// is what makes a hash of ten fields fit the next smaller size class. Never leaves memory: files
+// get a listpack.
 //
 // Positions are byte offsets; an edit invalidates all of them but the one it returns. Every edit is
 // O(bytes behind the position). At most kBytesMax in all: ask fits() first.
@@ -38,14 +38,19 @@ class Pack {
   [[nodiscard]] Pack clone() const;
 
   [[nodiscard]] std::size_t total_bytes() const { return load_le<std::uint32_t>(bytes_); }
-  [[nodiscard]] std::size_t size() const { return load_le<std::uint32_t>(bytes_ + 4); }
+  // O(1) up to 65534 elements, else O(n).
+  [[nodiscard]] std::size_t size() const {
+    const std::uint16_t count = load_le<std::uint16_t>(bytes_ + 4);
+    return count != kManyElements ? count : counted();
+  }
+  [[nodiscard]] bool empty() const { return total_bytes() == kHeader; }
   // Whether strings of this length in all, one to four of them, can still be added.
   [[nodiscard]] bool fits(std::size_t length) const {
     return total_bytes() + length + 64 <= kBytesMax;
   }
 
   // kEnd where there is none.
-  [[nodiscard]] Position first() const { return size() == 0 ? kEnd : kHeader; }
+  [[nodiscard]] Position first() const { return empty() ? kEnd : kHeader; }
   [[nodiscard]] Position next(Position at) const {
     const auto behind = static_cast<Position>(at + layout_at(bytes_ + at, 5).size());
     return behind == total_bytes() ? kEnd : behind;
@@ -66,9 +71,12 @@ class Pack {
   Position erase(Position at, std::size_t count = 1);
 
  private:
-  static constexpr Position kHeader = 8;
+  static constexpr Position kHeader = 6;
+  static constexpr std::uint16_t kManyElements = 65535;
 
   explicit Pack(char* bytes) : bytes_(bytes) {}
+  [[nodiscard]] std::size_t counted() const;
+  void set_count(std::size_t count);
   void resize_gap(std::size_t at, std::size_t old_size, std::size_t new_size);
   void append(const EncodedElement& element);
   Position replace(Position at, const EncodedElement& element);

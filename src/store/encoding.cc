@@ -1,11 +1,13 @@
 #include "src/store/encoding.h"
 
 #include "src/store/hash.h"
+#include "src/store/set.h"
 
 namespace hearth {
 
 std::string_view encoding_name(const Entry& entry) noexcept {
   if (entry.type() == Type::kHash) return encoding_name(entry.hash()->encoding());
+  if (entry.type() == Type::kSet) return encoding_name(entry.set()->encoding());
   switch (entry.string_encoding()) {
     case StringEncoding::kInt: return "int";
     case StringEncoding::kEmbstr: return "embstr";

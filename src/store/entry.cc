@@ -7,6 +7,7 @@
 #include "src/base/parse_number.h"
 #include "src/store/hash.h"
 #include "src/store/memory.h"
+#include "src/store/set.h"
 
 namespace hearth {
 
@@ -147,8 +148,9 @@ Entry* Entry::copy_as(std::string_view new_key) const {
     }
     case Type::kHash:
       return make_object(new_key, type(), new Hash(hash()->clone()), deadline(), access());
-    case Type::kList:
     case Type::kSet:
+      return make_object(new_key, type(), new Set(set()->clone()), deadline(), access());
+    case Type::kList:
     case Type::kZset:
     case Type::kStream: break;
   }
@@ -162,8 +164,8 @@ void Entry::free(Entry* e) {
       if (!e->is_inline() && !e->is_int()) RawString::free(e->raw());
       break;
     case Type::kHash: delete e->hash(); break;
+    case Type::kSet: delete e->set(); break;
     case Type::kList:
-    case Type::kSet:
     case Type::kZset:
     case Type::kStream: HEARTH_CHECK(false && "no value of this type can exist");
   }
@@ -188,6 +190,8 @@ std::size_t Entry::memory_bytes() const {
   std::size_t bytes = memory::rounded(own);
   if (type() == Type::kHash)
     bytes += hash()->memory_bytes();
+  else if (type() == Type::kSet)
+    bytes += set()->memory_bytes();
   else if (type() == Type::kString && !is_inline() && !is_int())
     bytes += memory::rounded(sizeof(RawString) + raw()->capacity);
   return bytes;
@@ -199,6 +203,12 @@ std::int64_t Entry::first_deadline() const {
   return has_deadline() ? std::min(deadline(), fields) : fields;
 }
 
-std::size_t Entry::free_effort() const { return type() == Type::kHash ? hash()->size() : 1; }
+std::size_t Entry::free_effort() const {
+  switch (type()) {
+    case Type::kHash: return hash()->size();
+    case Type::kSet: return set()->encoding() == SetEncoding::kHashtable ? set()->size() : 1;
+    default: return 1;
+  }
+}
 
 }  // namespace hearth

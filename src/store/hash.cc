@@ -272,6 +272,10 @@ std::size_t Hash::memory_bytes() const {
   return bytes;
 }
 
+std::uint64_t Hash::bucket_count() const {
+  return encoding() == HashEncoding::kHashtable ? table()->fields.bucket_count() : 0;
+}
+
 // --- reading ---
 
 std::uint64_t Hash::size() const {

@@ -119,6 +119,8 @@ class Hash {
   // Bytes of all allocations as the allocator rounds them. O(1); in a table the fields' part is
   // estimated from the bytes they hold.
   [[nodiscard]] std::size_t memory_bytes() const;
+  // Buckets of the table; 0 in the other shapes.
+  [[nodiscard]] std::uint64_t bucket_count() const;
 
  private:
   struct Packed;  // pack with deadlines

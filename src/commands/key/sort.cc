@@ -8,12 +8,21 @@
 #include "src/commands/key/sort_order.h"
 #include "src/commands/key/sort_types.h"
 #include "src/store/hash.h"
+#include "src/store/set.h"
 
 namespace hearth::commands {
 namespace {
 
-// No type of the data set is made of sortable elements yet.
-constexpr SortTypes kSortTypes{};
+void collect_set(const Entry& value, std::vector<std::string>& out) {
+  out.reserve(out.size() + value.set()->size());
+  value.set()->for_each([&](std::string_view member) { out.emplace_back(member); });
+}
+
+constexpr SortTypes kSortTypes = [] {
+  SortTypes types;
+  types.collect[static_cast<unsigned>(Type::kSet)] = collect_set;
+  return types;
+}();
 
 enum class MayStore : bool { kNo, kYes };
 

@@ -1,12 +1,14 @@
 // DEBUG subcommands that look at data or make it.
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "src/base/glob.h"
 #include "src/commands/server/debug.h"
 #include "src/commands/server/digest.h"
 #include "src/store/encoding.h"
 #include "src/store/hash.h"
+#include "src/store/set.h"
 
 namespace hearth::commands {
 namespace {
@@ -86,15 +88,32 @@ Outcome htstats(CommandContext& ctx) {
   return {};
 }
 
+struct TableFigures {
+  std::uint64_t elements = 0;
+  std::uint64_t buckets = 0;
+  std::uint64_t bytes = 0;
+};
+
+// Nothing unless the value is kept in a hash table.
+std::optional<TableFigures> table_figures(const Entry& e) {
+  if (e.type() == Type::kHash && e.hash()->encoding() == HashEncoding::kHashtable)
+    return TableFigures{e.hash()->size(), e.hash()->bucket_count(), e.hash()->memory_bytes()};
+  if (e.type() == Type::kSet && e.set()->encoding() == SetEncoding::kHashtable)
+    return TableFigures{e.set()->size(), e.set()->bucket_count(), e.set()->memory_bytes()};
+  return std::nullopt;
+}
+
 Outcome htstats_key(CommandContext& ctx) {
   const Found at = ctx.keys().peek(ctx.key(2));
   if (!at) return refuse(std::string(kNoSuchKey));
-  if (at->type() != Type::kHash || at->hash()->encoding() != HashEncoding::kHashtable) {
+  const auto figures = table_figures(*at);
+  if (!figures) {
     return refuse(
         "ERR The value stored at the specified key is not represented using an hash table");
   }
-  ctx.reply().verbatim("txt", " number of elements: " + std::to_string(at->hash()->size()) +
-                                  "\n bytes: " + std::to_string(at->hash()->memory_bytes()) + "\n");
+  ctx.reply().verbatim("txt", "[Table]\n table size: " + std::to_string(figures->buckets) +
+                                  "\n number of elements: " + std::to_string(figures->elements) +
+                                  "\n bytes: " + std::to_string(figures->bytes) + "\n");
   return {};
 }
 

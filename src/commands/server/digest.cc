@@ -5,6 +5,7 @@
 #include "src/base/format_number.h"
 #include "src/base/hash.h"
 #include "src/store/hash.h"
+#include "src/store/set.h"
 
 namespace hearth::commands {
 namespace {
@@ -21,6 +22,16 @@ void append_hash(Digest& digest, const Hash& hash, UnixMillis now) {
     fields.add(one);
   });
   digest.append(fields.hex());
+}
+
+void append_set(Digest& digest, const Set& set) {
+  Digest members;
+  set.for_each([&](std::string_view member) {
+    Digest one;
+    one.append(member);
+    members.add(one);
+  });
+  digest.append(members.hex());
 }
 
 }  // namespace
@@ -57,9 +68,9 @@ Digest digest_of_value(const Entry& entry, UnixMillis now) {
       break;
     }
     case Type::kHash: append_hash(digest, *entry.hash(), now); break;
+    case Type::kSet: append_set(digest, *entry.set()); break;
     // No value of these types can exist yet.
     case Type::kList:
-    case Type::kSet:
     case Type::kZset:
     case Type::kStream: break;
   }

@@ -1,0 +1,141 @@
+// Changing members by name: SADD, SREM, SMOVE.
+#include "src/commands/set/access.h"
+#include "src/commands/set/family.h"
+
+namespace hearth::commands {
+namespace {
+
+Outcome sadd(CommandContext& ctx) {
+  const KeyRef key = ctx.key(1);
+  const auto members = ctx.args().from(2);
+  HEARTH_TRY(Found at, ctx.keys().write(key, Type::kSet));
+  const SetLimits limits = set_limits(ctx);
+  if (at)
+    at->set()->expect(members.size(), limits);
+  else
+    at = made_set(ctx, key, at, members.front(), members.size());
+  Set& set = *at->set();
+  std::uint64_t added = 0;
+  for (const std::string_view member : members) {
+    if (set.add(member, limits)) ++added;
+  }
+  if (added > 0) {
+    ctx.effects().replicate_verbatim();
+    ctx.effects().count_changes(added - 1);
+    ctx.effects().event(Notify::kSet, "sadd", key.name);
+  }
+  ctx.reply().integer(static_cast<std::int64_t>(added));
+  return {};
+}
+
+Outcome srem(CommandContext& ctx) {
+  const KeyRef key = ctx.key(1);
+  HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kSet));
+  std::uint64_t removed = 0;
+  if (at) {
+    for (const std::string_view member : ctx.args().from(2)) {
+      if (!at->set()->erase(member)) continue;
+      ++removed;
+      if (at->set()->empty()) break;
+    }
+  }
+  if (removed > 0) {
+    ctx.effects().replicate_verbatim();
+    ctx.effects().count_changes(removed - 1);
+    ctx.effects().event(Notify::kSet, "srem", key.name);
+    remove_empty_set(ctx, key, at);
+  }
+  ctx.reply().integer(static_cast<std::int64_t>(removed));
+  return {};
+}
+
+Outcome smove(CommandContext& ctx) {
+  const KeyRef from = ctx.key(1);
+  const KeyRef to = ctx.key(2);
+  const std::string_view member = ctx.arg(3);
+  Found source = ctx.keys().write(from);
+  if (!source) {
+    ctx.reply().integer(0);
+    return {};
+  }
+  Found destination;
+  HEARTH_TRY(destination, ctx.keys().write(to, Type::kSet));
+  // Looking for the destination may have removed it as expired, and so moved the source's place.
+  HEARTH_TRY(source, ctx.keys().write(from, Type::kSet));
+  if (from.name == to.name) {
+    ctx.reply().integer(source->set()->contains(member) ? 1 : 0);
+    return {};
+  }
+  if (!source->set()->erase(member)) {
+    ctx.reply().integer(0);
+    return {};
+  }
+  ctx.effects().replicate_verbatim();
+  ctx.effects().event(Notify::kSet, "srem", from.name);
+  remove_empty_set(ctx, from, source);
+  destination = made_set(ctx, to, ctx.keys().peek(to), member, 1);
+  if (destination->set()->add(member, set_limits(ctx))) {
+    ctx.effects().count_changes(1);
+    ctx.effects().event(Notify::kSet, "sadd", to.name);
+  }
+  ctx.reply().integer(1);
+  return {};
+}
+
+constexpr ArgDoc kMembersArgs[] = {args::key(), args::string("member").many()};
+constexpr ArgDoc kMoveArgs[] = {args::key("source", 0), args::key("destination", 1),
+                                args::string("member")};
+constexpr KeySpec kInsertKey[] = {KeySpec::one(1, access::kAdd)};
+constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
+constexpr KeySpec kMoveKeys[] = {KeySpec::one(1, access::kRW | access::kAccess | access::kDelete),
+                                 KeySpec::one(2, access::kAdd)};
+constexpr HistoryNote kHistory[] = {{"2.4.0", "Accepts several members."}};
+
+}  // namespace
+
+constexpr CommandSpec kSAdd{
+    .name = "SADD",
+    .summary = "Adds members to a set, making the set if it does not exist.",
+    .complexity = "O(N) with the number of members to add.",
+    .since = "1.0.0",
+    .arity = Arity::at_least(3),
+    .flags = Flag::kWrite | Flag::kDenyOom | Flag::kFast,
+    .acl = Acl::kSet,
+    .group = Group::kSet,
+    .keys = kInsertKey,
+    .args = kMembersArgs,
+    .reply = Shape::kInteger,
+    .handler = sadd,
+    .history = kHistory,
+};
+constexpr CommandSpec kSRem{
+    .name = "SREM",
+    .summary = "Removes members of a set, and the set with its last member.",
+    .complexity = "O(N) with the number of members to remove.",
+    .since = "1.0.0",
+    .arity = Arity::at_least(3),
+    .flags = Flag::kWrite | Flag::kFast,
+    .acl = Acl::kSet,
+    .group = Group::kSet,
+    .keys = kDeleteKey,
+    .args = kMembersArgs,
+    .reply = Shape::kInteger,
+    .handler = srem,
+    .history = kHistory,
+};
+constexpr CommandSpec kSMove{
+    .name = "SMOVE",
+    .summary = "Moves a member from one set to another.",
+    .complexity = "O(1)",
+    .since = "1.0.0",
+    .arity = Arity::exactly(4),
+    .flags = Flag::kWrite | Flag::kFast,
+    .acl = Acl::kSet,
+    .group = Group::kSet,
+    .keys = kMoveKeys,
+    .args = kMoveArgs,
+    .reply = Shape::kInteger,
+    .handler = smove,
+};
+
+}  // namespace hearth::commands
