@@ -139,6 +139,8 @@ class Caller {
       case Group::kString:
       case Group::kBitmap: return pick({"s", "t", "n", "none"});
       case Group::kHash: return pick({"h", "none"});
+      case Group::kSet: return pick({"set", "other set", "none"});
+      case Group::kHyperLogLog: return pick({"hll", "none"});
       default: return pick({"s", "n", "h", "none"});
     }
   }
@@ -204,6 +206,9 @@ const std::map<std::string, Sample> kSamples = {
     {"discard", {{{"MULTI"}}, {"DISCARD"}}},
     {"exec", {{{"MULTI"}, {"PING"}}, {"EXEC"}}},
     {"latency|graph", {{}, {"LATENCY", "GRAPH", "command"}}},
+    {"bitfield_ro", {{}, {"BITFIELD_RO", "s", "GET", "u8", "0"}}},
+    {"bitfield", {{}, {"BITFIELD", "s", "GET", "u8", "0", "SET", "i5", "3", "-1"}}},
+    {"pfdebug", {{}, {"PFDEBUG", "ENCODING", "hll"}}},
     {"object|freq",
      {{{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"}}, {"OBJECT", "FREQ", "s"}}},
 };
@@ -231,7 +236,8 @@ class World {
     for (const Words& words :
          {Words{"CONFIG", "SET", "maxmemory-policy", "noeviction"}, Words{"FLUSHALL"},
           Words{"MSET", "s", "some text", "t", "other text", "n", "10"},
-          Words{"HSET", "h", "a", "1", "b", "2", "n", "3"}}) {
+          Words{"HSET", "h", "a", "1", "b", "2", "n", "3"}, Words{"SADD", "set", "a", "10", "b"},
+          Words{"SADD", "other set", "a", "c"}, Words{"PFADD", "hll", "a", "b", "c"}}) {
       const std::string reply = server_.run_words(admin, words);
       REQUIRE_MESSAGE(!reply.starts_with("-"), reply);
     }

@@ -1,12 +1,14 @@
 // The bitmap family.
 #pragma once
 
-#include <span>
-
 #include "src/command/spec.h"
 
 namespace hearth::commands {
 
-inline constexpr std::span<const CommandSpec* const> kBitmapFamily;
+extern const CommandSpec kSetBit, kGetBit, kBitCount, kBitPos, kBitOp, kBitField, kBitFieldRo;
+
+inline constexpr const CommandSpec* kBitmapFamily[] = {
+    &kSetBit, &kGetBit, &kBitCount, &kBitPos, &kBitOp, &kBitField, &kBitFieldRo,
+};
 
 }  // namespace hearth::commands

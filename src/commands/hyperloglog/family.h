@@ -1,12 +1,14 @@
 // The hyperloglog family.
 #pragma once
 
-#include <span>
-
 #include "src/command/spec.h"
 
 namespace hearth::commands {
 
-inline constexpr std::span<const CommandSpec* const> kHyperLogLogFamily;
+extern const CommandSpec kPfAdd, kPfCount, kPfMerge, kPfDebug, kPfSelfTest;
+
+inline constexpr const CommandSpec* kHyperLogLogFamily[] = {
+    &kPfAdd, &kPfCount, &kPfMerge, &kPfDebug, &kPfSelfTest,
+};
 
 }  // namespace hearth::commands

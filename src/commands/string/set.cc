@@ -3,6 +3,7 @@
 
 #include "src/command/context.h"
 #include "src/command/deadline.h"
+#include "src/commands/string/condition.h"
 #include "src/commands/string/family.h"
 
 namespace hearth::commands {
@@ -11,6 +12,7 @@ namespace {
 struct SetOptions {
   bool only_if_absent = false, only_if_present = false, get = false, keep_ttl = false;
   std::int64_t deadline = kNoDeadline;
+  std::optional<Condition> condition;
 };
 
 Result<SetOptions, ReplyError> parse_options(const CommandContext& ctx) {
@@ -18,9 +20,9 @@ Result<SetOptions, ReplyError> parse_options(const CommandContext& ctx) {
   SetOptions o;
   bool timed = false;
   for (std::size_t i = 3; i < args.size(); ++i) {
-    if (args.is(i, "NX") && !o.only_if_present) {
+    if (args.is(i, "NX") && !o.only_if_present && !o.condition) {
       o.only_if_absent = true;
-    } else if (args.is(i, "XX") && !o.only_if_absent) {
+    } else if (args.is(i, "XX") && !o.only_if_absent && !o.condition) {
       o.only_if_present = true;
     } else if (args.is(i, "GET")) {
       o.get = true;
@@ -31,7 +33,10 @@ Result<SetOptions, ReplyError> parse_options(const CommandContext& ctx) {
       HEARTH_TRY(o.deadline, positive_deadline(args, ++i, *unit, ctx.now(), "set"));
       timed = true;
     } else {
-      return syntax_error();
+      HEARTH_TRY(const auto condition, condition_at(args, i));
+      if (!condition || o.condition || o.only_if_absent || o.only_if_present) return syntax_error();
+      o.condition = condition;
+      ++i;
     }
   }
   return o;
@@ -61,6 +66,10 @@ Outcome set(CommandContext& ctx) {
     HEARTH_TRY(options, parse_options(ctx));
   }
   const Found at = ctx.keys().write(key);
+  bool holds = !(options.only_if_absent && at) && !(options.only_if_present && !at);
+  if (options.condition) {
+    HEARTH_TRY(holds, options.condition->holds(at ? &*at : nullptr));
+  }
   if (options.get) {
     // The old value is copied: storing may reuse its memory.
     if (at && at->type() != Type::kString) return refuse(std::string(kWrongType));
@@ -70,7 +79,7 @@ Outcome set(CommandContext& ctx) {
     else
       ctx.reply().null();
   }
-  if ((options.only_if_absent && at) || (options.only_if_present && !at)) {
+  if (!holds) {
     if (!options.get) ctx.reply().null();
     return {};
   }
@@ -121,7 +130,12 @@ Outcome getset(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kCondition[] = {args::token("nx", "NX"), args::token("xx", "XX")};
+constexpr ArgDoc kCondition[] = {args::token("nx", "NX"),
+                                 args::token("xx", "XX"),
+                                 args::string("ifeq-value", "IFEQ").from("8.4.0"),
+                                 args::string("ifne-value", "IFNE").from("8.4.0"),
+                                 args::string("ifdeq-digest", "IFDEQ").from("8.4.0"),
+                                 args::string("ifdne-digest", "IFDNE").from("8.4.0")};
 constexpr ArgDoc kTtl[] = {args::integer("seconds", "EX").from("2.6.12"),
                            args::integer("milliseconds", "PX").from("2.6.12"),
                            args::unix_time("unix-time-seconds", "EXAT").from("6.2.0"),
@@ -138,12 +152,15 @@ constexpr ArgDoc kKeyValue[] = {args::key(), args::string("value")};
 constexpr KeySpec kSetKey[] = {[] {
   KeySpec k =
       KeySpec::one(1, access::kRW | access::kAccess | access::kUpdate | access::kVariableFlags);
-  k.notes = "The old value is read only with GET";
+  k.notes = "The old value is read only with GET and conditions on it";
   return k;
 }()};
 std::uint16_t set_access(std::span<const std::string_view> argv) {
+  // Conditions on the value read it too.
   for (const auto word : argv.subspan(3)) {
-    if (equals_ignore_case(word, "GET")) return access::kModifyRead;
+    for (const std::string_view reading : {"GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"}) {
+      if (equals_ignore_case(word, reading)) return access::kModifyRead;
+    }
   }
   return access::kOverwrite;
 }

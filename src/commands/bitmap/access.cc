@@ -1,0 +1,41 @@
+#include "src/commands/bitmap/access.h"
+
+#include <algorithm>
+
+#include "src/store/string.h"
+
+namespace hearth::commands {
+
+Result<std::uint64_t, ReplyError> bit_offset(const CommandContext& ctx, std::size_t i,
+                                             unsigned width) {
+  std::string_view text = ctx.arg(i);
+  const bool in_fields = width > 0 && text.starts_with('#');
+  if (in_fields) text.remove_prefix(1);
+  const auto number = parse_int64(text);
+  std::int64_t offset = number.value_or(-1);
+  if (in_fields && __builtin_mul_overflow(offset, static_cast<std::int64_t>(width), &offset))
+    offset = -1;
+  if (offset < 0 || static_cast<std::uint64_t>(offset) / 8 >= ctx.settings().proto_max_bulk_len) {
+    return refuse(std::string(kBadBitOffset));
+  }
+  return static_cast<std::uint64_t>(offset);
+}
+
+WritableBits writable_bits(CommandContext& ctx, const KeyRef& key, Found at, std::uint64_t last) {
+  WritableBits bits;
+  bits.grown = !at;
+  if (!at) {
+    ctx.effects().event(Notify::kNew, "new", key.name);
+    at = ctx.keys().database().insert(
+        key, Entry::make_string(key.name, "", kNoDeadline, ctx.keys().new_access()));
+  }
+  const std::uint64_t size = at->string_length();
+  const std::uint64_t needed = last / 8 + 1;
+  bits.grown = bits.grown || needed > size;
+  bits.size = std::max(size, needed);
+  bits.bytes = writable_range(ctx.keys().database(), key, at, 0, bits.size);
+  bits.at = at;
+  return bits;
+}
+
+}  // namespace hearth::commands
