@@ -142,3 +142,116 @@ TEST_CASE("a renamed command answers to its new name alone, also right behind a 
   CHECK_FALSE(table.rename("nothing", "x"));
   CHECK_FALSE(table.rename("SET", "fetch"));
 }
+
+TEST_CASE("SET compares with the value or its digest first") {
+  EngineFixture server;
+  CHECK(server.run("SET", "k", "v", "IFEQ", "x") == "$-1\r\n");
+  CHECK(server.run("SET", "k", "v", "IFDEQ", "0000000000000000") == "$-1\r\n");
+  CHECK(server.run("SET", "k", "one", "IFNE", "x") == "+OK\r\n");
+  CHECK(server.effects() == std::vector<std::string>{"SET k one"});
+  CHECK(server.run("SET", "k", "two", "IFEQ", "x") == "$-1\r\n");
+  CHECK(server.effects().empty());
+  CHECK(server.run("SET", "k", "two", "IFNE", "one") == "$-1\r\n");
+  CHECK(server.run("SET", "k", "two", "IFEQ", "one", "GET") == "$3\r\none\r\n");
+  CHECK(server.run("SET", "k", "x", "GET", "IFEQ", "one") == "$3\r\ntwo\r\n");
+  const std::string digest = server.run("DIGEST", "k").substr(5, 16);
+  CHECK(server.run("SET", "k", "x", "IFDNE", digest) == "$-1\r\n");
+  CHECK(server.run("SET", "k", "three", "IFDEQ", digest, "EX", "10") == "+OK\r\n");
+  CHECK(server.run("GET", "k") == "$5\r\nthree\r\n");
+  CHECK(server.run("SET", "k", "4", "IFDNE", digest) == "+OK\r\n");
+  CHECK(server.run("SET", "k", "5", "IFEQ", "4", "NX") == "-ERR syntax error\r\n");
+  CHECK(server.run("SET", "k", "5", "XX", "IFEQ", "4") == "-ERR syntax error\r\n");
+  CHECK(server.run("SET", "k", "5", "IFEQ", "4", "IFEQ", "4") == "-ERR syntax error\r\n");
+  CHECK(server.run("SET", "k", "5", "IFEQ") == "-ERR syntax error\r\n");
+  CHECK(server.run("SET", "k", "5", "IFDEQ", "12") ==
+        "-ERR The digest must be exactly 16 hexadecimal characters\r\n");
+  server.run("HSET", "h", "f", "v");
+  CHECK(server.run("SET", "h", "5", "IFEQ", "4").starts_with("-WRONGTYPE"));
+}
+
+TEST_CASE("DIGEST, DELEX and DELIFEQ") {
+  EngineFixture server;
+  using Lines = std::vector<std::string>;
+  // XXH3 of no bytes.
+  server.run("SET", "empty", "");
+  CHECK(server.run("DIGEST", "empty") == "$16\r\n2d06800538d394c2\r\n");
+  CHECK(server.run("DIGEST", "none") == "$-1\r\n");
+  server.run("SET", "k", "v");
+  const std::string digest = server.run("DIGEST", "k").substr(5, 16);
+  CHECK(server.run("DELEX", "k", "IFEQ", "x") == ":0\r\n");
+  CHECK(server.run("DELEX", "k", "IFNE", "v") == ":0\r\n");
+  CHECK(server.run("DELEX", "k", "IFDNE", digest) == ":0\r\n");
+  CHECK(server.effects().empty());
+  CHECK(server.run("DELEX", "k", "IFDEQ", digest) == ":1\r\n");
+  CHECK(server.effects() == Lines{"DEL k"});
+  CHECK(server.events() == Lines{"del k"});
+  CHECK(server.run("DELEX", "k", "IFNE", "v") == ":0\r\n");
+  server.run("SET", "k", "v");
+  CHECK(server.run("DELIFEQ", "k", "x") == ":0\r\n");
+  CHECK(server.run("DELIFEQ", "k", "v") == ":1\r\n");
+  CHECK(server.run("DELIFEQ", "k", "v") == ":0\r\n");
+  server.run("HSET", "h", "f", "v");
+  CHECK(server.run("DELEX", "h", "IFEQ", "v").starts_with("-WRONGTYPE"));
+  CHECK(server.run("DELIFEQ", "h", "v").starts_with("-WRONGTYPE"));
+  CHECK(server.run("DIGEST", "h").starts_with("-WRONGTYPE"));
+  CHECK(server.run("DELEX", "h", "IFEQ") == "-ERR syntax error\r\n");
+  CHECK(server.run("DELEX", "h", "IFEQ", "v", "x") == "-ERR syntax error\r\n");
+  CHECK(server.run("DELEX", "h") == ":1\r\n");
+}
+
+TEST_CASE("MSETEX sets all or none, with one time to live") {
+  EngineFixture server;
+  using Lines = std::vector<std::string>;
+  CHECK(server.run("MSETEX", "2", "a", "1", "b", "2", "EX", "10") == ":1\r\n");
+  const std::string deadline = std::to_string(server.now().ms + 10'000);
+  CHECK(server.effects() == Lines{"SET a 1 PXAT " + deadline, "SET b 2 PXAT " + deadline});
+  CHECK(server.events() == Lines{"new a", "set a", "expire a", "new b", "set b", "expire b"});
+  CHECK(server.run("MSETEX", "2", "a", "3", "c", "3", "NX") == ":0\r\n");
+  CHECK(server.run("MSETEX", "2", "a", "3", "c", "3", "XX") == ":0\r\n");
+  CHECK(server.run("GET", "a") == "$1\r\n1\r\n");
+  CHECK(server.run("MSETEX", "2", "a", "3", "b", "3", "XX", "KEEPTTL") == ":1\r\n");
+  CHECK(server.run("TTL", "a") == ":10\r\n");
+  CHECK(server.run("MSETEX", "1", "a", "4") == ":1\r\n");
+  CHECK(server.run("TTL", "a") == ":-1\r\n");
+  CHECK(server.run("MSETEX", "0", "a", "4") == "-ERR invalid numkeys value\r\n");
+  CHECK(server.run("MSETEX", "2", "a", "4") == "-ERR wrong number of key-value pairs\r\n");
+  CHECK(server.run("MSETEX", "1", "a", "4", "NX", "XX") == "-ERR syntax error\r\n");
+  CHECK(server.run("MSETEX", "1", "a", "4", "EX", "0") ==
+        "-ERR invalid expire time in 'msetex' command\r\n");
+  CHECK(server.run("COMMAND", "GETKEYS", "MSETEX", "2", "a", "1", "b", "2", "NX") ==
+        "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+}
+
+TEST_CASE("INCREX counts within bounds") {
+  EngineFixture server;
+  using Lines = std::vector<std::string>;
+  CHECK(server.run("INCREX", "k") == "*2\r\n:1\r\n:1\r\n");
+  CHECK(server.effects() == Lines{"SET k 1"});
+  CHECK(server.events() == Lines{"new k", "incrby k"});
+  CHECK(server.run("INCREX", "k", "BYINT", "5", "UBOUND", "4") == "*2\r\n:1\r\n:0\r\n");
+  CHECK(server.effects().empty());
+  CHECK(server.run("INCREX", "k", "BYINT", "5", "UBOUND", "4", "SATURATE") == "*2\r\n:4\r\n:3\r\n");
+  CHECK(server.run("INCREX", "k", "BYINT", "-50", "LBOUND", "-2", "SATURATE") ==
+        "*2\r\n:-2\r\n:-6\r\n");
+  CHECK(server.run("INCREX", "k", "BYINT", "2", "EX", "10", "ENX") == "*2\r\n:0\r\n:2\r\n");
+  CHECK(server.run("TTL", "k") == ":10\r\n");
+  CHECK(server.run("INCREX", "k", "EX", "100", "ENX") == "*2\r\n:1\r\n:1\r\n");
+  CHECK(server.run("TTL", "k") == ":10\r\n");
+  CHECK(server.run("INCREX", "k", "PERSIST") == "*2\r\n:2\r\n:1\r\n");
+  CHECK(server.run("TTL", "k") == ":-1\r\n");
+  server.run("SET", "max", "9223372036854775807");
+  CHECK(server.run("INCREX", "max") == "*2\r\n:9223372036854775807\r\n:0\r\n");
+  CHECK(server.run("INCREX", "f", "BYFLOAT", "1.5") == "*2\r\n$3\r\n1.5\r\n$3\r\n1.5\r\n");
+  CHECK(server.run("INCREX", "f", "BYFLOAT", "1", "UBOUND", "2") ==
+        "*2\r\n$3\r\n1.5\r\n$1\r\n0\r\n");
+  CHECK(server.run("INCREX", "f") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("INCREX", "k", "LBOUND", "3", "UBOUND", "2") ==
+        "-ERR LBOUND can't be greater than UBOUND\r\n");
+  CHECK(server.run("INCREX", "k", "ENX") == "-ERR syntax error\r\n");
+  CHECK(server.run("INCREX", "k", "PERSIST", "ENX") == "-ERR syntax error\r\n");
+  CHECK(server.run("INCREX", "k", "BYINT", "1", "BYFLOAT", "1") == "-ERR syntax error\r\n");
+  CHECK(server.run("INCREX", "k", "BYINT", "x") ==
+        "-ERR value is not an integer or out of range\r\n");
+  server.session().resp = 3;
+  CHECK(server.run("INCREX", "f", "BYFLOAT", "1") == "*2\r\n,2.5\r\n,1\r\n");
+}
