@@ -71,7 +71,7 @@ TEST_CASE("PFMERGE merges into what is there") {
   add(server, "b", 50, 100);
   CHECK(server.run("PFMERGE", "d", "a", "b", "none") == kOk);
   CHECK(server.effects() == Lines{"PFMERGE d a b none"});
-  CHECK(server.events() == Lines{"new d", "pfadd d"});
+  CHECK(server.events() == Lines{"keymiss d", "keymiss none", "new d", "pfadd d"});
   CHECK(server.run("PFCOUNT", "d") == server.run("PFCOUNT", "a", "b"));
   CHECK(server.run("PFDEBUG", "ENCODING", "d") == "+sparse\r\n");
   server.run("PFDEBUG", "TODENSE", "b");

@@ -171,6 +171,7 @@ TEST_CASE("SMOVE moves") {
 
 TEST_CASE("SPOP logs what it took") {
   EngineFixture server;
+  server.run("CONFIG", "SET", "lazyfree-lazy-server-del", "no");
   add(server, "s", {"a", "b", "c", "d", "e"});
   const Lines one = members(server.run("SPOP", "s"));
   REQUIRE(one.size() == 1);

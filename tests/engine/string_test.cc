@@ -171,7 +171,6 @@ TEST_CASE("SET compares with the value or its digest first") {
 
 TEST_CASE("DIGEST, DELEX and DELIFEQ") {
   EngineFixture server;
-  using Lines = std::vector<std::string>;
   // XXH3 of no bytes.
   server.run("SET", "empty", "");
   CHECK(server.run("DIGEST", "empty") == "$16\r\n2d06800538d394c2\r\n");
@@ -183,7 +182,7 @@ TEST_CASE("DIGEST, DELEX and DELIFEQ") {
   CHECK(server.run("DELEX", "k", "IFDNE", digest) == ":0\r\n");
   CHECK(server.effects().empty());
   CHECK(server.run("DELEX", "k", "IFDEQ", digest) == ":1\r\n");
-  CHECK(server.effects() == Lines{"DEL k"});
+  CHECK(server.effects() == Lines{"UNLINK k"});
   CHECK(server.events() == Lines{"del k"});
   CHECK(server.run("DELEX", "k", "IFNE", "v") == ":0\r\n");
   server.run("SET", "k", "v");
@@ -201,7 +200,6 @@ TEST_CASE("DIGEST, DELEX and DELIFEQ") {
 
 TEST_CASE("MSETEX sets all or none, with one time to live") {
   EngineFixture server;
-  using Lines = std::vector<std::string>;
   CHECK(server.run("MSETEX", "2", "a", "1", "b", "2", "EX", "10") == ":1\r\n");
   const std::string deadline = std::to_string(server.now().ms + 10'000);
   CHECK(server.effects() == Lines{"SET a 1 PXAT " + deadline, "SET b 2 PXAT " + deadline});
@@ -224,7 +222,6 @@ TEST_CASE("MSETEX sets all or none, with one time to live") {
 
 TEST_CASE("INCREX counts within bounds") {
   EngineFixture server;
-  using Lines = std::vector<std::string>;
   CHECK(server.run("INCREX", "k") == "*2\r\n:1\r\n:1\r\n");
   CHECK(server.effects() == Lines{"SET k 1"});
   CHECK(server.events() == Lines{"new k", "incrby k"});
