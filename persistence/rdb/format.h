@@ -13,8 +13,11 @@ enum class ObjectType : std::uint8_t {
   kHashZipmap = 9,
   kSetIntset = 11,
   kHashZiplist = 13,
+  kStreamListpacks = 15,
   kHashListpack = 16,
-  kSetListpack = 20,  // from version 11 on
+  kStreamListpacks2 = 19,      // and the first id, the largest deleted and counts of all time
+  kSetListpack = 20,           // from version 11 on
+  kStreamListpacks3 = 21,      // and when consumers were active
   kHashExpiryAfterValue = 22,  // versions from 80 on: i64 deadline behind each value, -1 none
   kHashExpiry = 24,            // version 12: earliest deadline, then (delta, field, value)
   kHashListpackExpiry = 25,    // version 12: earliest deadline, then a listpack of triples

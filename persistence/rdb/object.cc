@@ -4,6 +4,7 @@
 
 #include "persistence/rdb/object_hash.h"
 #include "persistence/rdb/object_set.h"
+#include "persistence/rdb/object_stream.h"
 #include "src/base/format_number.h"
 
 namespace hearth::rdb {
@@ -11,6 +12,7 @@ namespace hearth::rdb {
 EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std::string& out) {
   if (entry.type() == Type::kHash) return encode_hash(*entry.hash(), options, out);
   if (entry.type() == Type::kSet) return encode_set(*entry.set(), options, out);
+  if (entry.type() == Type::kStream) return encode_stream(*entry.stream(), options, out);
   if (entry.is_int()) {
     write_number(out, entry.int_value());
   } else {
@@ -32,6 +34,12 @@ Result<Object> decode_object(std::uint8_t type, std::uint16_t version, ByteReade
     object.type = Type::kSet;
     HEARTH_TRY(std::unique_ptr<Set> set, decode_set(type, in, limits));
     object.body = object_body(std::move(set));
+    return object;
+  }
+  if (is_stream_type(type)) {
+    object.type = Type::kStream;
+    HEARTH_TRY(std::unique_ptr<Stream> stream, decode_stream(type, in, limits));
+    object.body = object_body(std::move(stream));
     return object;
   }
   object.type = Type::kHash;

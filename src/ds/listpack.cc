@@ -11,6 +11,7 @@
 
 #include "src/base/bytes.h"
 #include "src/base/check.h"
+#include "src/ds/back_length.h"
 
 namespace hearth::ds {
 namespace {
@@ -20,34 +21,6 @@ constexpr unsigned char kEndMark = 0xff;
 constexpr std::uint16_t kCountUnknown = 65535;
 
 unsigned char byte_at(const char* p) { return static_cast<unsigned char>(*p); }
-
-std::size_t back_length_size(std::uint64_t length) {
-  if (length < (1U << 7)) return 1;
-  if (length < (1U << 14)) return 2;
-  if (length < (1U << 21)) return 3;
-  if (length < (1U << 28)) return 4;
-  return 5;
-}
-
-// The least significant 7 bits stand last; a set top bit says that more follow to the left.
-void write_back_length(char* out, std::uint64_t length) {
-  const std::size_t size = back_length_size(length);
-  for (std::size_t i = size; i-- > 0;) {
-    out[i] = static_cast<char>((length & 0x7f) | (i == 0 ? 0 : 0x80));
-    length >>= 7;
-  }
-}
-
-// `last`: its rightmost byte.
-std::uint64_t read_back_length(const char* last) {
-  std::uint64_t length = 0;
-  for (unsigned shift = 0; shift < 35; shift += 7) {
-    const unsigned char c = byte_at(last--);
-    length |= static_cast<std::uint64_t>(c & 0x7f) << shift;
-    if ((c & 0x80) == 0) break;
-  }
-  return length;
-}
 
 // Bytes of the element at p, back length included. p is trusted.
 std::size_t element_size(const char* p) {

@@ -6,6 +6,7 @@
 namespace hearth {
 
 std::string_view encoding_name(const Entry& entry) noexcept {
+  if (entry.type() == Type::kStream) return "stream";
   if (entry.type() == Type::kHash) return encoding_name(entry.hash()->encoding());
   if (entry.type() == Type::kSet) return encoding_name(entry.set()->encoding());
   switch (entry.string_encoding()) {

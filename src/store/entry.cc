@@ -8,6 +8,7 @@
 #include "src/store/hash.h"
 #include "src/store/memory.h"
 #include "src/store/set.h"
+#include "src/store/stream.h"
 
 namespace hearth {
 
@@ -150,9 +151,10 @@ Entry* Entry::copy_as(std::string_view new_key) const {
       return make_object(new_key, type(), new Hash(hash()->clone()), deadline(), access());
     case Type::kSet:
       return make_object(new_key, type(), new Set(set()->clone()), deadline(), access());
+    case Type::kStream:
+      return make_object(new_key, type(), stream()->clone().release(), deadline(), access());
     case Type::kList:
-    case Type::kZset:
-    case Type::kStream: break;
+    case Type::kZset: break;
   }
   HEARTH_CHECK(false && "no value of this type can exist");
   return nullptr;
@@ -165,9 +167,9 @@ void Entry::free(Entry* e) {
       break;
     case Type::kHash: delete e->hash(); break;
     case Type::kSet: delete e->set(); break;
+    case Type::kStream: delete e->stream(); break;
     case Type::kList:
-    case Type::kZset:
-    case Type::kStream: HEARTH_CHECK(false && "no value of this type can exist");
+    case Type::kZset: HEARTH_CHECK(false && "no value of this type can exist");
   }
   ::operator delete(e);
 }
@@ -192,6 +194,8 @@ std::size_t Entry::memory_bytes() const {
     bytes += hash()->memory_bytes();
   else if (type() == Type::kSet)
     bytes += set()->memory_bytes();
+  else if (type() == Type::kStream)
+    bytes += stream()->memory_bytes();
   else if (type() == Type::kString && !is_inline() && !is_int())
     bytes += memory::rounded(sizeof(RawString) + raw()->capacity);
   return bytes;
@@ -207,6 +211,7 @@ std::size_t Entry::free_effort() const {
   switch (type()) {
     case Type::kHash: return hash()->size();
     case Type::kSet: return set()->encoding() == SetEncoding::kHashtable ? set()->size() : 1;
+    case Type::kStream: return stream()->free_effort();
     default: return 1;
   }
 }

@@ -141,6 +141,7 @@ class Caller {
       case Group::kHash: return pick({"h", "none"});
       case Group::kSet: return pick({"set", "other set", "none"});
       case Group::kHyperLogLog: return pick({"hll", "none"});
+      case Group::kStream: return pick({"x", "none"});
       default: return pick({"s", "n", "h", "none"});
     }
   }
@@ -152,8 +153,20 @@ class Caller {
       case ArgDoc::Kind::kDouble: return pick({"0.5", "1", "-2.25"});
       case ArgDoc::Kind::kPattern: return pick({"*", "s*"});
       case ArgDoc::Kind::kUnixTime: return pick({"2000000000", "2000000000000"});
-      default: return arg.name == "field" ? pick({"a", "b", "c"}) : pick({"a", "10", "some text"});
+      default: break;
     }
+    if (arg.name == "field") return pick({"a", "b", "c"});
+    if (group_ == Group::kStream) return stream_word(arg.name);
+    return pick({"a", "10", "some text"});
+  }
+
+  std::string stream_word(std::string_view name) {
+    if (name == "group") return pick({"g", "a"});
+    if (name == "consumer") return pick({"c", "d"});
+    if (name == "min-idle-time") return "0";
+    if (name.find("id") != std::string_view::npos || name == "start" || name == "end")
+      return pick({"5-1", "6", "10"});
+    return pick({"a", "10"});
   }
 
   void add_all(std::span<const ArgDoc> args, Words& words) {
@@ -237,7 +250,10 @@ class World {
          {Words{"CONFIG", "SET", "maxmemory-policy", "noeviction"}, Words{"FLUSHALL"},
           Words{"MSET", "s", "some text", "t", "other text", "n", "10"},
           Words{"HSET", "h", "a", "1", "b", "2", "n", "3"}, Words{"SADD", "set", "a", "10", "b"},
-          Words{"SADD", "other set", "a", "c"}, Words{"PFADD", "hll", "a", "b", "c"}}) {
+          Words{"SADD", "other set", "a", "c"}, Words{"PFADD", "hll", "a", "b", "c"},
+          Words{"XADD", "x", "5-1", "a", "1"}, Words{"XADD", "x", "6-1", "a", "1"},
+          Words{"XGROUP", "CREATE", "x", "g", "0"},
+          Words{"XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "x", ">"}}) {
       const std::string reply = server_.run_words(admin, words);
       REQUIRE_MESSAGE(!reply.starts_with("-"), reply);
     }

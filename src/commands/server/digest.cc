@@ -6,6 +6,7 @@
 #include "src/base/hash.h"
 #include "src/store/hash.h"
 #include "src/store/set.h"
+#include "src/store/stream.h"
 
 namespace hearth::commands {
 namespace {
@@ -32,6 +33,37 @@ void append_set(Digest& digest, const Set& set) {
     members.add(one);
   });
   digest.append(members.hex());
+}
+
+// Of the past and of groups too, but for times: whoever repeats the commands has others.
+void append_group(Digest& digest, const StreamGroup& group) {
+  digest.append(stream_id_text(group.last_id));
+  digest.append(int64_text(group.entries_read));
+  for (const auto& [name, consumer] : group.consumers()) digest.append(name);
+  const PendingList& pending = group.pending();
+  for (auto p = pending.begin(); p != pending.end(); p = pending.next(p)) {
+    digest.append(stream_id_text(pending.at(p).id));
+    digest.append(int64_text(static_cast<std::int64_t>(pending.at(p).deliveries)));
+    digest.append(pending.at(p).consumer != nullptr ? pending.at(p).consumer->name : "");
+  }
+}
+
+void append_stream(Digest& digest, const Stream& stream) {
+  StreamReader reader(stream, kStreamIdMin, kStreamIdMax);
+  while (reader.next()) {
+    digest.append(stream_id_text(reader.id()));
+    reader.for_each_field([&](std::string_view field, std::string_view value) {
+      digest.append(field);
+      digest.append(value);
+    });
+  }
+  digest.append(stream_id_text(stream.last_id()));
+  digest.append(stream_id_text(stream.max_deleted_id()));
+  digest.append(int64_text(static_cast<std::int64_t>(stream.entries_added())));
+  for (const auto& [name, group] : stream.groups()) {
+    digest.append(name);
+    append_group(digest, group);
+  }
 }
 
 }  // namespace
@@ -69,10 +101,10 @@ Digest digest_of_value(const Entry& entry, UnixMillis now) {
     }
     case Type::kHash: append_hash(digest, *entry.hash(), now); break;
     case Type::kSet: append_set(digest, *entry.set()); break;
+    case Type::kStream: append_stream(digest, *entry.stream()); break;
     // No value of these types can exist yet.
     case Type::kList:
-    case Type::kZset:
-    case Type::kStream: break;
+    case Type::kZset: break;
   }
   if (entry.has_deadline()) digest.append("!deadline");
   return digest;

@@ -1,12 +1,18 @@
 // The stream family.
 #pragma once
 
-#include <span>
-
 #include "src/command/spec.h"
 
 namespace hearth::commands {
 
-inline constexpr std::span<const CommandSpec* const> kStreamFamily;
+extern const CommandSpec kXAdd, kXCfgSet, kXIdmpRecord, kXTrim, kXSetId, kXRange, kXRevRange, kXLen,
+    kXDel, kXDelEx, kXAck, kXAckDel, kXNack, kXGroup, kXPending, kXClaim, kXAutoClaim, kXInfo,
+    kXRead, kXReadGroup;
+
+inline constexpr const CommandSpec* kStreamFamily[] = {
+    &kXAdd,     &kXCfgSet, &kXIdmpRecord, &kXTrim, &kXSetId,  &kXRange,     &kXRevRange,
+    &kXLen,     &kXDel,    &kXDelEx,      &kXAck,  &kXAckDel, &kXNack,      &kXGroup,
+    &kXPending, &kXClaim,  &kXAutoClaim,  &kXInfo, &kXRead,   &kXReadGroup,
+};
 
 }  // namespace hearth::commands

@@ -1,0 +1,181 @@
+#include "src/commands/stream/access.h"
+
+namespace hearth::commands {
+namespace {
+
+constexpr std::string_view kInvalidId =
+    "ERR Invalid stream ID specified as stream command argument";
+
+bool is_exclusive(std::string_view word) { return word.size() > 1 && word.front() == '('; }
+
+Result<GroupAt, ReplyError> group_of(Found at, const KeyRef& key, std::string_view group) {
+  if (at) {
+    if (StreamGroup* found = at->stream()->group(group)) return GroupAt{*at->stream(), *found};
+  }
+  return refuse("NOGROUP No such key '" + std::string(key.name) + "' or consumer group '" +
+                std::string(group) + "'");
+}
+
+}  // namespace
+
+// --- ids ---
+
+Result<StreamId, ReplyError> strict_id(std::string_view word, std::uint64_t missing_seq) {
+  if (const auto id = parse_stream_id(word, missing_seq)) return *id;
+  return refuse(std::string(kInvalidId));
+}
+
+Result<StreamId, ReplyError> any_id(std::string_view word, std::uint64_t missing_seq) {
+  if (word == "-") return kStreamIdMin;
+  if (word == "+") return kStreamIdMax;
+  return strict_id(word, missing_seq);
+}
+
+Result<StreamId, ReplyError> interval_start(std::string_view word) {
+  if (!is_exclusive(word)) return any_id(word, 0);
+  HEARTH_TRY(const StreamId id, strict_id(word.substr(1), 0));
+  if (const auto following = successor(id)) return *following;
+  return refuse("ERR invalid start ID for the interval");
+}
+
+Result<StreamId, ReplyError> interval_end(std::string_view word) {
+  if (!is_exclusive(word)) return any_id(word, UINT64_MAX);
+  HEARTH_TRY(const StreamId id, strict_id(word.substr(1), UINT64_MAX));
+  if (const auto before = predecessor(id)) return *before;
+  return refuse("ERR invalid end ID for the interval");
+}
+
+Result<std::vector<StreamId>, ReplyError> strict_ids(std::span<const std::string_view> words) {
+  std::vector<StreamId> ids;
+  ids.reserve(words.size());
+  for (const std::string_view word : words) {
+    HEARTH_TRY(const StreamId id, strict_id(word));
+    ids.push_back(id);
+  }
+  return ids;
+}
+
+// --- replies ---
+
+void reply_id(ReplyWriter& reply, StreamId id) {
+  char text[kStreamIdTextMax];
+  reply.bulk({text, format_stream_id(id, text)});
+}
+
+void reply_entry_parts(ReplyWriter& reply, StreamReader& reader) {
+  reply_id(reply, reader.id());
+  reply.array(reader.field_count() * 2);
+  reader.for_each_field([&](std::string_view field, std::string_view value) {
+    reply.bulk(field);
+    reply.bulk(value);
+  });
+}
+
+void reply_entry(ReplyWriter& reply, StreamReader& reader) {
+  reply.array(2);
+  reply_entry_parts(reply, reader);
+}
+
+void reply_range(ReplyWriter& reply, const Stream& stream, StreamId from, StreamId to,
+                 StreamReader::Order order, std::uint64_t count) {
+  std::uint64_t left = stream.count(from, to, count);
+  reply.array(left);
+  if (left == 0) return;
+  StreamReader reader(stream, from, to, order);
+  for (; left > 0 && reader.next(); --left) reply_entry(reply, reader);
+}
+
+// --- keys and groups ---
+
+StreamLimits stream_limits(const CommandContext& ctx) {
+  return {ctx.settings().stream_node_max_bytes, ctx.settings().stream_node_max_entries};
+}
+
+Found made_stream(CommandContext& ctx, const KeyRef& key, Found at) {
+  if (at) return at;
+  auto stream = std::make_unique<Stream>();
+  return ctx.keys().put(key, at,
+                        Entry::make_object(key.name, Type::kStream, stream.release(), kNoDeadline,
+                                           ctx.keys().new_access()));
+}
+
+Result<GroupAt, ReplyError> group_for_read(CommandContext& ctx, const KeyRef& key,
+                                           std::string_view group) {
+  HEARTH_TRY(const Found at, ctx.keys().read(key, Type::kStream));
+  return group_of(at, key, group);
+}
+
+Result<GroupAt, ReplyError> group_for_write(CommandContext& ctx, const KeyRef& key,
+                                            std::string_view group) {
+  HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kStream));
+  return group_of(at, key, group);
+}
+
+StreamConsumer& seen_consumer(CommandContext& ctx, std::string_view key,
+                              std::string_view group_name, StreamGroup& group,
+                              std::string_view name) {
+  StreamConsumer* consumer = group.consumer(name);
+  if (consumer == nullptr) {
+    consumer = &group.add_consumer(name, ctx.now());
+    ctx.effects().replicate_as("XGROUP", "CREATECONSUMER", key, group_name, name);
+    ctx.effects().event(Notify::kStream, "xgroup-createconsumer", key);
+  }
+  consumer->seen_ms = ctx.now().ms;
+  return *consumer;
+}
+
+// --- effects ---
+
+void PendingEffects::delivered(const PendingEntry& entry) {
+  if (!ctx_.effects().wants_commands()) {
+    ctx_.effects().count_changes(1);
+    return;
+  }
+  const std::string_view name = entry.consumer->name;
+  if (!claimed_.empty() &&
+      (time_ms_ != entry.delivered_ms || deliveries_ != entry.deliveries || consumer_ != name)) {
+    log_claims();
+  }
+  claimed_.push_back(entry.id);
+  time_ms_ = entry.delivered_ms;
+  deliveries_ = entry.deliveries;
+  consumer_ = name;
+}
+
+void PendingEffects::acknowledged(StreamId id) {
+  if (ctx_.effects().wants_commands())
+    acknowledged_.push_back(id);
+  else
+    ctx_.effects().count_changes(1);
+}
+
+void PendingEffects::log_claims() {
+  std::vector<std::string> words{"XCLAIM", std::string(key_), std::string(group_name_), consumer_,
+                                 "0"};
+  for (const StreamId id : claimed_) words.push_back(stream_id_text(id));
+  words.insert(words.end(),
+               {"TIME", std::to_string(time_ms_), "RETRYCOUNT", std::to_string(deliveries_),
+                "FORCE", "JUSTID", "LASTID", stream_id_text(group_.last_id)});
+  ctx_.effects().count_changes(claimed_.size() - 1);
+  ctx_.effects().replicate_words(std::move(words));
+  claimed_.clear();
+}
+
+void PendingEffects::log() {
+  if (!acknowledged_.empty()) {
+    std::vector<std::string> words{"XACK", std::string(key_), std::string(group_name_)};
+    for (const StreamId id : acknowledged_) words.push_back(stream_id_text(id));
+    ctx_.effects().count_changes(acknowledged_.size() - 1);
+    ctx_.effects().replicate_words(std::move(words));
+    acknowledged_.clear();
+  }
+  if (!claimed_.empty()) log_claims();
+}
+
+void log_group_position(CommandContext& ctx, std::string_view key, std::string_view group_name,
+                        const StreamGroup& group) {
+  ctx.effects().replicate_as("XGROUP", "SETID", key, group_name, stream_id_text(group.last_id),
+                             "ENTRIESREAD", group.entries_read);
+}
+
+}  // namespace hearth::commands

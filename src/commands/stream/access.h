@@ -1,0 +1,97 @@
+// What stream commands share: ids as clients write them, entries as they are replied, groups, and
+// the forms in which changes are replicated.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "src/command/context.h"
+#include "src/store/stream.h"
+
+namespace hearth::commands {
+
+// --- ids ---
+
+// "<ms>-<seq>" or "<ms>", then with `missing_seq`.
+[[nodiscard]] Result<StreamId, ReplyError> strict_id(std::string_view word,
+                                                     std::uint64_t missing_seq = 0);
+// The same, or "-" for the smallest and "+" for the largest.
+[[nodiscard]] Result<StreamId, ReplyError> any_id(std::string_view word,
+                                                  std::uint64_t missing_seq = 0);
+// Ends of an interval; "(" in front leaves the id itself out.
+[[nodiscard]] Result<StreamId, ReplyError> interval_start(std::string_view word);
+[[nodiscard]] Result<StreamId, ReplyError> interval_end(std::string_view word);
+// Words from..., all strict ids.
+[[nodiscard]] Result<std::vector<StreamId>, ReplyError> strict_ids(
+    std::span<const std::string_view> words);
+
+// --- replies ---
+
+void reply_id(ReplyWriter& reply, StreamId id);
+// The two parts of an entry that the reader stands at: its id, and an array of fields and values.
+void reply_entry_parts(ReplyWriter& reply, StreamReader& reader);
+// An array of both.
+void reply_entry(ReplyWriter& reply, StreamReader& reader);
+// Up to `count` entries of the range as an array.
+void reply_range(ReplyWriter& reply, const Stream& stream, StreamId from, StreamId to,
+                 StreamReader::Order order, std::uint64_t count);
+
+// --- keys and groups ---
+
+[[nodiscard]] StreamLimits stream_limits(const CommandContext& ctx);
+// The place, with an empty stream made if there was none.
+[[nodiscard]] Found made_stream(CommandContext& ctx, const KeyRef& key, Found at);
+
+struct GroupAt {
+  Stream& stream;
+  StreamGroup& group;
+};
+// For commands that need key and group: NOGROUP if there is none.
+[[nodiscard]] Result<GroupAt, ReplyError> group_for_read(CommandContext& ctx, const KeyRef& key,
+                                                         std::string_view group);
+[[nodiscard]] Result<GroupAt, ReplyError> group_for_write(CommandContext& ctx, const KeyRef& key,
+                                                          std::string_view group);
+
+// The consumer, made if there is none, with its event and effect; marks it as seen.
+[[nodiscard]] StreamConsumer& seen_consumer(CommandContext& ctx, std::string_view key,
+                                            std::string_view group_name, StreamGroup& group,
+                                            std::string_view name);
+
+// --- effects ---
+
+// Collects what became of pending entries of one group, and logs it in few commands.
+//
+// Deliveries are repeated as XCLAIM with exact time and count, as all peers do; entries that are no
+// longer pending as XACK.
+class PendingEffects {
+ public:
+  PendingEffects(CommandContext& ctx, std::string_view key, std::string_view group_name,
+                 const StreamGroup& group)
+      : ctx_(ctx), key_(key), group_name_(group_name), group_(group) {}
+
+  void delivered(const PendingEntry& entry);
+  void acknowledged(StreamId id);
+  // Writes what was collected. The group's last id goes with XCLAIM.
+  void log();
+
+ private:
+  void log_claims();
+
+  CommandContext& ctx_;
+  std::string_view key_, group_name_;
+  const StreamGroup& group_;
+  std::vector<StreamId> claimed_;  // all with the time, count and consumer of the last
+  std::int64_t time_ms_ = 0;
+  std::uint64_t deliveries_ = 0;
+  std::string consumer_;
+  std::vector<StreamId> acknowledged_;
+};
+
+// XGROUP SETID with the group's figures.
+void log_group_position(CommandContext& ctx, std::string_view key, std::string_view group_name,
+                        const StreamGroup& group);
+
+}  // namespace hearth::commands

@@ -1,0 +1,84 @@
+// RandomTraffic: what clients may do to a data set, at random: single commands and transactions,
+// values moved by DUMP and RESTORE, and time that passes.
+#pragma once
+
+#include <string>
+
+#include "src/proto/reply_parser.h"
+#include "tests/support/command_generator.h"
+#include "tests/support/mirror.h"
+
+namespace hearth::test {
+
+class RandomTraffic {
+ public:
+  RandomTraffic(Mirror& mirror, Choices& choices)
+      : mirror_(mirror),
+        choices_(choices),
+        generator_(mirror.first().table(), choices, mirror.now()) {}
+
+  [[nodiscard]] CommandGenerator& generator() { return generator_; }
+  // One step; what was asked last is in last().
+  void step() {
+    generator_.set_now(mirror_.now());
+    switch (choices_.below(24)) {
+      case 0: return transaction();
+      case 1: return move_value();
+      case 2: return pass_time();
+      default: run(generator_.next());
+    }
+  }
+  [[nodiscard]] const std::string& last() const { return last_; }
+  // False once a reply was not one whole value of the protocol.
+  [[nodiscard]] bool replies_are_whole() const { return replies_are_whole_; }
+
+ private:
+  void run(const Mirror::Words& words) {
+    last_ = Mirror::joined(words);
+    const std::string reply = mirror_.run(words);
+    ReplyParser parser;
+    parser.feed(reply);
+    const auto value = parser.next();
+    if (!value || !value->has_value() || parser.buffered() != 0) replies_are_whole_ = false;
+  }
+  void transaction() {
+    run({"MULTI"});
+    std::string lines = "MULTI";
+    for (std::uint64_t n = 1 + choices_.below(4); n > 0; --n) {
+      run(generator_.next());
+      lines += "; " + last_;
+    }
+    run({"EXEC"});
+    last_ = lines + "; EXEC";
+  }
+  void move_value() {
+    ReplyParser parser;
+    parser.feed(mirror_.run({"DUMP", generator_.any_key()}));
+    const auto payload = parser.next();
+    if (!payload || !payload->has_value() || (*payload)->kind != RespKind::kBulk) return;
+    Mirror::Words words{"RESTORE", generator_.any_key(), "0", std::string((*payload)->text())};
+    if (choices_.below(2) == 0) words.emplace_back("REPLACE");
+    run(words);
+  }
+  void pass_time() {
+    constexpr std::int64_t kSteps[] = {1, 100, 1500, 60'000};
+    mirror_.advance(milliseconds(kSteps[choices_.below(std::size(kSteps))]));
+    if (choices_.below(2) == 0) mirror_.tick();
+    last_ = "(time passed)";
+  }
+
+  Mirror& mirror_;
+  Choices& choices_;
+  CommandGenerator generator_;
+  std::string last_;
+  bool replies_are_whole_ = true;
+};
+
+// Every key that the generator uses.
+inline const std::vector<std::string>& traffic_keys() {
+  static const std::vector<std::string> kKeys(std::begin(CommandGenerator::kKeys),
+                                              std::end(CommandGenerator::kKeys));
+  return kKeys;
+}
+
+}  // namespace hearth::test
