@@ -252,3 +252,25 @@ TEST_CASE("INCREX counts within bounds") {
   server.session().resp = 3;
   CHECK(server.run("INCREX", "f", "BYFLOAT", "1") == "*2\r\n,2.5\r\n,1\r\n");
 }
+
+TEST_CASE("a string stored with a deadline that has passed is gone at once") {
+  EngineFixture server;
+  server.run("SET", "k", "v");
+  CHECK(server.run("SET", "k", "w", "PXAT", "1000") == "+OK\r\n");
+  CHECK(server.effects() == Lines{"UNLINK k"});
+  CHECK(server.events() == Lines{"del k"});
+  CHECK(server.run("EXISTS", "k") == ":0\r\n");
+  CHECK(server.run("SET", "k", "w", "PXAT", "1000") == "+OK\r\n");
+  CHECK(server.effects().empty());
+  server.run("SET", "k", "v");
+  CHECK(server.run("SET", "k", "w", "GET", "EXAT", "1") == "$1\r\nv\r\n");
+  CHECK(server.run("EXISTS", "k") == ":0\r\n");
+  server.run("SET", "k", "v");
+  CHECK(server.run("GETEX", "k", "EXAT", "1") == "$1\r\nv\r\n");
+  CHECK(server.effects() == Lines{"UNLINK k"});
+  server.run("SET", "k", "1");
+  CHECK(server.run("INCREX", "k", "EXAT", "1") == "*2\r\n:2\r\n:1\r\n");
+  CHECK(server.run("EXISTS", "k") == ":0\r\n");
+  CHECK(server.run("MSETEX", "1", "k", "v", "EXAT", "1") == ":1\r\n");
+  CHECK(server.run("EXISTS", "k") == ":0\r\n");
+}

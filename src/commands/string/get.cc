@@ -2,6 +2,7 @@
 #include "src/command/context.h"
 #include "src/command/deadline.h"
 #include "src/commands/string/family.h"
+#include "src/commands/string/past.h"
 
 namespace hearth::commands {
 namespace {
@@ -58,11 +59,8 @@ Outcome getex(CommandContext& ctx) {
     ctx.keys().set_deadline(key, at, kNoDeadline);
     ctx.effects().replicate_as("PERSIST", key.name);
     ctx.effects().event(Notify::kGeneric, "persist", key.name);
-  } else if (deadline != kNoDeadline && deadline <= ctx.now().ms) {
-    // An absolute time that has passed: the key is gone at once.
-    ctx.keys().remove(key, at);
-    ctx.effects().replicate_as("DEL", key.name);
-    ctx.effects().event(Notify::kGeneric, "del", key.name);
+  } else if (is_past(ctx, deadline)) {
+    remove_as_past(ctx, key, at);
   } else if (deadline != kNoDeadline) {
     ctx.keys().set_deadline(key, at, deadline);
     ctx.effects().replicate_as("PEXPIREAT", key.name, deadline);

@@ -5,6 +5,7 @@
 #include "src/command/context.h"
 #include "src/command/deadline.h"
 #include "src/commands/string/family.h"
+#include "src/commands/string/past.h"
 
 namespace hearth::commands {
 namespace {
@@ -121,6 +122,10 @@ void store(CommandContext& ctx, const KeyRef& key, Found at, std::string_view te
   if (o.life == Life::kPersist) deadline = kNoDeadline;
   if (o.life == Life::kDeadline && !(o.only_without_deadline && old_deadline != kNoDeadline))
     deadline = o.deadline;
+  if (is_past(ctx, deadline)) {
+    remove_as_past(ctx, key, at);
+    return;
+  }
   ctx.keys().put_string(key, at, text, deadline);
   // Bounds and times were looked at here: the result is logged.
   if (deadline != kNoDeadline)

@@ -4,6 +4,7 @@
 #include "src/command/context.h"
 #include "src/command/deadline.h"
 #include "src/commands/string/family.h"
+#include "src/commands/string/past.h"
 
 namespace hearth::commands {
 namespace {
@@ -109,6 +110,10 @@ Outcome msetex(CommandContext& ctx) {
     const KeyRef key = ctx.key(i);
     const std::string_view value = ctx.arg(i + 1);
     const Found at = ctx.keys().write(key);
+    if (is_past(ctx, o.deadline)) {
+      remove_as_past(ctx, key, at);
+      continue;
+    }
     const std::int64_t deadline = o.keep_ttl && at ? at->deadline() : o.deadline;
     ctx.keys().put_string(key, at, value, deadline);
     // As single commands, which every reader of the log knows.

@@ -5,6 +5,7 @@
 #include "src/command/deadline.h"
 #include "src/commands/string/condition.h"
 #include "src/commands/string/family.h"
+#include "src/commands/string/past.h"
 
 namespace hearth::commands {
 namespace {
@@ -81,6 +82,11 @@ Outcome set(CommandContext& ctx) {
   }
   if (!holds) {
     if (!options.get) ctx.reply().null();
+    return {};
+  }
+  if (is_past(ctx, options.deadline)) {
+    remove_as_past(ctx, key, at);
+    if (!options.get) ctx.reply().ok();
     return {};
   }
   const std::int64_t deadline = options.keep_ttl && at ? at->deadline() : options.deadline;
