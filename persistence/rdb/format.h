@@ -8,13 +8,17 @@ namespace hearth::rdb {
 // Type bytes of values this build reads.
 enum class ObjectType : std::uint8_t {
   kString = 0,
+  kList = 1,
   kSet = 2,
   kHash = 4,
   kHashZipmap = 9,
+  kListZiplist = 10,
   kSetIntset = 11,
   kHashZiplist = 13,
+  kListQuicklist = 14,
   kStreamListpacks = 15,
   kHashListpack = 16,
+  kListQuicklist2 = 18,        // nodes that are a listpack or one long item
   kStreamListpacks2 = 19,      // and the first id, the largest deleted and counts of all time
   kSetListpack = 20,           // from version 11 on
   kStreamListpacks3 = 21,      // and when consumers were active

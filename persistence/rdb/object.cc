@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "persistence/rdb/object_hash.h"
+#include "persistence/rdb/object_list.h"
 #include "persistence/rdb/object_set.h"
 #include "persistence/rdb/object_stream.h"
 #include "src/base/format_number.h"
@@ -13,6 +14,7 @@ EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std:
   if (entry.type() == Type::kHash) return encode_hash(*entry.hash(), options, out);
   if (entry.type() == Type::kSet) return encode_set(*entry.set(), options, out);
   if (entry.type() == Type::kStream) return encode_stream(*entry.stream(), options, out);
+  if (entry.type() == Type::kList) return encode_list(*entry.list(), options, out);
   if (entry.is_int()) {
     write_number(out, entry.int_value());
   } else {
@@ -41,6 +43,18 @@ Result<Object> decode_object(std::uint8_t type, std::uint16_t version, ByteReade
     HEARTH_TRY(std::unique_ptr<Stream> stream, decode_stream(type, in, limits));
     object.body = object_body(std::move(stream));
     return object;
+  }
+  switch (static_cast<ObjectType>(type)) {
+    case ObjectType::kList:
+    case ObjectType::kListZiplist:
+    case ObjectType::kListQuicklist:
+    case ObjectType::kListQuicklist2: {
+      object.type = Type::kList;
+      HEARTH_TRY(std::unique_ptr<List> list, decode_list(type, in, limits));
+      object.body = object_body(std::move(list));
+      return object;
+    }
+    default: break;
   }
   object.type = Type::kHash;
   HEARTH_TRY(std::unique_ptr<Hash> hash, decode_hash(type, version, in, limits));

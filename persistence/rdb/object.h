@@ -16,6 +16,7 @@
 #include "src/base/time.h"
 #include "src/store/entry.h"
 #include "src/store/hash.h"
+#include "src/store/list.h"
 #include "src/store/set.h"
 
 namespace hearth::rdb {
@@ -37,6 +38,7 @@ struct DecodeLimits {
   HashLimits hash;
   SetLimits set;
   std::uint64_t string_bytes = 512ULL * 1024 * 1024;  // longest string
+  ListLimits list{};
 };
 
 // A value of any type but string, owned.

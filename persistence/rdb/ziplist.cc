@@ -69,9 +69,10 @@ bool take_entry_value(ByteReader& in, std::string& out) {
   return true;
 }
 
-}  // namespace
-
-Result<void> read_ziplist(std::string_view bytes, const PairVisitor& visit) {
+// Calls visit(item); false refuses it, as a field that was there before. Returns where the last
+// item stands.
+template <typename F>
+Result<std::size_t> walk_ziplist(std::string_view bytes, F&& visit) {
   constexpr std::string_view kWhat = "ziplist";
   constexpr std::size_t kHeader = 10;
   ByteReader in(bytes);
@@ -86,7 +87,6 @@ Result<void> read_ziplist(std::string_view bytes, const PairVisitor& visit) {
   std::size_t count = 0;
   std::size_t previous_size = 0;
   std::size_t last_offset = kHeader;
-  std::optional<std::string> field;
   while (in.remaining() > 1) {
     const std::size_t start = in.offset();
     std::uint8_t short_length = 0;
@@ -103,16 +103,35 @@ Result<void> read_ziplist(std::string_view bytes, const PairVisitor& visit) {
     last_offset = start;
     previous_size = in.offset() - start;
     ++count;
-    if (!field) {
-      field = std::move(text);
-    } else {
-      if (!visit(*field, text)) return bad(kWhat, start, "field twice");
-      field.reset();
-    }
+    if (!visit(std::move(text))) return bad(kWhat, start, "field twice");
   }
-  if (field) return bad(kWhat, last_offset, "field without a value");
   if (stated != 65535 && stated != count) return bad(kWhat, 8, "count does not match");
   if (tail != last_offset) return bad(kWhat, 4, "offset of the last entry does not match");
+  return last_offset;
+}
+
+}  // namespace
+
+Result<void> read_ziplist_items(std::string_view bytes, const ItemVisitor& visit) {
+  HEARTH_TRY([[maybe_unused]] const std::size_t last, walk_ziplist(bytes, [&](std::string item) {
+               visit(item);
+               return true;
+             }));
+  return {};
+}
+
+Result<void> read_ziplist(std::string_view bytes, const PairVisitor& visit) {
+  std::optional<std::string> field;
+  HEARTH_TRY(const std::size_t last, walk_ziplist(bytes, [&](std::string text) {
+               if (!field) {
+                 field = std::move(text);
+                 return true;
+               }
+               const bool taken = visit(*field, text);
+               field.reset();
+               return taken;
+             }));
+  if (field) return bad("ziplist", last, "field without a value");
   return {};
 }
 

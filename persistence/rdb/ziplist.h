@@ -18,7 +18,10 @@ namespace hearth::rdb {
 // Gets each field and value; false refuses them (a field that was there before).
 using PairVisitor = std::function<bool(std::string_view field, std::string_view value)>;
 
+using ItemVisitor = std::function<void(std::string_view item)>;
+
 // Verify the whole structure while reading. Errors: kCorrupt with the offset in it.
+[[nodiscard]] Result<void> read_ziplist_items(std::string_view bytes, const ItemVisitor& visit);
 [[nodiscard]] Result<void> read_ziplist(std::string_view bytes, const PairVisitor& visit);
 [[nodiscard]] Result<void> read_zipmap(std::string_view bytes, const PairVisitor& visit);
 

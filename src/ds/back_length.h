@@ -1,11 +1,12 @@
-// What a listpack puts behind each element: the length of the element, readable from behind.
-//
-// Seven bits per byte, the least significant stand last; a set top bit says that more follow to the
-// left. Source: "Listpack specification".
+// The length that stands behind an element of a listpack, so that it can be read from behind: 7
+// bits per byte, the least significant last; a set top bit says that more follow to the left.
+// Shared by Listpack and Segment.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#include "src/ds/element.h"
 
 namespace hearth::ds {
 
@@ -34,6 +35,21 @@ inline void write_back_length(char* out, std::uint64_t length) {
     if ((c & 0x80) == 0) break;
   }
   return length;
+}
+
+// Bytes of the element at p, back length included. p is trusted.
+[[nodiscard]] inline std::size_t stored_size_at(const char* p) {
+  const std::uint64_t body = layout_at(p, 5).size();
+  return body + back_length_size(body);
+}
+
+// The same of an element that is to be written.
+[[nodiscard]] inline std::size_t stored_size(const EncodedElement& e) {
+  return e.size() + back_length_size(e.size());
+}
+inline void store(const EncodedElement& e, char* out) {
+  e.write(out);
+  write_back_length(out + e.size(), e.size());
 }
 
 }  // namespace hearth::ds

@@ -22,19 +22,6 @@ constexpr std::uint16_t kCountUnknown = 65535;
 
 unsigned char byte_at(const char* p) { return static_cast<unsigned char>(*p); }
 
-// Bytes of the element at p, back length included. p is trusted.
-std::size_t element_size(const char* p) {
-  const std::uint64_t body = layout_at(p, 5).size();
-  return body + back_length_size(body);
-}
-
-// With the back length behind it.
-std::size_t stored_size(const EncodedElement& e) { return e.size() + back_length_size(e.size()); }
-void store(const EncodedElement& e, char* out) {
-  e.write(out);
-  write_back_length(out + e.size(), e.size());
-}
-
 char* allocate(std::size_t size) {
   auto* p = static_cast<char*>(std::malloc(size));
   HEARTH_CHECK(p != nullptr);
@@ -119,7 +106,7 @@ Listpack::Position Listpack::first() const {
 Listpack::Position Listpack::last() const { return empty() ? kEnd : previous(end_offset()); }
 
 Listpack::Position Listpack::next(Position at) const {
-  const auto behind = static_cast<Position>(at + element_size(bytes_ + at));
+  const auto behind = static_cast<Position>(at + stored_size_at(bytes_ + at));
   return behind == end_offset() ? kEnd : behind;
 }
 
@@ -220,14 +207,14 @@ void Listpack::append_number(std::int64_t number) { insert_number(kEnd, number);
 Listpack::Position Listpack::replace(Position at, std::string_view text) {
   HEARTH_DCHECK(!points_into(text, bytes()));
   const EncodedElement e = encoded_text(text);
-  bytes_ = resize_gap(bytes_, at, element_size(bytes_ + at), stored_size(e));
+  bytes_ = resize_gap(bytes_, at, stored_size_at(bytes_ + at), stored_size(e));
   store(e, bytes_ + at);
   return at;
 }
 
 Listpack::Position Listpack::replace_number(Position at, std::int64_t number) {
   const EncodedElement e = encoded_number(number);
-  bytes_ = resize_gap(bytes_, at, element_size(bytes_ + at), stored_size(e));
+  bytes_ = resize_gap(bytes_, at, stored_size_at(bytes_ + at), stored_size(e));
   store(e, bytes_ + at);
   return at;
 }
@@ -236,7 +223,7 @@ Listpack::Position Listpack::erase(Position at, std::size_t count) {
   std::size_t removed = 0;
   std::size_t size_bytes = 0;
   while (removed < count && at + size_bytes < end_offset()) {
-    size_bytes += element_size(bytes_ + at + size_bytes);
+    size_bytes += stored_size_at(bytes_ + at + size_bytes);
     ++removed;
   }
   const std::size_t stated = load_le<std::uint16_t>(bytes_ + 4);

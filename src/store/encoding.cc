@@ -1,6 +1,7 @@
 #include "src/store/encoding.h"
 
 #include "src/store/hash.h"
+#include "src/store/list.h"
 #include "src/store/set.h"
 
 namespace hearth {
@@ -9,6 +10,7 @@ std::string_view encoding_name(const Entry& entry) noexcept {
   if (entry.type() == Type::kStream) return "stream";
   if (entry.type() == Type::kHash) return encoding_name(entry.hash()->encoding());
   if (entry.type() == Type::kSet) return encoding_name(entry.set()->encoding());
+  if (entry.type() == Type::kList) return encoding_name(entry.list()->encoding());
   switch (entry.string_encoding()) {
     case StringEncoding::kInt: return "int";
     case StringEncoding::kEmbstr: return "embstr";

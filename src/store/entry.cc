@@ -6,6 +6,7 @@
 #include "src/base/format_number.h"
 #include "src/base/parse_number.h"
 #include "src/store/hash.h"
+#include "src/store/list.h"
 #include "src/store/memory.h"
 #include "src/store/set.h"
 #include "src/store/stream.h"
@@ -149,11 +150,12 @@ Entry* Entry::copy_as(std::string_view new_key) const {
     }
     case Type::kHash:
       return make_object(new_key, type(), new Hash(hash()->clone()), deadline(), access());
+    case Type::kList:
+      return make_object(new_key, type(), new List(list()->clone()), deadline(), access());
     case Type::kSet:
       return make_object(new_key, type(), new Set(set()->clone()), deadline(), access());
     case Type::kStream:
       return make_object(new_key, type(), stream()->clone().release(), deadline(), access());
-    case Type::kList:
     case Type::kZset: break;
   }
   HEARTH_CHECK(false && "no value of this type can exist");
@@ -168,7 +170,7 @@ void Entry::free(Entry* e) {
     case Type::kHash: delete e->hash(); break;
     case Type::kSet: delete e->set(); break;
     case Type::kStream: delete e->stream(); break;
-    case Type::kList:
+    case Type::kList: delete e->list(); break;
     case Type::kZset: HEARTH_CHECK(false && "no value of this type can exist");
   }
   ::operator delete(e);
@@ -196,6 +198,8 @@ std::size_t Entry::memory_bytes() const {
     bytes += set()->memory_bytes();
   else if (type() == Type::kStream)
     bytes += stream()->memory_bytes();
+  else if (type() == Type::kList)
+    bytes += list()->memory_bytes();
   else if (type() == Type::kString && !is_inline() && !is_int())
     bytes += memory::rounded(sizeof(RawString) + raw()->capacity);
   return bytes;
@@ -212,6 +216,7 @@ std::size_t Entry::free_effort() const {
     case Type::kHash: return hash()->size();
     case Type::kSet: return set()->encoding() == SetEncoding::kHashtable ? set()->size() : 1;
     case Type::kStream: return stream()->free_effort();
+    case Type::kList: return list()->segment_count();
     default: return 1;
   }
 }

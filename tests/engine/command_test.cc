@@ -142,6 +142,7 @@ class Caller {
       case Group::kSet: return pick({"set", "other set", "none"});
       case Group::kHyperLogLog: return pick({"hll", "none"});
       case Group::kStream: return pick({"x", "none"});
+      case Group::kList: return pick({"l", "none"});
       default: return pick({"s", "n", "h", "none"});
     }
   }
@@ -224,6 +225,7 @@ const std::map<std::string, Sample> kSamples = {
     {"pfdebug", {{}, {"PFDEBUG", "ENCODING", "hll"}}},
     {"object|freq",
      {{{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"}}, {"OBJECT", "FREQ", "s"}}},
+    {"waitaof", {{}, {"WAITAOF", "0", "0", "0"}}},
 };
 
 // Commands that only refuse without what an engine by itself does not have.
@@ -253,7 +255,8 @@ class World {
           Words{"SADD", "other set", "a", "c"}, Words{"PFADD", "hll", "a", "b", "c"},
           Words{"XADD", "x", "5-1", "a", "1"}, Words{"XADD", "x", "6-1", "a", "1"},
           Words{"XGROUP", "CREATE", "x", "g", "0"},
-          Words{"XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "x", ">"}}) {
+          Words{"XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "x", ">"},
+          Words{"RPUSH", "l", "a", "10", "some text"}}) {
       const std::string reply = server_.run_words(admin, words);
       REQUIRE_MESSAGE(!reply.starts_with("-"), reply);
     }
@@ -262,6 +265,10 @@ class World {
     session.resp = resp_;
     for (const Words& words : sample.before) server_.run_words(session, words);
     std::string reply = server_.run_words(session, sample.call);
+    if (session.blocked) {  // what it says when its time is over
+      CHECK(server_.engine().unblock(session.id, BlockingControl::Unblock::kTimeout));
+      reply = EngineFixture::take(session);
+    }
     const int resp_after = session.resp;
     server_.engine().close(session);
     server_.engine().close(admin);

@@ -1,5 +1,6 @@
 // SORT and SORT_RO: parsing, what BY and GET patterns stand for, and where the result goes.
 #include <algorithm>
+#include <memory>
 
 #include "src/base/check.h"
 #include "src/command/context.h"
@@ -8,6 +9,7 @@
 #include "src/commands/key/sort_order.h"
 #include "src/commands/key/sort_types.h"
 #include "src/store/hash.h"
+#include "src/store/list.h"
 #include "src/store/set.h"
 
 namespace hearth::commands {
@@ -18,9 +20,30 @@ void collect_set(const Entry& value, std::vector<std::string>& out) {
   value.set()->for_each([&](std::string_view member) { out.emplace_back(member); });
 }
 
+void collect_list(const Entry& value, std::vector<std::string>& out) {
+  const List& list = *value.list();
+  out.reserve(out.size() + list.size());
+  char scratch[kInt64TextMax];
+  list.visit(0, list.size(),
+             [&](const ds::Element& item) { out.emplace_back(item.text(scratch)); });
+}
+
+void store_list(CommandContext& ctx, const KeyRef& key, Found at,
+                std::span<const std::string> values) {
+  const ListLimits limits{ctx.settings().list_max_listpack_size,
+                          ctx.services().debug->packed_threshold};
+  auto list = std::make_unique<List>();
+  for (const std::string& value : values) list->push(ListEnd::kTail, value, limits);
+  ctx.keys().put(key, at,
+                 Entry::make_object(key.name, Type::kList, list.release(), kNoDeadline,
+                                    ctx.keys().new_access()));
+}
+
 constexpr SortTypes kSortTypes = [] {
   SortTypes types;
+  types.collect[static_cast<unsigned>(Type::kList)] = collect_list;
   types.collect[static_cast<unsigned>(Type::kSet)] = collect_set;
+  types.store_list = store_list;
   return types;
 }();
 

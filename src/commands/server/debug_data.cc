@@ -8,6 +8,7 @@
 #include "src/commands/server/digest.h"
 #include "src/store/encoding.h"
 #include "src/store/hash.h"
+#include "src/store/list.h"
 #include "src/store/set.h"
 
 namespace hearth::commands {
@@ -26,7 +27,34 @@ Outcome object(CommandContext& ctx) {
                 "Value at:%p refcount:1 encoding:%s memory:%zu lru:%u lru_seconds_idle:%lld",
                 static_cast<const void*>(&*at), std::string(encoding_name(*at)).c_str(),
                 at->memory_bytes(), at->access(), static_cast<long long>(idle_ms / 1000));
-  ctx.reply().simple(text);
+  std::string all = text;
+  if (at->type() == Type::kList && at->list()->encoding() == ListEncoding::kQuicklist) {
+    const List& list = *at->list();
+    const std::uint64_t nodes = list.segment_count();
+    std::snprintf(text, sizeof text,
+                  " ql_nodes:%llu ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:0",
+                  static_cast<unsigned long long>(nodes),
+                  static_cast<double>(list.size()) / static_cast<double>(nodes),
+                  ctx.settings().list_max_listpack_size);
+    all += text;
+  }
+  ctx.reply().simple(all);
+  return {};
+}
+
+Outcome listpack(CommandContext& ctx) {
+  const Found at = ctx.keys().peek(ctx.key(2));
+  if (!at) return refuse(std::string(kNoSuchKey));
+  if (encoding_name(*at) != "listpack") return refuse("ERR Not a listpack encoded object.");
+  ctx.reply().simple("Listpack of " + std::to_string(at->memory_bytes()) + " bytes");
+  return {};
+}
+
+Outcome quicklist(CommandContext& ctx) {
+  const Found at = ctx.keys().peek(ctx.key(2));
+  if (!at) return refuse(std::string(kNoSuchKey));
+  if (encoding_name(*at) != "quicklist") return refuse("ERR Not a quicklist encoded object.");
+  ctx.reply().simple("Quicklist of " + std::to_string(at->list()->segment_count()) + " nodes");
   return {};
 }
 
@@ -184,6 +212,8 @@ Outcome protocol(CommandContext& ctx) {
 
 constexpr DebugVerb kVerbs[] = {
     {"OBJECT", "<key>", "Tells how the value of a key is stored.", 3, 3, object},
+    {"LISTPACK", "<key>", "Tells how large a value in the compact encoding is.", 3, 3, listpack},
+    {"QUICKLIST", "<key> [<0|1>]", "Tells how many nodes a long list has.", 3, 4, quicklist},
     {"POPULATE", "<count> [<prefix>] [<size>]",
      "Makes strings prefix:0, prefix:1 ... that do not exist yet; not replicated.", 3, 5, populate},
     {"DIGEST", "", "Returns a digest of all data; equal data has equal digests.", 2, 2, digest},

@@ -5,6 +5,7 @@
 #include "src/base/format_number.h"
 #include "src/base/hash.h"
 #include "src/store/hash.h"
+#include "src/store/list.h"
 #include "src/store/set.h"
 #include "src/store/stream.h"
 
@@ -66,6 +67,11 @@ void append_stream(Digest& digest, const Stream& stream) {
   }
 }
 
+void append_list(Digest& digest, const List& list) {
+  char scratch[kInt64TextMax];
+  list.visit(0, list.size(), [&](const ds::Element& item) { digest.append(item.text(scratch)); });
+}
+
 }  // namespace
 
 void Digest::append(std::string_view bytes) {
@@ -102,9 +108,8 @@ Digest digest_of_value(const Entry& entry, UnixMillis now) {
     case Type::kHash: append_hash(digest, *entry.hash(), now); break;
     case Type::kSet: append_set(digest, *entry.set()); break;
     case Type::kStream: append_stream(digest, *entry.stream()); break;
-    // No value of these types can exist yet.
-    case Type::kList:
-    case Type::kZset: break;
+    case Type::kList: append_list(digest, *entry.list()); break;
+    case Type::kZset: break;  // no value of this type can exist yet
   }
   if (entry.has_deadline()) digest.append("!deadline");
   return digest;
