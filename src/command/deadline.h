@@ -1,6 +1,7 @@
 // Times to live as clients give them -> deadlines.
 #pragma once
 
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -50,6 +51,16 @@ enum class TimeUnit : std::uint8_t { kSeconds, kMilliseconds, kUnixSeconds, kUni
   return deadline_of(value, unit, now, command);
 }
 
+// A number of seconds with a fraction; whole ones may be written in hexadecimal too.
+[[nodiscard]] inline std::optional<double> seconds_of(std::string_view text) {
+  if (!text.starts_with("0x") && !text.starts_with("0X")) return parse_double(text);
+  std::uint64_t whole = 0;
+  const char* const end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data() + 2, end, whole, 16);
+  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+  return static_cast<double>(whole);
+}
+
 // How long a command that waits is ready to: word `at` in seconds with a fraction, or in whole
 // milliseconds. 0 is for ever, and gives the deadline 0.
 [[nodiscard]] inline Result<MonoTime, ReplyError> wait_deadline(const ArgReader& args,
@@ -61,9 +72,10 @@ enum class TimeUnit : std::uint8_t { kSeconds, kMilliseconds, kUnixSeconds, kUni
   if (unit == TimeUnit::kMilliseconds) {
     HEARTH_TRY(ms, args.integer(at, "ERR timeout is not an integer or out of range"));
   } else {
-    HEARTH_TRY(const double s, args.real(at, "ERR timeout is not a float or out of range"));
-    if (s * 1000 > kMsMost) return refuse("ERR timeout is out of range");
-    ms = s < 0 ? -1 : static_cast<std::int64_t>(std::ceil(s * 1000));
+    const std::optional<double> s = seconds_of(args[at]);
+    if (!s) return refuse("ERR timeout is not a float or out of range");
+    if (*s * 1000 > kMsMost) return refuse("ERR timeout is out of range");
+    ms = *s < 0 ? -1 : static_cast<std::int64_t>(std::ceil(*s * 1000));
   }
   if (ms < 0) return refuse("ERR timeout is negative");
   if (ms == 0) return MonoTime{};

@@ -25,6 +25,7 @@ void Engine::exec(CommandContext& ctx) {
   if (broken) return ctx.reply().null_array();
   ctx.reply().array(queue.size());
   session.deny_blocking = true;
+  const Command* const exec = session.last_command;  // what the client asked for last stays this
   for (const QueuedCommand& q : queue) {
     const std::vector<std::string_view> argv(q.argv.begin(), q.argv.end());
     KeyRef first{};
@@ -34,6 +35,7 @@ void Engine::exec(CommandContext& ctx) {
     call(session, *q.command, argv, first);
   }
   session.deny_blocking = false;
+  session.last_command = exec;
 }
 
 void Engine::discard(Session& session) {

@@ -386,7 +386,7 @@ void List::set(std::uint64_t index, std::string_view item, const ListLimits& lim
     insert_row(place, item, limits);
     erase(index + 1, 1);
   }
-  settle(limits);
+  shrink(limits);
 }
 
 bool List::insert(std::string_view pivot, bool behind, std::string_view item,

@@ -91,8 +91,11 @@ TEST_CASE("a wait ends at its deadline, or when CLIENT UNBLOCK ends it") {
   CHECK(taken(waiter) == "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
   server.run("RPUSH", "a", "1");
   CHECK(server.run("LLEN", "a") == ":1\r\n");
-  for (const auto& [timeout, error] : std::vector<std::pair<const char*, const char*>>{
-           {"x", "not a float or out of range"}, {"-1", "negative"}, {"1e300", "out of range"}}) {
+  for (const auto& [timeout, error] :
+       std::vector<std::pair<const char*, const char*>>{{"x", "not a float or out of range"},
+                                                        {"-1", "negative"},
+                                                        {"1e300", "out of range"},
+                                                        {"0x7FFFFFFFFFFFFF", "out of range"}}) {
     CHECK(server.run("BLPOP", "none", timeout) == "-ERR timeout is " + std::string(error) + "\r\n");
   }
 }

@@ -236,6 +236,9 @@ TEST_CASE("a list's encoding follows its size, both ways") {
   CHECK(server.run("DEBUG", "OBJECT", "l").find("ql_nodes:2") != std::string::npos);
   server.run("LTRIM", "l", "0", "1");
   CHECK(server.run("OBJECT", "ENCODING", "l") == bulk("listpack"));
+  server.run("RPUSH", "l", "3", "4");
+  server.run("LSET", "l", "0", "x");  // counted as one more, as an addition is
+  CHECK(server.run("OBJECT", "ENCODING", "l") == bulk("quicklist"));
 }
 
 TEST_CASE("ten short items take less than 200 bytes") {

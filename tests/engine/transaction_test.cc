@@ -231,3 +231,14 @@ TEST_CASE("monitors see a transaction in the order in which it ran") {
   CHECK(set < exec);
   CHECK(exec != std::string::npos);
 }
+
+TEST_CASE("the last command of a client that ran EXEC is EXEC") {
+  EngineFixture server;
+  server.run("MULTI");
+  server.run("GET", "k");
+  server.run("EXEC");
+  Session& other = server.open();
+  const std::string line =
+      server.run_as(other, "CLIENT", "LIST", "ID", std::to_string(server.session().id));
+  CHECK(line.find("cmd=exec") != std::string::npos);
+}
