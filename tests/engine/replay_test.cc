@@ -9,16 +9,18 @@ using namespace hearth::test;
 
 namespace {
 
-// Runs `steps` steps and compares after each. Stops at the first difference.
+// Runs `steps` steps and compares after every few. Stops at the first difference.
 void check_traffic(std::uint64_t seed, std::optional<Group> group, int steps) {
   CAPTURE(seed);
   Mirror mirror;
   SeededChoices choices(seed);
   RandomTraffic traffic(mirror, choices);
   if (group) traffic.generator().prefer(*group);
-  for (int i = 0; i < steps; ++i) {
+  constexpr int kCompareEvery = 10;
+  for (int i = 1; i <= steps; ++i) {
     traffic.step();
-    const bool good = mirror.failure().empty() && traffic.replies_are_whole() && mirror.is_equal();
+    const bool good = mirror.failure().empty() && traffic.replies_are_whole() &&
+                      (i % kCompareEvery != 0 || mirror.is_equal());
     if (good) continue;
     CAPTURE(i);
     INFO("request: ", traffic.last());

@@ -112,7 +112,8 @@ void log_add(CommandContext& ctx, const AddOptions& o, const Stream& stream, Str
   words.push_back(stream_id_text(id));
   for (const std::string_view word : ctx.args().from(o.id_at + 1)) words.emplace_back(word);
   effects.replicate_words(std::move(words));
-  if (o.idempotent) {
+  // What was trimmed at once can't be recorded elsewhere.
+  if (o.idempotent && stream.contains(id)) {
     effects.replicate_as("XIDMPRECORD", ctx.arg(1), o.producer, o.message, stream_id_text(id));
   }
 }
