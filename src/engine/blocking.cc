@@ -31,8 +31,12 @@ std::vector<std::string> distinct(std::span<const std::string_view> names) {
 void Engine::block(CommandContext& ctx, BlockedClient client) {
   Session& session = ctx.session();
   session.blocked = true;
-  // Run again and still not served: everything stays as it is.
-  if (blocked_.find(session.id) != nullptr) return;
+  if (blocked_.find(session.id) != nullptr) {
+    // Run again and still not served: everything stays as it is, unless its time had come. Then the
+    // command asks for more time, with new words and a new deadline.
+    if (!session.timed_out) return;
+    blocked_.remove(session.id);
+  }
   client.command = &ctx.command();
   client.db = session.db;
   if (client.argv.empty()) {
@@ -137,11 +141,13 @@ void Engine::count_unserved(Session& session, const BlockedClient& client) {
 void Engine::end_wait(Session& session, BlockedClient& client) {
   const std::size_t out_before = session.out.size();
   if (client.on_timeout == OnTimeout::kRunAgain) {
-    const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
+    const std::vector<std::string> words = std::move(client.argv);
+    const std::vector<std::string_view> argv(words.begin(), words.end());
     session.blocked = false;
     session.timed_out = true;
     run_command(session, *client.command, argv, {});
     session.timed_out = false;
+    if (session.blocked) return;
     return release(session, out_before);
   }
   ReplyWriter reply(session.out, session.resp);
@@ -172,10 +178,16 @@ bool Engine::unblock(ConnId id, Unblock how) {
   Session* session = find(id);
   BlockedClient* client = blocked_.find(id);
   if (session == nullptr || client == nullptr) return false;
-  if (how == Unblock::kTimeout)
+  if (how == Unblock::kTimeout) {
     end_wait(*session, *client);
-  else
+    client = blocked_.find(id);
+    if (client == nullptr) return true;
+    // It asked for more time, which it does not get.
+    client->on_timeout = OnTimeout::kNullArray;
+    end_wait(*session, *client);
+  } else {
     refuse_wait(*session, *client, "UNBLOCKED client unblocked via CLIENT UNBLOCK");
+  }
   return true;
 }
 

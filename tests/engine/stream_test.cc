@@ -321,6 +321,37 @@ TEST_CASE("XREADGROUP CLAIM takes over what others have had for too long") {
   CHECK(s.ask("XPENDING", "x", "g") == "[2 2-0 3-0 [[b 2]]]");
 }
 
+TEST_CASE("XREADGROUP CLAIM waits for entries to become idle, but not longer than it was told") {
+  Streams s;
+  s.fill("x", 1);
+  s.run("XGROUP", "CREATE", "x", "g", "0");
+  s.run("XREADGROUP", "GROUP", "g", "a", "STREAMS", "x", ">");
+  Session& reader = s.open();
+  const auto ask = [&](const char* block, const char* idle) {
+    return s.run_as(reader, "XREADGROUP", "GROUP", "g", "b", "BLOCK", block, "CLAIM", idle,
+                    "STREAMS", "x", ">");
+  };
+  const auto pass = [&](std::int64_t ms) {
+    s.advance(milliseconds(ms));
+    s.engine().run_due();
+    return EngineFixture::take(reader);
+  };
+  CHECK(ask("0", "500").empty());
+  CHECK(pass(499).empty());
+  CHECK(Streams::parse(pass(1)) == "[[x [[1-0 [f 1] 500 1]]]]");
+  // What is looked for goes away meanwhile: the reader waits on, until its own time is over.
+  CHECK(ask("1200", "500").empty());
+  s.run("XACK", "x", "g", "1");
+  CHECK(pass(500).empty());
+  CHECK(pass(500).empty());
+  CHECK(pass(199).empty());
+  CHECK(pass(1) == "*-1\r\n");
+  CHECK(ask("0", "100").empty());
+  CHECK(pass(1000).empty());
+  CHECK(s.run("CLIENT", "UNBLOCK", std::to_string(reader.id)) == ":1\r\n");
+  CHECK(EngineFixture::take(reader) == "*-1\r\n");
+}
+
 TEST_CASE("XGROUP manages groups and consumers") {
   Streams s;
   const std::string no_key =

@@ -15,7 +15,8 @@ struct ReadOptions {
   std::string_view group, consumer;
   std::uint64_t count = UINT64_MAX;                              // for each stream
   std::uint64_t max_count = UINT64_MAX, max_bytes = UINT64_MAX;  // for all together
-  std::optional<MonoTime> block;
+  std::optional<MonoTime> block;                                 // until when; 0: for ever
+  std::size_t block_at = 0;                                      // the word
   std::optional<std::int64_t> claim_idle_ms;
   bool no_ack = false;
   std::size_t keys_at = 0, stream_count = 0;
@@ -102,7 +103,8 @@ Result<ReadOptions, ReplyError> parse(CommandContext& ctx, bool group_read) {
   bool has_group = false;
   for (std::size_t i = 1; i < args.size(); ++i) {
     if (args.is(i, "BLOCK", 1)) {
-      HEARTH_TRY(o.block, wait_deadline(args, ++i, TimeUnit::kMilliseconds,
+      o.block_at = ++i;
+      HEARTH_TRY(o.block, wait_deadline(args, i, TimeUnit::kMilliseconds,
                                         ctx.services().clients->mono_now()));
     } else if (args.is(i, "COUNT", 1)) {
       HEARTH_TRY(o.count, limit_at(args, ++i));
@@ -363,6 +365,48 @@ void reply_sources(CommandContext& ctx, const std::vector<Source>& sources, cons
 
 // --- waiting ---
 
+// When a pending entry of these groups may have been idle for long enough, in ms from now. Entries
+// that are given out meanwhile are idle no earlier than that long from now.
+std::int64_t next_claim_ms(CommandContext& ctx, const ReadOptions& o,
+                           const std::vector<Source>& sources) {
+  constexpr std::int64_t kLeast = 1, kLeastUnknown = 100;
+  std::int64_t next = std::max(*o.claim_idle_ms, kLeastUnknown);
+  for (const Source& source : sources) {
+    if (!source.undelivered || source.group->pending().empty()) continue;
+    const std::int64_t idle = ctx.now().ms - source.group->earliest_delivery();
+    next = std::min(next, std::max(*o.claim_idle_ms - idle, kLeast));
+  }
+  return next;
+}
+
+// A reader that claims is run again when there may be something to claim. Its time goes on: the
+// words it is run with say how much of it is left by then.
+void wake_for_claims(CommandContext& ctx, const ReadOptions& o, const std::vector<Source>& sources,
+                     BlockingControl::KeyWait& order) {
+  constexpr std::int64_t kUsPerMs = 1000;
+  const MonoTime now = ctx.services().clients->mono_now();
+  const std::int64_t claim_ms = next_claim_ms(ctx, o, sources);
+  std::int64_t left_ms = 0;
+  if (order.deadline.us != 0) {
+    left_ms = (order.deadline.us - now.us) / kUsPerMs - claim_ms;
+    if (left_ms <= 0) return;
+  }
+  if (claim_ms > INT64_MAX / kUsPerMs - now.us / kUsPerMs - 1) return;
+  const auto words = ctx.args().words();
+  if (order.again.empty()) order.again.assign(words.begin(), words.end());
+  order.again[o.block_at] = std::to_string(left_ms);
+  order.deadline = MonoTime{now.us + claim_ms * kUsPerMs};
+  order.on_timeout = BlockingControl::OnTimeout::kRunAgain;
+}
+
+// Whether the command may wait. One that claims may when it was run to look for entries to claim,
+// since the end of its own time does not run it again.
+bool may_wait(CommandContext& ctx, const ReadOptions& o) {
+  if (!o.block) return false;
+  if (ctx.timed_out()) return o.claim_idle_ms.has_value();
+  return ctx.may_block();
+}
+
 void wait(CommandContext& ctx, const ReadOptions& o, const std::vector<Source>& sources) {
   const auto words = ctx.args().words();
   BlockingControl::KeyWait order;
@@ -378,6 +422,7 @@ void wait(CommandContext& ctx, const ReadOptions& o, const std::vector<Source>& 
     if (order.again.empty()) order.again.assign(words.begin(), words.end());
     order.again[id_at] = stream_id_text(source.after);
   }
+  if (o.claim_idle_ms) wake_for_claims(ctx, o, sources, order);
   ctx.services().blocking->wait_for_keys(ctx, std::move(order));
 }
 
@@ -395,7 +440,7 @@ Outcome read(CommandContext& ctx, bool group_read) {
   }
   if (served)
     reply_sources(ctx, sources, o);
-  else if (o.block && ctx.may_block())
+  else if (may_wait(ctx, o))
     wait(ctx, o, sources);
   else
     ctx.reply().null_array();
