@@ -207,9 +207,10 @@ class InfoControl {
   struct MemoryFigures {
     std::uint64_t total = 0, peak = 0, startup = 0;
     std::uint64_t clients_normal = 0, clients_pubsub = 0, clients_replica = 0;
-    std::uint64_t tables = 0;    // hash tables of all databases
-    std::uint64_t overhead = 0;  // startup and all of the above
-    std::uint64_t dataset = 0;   // total - overhead, 0 if that is negative
+    std::uint64_t tables = 0;                  // hash tables of all databases
+    std::uint64_t scripts = 0, functions = 0;  // caches and interpreters
+    std::uint64_t overhead = 0;                // startup and all of the above
+    std::uint64_t dataset = 0;                 // total - overhead, 0 if that is negative
   };
   [[nodiscard]] virtual MemoryFigures memory_figures() = 0;
   [[nodiscard]] virtual std::string_view version() const = 0;
@@ -261,6 +262,9 @@ class MigrationControl {
 
 // The cluster as commands see it. Null when cluster mode is off.
 class ClusterControl;
+// Scripts and functions, see script_control.h.
+class ScriptControl;
+class ScriptHost;
 
 struct Services {
   ClientControl* clients = nullptr;
@@ -280,6 +284,8 @@ struct Services {
   DebugSwitches* debug = nullptr;
   BlockingControl* blocking = nullptr;
   ProgressSource* progress = nullptr;
+  ScriptControl* scripts = nullptr;
+  ScriptHost* script_host = nullptr;
 };
 
 }  // namespace hearth

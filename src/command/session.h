@@ -60,6 +60,8 @@ struct Session final : Subscriber {
   bool asking = false;    // ASKING: for the next command
   bool no_evict = false;
   bool no_touch = false;
+  bool in_script = false;          // runs the commands of scripts: TIME stands still
+  std::int64_t frozen_micros = 0;  // in a script: what TIME answered first, 0 before
   bool monitor = false;
   ReplyMode reply_mode = ReplyMode::kOn;
   bool reply_is_push =

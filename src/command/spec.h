@@ -18,6 +18,7 @@ class CommandContext;
 // A client's mistake. The text starts with its code: "ERR ...", "WRONGTYPE ...".
 struct ReplyError {
   std::string text;
+  bool counted = false;  // in the statistics of errors already, by the command that a script called
 };
 using Outcome = Result<void, ReplyError>;
 using Handler = Outcome (*)(CommandContext&);
@@ -51,6 +52,7 @@ enum class Flag : std::uint32_t {
   kTouchesArbitraryKeys = 1U << 19,
   kProtected = 1U << 20,    // DEBUG and the like: only where enable-*-command allows
   kMovableKeys = 1U << 21,  // derived by the table: keys can't be told from positions alone
+  kRunsScript = 1U << 22,   // what else it does is up to the script: ScriptControl::flags_of
 };
 [[nodiscard]] constexpr Flag operator|(Flag a, Flag b) {
   return static_cast<Flag>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));

@@ -37,10 +37,16 @@ enum class Notify : std::uint32_t {
 };
 
 // A command to be repeated elsewhere, in the database and slot that it changes.
+// Who is to repeat it: a script may keep changes from one or both of them.
 struct Effect {
+  static constexpr std::uint8_t kToLog = 1;  // the append-only file
+  static constexpr std::uint8_t kToReplicas = 2;
+  static constexpr std::uint8_t kToAll = kToLog | kToReplicas;
+
   DbIndex db = 0;
   Slot slot = 0;
   std::vector<std::string> argv;
+  std::uint8_t targets = kToAll;
 };
 
 struct KeyEvent {
@@ -96,29 +102,31 @@ class EffectLog {
     request_ = request;
   }
   void set_db(DbIndex db) { db_ = db; }
+  // Bits of Effect::targets for what follows; 0 keeps commands out of the log. Events stay.
+  void set_targets(std::uint8_t targets) { targets_ = targets; }
 
   // Something changed, and repeating the request as it came has the same effect.
   void replicate_verbatim() {
     ++changes_;
-    if (wants_commands_) [[unlikely]]
+    if (wants_commands_ && targets_ != 0) [[unlikely]]
       record(request_);
   }
   // The request is to be repeated elsewhere though it changed no data (PUBLISH).
   void relay_verbatim() {
-    if (wants_commands_) [[unlikely]]
+    if (wants_commands_ && targets_ != 0) [[unlikely]]
       record(request_);
   }
   // Something changed, and this command has the same effect. Relative times must be absolute.
   template <typename... A>
   void replicate_as(A&&... words) {
     ++changes_;
-    if (wants_commands_) [[unlikely]]
+    if (wants_commands_ && targets_ != 0) [[unlikely]]
       record_words({EffectArg(std::forward<A>(words))...});
   }
   void replicate_words(std::vector<std::string> words) {
     ++changes_;
-    if (wants_commands_) [[unlikely]]
-      effects_.push_back({db_, slot_, std::move(words)});
+    if (wants_commands_ && targets_ != 0) [[unlikely]]
+      effects_.push_back({db_, slot_, std::move(words), targets_});
   }
   // More than one change was made by what was replicated.
   void count_changes(std::uint64_t more) { changes_ += more; }
@@ -140,10 +148,11 @@ class EffectLog {
 
  private:
   void record(std::span<const std::string_view> words) {
-    effects_.push_back({db_, slot_, std::vector<std::string>(words.begin(), words.end())});
+    effects_.push_back(
+        {db_, slot_, std::vector<std::string>(words.begin(), words.end()), targets_});
   }
   void record_words(std::initializer_list<EffectArg> words) {
-    Effect effect{db_, slot_, {}};
+    Effect effect{db_, slot_, {}, targets_};
     for (EffectArg word : words) effect.argv.push_back(word.take());
     effects_.push_back(std::move(effect));
   }
@@ -152,6 +161,7 @@ class EffectLog {
   std::uint32_t wanted_events_ = 0;
   DbIndex db_ = 0;
   Slot slot_ = 0;
+  std::uint8_t targets_ = Effect::kToAll;
   std::span<const std::string_view> request_;
   std::uint64_t changes_ = 0;
   std::vector<Effect> effects_;

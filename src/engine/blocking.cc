@@ -167,6 +167,7 @@ void Engine::refuse_wait(Session& session, const BlockedClient& client, std::str
 }
 
 void Engine::run_due() {
+  if (script_busy_) return;  // the deadlines are still past when the script has ended
   for (const ConnId id : blocked_.due(mono_)) {
     Session* session = find(id);
     BlockedClient* client = blocked_.find(id);

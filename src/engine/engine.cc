@@ -5,6 +5,7 @@
 
 #include "cluster/model/slot.h"
 #include "src/base/check.h"
+#include "src/engine/script_run.h"
 #include "src/proto/reply_writer.h"
 #include "src/store/memory.h"
 
@@ -86,6 +87,7 @@ Engine::Engine(Options options)
   services_.cluster = options.cluster;
   services_.debug = &debug_;
   services_.blocking = this;
+  services_.script_host = this;
   stats_.commands.resize(commands_->id_count());
   stats_.latencies.resize(commands_->id_count());
   replication_id_ = rng_.hex(40);
@@ -300,8 +302,13 @@ void Engine::protocol_error(Session& session, std::string_view text) {
 
 void Engine::reply_error(Session& session, const Command* command, std::string_view text,
                          bool rejected) {
-  ReplyWriter(session.out, session.resp).error(text);
   stats_.count_error(text);
+  write_error(session, command, text, rejected);
+}
+
+void Engine::write_error(Session& session, const Command* command, std::string_view text,
+                         bool rejected) {
+  ReplyWriter(session.out, session.resp).error(text);
   if (command == nullptr) return;
   CommandStats& c = stats_.commands[command->id];
   ++(rejected ? c.rejected : c.failed);
@@ -333,9 +340,9 @@ void Engine::execute_one(Session& session, const ParsedRequest& request,
   const bool arity_ok =
       command->spec->arity.accepts(argv.size()) && command->spec->handler != nullptr;
   const bool plain =
-      arity_ok && session.authenticated && !session.in_multi && !paused_ && locked_.empty() &&
-      (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) && monitors_ == 0 &&
-      !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
+      arity_ok && session.authenticated && !session.in_multi && !paused_ && !script_busy_ &&
+      locked_.empty() && (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) &&
+      monitors_ == 0 && !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
       (!hot_.cluster ||
        (view_ != nullptr && command->first_key > 0 && command->last_key == command->first_key &&
         !has(command->flags, Flag::kMovableKeys) && view_->serves(request.key.slot)));
@@ -372,6 +379,7 @@ void Engine::run_command(Session& session, const Command& command,
 void Engine::call(Session& session, const Command& command, std::span<const std::string_view> argv,
                   const KeyRef& first_key) {
   const DbIndex db = session.db;
+  const std::uint64_t start = last_ticks_;  // the commands of an EXEC or a script move it on
   session.last_command = &command;
   session.redacted.clear();
   ++depth_;
@@ -389,14 +397,18 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   ctx.keys().set_declared(declared, any, !has(command.flags, Flag::kReadonly));
 #endif
   const Outcome outcome = command.spec->handler(ctx);
-  if (!outcome) [[unlikely]]
-    reply_error(session, &command, outcome.error().text, false);
+  if (!outcome) [[unlikely]] {
+    if (outcome.error().counted)
+      write_error(session, &command, outcome.error().text, false);
+    else
+      reply_error(session, &command, outcome.error().text, false);
+  }
   // ASKING holds for one command: the one behind it.
   if (session.asking && command.full_name != "asking") session.asking = false;
   --depth_;
 
   const std::uint64_t ticks = ticks_();
-  std::uint64_t ns = ticks - last_ticks_;
+  std::uint64_t ns = ticks - start;
   last_ticks_ = ticks;
   if (session.waiting) [[unlikely]] {
     if (BlockedClient* client = blocked_.find(session.id)) {
@@ -414,7 +426,7 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   CommandStats& c = stats_.commands[command.id];
   ++c.calls;
   c.ns += ns;
-  command_ns_ += ns;
+  if (depth_ == 0) command_ns_ += ns;
   ++stats_.commands_processed;
   if (hot_.latency_tracking) stats_.latencies[command.id].add(ns);
   if (ns >= hot_.slow_ns || monitors_ > 0) [[unlikely]]
@@ -437,6 +449,9 @@ void Engine::finish_unit(Session& session) {
 }
 
 void Engine::commit() {
+  // In the middle of a unit, what others record (a slot's keys are dropped while a script lets the
+  // server run on) becomes part of it.
+  if (depth_ > 0) return;
   const CommittedUnit unit = effects_.unit();
   for (EffectSink* sink : sinks_) sink->on_commit(unit);
   effects_.clear();

@@ -5,7 +5,8 @@
 // effects. A batch of pipelined requests is looked up and hashed first, so that the cache misses of
 // its keys overlap, and then executed in order.
 //
-// One thread. Re-entered only by EXEC, which runs queued commands inside its own unit.
+// One thread. Re-entered only by EXEC and by scripts, which run commands inside their own unit; and
+// by the requests of other sessions while a script is past the busy threshold (script.cc).
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@
 #include "src/base/random.h"
 #include "src/command/context.h"
 #include "src/command/key_extract.h"
+#include "src/command/script_control.h"
 #include "src/command/table.h"
 #include "src/config/registry.h"
 #include "src/effects/effect_log.h"
@@ -49,6 +51,11 @@ class EngineHost {
     static_cast<void>(session);
     static_cast<void>(idle);
   }
+  // A script of this session runs for long: serve the other sessions for one turn and come back.
+  // This one call does re-enter the engine. Until script_ended the session is neither read,
+  // written nor closed.
+  virtual void poll_while_busy(Session& session) { static_cast<void>(session); }
+  virtual void script_ended(Session& session) { static_cast<void>(session); }
 };
 
 // A fast counter of nanoseconds for the durations of commands, handed in like every clock. Only
@@ -72,7 +79,8 @@ struct ProcessFacts {
 class Engine final : public ClientControl,
                      public TransactionControl,
                      public InfoControl,
-                     public BlockingControl {
+                     public BlockingControl,
+                     public ScriptHost {
  public:
   struct Options {
     std::uint64_t seed = 0;  // of the hash tables and of all random choices
@@ -102,8 +110,9 @@ class Engine final : public ClientControl,
 
   // --- requests ---
   // The time all of this loop turn's commands see.
+  // It stands still while a script runs.
   void set_time(UnixMillis now, MonoTime mono) {
-    env_.now = now;
+    if (!script_busy_) env_.now = now;
     mono_ = mono;
   }
   // Executes requests in order. Stops early when the session is parked or closing; returns how many
@@ -183,6 +192,24 @@ class Engine final : public ClientControl,
   [[nodiscard]] bool unblock(ConnId id, Unblock how) override;
   void unblock_all(std::string_view error) override;
 
+  // --- ScriptHost ---
+  [[nodiscard]] Outcome begin_script(const ScriptStart& start, Session& caller) override;
+  void end_script() override;
+  OutBuffer& call(std::span<const std::string_view> argv) override;
+  void set_script_resp(int resp) override;
+  [[nodiscard]] int script_resp() const override;
+  void set_script_targets(std::uint8_t targets) override { effects_.set_targets(targets); }
+  [[nodiscard]] std::optional<bool> script_may_call(
+      std::span<const std::string_view> argv) override;
+  [[nodiscard]] bool must_stop_script() override;
+  [[nodiscard]] std::uint64_t script_ticks() const override { return ticks_(); }
+  [[nodiscard]] std::uint64_t script_random() override { return rng_.next(); }
+  void count_script_error(std::string_view text) override { stats_.count_error(text); }
+  [[nodiscard]] Outcome kill_script(ScriptKind kind) override;
+  void abandon_script() override;
+  [[nodiscard]] std::optional<Running> running_script() const override;
+  [[nodiscard]] std::string_view busy_script_text() const override;
+
   // --- InfoControl ---
   [[nodiscard]] std::span<const Section> sections() const override;
   void write(std::string_view section, InfoWriter& out) override;
@@ -195,6 +222,7 @@ class Engine final : public ClientControl,
 
  private:
   struct PendingRequest;
+  struct ScriptRun;
   class KeyspaceNotifier;
 
   void prepare(Session& session, RequestBatch& batch);
@@ -207,6 +235,7 @@ class Engine final : public ClientControl,
   void reply_error(Session& session, const Command* command, std::string_view text, bool rejected);
   void append_own_pushes(Session& session);
   void finish_unit(Session& session);
+  void write_error(Session& session, const Command* command, std::string_view text, bool rejected);
   void after_reply(Session& session, std::size_t out_before);
   void finish_replies(Session& session);
   void queue_command(Session& session, const Command& command,
@@ -219,7 +248,8 @@ class Engine final : public ClientControl,
   std::string redirect_error(Session& session, const Command& command,
                              std::span<const std::string_view> argv, const KeyRef& first_key);
   std::string unknown_command(std::span<const std::string_view> argv) const;
-  bool must_pause(const Session& session, const Command& command, bool queues);
+  bool must_pause(const Session& session, const Command& command,
+                  std::span<const std::string_view> argv, bool queues);
   bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
   void feed_monitors(const Session& from, DbIndex db, std::span<const std::string_view> argv);
   void log_slow(Session& session, const Command& command, std::span<const std::string_view> argv,
@@ -229,6 +259,13 @@ class Engine final : public ClientControl,
   void log_call(Session& session, const Command& command, DbIndex db,
                 std::span<const std::string_view> argv, std::uint64_t ns);
   [[nodiscard]] bool watch_expired(const Session& session) const;
+  // The command's flags, or for a request that runs a script, what the script says of itself.
+  [[nodiscard]] Flag flags_of(const Command& command, std::span<const std::string_view> argv) const;
+
+  // script.cc: the first refusal of a script's command, or nothing.
+  std::string script_refusal(const Command* command, std::span<const std::string_view> argv,
+                             const KeyRef& first_key);
+  std::string script_slot_refusal(const Command& command, std::span<const std::string_view> argv);
   void park(Session& session);
   void resume_parked();
 
@@ -317,6 +354,8 @@ class Engine final : public ClientControl,
   std::uint64_t turn_commands_ = 0;
   std::uint64_t command_ns_ = 0;  // spent in commands, in all
   std::size_t monitors_ = 0;
+  std::unique_ptr<ScriptRun> script_;  // made for the first script, then kept
+  bool script_busy_ = false;           // one runs and is past the busy threshold
 
   struct WatchKeyHash {
     std::size_t operator()(const std::pair<DbIndex, std::string>& k) const {

@@ -1,7 +1,7 @@
 // The gate: ordered admission checks of one command. The first refusal answers.
 //
 //   arity -> authentication -> protected commands -> subscriber mode -> cluster redirect -> memory
-//   -> MULTI queue -> pause and locked keys
+//   -> busy script -> MULTI queue -> pause and locked keys
 #include <algorithm>
 
 #include "cluster/model/slot.h"
@@ -38,6 +38,20 @@ std::string Engine::unknown_command(std::span<const std::string_view> argv) cons
     echoed += word.size() + 3;
   }
   return text;
+}
+
+Flag Engine::flags_of(const Command& command, std::span<const std::string_view> argv) const {
+  if (!has(command.flags, Flag::kRunsScript) || services_.scripts == nullptr) return command.flags;
+  const std::optional<ScriptFlags> said = services_.scripts->flags_of(command.full_name, argv);
+  if (!said || (*said & script_flag::kUnmarked) != 0) return command.flags;
+  constexpr Flag kReplaced = Flag::kStale | Flag::kDenyOom | Flag::kWrite | Flag::kMayReplicate;
+  auto flags = static_cast<Flag>(static_cast<std::uint32_t>(command.flags) &
+                                 ~static_cast<std::uint32_t>(kReplaced));
+  const bool writes = (*said & script_flag::kNoWrites) == 0;
+  if (writes) flags = flags | Flag::kWrite;
+  if (writes && (*said & script_flag::kAllowOom) == 0) flags = flags | Flag::kDenyOom;
+  if ((*said & script_flag::kAllowStale) != 0) flags = flags | Flag::kStale;
+  return flags;
 }
 
 Engine::Gate Engine::gate(Session& session, const Command& command,
@@ -97,16 +111,17 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
     }
   }
   if (hot_.maxmemory != 0 && !make_room()) {
-    bool denied = has(command.flags, Flag::kDenyOom);
+    bool denied = has(flags_of(command, argv), Flag::kDenyOom);
     if (name == "exec") {
       for (const QueuedCommand& q : session.queue)
         denied = denied || has(q.command->flags, Flag::kDenyOom);
     }
     if (denied) return refuse_with("OOM command not allowed when used memory > 'maxmemory'.");
   }
+  if (script_busy_ && !has(command.flags, Flag::kAllowBusy)) return refuse_with(busy_script_text());
   const bool queues =
       session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "quit", "reset"});
-  if (must_pause(session, command, queues)) {
+  if (must_pause(session, command, argv, queues)) {
     park(session);
     return Gate::kParked;
   }
@@ -122,7 +137,8 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
 }
 
 // CLIENT PAUSE: everything waits, or what writes; of a transaction that only writes, its EXEC.
-bool Engine::must_pause(const Session& session, const Command& command, bool queues) {
+bool Engine::must_pause(const Session& session, const Command& command,
+                        std::span<const std::string_view> argv, bool queues) {
   if (!paused_) return false;
   if (env_.now >= pause_until_) {
     unpause();
@@ -131,14 +147,16 @@ bool Engine::must_pause(const Session& session, const Command& command, bool que
   // Else a pause of all could never be ended early.
   if (command.full_name == "client|unpause") return false;
   if (pause_kind_ == PauseKind::kAll) return true;
-  const auto writes = [](const Command& c) {
-    return c.writes() || has(c.flags, Flag::kMayReplicate);
+  const auto writes = [](Flag flags) {
+    return has(flags, Flag::kWrite) || has(flags, Flag::kMayReplicate);
   };
   if (command.full_name == "exec") {
-    return std::any_of(session.queue.begin(), session.queue.end(),
-                       [&](const QueuedCommand& q) { return writes(*q.command); });
+    return std::any_of(session.queue.begin(), session.queue.end(), [&](const QueuedCommand& q) {
+      const std::vector<std::string_view> words(q.argv.begin(), q.argv.end());
+      return writes(flags_of(*q.command, words));
+    });
   }
-  return !queues && writes(command);
+  return !queues && writes(flags_of(command, argv));
 }
 
 std::string Engine::redirect_error(Session& session, const Command& command,

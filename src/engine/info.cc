@@ -158,7 +158,13 @@ InfoControl::MemoryFigures Engine::memory_figures() {
     (s->in_subscribe_mode() ? m.clients_pubsub : m.clients_normal) += s->memory_bytes();
   for (DbIndex i = 0; i < keyspace_.db_count(); ++i)
     m.tables += keyspace_.db(i).table_memory_bytes();
-  m.overhead = m.startup + m.clients_normal + m.clients_pubsub + m.clients_replica + m.tables;
+  if (services_.scripts != nullptr) {
+    const ScriptFigures f = services_.scripts->figures();
+    m.scripts = f.eval_vm_bytes + f.cache_bytes;
+    m.functions = f.function_vm_bytes + f.library_bytes;
+  }
+  m.overhead = m.startup + m.clients_normal + m.clients_pubsub + m.clients_replica + m.tables +
+               m.scripts + m.functions;
   m.dataset = m.total > m.overhead ? m.total - m.overhead : 0;
   return m;
 }
@@ -182,16 +188,18 @@ void Engine::write_memory(InfoWriter& out) {
   out.field("allocator_resident", as_signed(a.resident));
   out.field("allocator_muzzy", as_signed(a.muzzy));
   bytes_field(out, "total_system_memory", facts_.total_system_memory);
-  bytes_field(out, "used_memory_lua", 0);
-  out.field("used_memory_vm_eval", 0);
-  out.field("used_memory_scripts_eval", 0);
-  out.field("number_of_cached_scripts", 0);
-  out.field("number_of_functions", 0);
-  out.field("number_of_libraries", 0);
-  out.field("used_memory_vm_functions", 0);
-  bytes_field(out, "used_memory_vm_total", 0);
-  out.field("used_memory_functions", 0);
-  bytes_field(out, "used_memory_scripts", 0);
+  const ScriptFigures f =
+      services_.scripts != nullptr ? services_.scripts->figures() : ScriptFigures{};
+  bytes_field(out, "used_memory_lua", f.eval_vm_bytes);
+  out.field("used_memory_vm_eval", as_signed(f.eval_vm_bytes));
+  out.field("used_memory_scripts_eval", as_signed(f.cache_bytes));
+  out.field("number_of_cached_scripts", as_signed(f.cached_scripts));
+  out.field("number_of_functions", as_signed(f.functions));
+  out.field("number_of_libraries", as_signed(f.libraries));
+  out.field("used_memory_vm_functions", as_signed(f.function_vm_bytes));
+  bytes_field(out, "used_memory_vm_total", f.eval_vm_bytes + f.function_vm_bytes);
+  out.field("used_memory_functions", as_signed(f.library_bytes));
+  bytes_field(out, "used_memory_scripts", f.cache_bytes + f.library_bytes);
   bytes_field(out, "maxmemory", settings().maxmemory);
   out.field("maxmemory_policy", config_->value_of("maxmemory-policy").value_or(""));
   out.fixed("allocator_frag_ratio", ratio(a.active, a.allocated));

@@ -69,7 +69,7 @@ void Engine::refresh_wants() {
 bool Engine::make_room() {
   std::uint64_t used = memory::used_bytes();
   if (used <= hot_.maxmemory) return true;
-  if (hot_.policy == EvictionPolicy::kNoEviction || paused_) return false;
+  if (hot_.policy == EvictionPolicy::kNoEviction || paused_ || script_busy_) return false;
   // maxmemory-eviction-tenacity 0..10 is up to 500 us a command, growing by 15 % a step to 99;
   // 100 has no limit.
   const int tenacity = settings().maxmemory_eviction_tenacity;
@@ -215,7 +215,8 @@ void Engine::check_clients() {
 }
 
 void Engine::tick() {
-  if (debug_.pause_cron) return;
+  // Nothing changes behind the back of a script.
+  if (debug_.pause_cron || script_busy_) return;
   const std::uint64_t start = ticks_();
   ++tick_count_;
   if (paused_ && env_.now >= pause_until_) unpause();

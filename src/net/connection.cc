@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "src/base/log.h"
 
@@ -30,7 +31,7 @@ Connection::Connection(Network& network, Kind kind) : network_(network), kind_(k
 void Connection::start_reading() { update_reading(); }
 
 void Connection::update_reading() {
-  if (closing_ || session_ == nullptr) return;
+  if (closing_ || session_ == nullptr || held_) return;
   const std::size_t unread = input_end_ - input_begin_;
   const bool want = session_->out.size() < kOutputHighWater &&
                     !(session_->parked && unread >= kParkedInputMost) &&
@@ -173,7 +174,7 @@ void Connection::note_input() {
 }
 
 void Connection::trim_input(bool idle) {
-  if (closing_ || input_.capacity() == 0) return;
+  if (closing_ || held_ || input_.capacity() == 0) return;
   const std::size_t unread = input_end_ - input_begin_;
   // Room was made for a large request that is still coming: only a client that stopped loses it.
   const std::size_t needed = idle ? 0 : std::max({input_peak_, kReadChunk, parser_.bytes_wanted()});
@@ -190,7 +191,7 @@ void Connection::trim_input(bool idle) {
 }
 
 void Connection::resume() {
-  if (closing_ || session_->parked || session_->close_now) return;
+  if (closing_ || held_ || session_->parked || session_->close_now) return;
   if (input_end_ > input_begin_) {
     const std::string_view data{input_.data() + input_begin_, input_end_ - input_begin_};
     keep_rest(data, process(data), true);
@@ -244,24 +245,50 @@ void Connection::queue_write() {
 
 void Connection::on_written(uv_write_t* request, int status) {
   auto* self = static_cast<Connection*>(request->data);
-  const std::size_t written = self->in_flight_;
-  self->in_flight_ = 0;
-  if (self->closing_ || self->session_ == nullptr) return;
-  if (status < 0) {
-    self->session_->close_now = true;
-    self->network_.close_soon(*self->session_);
+  if (self->held_) {
+    self->written_while_held_ = true;
+    self->write_status_ = status;
     return;
   }
-  self->session_->out.consume(written);
-  self->session_->net_output += written;
-  self->network_.engine_->stats().net_output_bytes += written;
-  self->flush();
-  if (self->session_->close_after_reply && self->session_->out.empty())
-    self->network_.close_soon(*self->session_);
-  if (!self->session_->parked && self->session_->out.size() < kOutputHighWater && !self->reading_) {
-    self->network_.resume_soon(*self->session_);
+  self->finish_write(status);
+}
+
+void Connection::finish_write(int status) {
+  const std::size_t written = in_flight_;
+  in_flight_ = 0;
+  if (closing_ || session_ == nullptr) return;
+  if (status < 0) {
+    session_->close_now = true;
+    network_.close_soon(*session_);
+    return;
   }
-  self->update_reading();
+  session_->out.consume(written);
+  session_->net_output += written;
+  network_.engine_->stats().net_output_bytes += written;
+  flush();
+  if (session_->close_after_reply && session_->out.empty()) network_.close_soon(*session_);
+  if (!session_->parked && session_->out.size() < kOutputHighWater && !reading_)
+    network_.resume_soon(*session_);
+  update_reading();
+}
+
+void Connection::hold() {
+  if (held_) return;
+  held_ = true;
+  if (reading_) uv_read_stop(stream());
+  reading_ = false;
+}
+
+void Connection::release() {
+  if (!held_) return;
+  held_ = false;
+  // The session is still in the middle of its command: what a finished write leads to comes when
+  // this loop turn ends. Reading starts again when the batch is through.
+  if (written_while_held_) network_.finish_write_soon(*session_);
+}
+
+void Connection::finish_held_write() {
+  if (std::exchange(written_while_held_, false)) finish_write(write_status_);
 }
 
 void Connection::refuse(std::string_view line) {

@@ -37,6 +37,13 @@ class Connection {
   // Ends the session and the socket. The object deletes itself when libuv lets go of it.
   void close();
   [[nodiscard]] bool closing() const { return closing_; }
+  // Between the two the connection is neither read nor written nor closed: a script of its session
+  // lets others be served, and the frames that run it stand on its buffers.
+  void hold();
+  void release();
+  [[nodiscard]] bool held() const { return held_; }
+  // What a write that ended while the connection was held leads to.
+  void finish_held_write();
   // Gives memory of the input buffer back; see EngineHost::trim_buffers.
   void trim_input(bool idle);
 
@@ -50,6 +57,7 @@ class Connection {
   void keep_rest(std::string_view data, std::size_t consumed, bool in_own_buffer);
   void note_input();
   void queue_write();
+  void finish_write(int status);
   void update_reading();
 
   Network& network_;
@@ -69,6 +77,9 @@ class Connection {
   OutBuffer last_output_;
   bool reading_ = false;
   bool closing_ = false;
+  bool held_ = false;
+  bool written_while_held_ = false;  // a write ended, with this status
+  int write_status_ = 0;
 };
 
 }  // namespace hearth::net

@@ -336,11 +336,24 @@ void Network::finish_turn() {
     }
     working_.clear();
   }
+  if (!to_finish_.empty()) {
+    working_.swap(to_finish_);
+    for (const ConnId id : working_) {
+      if (Session* s = engine_->find(id))
+        static_cast<Connection*>(s->connection)->finish_held_write();
+    }
+    working_.clear();
+  }
   if (!to_flush_.empty()) {
     working_.swap(to_flush_);
     for (const ConnId id : working_) {
       Session* s = engine_->find(id);
-      if (s != nullptr && !s->close_now) static_cast<Connection*>(s->connection)->flush();
+      if (s == nullptr || s->close_now) continue;
+      auto* connection = static_cast<Connection*>(s->connection);
+      if (connection->held())
+        to_flush_.push_back(id);
+      else
+        connection->flush();
     }
     working_.clear();
   }
@@ -349,6 +362,10 @@ void Network::finish_turn() {
     for (const ConnId id : working_) {
       Session* s = engine_->find(id);
       if (s == nullptr) continue;
+      if (static_cast<Connection*>(s->connection)->held()) {
+        to_close_.push_back(id);
+        continue;
+      }
       // Replies still on their way keep a close_after_reply session; the last write asks again.
       if (s->close_now || (s->close_after_reply && s->out.empty()))
         static_cast<Connection*>(s->connection)->close();
@@ -371,6 +388,28 @@ void Network::trim_buffers(Session& session, bool idle) {
 }
 void Network::resume_soon(Session& session) {
   if (session.connection != nullptr) to_resume_.push_back(session.id);
+}
+
+// A loop turn inside a loop turn. libuv bears that, since every list it walks is moved out of the
+// loop first and every handle it is about to call is looked up again; what this class keeps for a
+// turn is put aside, because the frames below stand in the middle of it.
+void Network::poll_while_busy(Session& session) {
+  if (auto* connection = static_cast<Connection*>(session.connection)) connection->hold();
+  RequestBatch batch;
+  std::vector<ConnId> working;
+  if (spare_input_.empty()) spare_input_.resize(kSharedInput);
+  std::swap(batch, batch_);
+  std::swap(working, working_);
+  std::swap(shared_input_, spare_input_);
+  uv_run(loop_, UV_RUN_NOWAIT);
+  std::swap(batch, batch_);
+  std::swap(working, working_);
+  std::swap(shared_input_, spare_input_);
+}
+
+void Network::script_ended(Session& session) {
+  std::vector<char>().swap(spare_input_);
+  if (auto* connection = static_cast<Connection*>(session.connection)) connection->release();
 }
 
 void Network::stop() {

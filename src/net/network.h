@@ -48,6 +48,8 @@ class Network final : public EngineHost {
   void close_soon(Session& session) override;
   void resume_soon(Session& session) override;
   void trim_buffers(Session& session, bool idle) override;
+  void poll_while_busy(Session& session) override;
+  void script_ended(Session& session) override;
 
   // Brings the engine's time up to date, once a loop turn.
   void refresh_time();
@@ -77,6 +79,7 @@ class Network final : public EngineHost {
   void accept_unix(uv_stream_t* server);
   void admit(Connection* connection);
   void finish_turn();
+  void finish_write_soon(Session& session) { to_finish_.push_back(session.id); }
   void arm_tick();
   void arm_wake();
 
@@ -96,10 +99,11 @@ class Network final : public EngineHost {
   ListenPlan plan_;
   std::size_t connection_count_ = 0;
   // Sessions by id, since one may end while it stands in a list.
-  std::vector<ConnId> to_flush_, to_close_, to_resume_;
+  std::vector<ConnId> to_flush_, to_close_, to_resume_, to_finish_;
   std::vector<ConnId> working_;  // the list being walked, so that callbacks may add to the others
   // Input of connections that have nothing unread: shared, so that idle clients cost no buffer.
   std::vector<char> shared_input_;
+  std::vector<char> spare_input_;  // stands in for it while a busy script holds views of it
   RequestBatch batch_;
 };
 

@@ -84,6 +84,7 @@ Node::~Node() {
     if (cluster_ != nullptr) cluster_->stop();
     uv_run(&loop_, UV_RUN_DEFAULT);
   }
+  scripts_.reset();
   engine_.reset();
   network_.reset();
   uv_loop_close(&loop_);
@@ -139,6 +140,9 @@ bool Node::start() {
   o.facts = process_facts(options_.executable, options_.config_file, rng);
   static_cast<void>(nano_ticks());  // calibrates before the first command
   engine_ = std::make_unique<Engine>(std::move(o));
+  scripts_ = std::make_unique<script::Runtime>(*engine_,
+                                               script::Identity{kRedisVersion, "hearth", kVersion});
+  engine_->services().scripts = scripts_.get();
   network_->attach(*engine_);
   install_hooks();
 
@@ -232,11 +236,17 @@ void Node::shutdown() {
   if (stopping_) return;
   stopping_ = true;
   log::notice("User requested shutdown...");
+  engine_->abandon_script();
   // The session that asks is in the middle of its command: nothing may close under it.
   uv_async_send(&stop_);
 }
 
 void Node::stop_serving() {
+  if (engine_->running_script()) {
+    // This is a turn inside the script's: it ends first.
+    uv_async_send(&stop_);
+    return;
+  }
   const std::string pidfile = config_.settings().pidfile;
   if (!pidfile.empty()) unlink(pidfile.c_str());
   uv_close(reinterpret_cast<uv_handle_t*>(&sigterm_), nullptr);

@@ -11,6 +11,7 @@
 #include "src/config/registry.h"
 #include "src/engine/engine.h"
 #include "src/net/network.h"
+#include "src/script/runtime.h"
 #include "src/server/background_reclaimer.h"
 #include "src/server/clock.h"
 #include "src/server/cluster_bus.h"
@@ -60,6 +61,7 @@ class Node final : public ServerControl {
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<ClusterBus> cluster_;  // null: cluster mode is off
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<script::Runtime> scripts_;
   bool stopping_ = false;
 };
 

@@ -210,6 +210,10 @@ struct Sample {
   Words call;
 };
 
+const Words kLoadLibrary = {"FUNCTION", "LOAD", "REPLACE",
+                            "#!lua name=lib\nredis.register_function{function_name='f', "
+                            "callback=function() return 1 end, flags={'no-writes'}}"};
+
 // Calls that chance would not find.
 const std::map<std::string, Sample> kSamples = {
     {"auth", {{}, {"AUTH", "default", "any"}}},
@@ -219,6 +223,22 @@ const std::map<std::string, Sample> kSamples = {
     {"debug", {{}, {"DEBUG", "DIGEST"}}},
     {"discard", {{{"MULTI"}}, {"DISCARD"}}},
     {"exec", {{{"MULTI"}, {"PING"}}, {"EXEC"}}},
+    {"eval", {{}, {"EVAL", "return redis.call('get', KEYS[1])", "1", "s"}}},
+    {"eval_ro", {{}, {"EVAL_RO", "return redis.call('get', KEYS[1])", "1", "s"}}},
+    {"evalsha",
+     {{{"SCRIPT", "LOAD", "return 1"}},
+      {"EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0"}}},
+    {"evalsha_ro",
+     {{{"SCRIPT", "LOAD", "return 1"}},
+      {"EVALSHA_RO", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0"}}},
+    {"fcall", {{kLoadLibrary}, {"FCALL", "f", "0"}}},
+    {"fcall_ro", {{kLoadLibrary}, {"FCALL_RO", "f", "0"}}},
+    {"function|delete", {{kLoadLibrary}, {"FUNCTION", "DELETE", "lib"}}},
+    {"function|load", {{}, kLoadLibrary}},
+    {"script|load", {{}, {"SCRIPT", "LOAD", "return 1"}}},
+    {"script|show",
+     {{{"SCRIPT", "LOAD", "return 1"}},
+      {"SCRIPT", "SHOW", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"}}},
     {"latency|graph", {{}, {"LATENCY", "GRAPH", "command"}}},
     {"bitfield_ro", {{}, {"BITFIELD_RO", "s", "GET", "u8", "0"}}},
     {"bitfield", {{}, {"BITFIELD", "s", "GET", "u8", "0", "SET", "i5", "3", "-1"}}},
@@ -231,8 +251,11 @@ const std::map<std::string, Sample> kSamples = {
 // Commands that only refuse without what an engine by itself does not have.
 bool needs_more_than_an_engine(const Command& command) {
   static const std::set<std::string> kNames = {
-      "restore", "restore-asking",  // a payload, made by DUMP: tests/engine/key_test.cc
-      "migrate",                    // another server: tests/system
+      "restore",          "restore-asking",  // a payload, made by DUMP: tests/engine/key_test.cc
+      "migrate",                             // another server: tests/system
+      "function|restore",                    // a payload, made by FUNCTION DUMP
+      "script|kill",                         // a script that runs: tests/engine/scripting_test.cc
+      "function|kill",
   };
   const Command& top = command.parent != nullptr ? *command.parent : command;
   return kNames.contains(command.full_name) || top.spec->group == Group::kCluster;
@@ -319,7 +342,7 @@ TEST_CASE("every spec is complete and consistent") {
           key.access & (access::kRO | access::kRW | access::kOW | access::kRM);
       if ((key.access & access::kNotKey) == 0) CHECK(std::has_single_bit(kind));
       if ((key.access & (access::kUpdate | access::kInsert | access::kDelete)) != 0)
-        CHECK(has(command.flags, Flag::kWrite));
+        CHECK((has(command.flags, Flag::kWrite) || has(command.flags, Flag::kRunsScript)));
       CHECK(key.step >= 1);
     }
     check_args(command, spec.args);

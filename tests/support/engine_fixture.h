@@ -7,6 +7,7 @@
 // Replies are the bytes on the wire. `effects()` and `events()` are what the last run() committed.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "src/commands/all.h"
 #include "src/config/registry.h"
 #include "src/engine/engine.h"
+#include "src/script/runtime.h"
 
 namespace hearth::test {
 
@@ -28,6 +30,7 @@ class EngineFixture : public EngineHost, public EffectSink {
     int resp = 2;
     // Directives, as in a configuration file: {"maxmemory", "100mb"}.
     std::vector<std::vector<std::string>> config;
+    NanoTicks ticks = [] { return std::uint64_t{0}; };
   };
   EngineFixture() : EngineFixture(Options{}) {}
   explicit EngineFixture(const Options& options) : table_(specs_), now_(options.now) {
@@ -39,10 +42,13 @@ class EngineFixture : public EngineHost, public EffectSink {
     o.config = &config_;
     o.commands = &table_;
     o.host = this;
-    o.ticks = [] { return std::uint64_t{0}; };
+    o.ticks = options.ticks;
     o.now = now_;
     o.mono = MonoTime{1};
     engine_ = std::make_unique<Engine>(o);
+    scripts_ =
+        std::make_unique<script::Runtime>(*engine_, script::Identity{"7.4.0", "hearth", "0.1.0"});
+    engine_->services().scripts = scripts_.get();
     engine_->add_sink(*this);
     engine_->want_commands(true);
     session_ = &open();
@@ -100,6 +106,11 @@ class EngineFixture : public EngineHost, public EffectSink {
   void flush_soon(Session&) override {}
   void close_soon(Session&) override {}
   void resume_soon(Session& session) override { resumed_.push_back(session.id); }
+  void poll_while_busy(Session&) override {
+    if (while_busy) while_busy();
+  }
+  // What other clients do while a script is past the busy threshold.
+  std::function<void()> while_busy;
   [[nodiscard]] const std::vector<ConnId>& resumed() const { return resumed_; }
 
   // EffectSink
@@ -119,6 +130,7 @@ class EngineFixture : public EngineHost, public EffectSink {
   UnixMillis now_;
   MonoTime mono_{1};
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<script::Runtime> scripts_;
   Session* session_ = nullptr;
   std::vector<std::string> effects_, events_;
   std::vector<ConnId> resumed_;

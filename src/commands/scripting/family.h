@@ -1,12 +1,14 @@
-// The scripting family.
+// The scripting family: scripts and libraries of functions, and what is done with them.
 #pragma once
-
-#include <span>
 
 #include "src/command/spec.h"
 
 namespace hearth::commands {
 
-inline constexpr std::span<const CommandSpec* const> kScriptingFamily;
+extern const CommandSpec kEval, kEvalRo, kEvalSha, kEvalShaRo, kFcall, kFcallRo, kScript, kFunction;
+
+inline constexpr const CommandSpec* kScriptingFamily[] = {
+    &kEval, &kEvalRo, &kEvalSha, &kEvalShaRo, &kFcall, &kFcallRo, &kScript, &kFunction,
+};
 
 }  // namespace hearth::commands

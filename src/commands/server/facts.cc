@@ -30,8 +30,11 @@ Outcome info(CommandContext& ctx) {
 
 Outcome server_time(CommandContext& ctx) {
   ServerControl* server = ctx.services().server;
-  const std::int64_t micros =
-      server != nullptr ? server->unix_micros(ctx.now()) : ctx.now().ms * 1000;
+  Session& session = ctx.session();
+  std::int64_t micros = session.frozen_micros;
+  if (micros == 0)
+    micros = server != nullptr ? server->unix_micros(ctx.now()) : ctx.now().ms * 1000;
+  if (session.in_script) session.frozen_micros = micros;
   ctx.reply().array(2);
   ctx.reply().bulk_integer(micros / 1'000'000);
   ctx.reply().bulk_integer(micros % 1'000'000);

@@ -6,13 +6,12 @@
 namespace hearth::commands {
 
 extern const CommandSpec kCommand, kConfig, kInfo, kTime, kDbSize, kLastSave, kRole, kFlushDb,
-    kFlushAll, kSwapDb, kSlowLog, kLatency, kMemory, kLolwut, kMonitor, kShutdown, kDebug,
-    kFunction;
+    kFlushAll, kSwapDb, kSlowLog, kLatency, kMemory, kLolwut, kMonitor, kShutdown, kDebug;
 
 inline constexpr const CommandSpec* kServerFamily[] = {
     &kCommand, &kConfig,  &kInfo,     &kTime,     &kDbSize,  &kLastSave,
     &kRole,    &kFlushDb, &kFlushAll, &kSwapDb,   &kSlowLog, &kLatency,
-    &kMemory,  &kLolwut,  &kMonitor,  &kShutdown, &kDebug,   &kFunction,
+    &kMemory,  &kLolwut,  &kMonitor,  &kShutdown, &kDebug,
 };
 
 }  // namespace hearth::commands

@@ -81,8 +81,8 @@ Outcome memory_stats(CommandContext& ctx) {
   before.add("clients.normal", m.clients_normal + m.clients_pubsub);
   before.add("cluster.links", 0);
   before.add("aof.buffer", 0);
-  before.add("lua.caches", 0);
-  before.add("functions.caches", 0);
+  before.add("lua.caches", m.scripts);
+  before.add("functions.caches", m.functions);
   Figures after;
   after.add("overhead.db.hashtable.lut", m.tables);
   after.add("overhead.db.hashtable.rehashing", 0);

@@ -1,6 +1,7 @@
 // SHUTDOWN.
 #include "src/base/log.h"
 #include "src/command/context.h"
+#include "src/command/script_control.h"
 #include "src/commands/server/family.h"
 
 namespace hearth::commands {
@@ -24,6 +25,10 @@ Outcome shutdown(CommandContext& ctx) {
   if ((save && nosave) || (abort && args.size() > 2)) return syntax_error();
   // A shutdown waits for nothing, so none is under way when a command arrives.
   if (abort) return refuse("ERR No shutdown in progress.");
+  if (const std::string_view busy = ctx.services().script_host->busy_script_text();
+      !busy.empty() && !nosave) {
+    return refuse(std::string(busy));
+  }
   ServerControl* server = ctx.services().server;
   if (server == nullptr || (save && !force)) {
     // This server keeps nothing on disk: it can't do what SAVE asks before it ends.

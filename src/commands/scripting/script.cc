@@ -1,0 +1,173 @@
+// SCRIPT: the cache of scripts, and the script that runs.
+#include "src/command/docs.h"
+#include "src/commands/scripting/access.h"
+#include "src/commands/scripting/family.h"
+
+namespace hearth::commands {
+namespace {
+
+Outcome script_load(CommandContext& ctx) {
+  HEARTH_TRY(ScriptControl* const scripts, scripts_of(ctx));
+  HEARTH_TRY(const std::string digest, scripts->load(ctx.arg(2)));
+  ctx.reply().bulk(digest);
+  return {};
+}
+
+Outcome script_exists(CommandContext& ctx) {
+  HEARTH_TRY(ScriptControl* const scripts, scripts_of(ctx));
+  const auto digests = ctx.args().from(2);
+  ctx.reply().array(digests.size());
+  for (const std::string_view digest : digests)
+    ctx.reply().integer(scripts->body_of(digest) != nullptr ? 1 : 0);
+  return {};
+}
+
+Outcome script_show(CommandContext& ctx) {
+  HEARTH_TRY(ScriptControl* const scripts, scripts_of(ctx));
+  const std::string* body = scripts->body_of(ctx.arg(2));
+  if (body == nullptr) return refuse("NOSCRIPT No matching script. Please use EVAL.");
+  ctx.reply().bulk(*body);
+  return {};
+}
+
+Outcome script_flush(CommandContext& ctx) {
+  HEARTH_TRY(ScriptControl* const scripts, scripts_of(ctx));
+  const ArgReader& args = ctx.args();
+  if (args.size() > 3 || (args.size() == 3 && !args.is(2, "ASYNC") && !args.is(2, "SYNC")))
+    return refuse("ERR SCRIPT FLUSH only support SYNC|ASYNC option");
+  scripts->flush_scripts();
+  ctx.reply().ok();
+  return {};
+}
+
+Outcome script_kill(CommandContext& ctx) {
+  HEARTH_TRY_VOID(ctx.services().script_host->kill_script(ScriptKind::kEval));
+  ctx.reply().ok();
+  return {};
+}
+
+Outcome script_debug(CommandContext& ctx) {
+  const ArgReader& args = ctx.args();
+  if (args.is(2, "NO")) {
+    ctx.reply().ok();
+    return {};
+  }
+  if (args.is(2, "YES") || args.is(2, "SYNC"))
+    return refuse("ERR this server has no debugger of scripts");
+  return refuse("ERR Use SCRIPT DEBUG YES/SYNC/NO");
+}
+
+constexpr ArgDoc kLoadArgs[] = {args::string("script")};
+constexpr ArgDoc kExistsArgs[] = {args::string("sha1").many()};
+constexpr ArgDoc kShowArgs[] = {args::string("sha1")};
+constexpr ArgDoc kFlushModes[] = {args::token("async", "ASYNC"), args::token("sync", "SYNC")};
+constexpr ArgDoc kFlushArgs[] = {args::one_of("flush-type", kFlushModes).opt().from("6.2.0")};
+constexpr ArgDoc kDebugModes[] = {args::token("yes", "YES"), args::token("sync", "SYNC"),
+                                  args::token("no", "NO")};
+constexpr ArgDoc kDebugArgs[] = {args::one_of("mode", kDebugModes)};
+constexpr std::string_view kAllNodes[] = {"request_policy:all_nodes",
+                                          "response_policy:all_succeeded"};
+constexpr std::string_view kExistsTips[] = {"request_policy:all_shards",
+                                            "response_policy:agg_logical_and"};
+constexpr std::string_view kKillTips[] = {"request_policy:all_shards",
+                                          "response_policy:one_succeeded"};
+constexpr HistoryNote kFlushHistory[] = {{"6.2.0", "ASYNC and SYNC."}};
+
+constexpr CommandSpec kLoad{
+    .name = "LOAD",
+    .summary = "Keeps a script for EVALSHA and returns its digest.",
+    .complexity = "O(N) with the length of the script",
+    .since = "2.6.0",
+    .arity = Arity::exactly(3),
+    .flags = Flag::kNoScript | Flag::kStale,
+    .acl = Acl::kScripting,
+    .group = Group::kScripting,
+    .args = kLoadArgs,
+    .reply = Shape::kBulk,
+    .handler = script_load,
+    .tips = kAllNodes,
+};
+constexpr CommandSpec kExists{
+    .name = "EXISTS",
+    .summary = "Tells which of the digests are of scripts that are kept.",
+    .complexity = "O(N) with N the number of digests",
+    .since = "2.6.0",
+    .arity = Arity::at_least(3),
+    .flags = Flag::kNoScript,
+    .acl = Acl::kScripting,
+    .group = Group::kScripting,
+    .args = kExistsArgs,
+    .reply = Shape::kArray,
+    .handler = script_exists,
+    .tips = kExistsTips,
+};
+constexpr CommandSpec kShow{
+    .name = "SHOW",
+    .summary = "Returns the text of a script that is kept.",
+    .complexity = "O(N) with the length of the script",
+    .since = "8.0.0",
+    .arity = Arity::exactly(3),
+    .flags = Flag::kNoScript,
+    .acl = Acl::kScripting,
+    .group = Group::kScripting,
+    .args = kShowArgs,
+    .reply = Shape::kBulk,
+    .handler = script_show,
+};
+constexpr CommandSpec kFlush{
+    .name = "FLUSH",
+    .summary = "Forgets all scripts.",
+    .complexity = "O(N) with N the number of scripts",
+    .since = "2.6.0",
+    .arity = Arity::at_least(2),
+    .flags = Flag::kNoScript,
+    .acl = Acl::kScripting,
+    .group = Group::kScripting,
+    .args = kFlushArgs,
+    .reply = Shape::kOk,
+    .handler = script_flush,
+    .tips = kAllNodes,
+    .history = kFlushHistory,
+};
+constexpr CommandSpec kKill{
+    .name = "KILL",
+    .summary = "Ends the script that runs, unless it has written.",
+    .complexity = "O(1)",
+    .since = "2.6.0",
+    .arity = Arity::exactly(2),
+    .flags = Flag::kNoScript | Flag::kAllowBusy,
+    .acl = Acl::kScripting,
+    .group = Group::kScripting,
+    .reply = Shape::kOk,
+    .handler = script_kill,
+    .tips = kKillTips,
+};
+constexpr CommandSpec kDebug{
+    .name = "DEBUG",
+    .summary = "Sets whether the client's scripts run in a debugger.",
+    .complexity = "O(1)",
+    .since = "3.2.0",
+    .arity = Arity::exactly(3),
+    .flags = Flag::kNoScript,
+    .acl = Acl::kScripting,
+    .group = Group::kScripting,
+    .args = kDebugArgs,
+    .reply = Shape::kOk,
+    .handler = script_debug,
+};
+constexpr CommandSpec kHelp = help_spec("5.0.0", Group::kScripting, Acl::kScripting);
+constexpr const CommandSpec* kSubs[] = {&kLoad, &kExists, &kShow, &kFlush, &kKill, &kDebug, &kHelp};
+
+}  // namespace
+
+constexpr CommandSpec kScript{
+    .name = "SCRIPT",
+    .summary = "The container of commands about scripts.",
+    .complexity = "Depends on the subcommand",
+    .since = "2.6.0",
+    .arity = Arity::at_least(2),
+    .group = Group::kScripting,
+    .subcommands = kSubs,
+};
+
+}  // namespace hearth::commands

@@ -1,0 +1,138 @@
+// Functions of the base library and of `table` that read-only tables would mislead, and loaders
+// that take no byte code.
+#include <cstring>
+
+#include "src/script/proxy.h"
+#include "src/script/sandbox.h"
+
+namespace hearth::script {
+namespace {
+
+// The function that this one stands for is its first upvalue; it runs in the same frame, so that
+// its error messages name the function as the script does.
+int original(lua_State* L) { return lua_tocfunction(L, lua_upvalueindex(1))(L); }
+
+int writes_first(lua_State* L) {
+  if (push_real_table(L, 1)) return refuse_change(L);
+  return original(L);
+}
+
+int reads_first(lua_State* L) {
+  if (push_real_table(L, 1)) lua_replace(L, 1);
+  return original(L);
+}
+
+int next(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 2);
+  if (push_real_table(L, 1)) lua_replace(L, 1);
+  if (lua_next(L, 1) != 0) return 2;
+  lua_pushnil(L);
+  return 1;
+}
+
+int pairs(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, 1);
+  lua_pushnil(L);
+  return 3;
+}
+
+// The environment of the interpreter itself, and of functions that are not the script's, stays.
+int set_environment(lua_State* L) {
+  const bool is_thread = lua_isnumber(L, 1) != 0 && lua_tointeger(L, 1) == 0;
+  if (is_thread || lua_iscfunction(L, 1) != 0) return refuse_change(L);
+  return original(L);
+}
+
+// An error that a command made is a table; scripts have always got its text from pcall.
+int protected_call(lua_State* L) {
+  luaL_checkany(L, 1);
+  const bool ok = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0) == 0;
+  if (!ok && lua_istable(L, -1)) {
+    if (raw_field(L, "err") == LUA_TSTRING)
+      lua_replace(L, -2);
+    else
+      lua_pop(L, 1);
+  }
+  lua_pushboolean(L, ok ? 1 : 0);
+  lua_insert(L, 1);
+  return lua_gettop(L);
+}
+
+int load_text(lua_State* L, std::string_view code, const char* name) {
+  const bool is_byte_code = !code.empty() && code.front() == LUA_SIGNATURE[0];
+  if (is_byte_code) {
+    lua_pushnil(L);
+    push(L, "byte code is not loaded");
+    return 2;
+  }
+  if (luaL_loadbuffer(L, code.data(), code.size(), name) == 0) return 1;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+int load_string(lua_State* L) {
+  std::size_t length = 0;
+  const char* code = luaL_checklstring(L, 1, &length);
+  return load_text(L, {code, length}, luaL_optstring(L, 2, code));
+}
+
+// load(function [, name]): the pieces that the function returns, until nil or "".
+int load_pieces(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  const char* name = luaL_optstring(L, 2, "=(load)");
+  lua_settop(L, 2);
+  push(L, "");
+  for (;;) {
+    lua_pushvalue(L, 1);
+    lua_call(L, 0, 1);
+    if (lua_isnil(L, -1)) break;
+    if (lua_isstring(L, -1) == 0) return luaL_error(L, "reader function must return a string");
+    if (text_at(L, -1).empty()) break;
+    lua_concat(L, 2);
+  }
+  lua_pop(L, 1);
+  return load_text(L, text_at(L, 3), name);
+}
+
+// Puts `with` in the place of the function `name` of the table on top; its upvalue is the old one.
+void wrap(lua_State* L, const char* name, lua_CFunction with) {
+  lua_getfield(L, -1, name);
+  lua_pushcclosure(L, with, 1);
+  lua_setfield(L, -2, name);
+}
+
+}  // namespace
+
+void protect_table_functions(lua_State* L) {
+  lua_getglobal(L, "table");
+  for (const char* name : {"insert", "remove", "sort"}) wrap(L, name, writes_first);
+  lua_pop(L, 1);
+}
+
+void replace_base_functions(lua_State* L) {
+  for (const char* name : {"setmetatable", "rawset"}) wrap(L, name, writes_first);
+  wrap(L, "rawget", reads_first);
+  wrap(L, "setfenv", set_environment);
+  lua_pushcfunction(L, next);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "next");
+  lua_pushcclosure(L, pairs, 1);
+  lua_setfield(L, -2, "pairs");
+  lua_pushcfunction(L, protected_call);
+  lua_setfield(L, -2, "pcall");
+  lua_pushcfunction(L, load_string);
+  lua_setfield(L, -2, "loadstring");
+  lua_pushcfunction(L, load_pieces);
+  lua_setfield(L, -2, "load");
+  // Files, standard output; and newproxy, whose finalizers would run outside of any script.
+  for (const char* name : {"dofile", "loadfile", "print", "newproxy"}) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, name);
+  }
+}
+
+}  // namespace hearth::script

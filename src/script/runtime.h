@@ -1,0 +1,91 @@
+// Runtime: the scripts and libraries that a server holds, and the interpreters that run them.
+//
+// Scripts that EVAL brought are kept for EVALSHA, the 500 used last; those that SCRIPT LOAD brought
+// stay until SCRIPT FLUSH. An interpreter is made when the first script needs it and goes with the
+// last: an idle server pays nothing.
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "src/command/script_control.h"
+#include "src/script/vm.h"
+
+namespace hearth::script {
+
+class Runtime final : public ScriptControl {
+ public:
+  Runtime(ScriptHost& host, Identity identity);
+  ~Runtime() override;
+
+  Outcome eval(CommandContext& ctx, bool read_only) override;
+  Outcome eval_digest(CommandContext& ctx, bool read_only) override;
+  Outcome call_function(CommandContext& ctx, bool read_only) override;
+  [[nodiscard]] std::optional<ScriptFlags> flags_of(
+      std::string_view command, std::span<const std::string_view> argv) override;
+
+  [[nodiscard]] Result<std::string, ReplyError> load(std::string_view body) override;
+  [[nodiscard]] const std::string* body_of(std::string_view digest) override;
+  void flush_scripts() override;
+
+  [[nodiscard]] Result<std::string, ReplyError> load_library(std::string_view code, bool replace,
+                                                             milliseconds limit) override;
+  [[nodiscard]] Outcome restore_libraries(std::span<const std::string> codes, Restore how) override;
+  [[nodiscard]] bool delete_library(std::string_view name) override;
+  void flush_libraries() override;
+  void for_each_library(const std::function<void(const ScriptLibrary&)>& fn) const override;
+
+  [[nodiscard]] ScriptFigures figures() const override;
+
+ private:
+  struct Script {
+    std::string digest, body;
+    ScriptFlags flags = script_flag::kUnmarked;
+    Vm::Ref function = LUA_NOREF;
+    bool evictable = false;
+    std::list<Script*>::iterator place;  // in lru_, if evictable
+  };
+  struct Function {
+    ScriptFunction about;
+    Vm::Ref ref = LUA_NOREF;
+  };
+  struct Library {
+    ScriptLibrary about;
+    std::vector<Function> functions;
+    [[nodiscard]] std::size_t bytes() const;
+  };
+  using Libraries = std::map<std::string, std::unique_ptr<Library>>;
+
+  Vm& vm(ScriptKind kind);
+  Result<Script*, ReplyError> keep(std::string_view body, bool evictable);
+  void forget(Script& script);
+  [[nodiscard]] Script* find(std::string_view digest) const;
+  Outcome run(CommandContext& ctx, Script& script, bool read_only);
+  Outcome run_admitted(CommandContext& ctx, const ScriptStart& start, Vm::Ref function,
+                       std::size_t keys);
+
+  // Reads and runs the code; the library is not yet one of libraries_.
+  Result<std::unique_ptr<Library>, ReplyError> make_library(std::string_view code,
+                                                            milliseconds limit);
+  void drop(Library& library);
+  void index_functions();
+  // A function of `library` that one of another library has the name of; empty if there is none.
+  [[nodiscard]] static std::string taken_name(const Libraries& all, const Library& library);
+
+  ScriptHost& host_;
+  Identity identity_;
+  std::unique_ptr<Vm> eval_vm_, function_vm_;
+  std::unordered_map<std::string_view, std::unique_ptr<Script>> by_digest_;
+  std::unordered_map<std::string_view, Script*> by_body_;
+  std::list<Script*> lru_;  // evictable ones, the oldest first
+  std::uint64_t cache_bytes_ = 0;
+  Libraries libraries_;  // names in lower case: they are told apart without case
+  std::unordered_map<std::string, const Function*> functions_;  // the same
+};
+
+}  // namespace hearth::script
