@@ -78,9 +78,10 @@ void Engine::progressed() {
 // Runs the command again. The session goes on if it was served.
 void Engine::run_blocked(Session& session, BlockedClient& client) {
   if (session.close_now) return;  // its end is near: it takes nothing away from others
+  if (script_busy_) return;       // it would be refused; the script's end wakes it
   const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
   // While it may not run its keys stay as they are; unpause and unlock_keys come back to them.
-  if (must_pause(session, *client.command, false)) return;
+  if (must_pause(session, *client.command, argv, false)) return;
   if (!locked_.empty() && is_locked(session, *client.command, argv)) return;
   KeyRef first{};
   const int position = client.command->first_key;

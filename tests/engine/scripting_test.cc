@@ -1,0 +1,458 @@
+// EVAL, EVALSHA and SCRIPT: what scripts may do, and what they and their callers see.
+#include <doctest/doctest.h>
+
+#include "tests/support/engine_fixture.h"
+
+using hearth::Session;
+using hearth::test::EngineFixture;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+std::string bulk(const std::string& text) {
+  return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+EngineFixture::Options with(std::vector<std::vector<std::string>> config) {
+  EngineFixture::Options o;
+  o.config = std::move(config);
+  return o;
+}
+
+// A clock that goes on by a millisecond whenever it is read.
+std::uint64_t g_ticks = 0;
+std::uint64_t moving_ticks() { return g_ticks += 1'000'000; }
+
+}  // namespace
+
+TEST_CASE("a script sees KEYS and ARGV and returns what its commands return") {
+  EngineFixture server;
+  CHECK(server.run("EVAL", "return {KEYS[1], KEYS[2], ARGV[1], #KEYS, #ARGV}", "2", "a", "b",
+                   "c") == "*5\r\n" + bulk("a") + bulk("b") + bulk("c") + ":2\r\n:1\r\n");
+  CHECK(server.run("EVAL", "return redis.call('set', KEYS[1], ARGV[1])", "1", "k", "v") ==
+        "+OK\r\n");
+  CHECK(server.effects() == Lines{"set k v"});
+  CHECK(server.run("EVAL", "return redis.call('get', KEYS[1])", "1", "k") == bulk("v"));
+  CHECK(server.run("EVAL", "return server.call('GET', KEYS[1])", "1", "none") == "$-1\r\n");
+}
+
+TEST_CASE("Lua values become replies") {
+  EngineFixture server;
+  const auto eval = [&](const std::string& body) { return server.run("EVAL", body, "0"); };
+  CHECK(eval("return 100.9") == ":100\r\n");
+  CHECK(eval("return -3.7") == ":-3\r\n");
+  CHECK(eval("return 'text'") == bulk("text"));
+  CHECK(eval("return true") == ":1\r\n");
+  CHECK(eval("return false") == "$-1\r\n");
+  CHECK(eval("return nil") == "$-1\r\n");
+  CHECK(eval("") == "$-1\r\n");
+  CHECK(eval("return {1, 'a', {2}, nil, 3}") == "*3\r\n:1\r\n" + bulk("a") + "*1\r\n:2\r\n");
+  CHECK(eval("return {ok='fine'}") == "+fine\r\n");
+  CHECK(eval("return {ok='two\\r\\nlines'}") == "+two  lines\r\n");
+  CHECK(eval("return {err='MY text'}") == "-MY text\r\n");
+  CHECK(eval("return {double=3.5}") == bulk("3.5"));
+  CHECK(eval("return {big_number='123'}") == bulk("123"));
+  CHECK(eval("return {map={a=1}}") == "*2\r\n" + bulk("a") + ":1\r\n");
+  CHECK(eval("return {set={a=true}}") == "*1\r\n" + bulk("a"));
+  CHECK(eval("return {verbatim_string={format='txt', string='v'}}") == bulk("v"));
+  CHECK(eval("return redis.status_reply('S')") == "+S\r\n");
+  CHECK(eval("return redis.error_reply('E1 x')") == "-E1 x\r\n");
+  CHECK(eval("return redis.error_reply('-E1 x')") == "-E1 x\r\n");
+  CHECK(eval("return redis.error_reply('word')") == "-ERR word\r\n");
+  CHECK(eval("return redis.error_reply(1)") == "-ERR wrong number or type of arguments\r\n");
+  server.session().resp = 3;
+  CHECK(eval("return nil") == "_\r\n");
+  CHECK(eval("return false") == "_\r\n");
+  CHECK(eval("redis.setresp(3) return false") == "#f\r\n");
+  CHECK(eval("return {double=3.5}") == ",3.5\r\n");
+  CHECK(eval("return {map={a=1}}") == "%1\r\n" + bulk("a") + ":1\r\n");
+  CHECK(eval("return {set={a=true}}") == "~1\r\n" + bulk("a"));
+  CHECK(eval("return {big_number='1\\r\\n2'}") == "(1  2\r\n");
+  CHECK(eval("return {verbatim_string={format='txt', string='v'}}") == "=5\r\ntxt:v\r\n");
+}
+
+TEST_CASE("a table that holds itself ends in an error, not in the end of the server") {
+  EngineFixture server;
+  const std::string reply = server.run("EVAL", "local a = {} a[1] = {a} return a", "0");
+  CHECK(reply.starts_with("*1\r\n*1\r\n"));
+  CHECK(reply.ends_with("-ERR reached lua stack limit\r\n"));
+  CHECK(server.run("PING") == "+PONG\r\n");
+}
+
+TEST_CASE("replies become Lua values, by the version that the script speaks") {
+  EngineFixture server(with({{"enable-debug-command", "yes"}}));
+  server.run("DEBUG", "SET-DISABLE-DENY-SCRIPTS", "1");
+  const auto type_of = [&](const std::string& version, const std::string& what) {
+    return server.run("EVAL",
+                      "redis.setresp(" + version + ") local r = redis.call('debug', 'protocol', '" +
+                          what +
+                          "') if type(r) ~= 'table' then return type(r) end "
+                          "for k in pairs(r) do if type(k) == 'string' then return k end end "
+                          "return 'array'",
+                      "0");
+  };
+  CHECK(type_of("2", "map") == bulk("array"));
+  CHECK(type_of("3", "map") == bulk("map"));
+  CHECK(type_of("3", "set") == bulk("set"));
+  CHECK(type_of("3", "double") == bulk("double"));
+  CHECK(type_of("2", "double") == bulk("string"));
+  CHECK(type_of("3", "bignum") == bulk("big_number"));
+  CHECK(type_of("3", "verbatim") == bulk("verbatim_string"));
+  CHECK(type_of("3", "null") == bulk("nil"));
+  CHECK(type_of("2", "null") == bulk("boolean"));
+  CHECK(type_of("3", "true") == bulk("boolean"));
+  CHECK(type_of("3", "attrib") == bulk("string"));
+  CHECK(server.run("EVAL", "return redis.call('set', 'k', 'v').ok", "1", "k") == bulk("OK"));
+  CHECK(server.run("EVAL", "return redis.pcall('incr', 'k').err", "1", "k") ==
+        bulk("ERR value is not an integer or out of range"));
+  CHECK(
+      server.run("EVAL", "redis.setresp(4)", "0").starts_with("-ERR RESP version must be 2 or 3"));
+}
+
+TEST_CASE("numbers are passed on without loss") {
+  EngineFixture server;
+  server.run("EVAL", "redis.call('set', 'k', 9007199254740991)", "1", "k");
+  CHECK(server.run("GET", "k") == bulk("9007199254740991"));
+  server.run("EVAL", "redis.call('set', 'k', 0.1)", "1", "k");
+  CHECK(server.run("GET", "k") == bulk("0.1"));
+  CHECK(server.run("EVAL", "return redis.call('ping', {})", "0")
+            .starts_with("-ERR Command arguments must be strings or integers script: "));
+  CHECK(server.run("EVAL", "return redis.call()", "0")
+            .starts_with("-ERR Please specify at least one argument for this call script: "));
+}
+
+TEST_CASE("errors say where they were raised") {
+  EngineFixture server;
+  const std::string digest = "4af10d98abce65d8db5d9a0bd3e1bf2a3e2d3d0c";
+  const auto eval = [&](const std::string& body) { return server.run("EVAL", body, "0"); };
+  std::string reply = eval("\nreturn redis.call('nope')");
+  CHECK(reply.starts_with("-ERR Unknown command called from script script: "));
+  CHECK(reply.ends_with(", on @user_script:2.\r\n"));
+  CHECK(eval("return redis.call('get')")
+            .starts_with("-ERR Wrong number of args calling command from script script: "));
+  CHECK(eval("return redis.call('subscribe', 'c')")
+            .starts_with("-ERR This Redis command is not allowed from script script: "));
+  CHECK(eval("return redis.call('eval', 'return 1', 0)").starts_with("-ERR This Redis command"));
+  reply = eval("error('mine')");
+  CHECK(reply.starts_with("-ERR user_script:1: mine script: "));
+  CHECK(eval("error({err='CODE text'})").starts_with("-CODE text script: "));
+  CHECK(eval("return foo")
+            .starts_with("-ERR user_script:1: Script attempted to access nonexistent global "
+                         "variable 'foo' script: "));
+  CHECK(eval("return (").starts_with("-ERR Error compiling script (new function): user_script:1:"));
+  CHECK(eval("local ok, e = pcall(redis.call, 'nope') return e") ==
+        bulk("ERR Unknown command called from script"));
+  CHECK(eval("local ok, e = pcall(error, {a=1}) return type(e)") == bulk("table"));
+}
+
+TEST_CASE("an error is counted once, for the command that made it") {
+  EngineFixture server;
+  server.run("EVAL", "return redis.call('select', 99)", "0");
+  auto& stats = server.engine().stats();
+  CHECK(stats.errors.at("ERR") == 1);
+  CHECK(stats.commands[server.table().find("select")->id].failed == 1);
+  CHECK(stats.commands[server.table().find("eval")->id].failed == 1);
+  CHECK(server.run("EVAL", "return redis.pcall('select', 99).err", "0") ==
+        bulk("ERR DB index is out of range"));
+  CHECK(stats.errors.at("ERR") == 2);
+  CHECK(stats.commands[server.table().find("eval")->id].failed == 1);
+  server.run("EVAL", "return {1, {err='OWN x'}}", "0");
+  CHECK(stats.errors.at("OWN") == 1);
+}
+
+TEST_CASE("the number of keys is checked") {
+  EngineFixture server;
+  CHECK(server.run("EVAL", "return 1", "x") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("EVAL", "return 1", "1") ==
+        "-ERR Number of keys can't be greater than number of args\r\n");
+  CHECK(server.run("EVAL", "return 1", "-1") == "-ERR Number of keys can't be negative\r\n");
+}
+
+TEST_CASE("what a script can reach can't be changed") {
+  EngineFixture server;
+  for (const std::string body : {"x = 1",
+                                 "redis = nil",
+                                 "_G = {}",
+                                 "redis.call = nil",
+                                 "cjson.encode = nil",
+                                 "string.format = nil",
+                                 "table.insert(redis, 1)",
+                                 "table.remove(string)",
+                                 "rawset(_G, 'x', 1)",
+                                 "setmetatable(_G, {})",
+                                 "getmetatable(_G).__index = {}",
+                                 "getmetatable('').__index = {}",
+                                 "getmetatable(redis).x = 1",
+                                 "_G.x = 1",
+                                 "setfenv(0, {})",
+                                 "getfenv().x = 1",
+                                 "bit.band = nil",
+                                 "math.random = nil",
+                                 "coroutine.wrap = nil",
+                                 "table.sort(os)"}) {
+    CAPTURE(body);
+    CHECK(contains(server.run("EVAL", body, "0"), "Attempt to modify a readonly table"));
+  }
+  // A script's own environment lasts as long as its run.
+  const std::string own = "setfenv(1, {a = 1}) return a";
+  CHECK(server.run("EVAL", own, "0") == ":1\r\n");
+  CHECK(server.run("EVAL", own, "0") == ":1\r\n");
+  CHECK(server.run("EVAL", "local n = 0 for k in pairs(redis) do n = n + 1 end return n > 10",
+                   "0") == ":1\r\n");
+  CHECK(server.run("EVAL", "local k = next(os) return k", "0") == bulk("clock"));
+  CHECK(server.run("EVAL", "return type(rawget(_G, 'redis'))", "0") == bulk("table"));
+  CHECK(server.run("EVAL", "local t = {1, 2} table.insert(t, 3) table.sort(t) return t", "0") ==
+        "*3\r\n:1\r\n:2\r\n:3\r\n");
+}
+
+TEST_CASE("files, processes, byte code and the debugger are out of reach") {
+  EngineFixture server;
+  for (const std::string name :
+       {"io", "debug", "package", "require", "module", "dofile", "loadfile", "print", "newproxy"}) {
+    CAPTURE(name);
+    CHECK(contains(server.run("EVAL", "return " + name, "0"),
+                   "attempted to access nonexistent global variable '" + name + "'"));
+  }
+  for (const std::string name : {"execute", "exit", "getenv", "remove", "rename", "tmpname"}) {
+    CHECK(contains(server.run("EVAL", "os." + name + "()", "0"),
+                   "attempt to call field '" + name + "' (a nil value)"));
+  }
+  CHECK(contains(server.run("EVAL", "return loadstring(string.dump(function() end))()", "0"),
+                 "attempt to call a nil value"));
+  CHECK(server.run("EVAL", "return loadstring('return 7')()", "0") == ":7\r\n");
+  CHECK(server.run("EVAL",
+                   "local n = 0 return load(function() n = n + 1 "
+                   "return ({'return', ' 8'})[n] end)()",
+                   "0") == ":8\r\n");
+  CHECK(server.run("EVAL", "\x1bLua", "0").starts_with("-ERR Error compiling script"));
+  CHECK(server.run("EVAL", "return type(os.clock())", "0") == bulk("number"));
+}
+
+TEST_CASE("a script is one unit, whether it ends well or not") {
+  EngineFixture server;
+  server.run("EVAL", "redis.call('set','a','1') redis.call('incr','a') redis.call('nope')", "1",
+             "a");
+  CHECK(server.effects() == Lines{"set a 1", "incr a"});
+  server.run("MULTI");
+  server.run("EVAL", "return redis.call('incr', KEYS[1])", "1", "a");
+  server.run("INCR", "a");
+  CHECK(server.run("EXEC") == "*2\r\n:3\r\n:4\r\n");
+  CHECK(server.effects() == Lines{"incr a", "INCR a"});
+  // A script breaks the watches of others, and reads leave no effect.
+  server.run("WATCH", "a");
+  Session& other = server.open();
+  server.run_as(other, "EVAL", "return redis.call('get', 'a')", "1", "a");
+  CHECK(server.effects().empty());
+  server.run_as(other, "EVAL", "return redis.call('incr', 'a')", "1", "a");
+  server.run("MULTI");
+  server.run("GET", "a");
+  CHECK(server.run("EXEC") == "*-1\r\n");
+}
+
+TEST_CASE("a script decides who is told of its changes") {
+  EngineFixture server;
+  server.run("EVAL",
+             "redis.call('set','a','1') redis.set_repl(redis.REPL_NONE) redis.call('set','b','2') "
+             "redis.set_repl(redis.REPL_ALL) redis.call('set','c','3')",
+             "3", "a", "b", "c");
+  CHECK(server.effects() == Lines{"set a 1", "set c 3"});
+  CHECK(server.run("GET", "b") == bulk("2"));
+  server.run("EVAL", "redis.set_repl(redis.REPL_NONE)", "0");
+  server.run("SET", "d", "4");
+  CHECK(server.effects() == Lines{"SET d 4"});
+  CHECK(server.run("EVAL", "redis.set_repl(12345)", "0").starts_with("-ERR Invalid replication"));
+  CHECK(server.run("EVAL", "return redis.replicate_commands()", "0") == ":1\r\n");
+}
+
+TEST_CASE("read-only scripts write nothing") {
+  EngineFixture server;
+  const std::string refusal =
+      "-ERR Write commands are not allowed from read-only scripts. script: ";
+  CHECK(server.run("EVAL_RO", "return redis.call('set', 'k', 'v')", "1", "k").starts_with(refusal));
+  CHECK(server.run("EVAL_RO", "return redis.call('publish', 'c', 'm')", "0").starts_with(refusal));
+  CHECK(server.run("EVAL", "#!lua flags=no-writes\nreturn redis.call('set', 'k', 'v')", "1", "k")
+            .starts_with(refusal));
+  CHECK(server.run("EVAL_RO", "#!lua\nreturn 1", "0") ==
+        "-ERR Can not execute a script with write flag using *_ro command.\r\n");
+  CHECK(server.run("EVAL_RO", "#!lua flags=no-writes\nreturn 1", "0") == ":1\r\n");
+}
+
+TEST_CASE("the first line of a script is checked") {
+  EngineFixture server;
+  const auto eval = [&](const std::string& body) { return server.run("EVAL", body, "0"); };
+  CHECK(eval("#!lua\nreturn 1") == ":1\r\n");
+  CHECK(eval("#!lua") == "-ERR Invalid script shebang\r\n");
+  CHECK(eval("#!not-lua\nreturn 1") == "-ERR Unexpected engine in script shebang: #!not-lua\r\n");
+  CHECK(eval("#!lua a=b\nreturn 1") == "-ERR Unknown lua shebang option: a=b\r\n");
+  CHECK(eval("#!lua flags=allow-oom,what\nreturn 1") ==
+        "-ERR Unexpected flag in script shebang: what\r\n");
+  CHECK(contains(eval("#!lua\nerror('x')"), "user_script:2: x script: "));
+}
+
+TEST_CASE("above maxmemory a script is stopped before its first write") {
+  EngineFixture server;
+  server.run("SET", "x", "123");
+  server.run("CONFIG", "SET", "maxmemory", "1");
+  const std::string oom = "-OOM command not allowed when used memory > 'maxmemory'.";
+  CHECK(server.run("EVAL", "redis.call('set', 'x', 1)", "1", "x").starts_with(oom));
+  CHECK(server.run("EVAL", "return redis.call('get', 'x')", "1", "x") == bulk("123"));
+  CHECK(server.run("EVAL", "#!lua\nreturn 1", "0").starts_with(oom));
+  CHECK(server.run("EVAL", "#!lua flags=allow-oom\nreturn redis.call('set', 'x', 2)", "1", "x") ==
+        "+OK\r\n");
+  CHECK(server.run("EVAL", "#!lua flags=no-writes\nreturn 1", "0") == ":1\r\n");
+  // What writes first without asking for memory may go on.
+  CHECK(server.run("EVAL", "redis.call('del', 'x') return redis.call('set', 'x', 3)", "1", "x") ==
+        "+OK\r\n");
+  server.run("CONFIG", "SET", "maxmemory", "0");
+}
+
+TEST_CASE("SELECT in a script stays there") {
+  EngineFixture server;
+  server.run("EVAL", "redis.call('select', 5) redis.call('set', 'k', 'five')", "0");
+  CHECK(server.run("GET", "k") == "$-1\r\n");
+  server.run("SELECT", "5");
+  CHECK(server.run("GET", "k") == bulk("five"));
+  CHECK(server.run("EVAL", "return redis.call('get', 'k')", "0") == bulk("five"));
+}
+
+TEST_CASE("SCRIPT LOAD, EXISTS, SHOW and FLUSH keep scripts by digest") {
+  EngineFixture server;
+  const std::string digest = "e0e1f9fabfc9d4800c877a703b823ac0578ff8db";
+  CHECK(server.run("SCRIPT", "LOAD", "return 1") == bulk(digest));
+  CHECK(server.run("SCRIPT", "EXISTS", digest, "x") == "*2\r\n:1\r\n:0\r\n");
+  CHECK(server.run("SCRIPT", "SHOW", digest) == bulk("return 1"));
+  CHECK(server.run("EVALSHA", "E0E1F9FABFC9D4800C877A703B823AC0578FF8DB", "0") == ":1\r\n");
+  CHECK(server.run("EVALSHA_RO", digest, "0") == ":1\r\n");
+  CHECK(server.run("SCRIPT", "FLUSH", "ASYNC") == "+OK\r\n");
+  CHECK(server.run("EVALSHA", digest, "0").starts_with("-NOSCRIPT "));
+  CHECK(server.run("SCRIPT", "SHOW", digest).starts_with("-NOSCRIPT "));
+  CHECK(server.run("SCRIPT", "FLUSH", "x") ==
+        "-ERR SCRIPT FLUSH only support SYNC|ASYNC option\r\n");
+  CHECK(server.run("SCRIPT", "KILL") == "-NOTBUSY No scripts in execution right now.\r\n");
+  CHECK(server.run("SCRIPT", "DEBUG", "no") == "+OK\r\n");
+  CHECK(server.run("SCRIPT", "DEBUG", "x") == "-ERR Use SCRIPT DEBUG YES/SYNC/NO\r\n");
+}
+
+TEST_CASE("of scripts that EVAL brought, the 500 used last are kept") {
+  EngineFixture server;
+  const auto figures = [&] { return server.engine().services().scripts->figures(); };
+  server.run("SCRIPT", "LOAD", "return 'loaded'");
+  for (int i = 1; i <= 500; ++i) server.run("EVAL", "return " + std::to_string(i), "0");
+  CHECK(figures().cached_scripts == 501);
+  server.run("EVAL", "return 1", "0");  // now the one used last
+  server.run("EVAL", "return 501", "0");
+  CHECK(figures().cached_scripts == 501);
+  CHECK(server.engine().stats().evicted_scripts == 1);
+  CHECK(server.run("EVALSHA", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db", "0") == ":1\r\n");
+  // "return 2"
+  CHECK(server.run("EVALSHA", "7f923f79fe76194c868d7e1d0820de36700eb649", "0")
+            .starts_with("-NOSCRIPT"));
+  CHECK(server.run("EVALSHA", "f3ebcbd92a2a50a6d3b0f3c4de8c5d0e6ac31e48", "0")
+            .starts_with("-NOSCRIPT"));
+  server.run("SCRIPT", "LOAD", "return 3");
+  for (int i = 1000; i < 1600; ++i) server.run("EVAL", "return " + std::to_string(i), "0");
+  CHECK(server.run("EVALSHA", "09d3822de862f46d784e6a36848b4f0736dda47a", "0") == ":3\r\n");
+  CHECK(figures().cache_bytes > 502 * 100);
+  CHECK(figures().eval_vm_bytes > 10'000);
+}
+
+TEST_CASE("time stands still in a script") {
+  EngineFixture server;
+  CHECK(server.run("EVAL",
+                   "local a = redis.call('time') local b = redis.call('time') "
+                   "return a[1] == b[1] and a[2] == b[2]",
+                   "0") == ":1\r\n");
+}
+
+TEST_CASE("blocking commands don't wait in a script") {
+  EngineFixture server;
+  CHECK(server.run("EVAL", "return redis.call('wait', 1, 0)", "0") == ":0\r\n");
+}
+
+TEST_CASE("a script past the busy threshold lets others speak, and SCRIPT KILL ends it") {
+  EngineFixture::Options options = with({{"busy-reply-threshold", "10"}});
+  options.ticks = moving_ticks;
+  EngineFixture server(options);
+  Session& other = server.open();
+  int turns = 0;
+  server.while_busy = [&] {
+    if (++turns == 1) {
+      CHECK(server.run_as(other, "PING") ==
+            "-BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN "
+            "NOSAVE.\r\n");
+      CHECK(server.run_as(other, "FUNCTION", "KILL").starts_with("-BUSY"));
+      CHECK(server.run_as(other, "FUNCTION", "STATS").starts_with("-BUSY"));
+      CHECK(server.run_as(other, "MULTI") == "+OK\r\n");
+      CHECK(server.run_as(other, "SET", "k", "v").starts_with("-BUSY"));
+      CHECK(server.run_as(other, "DISCARD") == "+OK\r\n");
+      CHECK(server.run_as(other, "SHUTDOWN").starts_with("-BUSY"));
+      server.tick();
+      return;
+    }
+    CHECK(server.run_as(other, "SCRIPT", "KILL") == "+OK\r\n");
+  };
+  CHECK(server.run("EVAL", "while true do pcall(function() while true do end end) end", "0")
+            .starts_with("-ERR Script killed by user with SCRIPT KILL. script: "));
+  CHECK(turns == 2);
+  CHECK(server.run_as(other, "PING") == "+PONG\r\n");
+  CHECK(server.run("EVAL", "return 1", "0") == ":1\r\n");
+}
+
+TEST_CASE("a script that has written is not killed, only given up with the server") {
+  EngineFixture::Options options = with({{"busy-reply-threshold", "10"}});
+  options.ticks = moving_ticks;
+  EngineFixture server(options);
+  Session& other = server.open();
+  server.while_busy = [&] {
+    CHECK(server.run_as(other, "SCRIPT", "KILL").starts_with("-UNKILLABLE "));
+    CHECK(server.run_as(other, "GET", "k").starts_with("-BUSY"));
+    server.advance(hearth::milliseconds(5000));
+    server.engine().abandon_script();
+  };
+  const std::string reply = server.run(
+      "EVAL", "redis.call('set', 'k', 'v', 'px', 100) while true do redis.call('get', 'k') end",
+      "1", "k");
+  CHECK(contains(reply, "Script killed by user"));
+  // Its effects up to then are a unit, with the time it saw.
+  REQUIRE(server.effects().size() >= 1);
+}
+
+TEST_CASE("a coroutine is killed with its script") {
+  EngineFixture::Options options = with({{"busy-reply-threshold", "10"}});
+  options.ticks = moving_ticks;
+  EngineFixture server(options);
+  Session& other = server.open();
+  server.while_busy = [&] { server.run_as(other, "SCRIPT", "KILL"); };
+  const std::string reply = server.run(
+      "EVAL",
+      "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+      "0");
+  CHECK(contains(reply, "Script killed by user"));
+}
+
+TEST_CASE("monitors see a script before its commands") {
+  EngineFixture server;
+  Session& watcher = server.open();
+  server.run_as(watcher, "MONITOR");
+  server.run("EVAL", "redis.call('set', KEYS[1], '1')", "1", "k");
+  const std::string seen = EngineFixture::take(watcher);
+  const std::size_t script = seen.find("\"EVAL\"");
+  const std::size_t command = seen.find("[0 lua] \"set\" \"k\" \"1\"");
+  CHECK(script != std::string::npos);
+  CHECK(command != std::string::npos);
+  CHECK(script < command);
+}
+
+TEST_CASE("a write in a paused server waits if the script may write") {
+  EngineFixture server;
+  Session& admin = server.open();
+  server.run_as(admin, "CLIENT", "PAUSE", "100000", "WRITE");
+  CHECK(server.run("EVAL_RO", "return 1", "0") == ":1\r\n");
+  CHECK(server.run("EVAL", "#!lua flags=no-writes\nreturn 1", "0") == ":1\r\n");
+  CHECK(server.run("EVAL", "return 1", "0").empty());
+  CHECK(server.session().parked);
+}
