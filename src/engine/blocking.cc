@@ -78,7 +78,7 @@ void Engine::progressed() {
 // Runs the command again. The session goes on if it was served.
 void Engine::run_blocked(Session& session, BlockedClient& client) {
   if (session.close_now) return;  // its end is near: it takes nothing away from others
-  if (script_busy_) return;       // it would be refused; the script's end wakes it
+  if (script_busy_) return;       // it would be refused; what wakes it comes again
   const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
   // While it may not run its keys stay as they are; unpause and unlock_keys come back to them.
   if (must_pause(session, *client.command, argv, false)) return;
