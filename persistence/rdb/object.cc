@@ -6,6 +6,7 @@
 #include "persistence/rdb/object_list.h"
 #include "persistence/rdb/object_set.h"
 #include "persistence/rdb/object_stream.h"
+#include "persistence/rdb/object_zset.h"
 #include "src/base/format_number.h"
 
 namespace hearth::rdb {
@@ -15,6 +16,7 @@ EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std:
   if (entry.type() == Type::kSet) return encode_set(*entry.set(), options, out);
   if (entry.type() == Type::kStream) return encode_stream(*entry.stream(), options, out);
   if (entry.type() == Type::kList) return encode_list(*entry.list(), options, out);
+  if (entry.type() == Type::kZset) return encode_zset(*entry.zset(), options, out);
   if (entry.is_int()) {
     write_number(out, entry.int_value());
   } else {
@@ -55,6 +57,12 @@ Result<Object> decode_object(std::uint8_t type, std::uint16_t version, ByteReade
       return object;
     }
     default: break;
+  }
+  if (is_zset_type(type)) {
+    object.type = Type::kZset;
+    HEARTH_TRY(std::unique_ptr<Zset> zset, decode_zset(type, in, limits));
+    object.body = object_body(std::move(zset));
+    return object;
   }
   object.type = Type::kHash;
   HEARTH_TRY(std::unique_ptr<Hash> hash, decode_hash(type, version, in, limits));

@@ -18,6 +18,7 @@
 #include "src/store/hash.h"
 #include "src/store/list.h"
 #include "src/store/set.h"
+#include "src/store/zset.h"
 
 namespace hearth::rdb {
 
@@ -37,6 +38,7 @@ struct EncodeOptions {
 struct DecodeLimits {
   HashLimits hash;
   SetLimits set;
+  ZsetLimits zset;
   std::uint64_t string_bytes = 512ULL * 1024 * 1024;  // longest string
   ListLimits list{};
 };

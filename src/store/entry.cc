@@ -10,6 +10,7 @@
 #include "src/store/memory.h"
 #include "src/store/set.h"
 #include "src/store/stream.h"
+#include "src/store/zset.h"
 
 namespace hearth {
 
@@ -156,7 +157,8 @@ Entry* Entry::copy_as(std::string_view new_key) const {
       return make_object(new_key, type(), new Set(set()->clone()), deadline(), access());
     case Type::kStream:
       return make_object(new_key, type(), stream()->clone().release(), deadline(), access());
-    case Type::kZset: break;
+    case Type::kZset:
+      return make_object(new_key, type(), new Zset(zset()->clone()), deadline(), access());
   }
   HEARTH_CHECK(false && "no value of this type can exist");
   return nullptr;
@@ -171,7 +173,7 @@ void Entry::free(Entry* e) {
     case Type::kSet: delete e->set(); break;
     case Type::kStream: delete e->stream(); break;
     case Type::kList: delete e->list(); break;
-    case Type::kZset: HEARTH_CHECK(false && "no value of this type can exist");
+    case Type::kZset: delete e->zset(); break;
   }
   ::operator delete(e);
 }
@@ -200,6 +202,8 @@ std::size_t Entry::memory_bytes() const {
     bytes += stream()->memory_bytes();
   else if (type() == Type::kList)
     bytes += list()->memory_bytes();
+  else if (type() == Type::kZset)
+    bytes += zset()->memory_bytes();
   else if (type() == Type::kString && !is_inline() && !is_int())
     bytes += memory::rounded(sizeof(RawString) + raw()->capacity);
   return bytes;
@@ -217,6 +221,7 @@ std::size_t Entry::free_effort() const {
     case Type::kSet: return set()->encoding() == SetEncoding::kHashtable ? set()->size() : 1;
     case Type::kStream: return stream()->free_effort();
     case Type::kList: return list()->segment_count();
+    case Type::kZset: return zset()->encoding() == ZsetEncoding::kSkiplist ? zset()->size() : 1;
     default: return 1;
   }
 }

@@ -143,6 +143,8 @@ class Caller {
       case Group::kHyperLogLog: return pick({"hll", "none"});
       case Group::kStream: return pick({"x", "none"});
       case Group::kList: return pick({"l", "none"});
+      case Group::kSortedSet: return pick({"z", "none"});
+      case Group::kGeo: return pick({"g", "none"});
       default: return pick({"s", "n", "h", "none"});
     }
   }
@@ -279,7 +281,8 @@ class World {
           Words{"XADD", "x", "5-1", "a", "1"}, Words{"XADD", "x", "6-1", "a", "1"},
           Words{"XGROUP", "CREATE", "x", "g", "0"},
           Words{"XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "x", ">"},
-          Words{"RPUSH", "l", "a", "10", "some text"}}) {
+          Words{"RPUSH", "l", "a", "10", "some text"},
+          Words{"ZADD", "z", "1", "a", "2", "b", "2", "10"}}) {
       const std::string reply = server_.run_words(admin, words);
       REQUIRE_MESSAGE(!reply.starts_with("-"), reply);
     }

@@ -65,6 +65,7 @@ Result<rdb::Object, ReplyError> parse_payload(CommandContext& ctx) {
   limits.set = {s.set_max_intset_entries, s.set_max_listpack_entries, s.set_max_listpack_value,
                 ctx.keyspace().seed()};
   limits.list = {s.list_max_listpack_size, ctx.services().debug->packed_threshold};
+  limits.zset = {s.zset_max_listpack_entries, s.zset_max_listpack_value, ctx.keyspace().seed()};
   limits.string_bytes = s.proto_max_bulk_len;
   const auto checksum = s.skip_checksum_validation ? rdb::Checksum::kSkip : rdb::Checksum::kVerify;
   auto object = rdb::parse_dump_payload(ctx.arg(3), limits, checksum);

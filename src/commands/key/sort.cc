@@ -11,6 +11,7 @@
 #include "src/store/hash.h"
 #include "src/store/list.h"
 #include "src/store/set.h"
+#include "src/store/zset.h"
 
 namespace hearth::commands {
 namespace {
@@ -18,6 +19,11 @@ namespace {
 void collect_set(const Entry& value, std::vector<std::string>& out) {
   out.reserve(out.size() + value.set()->size());
   value.set()->for_each([&](std::string_view member) { out.emplace_back(member); });
+}
+void collect_zset(const Entry& value, std::vector<std::string>& out) {
+  out.reserve(out.size() + value.zset()->size());
+  Zset::Walk all = value.zset()->walk();
+  for (Zset::Item item; all.next(item);) out.emplace_back(item.member);
 }
 
 void collect_list(const Entry& value, std::vector<std::string>& out) {
@@ -44,6 +50,7 @@ constexpr SortTypes kSortTypes = [] {
   types.collect[static_cast<unsigned>(Type::kList)] = collect_list;
   types.collect[static_cast<unsigned>(Type::kSet)] = collect_set;
   types.store_list = store_list;
+  types.collect[static_cast<unsigned>(Type::kZset)] = collect_zset;
   return types;
 }();
 

@@ -8,6 +8,7 @@
 #include "src/store/list.h"
 #include "src/store/set.h"
 #include "src/store/stream.h"
+#include "src/store/zset.h"
 
 namespace hearth::commands {
 namespace {
@@ -72,6 +73,14 @@ void append_list(Digest& digest, const List& list) {
   list.visit(0, list.size(), [&](const ds::Element& item) { digest.append(item.text(scratch)); });
 }
 
+void append_zset(Digest& digest, const Zset& zset) {
+  Zset::Walk all = zset.walk();
+  for (Zset::Item item; all.next(item);) {
+    digest.append(item.member);
+    digest.append(double_text(item.score));
+  }
+}
+
 }  // namespace
 
 void Digest::append(std::string_view bytes) {
@@ -109,7 +118,7 @@ Digest digest_of_value(const Entry& entry, UnixMillis now) {
     case Type::kSet: append_set(digest, *entry.set()); break;
     case Type::kStream: append_stream(digest, *entry.stream()); break;
     case Type::kList: append_list(digest, *entry.list()); break;
-    case Type::kZset: break;  // no value of this type can exist yet
+    case Type::kZset: append_zset(digest, *entry.zset()); break;
   }
   if (entry.has_deadline()) digest.append("!deadline");
   return digest;

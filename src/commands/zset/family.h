@@ -1,12 +1,44 @@
-// The zset family.
+// The sorted set family.
 #pragma once
-
-#include <span>
 
 #include "src/command/spec.h"
 
 namespace hearth::commands {
 
-inline constexpr std::span<const CommandSpec* const> kZsetFamily;
+extern const CommandSpec kZAdd, kZIncrBy, kZRem, kZCard, kZScore, kZMScore, kZRank, kZRevRank,
+    kZCount, kZLexCount, kZRange, kZRangeStore, kZRevRange, kZRangeByScore, kZRevRangeByScore,
+    kZRangeByLex, kZRevRangeByLex, kZRemRangeByRank, kZRemRangeByScore, kZRemRangeByLex, kZPopMin,
+    kZPopMax, kZMPop, kBZPopMin, kBZPopMax, kBZMPop, kZRandMember, kZScan;
+
+inline constexpr const CommandSpec* kZsetFamily[] = {
+    &kZAdd,
+    &kZIncrBy,
+    &kZRem,
+    &kZCard,
+    &kZScore,
+    &kZMScore,
+    &kZRank,
+    &kZRevRank,
+    &kZCount,
+    &kZLexCount,
+    &kZRange,
+    &kZRangeStore,
+    &kZRevRange,
+    &kZRangeByScore,
+    &kZRevRangeByScore,
+    &kZRangeByLex,
+    &kZRevRangeByLex,
+    &kZRemRangeByRank,
+    &kZRemRangeByScore,
+    &kZRemRangeByLex,
+    &kZPopMin,
+    &kZPopMax,
+    &kZMPop,
+    &kBZPopMin,
+    &kBZPopMax,
+    &kBZMPop,
+    &kZRandMember,
+    &kZScan,
+};
 
 }  // namespace hearth::commands
