@@ -248,6 +248,10 @@ const std::map<std::string, Sample> kSamples = {
     {"object|freq",
      {{{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"}}, {"OBJECT", "FREQ", "s"}}},
     {"waitaof", {{}, {"WAITAOF", "0", "0", "0"}}},
+    {"zlexcount", {{}, {"ZLEXCOUNT", "z", "-", "+"}}},
+    {"zrangebylex", {{}, {"ZRANGEBYLEX", "z", "-", "+"}}},
+    {"zrevrangebylex", {{}, {"ZREVRANGEBYLEX", "z", "+", "-"}}},
+    {"zremrangebylex", {{}, {"ZREMRANGEBYLEX", "z", "[a", "(b"}}},
 };
 
 // Commands that only refuse without what an engine by itself does not have.
@@ -282,7 +286,8 @@ class World {
           Words{"XGROUP", "CREATE", "x", "g", "0"},
           Words{"XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "x", ">"},
           Words{"RPUSH", "l", "a", "10", "some text"},
-          Words{"ZADD", "z", "1", "a", "2", "b", "2", "10"}}) {
+          Words{"ZADD", "z", "1", "a", "2", "b", "2", "10"},
+          Words{"GEOADD", "g", "13", "38", "a", "15", "37", "10"}}) {
       const std::string reply = server_.run_words(admin, words);
       REQUIRE_MESSAGE(!reply.starts_with("-"), reply);
     }

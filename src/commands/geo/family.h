@@ -1,12 +1,16 @@
-// The geo family.
+// The family of positions.
 #pragma once
-
-#include <span>
 
 #include "src/command/spec.h"
 
 namespace hearth::commands {
 
-inline constexpr std::span<const CommandSpec* const> kGeoFamily;
+extern const CommandSpec kGeoAdd, kGeoPos, kGeoHash, kGeoDist, kGeoSearch, kGeoSearchStore,
+    kGeoRadius, kGeoRadiusRo, kGeoRadiusByMember, kGeoRadiusByMemberRo;
+
+inline constexpr const CommandSpec* kGeoFamily[] = {
+    &kGeoAdd,         &kGeoPos,    &kGeoHash,     &kGeoDist,           &kGeoSearch,
+    &kGeoSearchStore, &kGeoRadius, &kGeoRadiusRo, &kGeoRadiusByMember, &kGeoRadiusByMemberRo,
+};
 
 }  // namespace hearth::commands

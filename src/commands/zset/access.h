@@ -1,27 +1,17 @@
-// What sorted set commands share: finding, making and removing the set, and the ways members and
+// What sorted set commands share: removing the set, and the ways members and
 // scores are written in a reply.
 #pragma once
 
 #include <cstdint>
 #include <string_view>
 
-#include "src/command/context.h"
+#include "src/command/zset_values.h"
 #include "src/store/zset.h"
 
 namespace hearth::commands {
 
-// The limits of the compact encoding, as configured.
-[[nodiscard]] ZsetLimits zset_limits(CommandContext& ctx);
-
-// The same place, with an empty sorted set made if there was none.
-[[nodiscard]] Found made_zset(CommandContext& ctx, const KeyRef& key, Found at);
-
 // Removes the key if its set has no member left, with the event that goes with it.
 void remove_empty_zset(CommandContext& ctx, const KeyRef& key, Found at);
-
-// Makes `key` hold this set in place of whatever it holds, or removes it if the set is empty;
-// records `event` and the request as it came, if anything changed. Replies with the size.
-void store_zset(CommandContext& ctx, const KeyRef& key, Zset zset, std::string_view event);
 
 enum class Scores : bool { kLeaveOut, kInclude };
 
