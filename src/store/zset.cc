@@ -126,6 +126,8 @@ std::size_t Zset::memory_bytes() const {
   return bytes;
 }
 
+std::uint64_t Zset::bucket_count() const { return is_large() ? large()->index.bucket_count() : 0; }
+
 ds::Listpack Zset::to_listpack() const {
   ds::Listpack out;
   Walk all = walk();

@@ -149,6 +149,8 @@ class Zset {
   // Bytes of all allocations as the allocator rounds them. O(1); in a skiplist the members' part is
   // estimated from the bytes they hold.
   [[nodiscard]] std::size_t memory_bytes() const;
+  // Buckets of the table; 0 in a listpack.
+  [[nodiscard]] std::uint64_t bucket_count() const;
 
  private:
   friend class ZsetBuilder;

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "src/base/random.h"
 #include "src/ds/geohash.h"
 #include "tests/support/engine_fixture.h"

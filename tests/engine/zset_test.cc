@@ -417,3 +417,100 @@ TEST_CASE("the encoding follows the limits") {
   CHECK(server.run("ZRANGESTORE", "d", "z", "0", "-1") == ":129\r\n");
   CHECK(server.run("OBJECT", "ENCODING", "d") == bulk("listpack"));
 }
+
+TEST_CASE("unions, intersections and differences") {
+  in_both_encodings([](EngineFixture& server) {
+    server.run("ZADD", "a", "1", "x", "2", "y", "3", "z");
+    server.run("ZADD", "b", "10", "y", "20", "z", "30", "w");
+    CHECK(server.run("ZUNION", "2", "a", "b", "WITHSCORES") ==
+          array({"x", "1", "y", "12", "z", "23", "w", "30"}));
+    CHECK(server.run("ZINTER", "2", "a", "b", "WITHSCORES") == array({"y", "12", "z", "23"}));
+    CHECK(server.run("ZDIFF", "2", "a", "b", "WITHSCORES") == array({"x", "1"}));
+    CHECK(server.run("ZDIFF", "1", "a") == array({"x", "y", "z"}));
+    CHECK(server.run("ZDIFF", "2", "a", "a") == "*0\r\n");
+    CHECK(server.run("ZINTER", "2", "a", "none") == "*0\r\n");
+    CHECK(server.run("ZUNION", "2", "a", "none") == array({"x", "y", "z"}));
+    CHECK(server.run("ZUNION", "2", "a", "b", "WEIGHTS", "2", "0.5", "AGGREGATE", "MAX",
+                     "WITHSCORES") == array({"x", "2", "y", "5", "z", "10", "w", "15"}));
+    CHECK(server.run("ZINTER", "2", "a", "b", "AGGREGATE", "MIN", "WITHSCORES") ==
+          array({"y", "2", "z", "3"}));
+    CHECK(server.run("ZUNION", "2", "a", "b", "AGGREGATE", "COUNT", "WITHSCORES") ==
+          array({"w", "1", "x", "1", "y", "2", "z", "2"}));
+    CHECK(server.run("ZINTERCARD", "2", "a", "b") == ":2\r\n");
+    CHECK(server.run("ZINTERCARD", "2", "a", "b", "LIMIT", "1") == ":1\r\n");
+    CHECK(server.run("ZINTERCARD", "2", "a", "b", "LIMIT", "0") == ":2\r\n");
+    server.run("ZADD", "inf", "inf", "x");
+    server.run("ZADD", "-inf", "-inf", "x");
+    CHECK(server.run("ZUNION", "2", "inf", "-inf", "WITHSCORES") == array({"x", "0"}));
+    CHECK(server.run("ZUNION", "1", "inf", "WEIGHTS", "0", "WITHSCORES") == array({"x", "0"}));
+  });
+}
+
+TEST_CASE("results of unions and their kin can be stored") {
+  in_both_encodings([](EngineFixture& server) {
+    server.run("ZADD", "a", "1", "x", "2", "y");
+    server.run("SADD", "s", "y", "z");
+    CHECK(server.run("ZUNIONSTORE", "d", "2", "a", "s", "WEIGHTS", "2", "3") == ":3\r\n");
+    CHECK(server.effects() == Lines{"ZUNIONSTORE d 2 a s WEIGHTS 2 3"});
+    CHECK(server.events() == Lines{"new d", "zunionstore d"});
+    CHECK(server.run("ZRANGE", "d", "0", "-1", "WITHSCORES") ==
+          array({"x", "2", "z", "3", "y", "7"}));
+    CHECK(server.run("ZINTERSTORE", "d", "2", "a", "s") == ":1\r\n");
+    CHECK(server.events() == Lines{"zinterstore d"});
+    CHECK(server.run("ZDIFFSTORE", "a", "2", "a", "s") == ":1\r\n");
+    CHECK(server.events() == Lines{"zdiffstore a"});
+    CHECK(server.run("ZRANGE", "a", "0", "-1") == array({"x"}));
+    CHECK(server.run("ZINTERSTORE", "d", "2", "a", "s") == ":0\r\n");
+    CHECK(server.effects() == Lines{"DEL d"});
+    CHECK(server.events() == Lines{"del d"});
+  });
+}
+
+TEST_CASE("unions and their kin refuse what they don't understand") {
+  EngineFixture server;
+  server.run("ZADD", "a", "1", "x");
+  server.run("SET", "s", "x");
+  CHECK(server.run("ZUNION", "0", "a") ==
+        "-ERR at least 1 input key is needed for 'zunion' command\r\n");
+  CHECK(server.run("ZINTERSTORE", "d", "0", "a") ==
+        "-ERR at least 1 input key is needed for 'zinterstore' command\r\n");
+  CHECK(server.run("ZUNION", "2", "a") == "-ERR syntax error\r\n");
+  CHECK(server.run("ZUNION", "x", "a") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("ZUNION", "2", "a", "s") == kWrongType);
+  CHECK(server.run("ZUNION", "1", "a", "WEIGHTS", "x") == "-ERR weight value is not a float\r\n");
+  CHECK(server.run("ZUNION", "1", "a", "AGGREGATE", "MEAN") == "-ERR syntax error\r\n");
+  CHECK(server.run("ZUNIONSTORE", "d", "1", "a", "WITHSCORES") == "-ERR syntax error\r\n");
+  CHECK(server.run("ZDIFF", "1", "a", "WEIGHTS", "1") == "-ERR syntax error\r\n");
+  CHECK(server.run("ZINTERCARD", "1", "a", "LIMIT", "-1") == "-ERR LIMIT can't be negative\r\n");
+}
+
+TEST_CASE("pops that wait answer at once if there is something, or when something comes") {
+  EngineFixture server;
+  hearth::Session& other = server.open();
+  server.run("ZADD", "z", "1", "a", "2", "b", "3", "c", "4", "d");
+  CHECK(server.run("BZPOPMIN", "none", "z", "0") == "*3\r\n$1\r\nz\r\n$1\r\na\r\n$1\r\n1\r\n");
+  CHECK(server.effects() == Lines{"ZPOPMIN z"});
+  CHECK(server.run("BZPOPMAX", "z", "0") == "*3\r\n$1\r\nz\r\n$1\r\nd\r\n$1\r\n4\r\n");
+  CHECK(server.run("BZMPOP", "0", "1", "z", "MIN", "COUNT", "9") ==
+        "*2\r\n$1\r\nz\r\n*2\r\n*2\r\n$1\r\nb\r\n$1\r\n2\r\n*2\r\n$1\r\nc\r\n$1\r\n3\r\n");
+  CHECK(server.effects() == Lines{"ZPOPMIN z 2"});
+
+  CHECK(server.run("BZPOPMIN", "z", "y", "0").empty());
+  CHECK(server.run_as(other, "ZADD", "y", "5", "m", "6", "n") == ":2\r\n");
+  CHECK(server.effects() == Lines{"ZADD y 5 m 6 n", "ZPOPMIN y"});
+  CHECK(EngineFixture::take(server.session()) == "*3\r\n$1\r\ny\r\n$1\r\nm\r\n$1\r\n5\r\n");
+  server.run("DEL", "y");
+  CHECK(server.run("BZMPOP", "1", "2", "z", "y", "MAX").empty());
+  server.run_as(other, "SADD", "z", "not sorted");
+  CHECK(EngineFixture::take(server.session()).empty());
+  server.advance(hearth::milliseconds(1001));
+  server.tick();
+  CHECK(EngineFixture::take(server.session()) == "*-1\r\n");
+
+  CHECK(server.run("BZPOPMIN", "y", "-1") == "-ERR timeout is negative\r\n");
+  CHECK(server.run("BZPOPMIN", "y", "x") == "-ERR timeout is not a float or out of range\r\n");
+  CHECK(server.run("BZPOPMIN", "z", "0") == kWrongType);
+  server.run("MULTI");
+  server.run("BZPOPMIN", "y", "0");
+  CHECK(server.run("EXEC") == "*1\r\n*-1\r\n");
+}

@@ -10,6 +10,7 @@
 #include "src/store/hash.h"
 #include "src/store/list.h"
 #include "src/store/set.h"
+#include "src/store/zset.h"
 
 namespace hearth::commands {
 namespace {
@@ -128,6 +129,8 @@ std::optional<TableFigures> table_figures(const Entry& e) {
     return TableFigures{e.hash()->size(), e.hash()->bucket_count(), e.hash()->memory_bytes()};
   if (e.type() == Type::kSet && e.set()->encoding() == SetEncoding::kHashtable)
     return TableFigures{e.set()->size(), e.set()->bucket_count(), e.set()->memory_bytes()};
+  if (e.type() == Type::kZset && e.zset()->encoding() == ZsetEncoding::kSkiplist)
+    return TableFigures{e.zset()->size(), e.zset()->bucket_count(), e.zset()->memory_bytes()};
   return std::nullopt;
 }
 

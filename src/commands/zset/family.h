@@ -8,7 +8,8 @@ namespace hearth::commands {
 extern const CommandSpec kZAdd, kZIncrBy, kZRem, kZCard, kZScore, kZMScore, kZRank, kZRevRank,
     kZCount, kZLexCount, kZRange, kZRangeStore, kZRevRange, kZRangeByScore, kZRevRangeByScore,
     kZRangeByLex, kZRevRangeByLex, kZRemRangeByRank, kZRemRangeByScore, kZRemRangeByLex, kZPopMin,
-    kZPopMax, kZMPop, kBZPopMin, kBZPopMax, kBZMPop, kZRandMember, kZScan;
+    kZPopMax, kZMPop, kBZPopMin, kBZPopMax, kBZMPop, kZUnion, kZInter, kZDiff, kZInterCard,
+    kZUnionStore, kZInterStore, kZDiffStore, kZRandMember, kZScan;
 
 inline constexpr const CommandSpec* kZsetFamily[] = {
     &kZAdd,
@@ -37,6 +38,13 @@ inline constexpr const CommandSpec* kZsetFamily[] = {
     &kBZPopMin,
     &kBZPopMax,
     &kBZMPop,
+    &kZUnion,
+    &kZInter,
+    &kZDiff,
+    &kZInterCard,
+    &kZUnionStore,
+    &kZInterStore,
+    &kZDiffStore,
     &kZRandMember,
     &kZScan,
 };
