@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/base/check.h"
+#include "src/base/format_number.h"
 #include "src/base/parse_number.h"
 #include "src/ds/hash_table.h"
 #include "src/ds/text_node.h"
@@ -15,7 +16,7 @@
 namespace hearth {
 
 using ds::Intset;
-using ds::Pack;
+using ds::PrefixPack;
 using ds::TextNode;
 
 namespace {
@@ -61,6 +62,12 @@ class Selection {
   std::uint64_t wanted_;
   std::uint64_t left_;
 };
+
+std::string_view number_text(std::int64_t number, std::string& scratch) {
+  scratch.resize(kInt64TextMax);
+  scratch.resize(format_int64(number, scratch.data()));
+  return scratch;
+}
 
 // Bytes of the longest member as a text: one of the ends.
 std::size_t widest_text(const BorrowedInts& ints) {
@@ -130,8 +137,8 @@ SetEncoding Set::encoding() const { return static_cast<SetEncoding>(word() & kTa
 
 Set::Table* Set::table() const { return reinterpret_cast<Table*>(word() & ~kTagMask); }
 
-Pack& Set::pack() const {
-  return *std::launder(reinterpret_cast<Pack*>(const_cast<unsigned char*>(body_)));
+PrefixPack& Set::pack() const {
+  return *std::launder(reinterpret_cast<PrefixPack*>(const_cast<unsigned char*>(body_)));
 }
 
 Intset Set::take_ints() { return Intset::adopt(reinterpret_cast<char*>(word() & ~kTagMask)); }
@@ -141,11 +148,11 @@ void Set::set_ints(Intset ints) {
            static_cast<std::uintptr_t>(SetEncoding::kIntset));
 }
 
-void Set::set_pack(Pack pack) { new (body_) Pack(std::move(pack)); }
+void Set::set_pack(PrefixPack pack) { new (body_) PrefixPack(std::move(pack)); }
 
 void Set::release() {
   switch (encoding()) {
-    case SetEncoding::kListpack: pack().~Pack(); break;
+    case SetEncoding::kListpack: pack().~PrefixPack(); break;
     case SetEncoding::kIntset: static_cast<void>(Intset(take_ints())); break;
     case SetEncoding::kHashtable: delete table(); break;
   }
@@ -162,8 +169,9 @@ void Set::become_table(std::uint64_t room, const SetLimits& limits) {
 
 void Set::become_pack() {
   const Intset ints = take_ints();
-  Pack fresh;
-  for (std::size_t i = 0; i < ints.size(); ++i) fresh.append_number(ints.at(i));
+  PrefixPack fresh;
+  std::string scratch;
+  for (std::size_t i = 0; i < ints.size(); ++i) fresh.append(number_text(ints.at(i), scratch));
   set_pack(std::move(fresh));
 }
 
@@ -276,7 +284,7 @@ std::uint64_t Set::size() const {
 
 bool Set::contains(std::string_view member) const {
   switch (encoding()) {
-    case SetEncoding::kListpack: return pack().find(member) != Pack::kEnd;
+    case SetEncoding::kListpack: return pack().find(member) != PrefixPack::kEnd;
     case SetEncoding::kIntset: {
       const auto number = parse_int64(member);
       return number && BorrowedInts(word())->contains(*number);
@@ -290,16 +298,16 @@ bool Set::every(const Predicate& test) const {
   Scratch scratch;
   switch (encoding()) {
     case SetEncoding::kListpack: {
-      const Pack& all = pack();
-      for (auto at = all.first(); at != Pack::kEnd; at = all.next(at)) {
-        if (!test(all.get(at).text(scratch.text))) return false;
+      const PrefixPack& all = pack();
+      for (auto at = all.first(); at != PrefixPack::kEnd; at = all.next(at)) {
+        if (!test(all.get(at, scratch.text))) return false;
       }
       return true;
     }
     case SetEncoding::kIntset: {
       const BorrowedInts ints(word());
       for (std::size_t i = 0; i < ints->size(); ++i) {
-        if (!test({scratch.text, format_int64(ints->at(i), scratch.text)})) return false;
+        if (!test(number_text(ints->at(i), scratch.text))) return false;
       }
       return true;
     }
@@ -332,12 +340,12 @@ std::uint64_t Set::scan(std::uint64_t cursor, const Visitor& visit) const {
 std::string_view Set::random(Rng& rng, Scratch& scratch) const {
   switch (encoding()) {
     case SetEncoding::kListpack: {
-      const Pack& all = pack();
-      return all.get(all.at(rng.below(all.size()))).text(scratch.text);
+      const PrefixPack& all = pack();
+      return all.get(all.at(rng.below(all.size())), scratch.text);
     }
     case SetEncoding::kIntset: {
       const BorrowedInts ints(word());
-      return {scratch.text, format_int64(ints->at(rng.below(ints->size())), scratch.text)};
+      return number_text(ints->at(rng.below(ints->size())), scratch.text);
     }
     case SetEncoding::kHashtable: break;
   }
@@ -404,8 +412,8 @@ bool Set::add(std::string_view member, const SetLimits& limits) {
   switch (encoding()) {
     case SetEncoding::kIntset: return add_to_ints(member, limits);
     case SetEncoding::kListpack: {
-      Pack& all = pack();
-      if (all.find(member) != Pack::kEnd) return false;
+      PrefixPack& all = pack();
+      if (all.find(member) != PrefixPack::kEnd) return false;
       if (all.size() < limits.listpack_entries && member.size() <= limits.listpack_value &&
           all.fits(member.size())) {
         all.append(member);
@@ -422,8 +430,8 @@ bool Set::add(std::string_view member, const SetLimits& limits) {
 bool Set::erase(std::string_view member) {
   switch (encoding()) {
     case SetEncoding::kListpack: {
-      const Pack::Position at = pack().find(member);
-      if (at == Pack::kEnd) return false;
+      const PrefixPack::Position at = pack().find(member);
+      if (at == PrefixPack::kEnd) return false;
       pack().erase(at);
       return true;
     }
@@ -457,10 +465,10 @@ void Set::pop_compact(Rng& rng, std::uint64_t count, const Visitor& visit) {
   Selection selection(rng, count, size());
   Scratch scratch;
   if (encoding() == SetEncoding::kListpack) {
-    Pack kept;
-    const Pack& all = pack();
-    for (auto at = all.first(); at != Pack::kEnd; at = all.next(at)) {
-      const std::string_view member = all.get(at).text(scratch.text);
+    PrefixPack kept;
+    const PrefixPack& all = pack();
+    for (auto at = all.first(); at != PrefixPack::kEnd; at = all.next(at)) {
+      const std::string_view member = all.get(at, scratch.text);
       if (selection.picks_next())
         visit(member);
       else
@@ -473,7 +481,7 @@ void Set::pop_compact(Rng& rng, std::uint64_t count, const Visitor& visit) {
   Intset kept;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (selection.picks_next())
-      visit({scratch.text, format_int64(all.at(i), scratch.text)});
+      visit(number_text(all.at(i), scratch.text));
     else
       kept.add(all.at(i));
   }

@@ -2,9 +2,9 @@
 //
 // Three shapes, chosen by size and content and invisible to callers except as encoding(), which
 // names them as clients know them:
-//   intset     integers in ascending order       small sets of nothing but integers
-//   listpack   pack, in order of insertion       other small sets
-//   hashtable  one allocation per member         the rest
+//   intset     integers in ascending order         small sets of nothing but integers
+//   listpack   prefix pack, in order of insertion  other small sets
+//   hashtable  one allocation per member           the rest
 // A set never goes back to a smaller shape on its own; see compact_integers().
 //
 // Views that are returned point into the set or into `scratch` and end with the next change; those
@@ -18,11 +18,10 @@
 #include <string>
 #include <string_view>
 
-#include "src/base/format_number.h"
 #include "src/base/random.h"
 #include "src/ds/intset.h"
 #include "src/ds/listpack.h"
-#include "src/ds/pack.h"
+#include "src/ds/prefix_pack.h"
 
 namespace hearth {
 
@@ -39,9 +38,9 @@ enum class SetEncoding : std::uint8_t { kListpack, kIntset, kHashtable };
 
 class Set {
  public:
-  // Room for the text of a member that stands as a number.
+  // Room for a member that does not stand as one text.
   struct Scratch {
-    char text[kInt64TextMax];
+    std::string text;
   };
   using Visitor = std::function<void(std::string_view)>;
   using Predicate = std::function<bool(std::string_view)>;
@@ -105,12 +104,12 @@ class Set {
  private:
   struct Table;
 
-  [[nodiscard]] ds::Pack& pack() const;
+  [[nodiscard]] ds::PrefixPack& pack() const;
   [[nodiscard]] Table* table() const;
   // Moves the intset out and in; in between the set has no body.
   [[nodiscard]] ds::Intset take_ints();
   void set_ints(ds::Intset ints);
-  void set_pack(ds::Pack pack);
+  void set_pack(ds::PrefixPack pack);
   bool add_to_table(std::string_view member);
   bool add_to_ints(std::string_view member, const SetLimits& limits);
   void become_table(std::uint64_t room, const SetLimits& limits);
@@ -120,9 +119,10 @@ class Set {
   [[nodiscard]] std::uintptr_t word() const;
   void set_word(std::uintptr_t word);
 
-  // A Pack object, or the pointer of an Intset or to a Table with the encoding in its low bits,
-  // which are zero in the pointer a Pack is: a small set is one allocation besides these 8 bytes.
-  alignas(ds::Pack) unsigned char body_[sizeof(ds::Pack)];
+  // A PrefixPack object, or the pointer of an Intset or to a Table with the encoding in its low
+  // bits, which are zero in the pointer a PrefixPack is: a small set is one allocation besides
+  // these 8 bytes.
+  alignas(ds::PrefixPack) unsigned char body_[sizeof(ds::PrefixPack)];
 };
 
 }  // namespace hearth
