@@ -37,9 +37,12 @@ std::optional<std::int64_t> parse_int64(std::string_view text) noexcept {
 
 namespace {
 
+// Longest text that is read as a number: enough for every double written out in full.
+constexpr std::size_t kFloatTextMost = 5 * 1024;
+
 // The standard library's parser takes "nan" and hex floats; neither is a number here.
 bool is_float_text(std::string_view text) noexcept {
-  if (text.empty() || text.size() > 255) return false;
+  if (text.empty() || text.size() > kFloatTextMost) return false;
   for (const char c : text) {
     if (c == 'x' || c == 'X' || c == '(' || c == ' ' || (c >= '\t' && c <= '\r') || c == '\0')
       return false;

@@ -67,3 +67,10 @@ TEST_CASE("memory sizes know both kinds of unit") {
   CHECK_FALSE(parse_memory_size("").has_value());
   CHECK_FALSE(parse_memory_size("99999999999gb").has_value());
 }
+
+TEST_CASE("the greatest double may be written out in full") {
+  const std::string digits = "1" + std::string(308, '0') + "." + std::string(17, '0');
+  CHECK(parse_double(digits) == 1e308);
+  CHECK_FALSE(parse_double("1" + std::string(400, '0')).has_value());
+  CHECK_FALSE(parse_double(std::string(6000, '1')).has_value());
+}
