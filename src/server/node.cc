@@ -260,6 +260,8 @@ void Node::stop_serving() {
 void Node::sleep(microseconds duration) {
   timespec t{duration.count() / 1'000'000, (duration.count() % 1'000'000) * 1000};
   nanosleep(&t, nullptr);
+  // What comes after it in this loop turn is that much later.
+  engine_->set_time(clock_.unix_now(), clock_.mono_now());
 }
 
 void Node::crash(std::string_view how) {

@@ -32,11 +32,11 @@ Outcome object(CommandContext& ctx) {
   if (at->type() == Type::kList && at->list()->encoding() == ListEncoding::kQuicklist) {
     const List& list = *at->list();
     const std::uint64_t nodes = list.segment_count();
-    std::snprintf(text, sizeof text,
-                  " ql_nodes:%llu ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:0",
-                  static_cast<unsigned long long>(nodes),
-                  static_cast<double>(list.size()) / static_cast<double>(nodes),
-                  ctx.settings().list_max_listpack_size);
+    std::snprintf(
+        text, sizeof text, " ql_nodes:%llu ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:%d",
+        static_cast<unsigned long long>(nodes),
+        static_cast<double>(list.size()) / static_cast<double>(nodes),
+        ctx.settings().list_max_listpack_size, ctx.settings().list_compress_depth > 0 ? 1 : 0);
     all += text;
   }
   ctx.reply().simple(all);
