@@ -25,12 +25,23 @@ class EvictionPool;
 class LatencyMonitor;
 class PubSub;
 struct KeyEnvironment;
-class SlowLog;
+class CommandLogs;
+class HotKeys;
 struct Command;
 struct Garbage;
 struct Session;
 struct Stats;
 enum class Type : std::uint8_t;
+namespace acl {
+class Log;
+class User;
+class Users;
+enum class Context : std::uint8_t;
+}  // namespace acl
+namespace tracking {
+class Table;
+struct Client;
+}  // namespace tracking
 namespace config {
 class Registry;
 struct Settings;
@@ -139,6 +150,48 @@ class TransactionControl {
   virtual void touch_all(DbIndex db, std::optional<DbIndex> becomes) = 0;
 };
 
+// Users and what they may do. Implemented by the engine.
+class AccessControl {
+ public:
+  virtual ~AccessControl() = default;
+  [[nodiscard]] virtual const acl::Users& users() const = 0;
+  [[nodiscard]] virtual acl::Log& log() = 0;
+  // Makes the session the user's if the password is right. A failure is logged.
+  //   object  what ACL LOG shows as tried: the command's word
+  [[nodiscard]] virtual bool authenticate(Session& session, std::string_view user,
+                                          std::string_view password, std::string_view object) = 0;
+  // The state of a new connection: the default user's, if that needs no password.
+  virtual void become_default(Session& session) = 0;
+  // Nothing if the session's user may run this, else the error for the client ("NOPERM ..."). A
+  // denial is counted and logged, as one of `context`.
+  [[nodiscard]] virtual std::optional<std::string> denied(Session& session, const Command& command,
+                                                          std::span<const std::string_view> argv,
+                                                          acl::Context context) = 0;
+  // ACL SETUSER. Sessions of the user that listen to channels it may no longer hear are closed.
+  //   error  the client's text, without a code
+  [[nodiscard]] virtual Result<void, std::string> set_user(std::string_view name,
+                                                           std::span<const std::string_view> rules,
+                                                           const Session& by) = 0;
+  // ACL DELUSER. Sessions of the user are closed. False if there is none.
+  virtual bool delete_user(std::string_view name, const Session& by) = 0;
+  // ACL LOAD and SAVE: `aclfile`.
+  [[nodiscard]] virtual Result<void, std::string> load_file(const Session* by) = 0;
+  [[nodiscard]] virtual Result<void> save_file() = 0;
+  // The words of `user` directives that make the present users; nothing if they live in a file.
+  [[nodiscard]] virtual std::optional<std::vector<std::vector<std::string>>> directives() const = 0;
+};
+
+// CLIENT TRACKING. Implemented by the engine.
+class TrackingControl {
+ public:
+  virtual ~TrackingControl() = default;
+  // Switches it on, or changes how it is on: prefixes are added to those the session has.
+  virtual void start(Session& session, tracking::Client how) = 0;
+  virtual void stop(Session& session) = 0;
+  [[nodiscard]] virtual const tracking::Table& table() const = 0;
+  [[nodiscard]] virtual std::size_t client_count() const = 0;
+};
+
 // Frees what would take long, on another thread if there is one.
 class Reclaimer {
  public:
@@ -162,6 +215,12 @@ class ServerControl {
   // Microseconds since 1970 at this moment, not of this loop turn: TIME. A server that has no finer
   // clock answers with the turn's.
   [[nodiscard]] virtual std::int64_t unix_micros(UnixMillis turn) { return turn.ms * 1000; }
+  // The text of a file of users, and its atomic replacement.
+  [[nodiscard]] virtual Result<std::string> read_text(const std::string& path) = 0;
+  [[nodiscard]] virtual Result<void> replace_text(const std::string& path,
+                                                  std::string_view text) = 0;
+  // Hex digits that nobody can guess: passwords.
+  [[nodiscard]] virtual std::string secret_hex(std::size_t length) = 0;
   // CONFIG REWRITE: the file the server was started with, replaced atomically.
   enum class RewriteExtent : std::uint8_t { kChanged, kEverything };  // kEverything: defaults too
   [[nodiscard]] virtual Result<void> rewrite_config(RewriteExtent extent) = 0;
@@ -273,7 +332,7 @@ struct Services {
   config::Registry* config = nullptr;
   PubSub* pubsub = nullptr;
   Stats* stats = nullptr;
-  SlowLog* slowlog = nullptr;
+  CommandLogs* command_logs = nullptr;
   LatencyMonitor* latency = nullptr;
   Reclaimer* reclaimer = nullptr;
   ServerControl* server = nullptr;
@@ -286,6 +345,9 @@ struct Services {
   ProgressSource* progress = nullptr;
   ScriptControl* scripts = nullptr;
   ScriptHost* script_host = nullptr;
+  AccessControl* access = nullptr;
+  TrackingControl* tracking = nullptr;
+  HotKeys* hot_keys = nullptr;
 };
 
 }  // namespace hearth

@@ -17,9 +17,18 @@ void Session::on_message(std::string_view pattern, std::string_view channel,
   if (!executing && clients != nullptr) clients->wrote_to(*this);
 }
 
+namespace {
+// What a name costs besides itself: its place in the tables of who listens and who watches.
+constexpr std::size_t kNameOverhead = 64;
+}  // namespace
+
 std::size_t Session::memory_bytes() const {
+  const std::size_t names = subscriptions.normal_count() + subscriptions.shard_channels.size() +
+                            (tracking != nullptr ? tracking->prefixes.size() : 0);
+  const std::size_t listened = names * (sizeof(std::string) + kNameOverhead) +
+                               watched.size() * (sizeof(WatchedKey) + kNameOverhead);
   return sizeof(Session) + out.capacity_bytes() + own_pushes.capacity_bytes() + query_bytes +
-         query_free + argv_bytes + queue_bytes + name.size();
+         query_free + argv_bytes + queue_bytes + name.size() + listened;
 }
 
 }  // namespace hearth

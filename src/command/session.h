@@ -9,10 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "src/acl/user.h"
 #include "src/base/ids.h"
 #include "src/base/out_buffer.h"
 #include "src/base/time.h"
 #include "src/pubsub/pubsub.h"
+#include "src/tracking/tracking.h"
 
 namespace hearth {
 
@@ -55,14 +57,16 @@ struct Session final : Subscriber {
   DbIndex db = 0;
   int resp = 2;
   bool authenticated = false;
-  std::string user = "default";
-  bool readonly = false;  // READONLY: may read from a replica
-  bool asking = false;    // ASKING: for the next command
+  const acl::User* account = nullptr;  // never null in an engine; changed by AccessControl only
+  bool readonly = false;               // READONLY: may read from a replica
+  bool asking = false;                 // ASKING: for the next command
   bool no_evict = false;
   bool no_touch = false;
   bool in_script = false;          // runs the commands of scripts: TIME stands still
   std::int64_t frozen_micros = 0;  // in a script: what TIME answered first, 0 before
   bool monitor = false;
+  bool understands_redirects = false;  // CLIENT CAPA redirect
+  bool import_source = false;          // CLIENT IMPORT-SOURCE
   ReplyMode reply_mode = ReplyMode::kOn;
   bool reply_is_push =
       false;  // the command answered by pushes, which CLIENT REPLY does not silence
@@ -77,6 +81,7 @@ struct Session final : Subscriber {
   std::vector<WatchedKey> watched;
 
   Subscriptions subscriptions;
+  std::unique_ptr<tracking::Client> tracking;  // null: CLIENT TRACKING is off
 
   OutBuffer out;
   // While a command of this session runs, messages to itself wait here for the end of its reply.
@@ -98,11 +103,13 @@ struct Session final : Subscriber {
   MonoTime last_active{};
   const Command* last_command = nullptr;
   std::uint64_t net_input = 0, net_output = 0, commands = 0;
+  std::size_t counted_bytes = 0;  // its part of the sum that maxmemory-clients limits
   std::size_t query_bytes = 0, query_free = 0, argv_bytes = 0;  // kept by the network
 
   [[nodiscard]] bool in_subscribe_mode() const {
     return subscriptions.normal_count() + subscriptions.shard_channels.size() > 0;
   }
+  [[nodiscard]] std::string_view user_name() const { return account->name(); }
   // What this client costs: buffers, queued commands, names.
   [[nodiscard]] std::size_t memory_bytes() const;
 };

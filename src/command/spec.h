@@ -316,6 +316,24 @@ enum class Shape : std::uint16_t {
   return (static_cast<std::uint16_t>(set) & static_cast<std::uint16_t>(one)) != 0;
 }
 
+// Which words are names of pub/sub channels: what ACL rules for channels are held against.
+enum class ChannelUse : std::uint8_t {
+  kNone,
+  kFirstArgument,  // PUBLISH
+  kArguments,      // SUBSCRIBE
+  kPatterns,       // PSUBSCRIBE
+};
+
+// Which databases the command works on: what ACL rules for databases are held against.
+enum class DatabaseUse : std::uint8_t {
+  kSelected,       // the connection's, if it has keys, reads or writes
+  kFirstArgument,  // the argument names it (SELECT)
+  kFirstTwo,       // two arguments do (SWAPDB)
+  kSecondAndOwn,   // the selected one and the second argument (MOVE)
+  kBehindDb,       // the selected one and the word behind "DB" (COPY)
+  kAll,            // FLUSHALL
+};
+
 struct HistoryNote {
   std::string_view since;
   std::string_view change;
@@ -341,6 +359,8 @@ struct CommandSpec {
   std::span<const HistoryNote> history{};
   // For keys marked kVariableFlags: what this request does with them.
   std::uint16_t (*key_access)(std::span<const std::string_view> argv) = nullptr;
+  ChannelUse channels = ChannelUse::kNone;
+  DatabaseUse databases = DatabaseUse::kSelected;
 };
 
 }  // namespace hearth

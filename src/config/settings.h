@@ -158,6 +158,10 @@ struct Settings {
   // Observation
   std::int64_t slowlog_log_slower_than = 0;  // microseconds; -1 off
   std::uint64_t slowlog_max_len = 0;
+  std::int64_t commandlog_request_larger_than = 0;  // bytes; -1 off
+  std::uint64_t commandlog_large_request_max_len = 0;
+  std::int64_t commandlog_reply_larger_than = 0;  // bytes; -1 off
+  std::uint64_t commandlog_large_reply_max_len = 0;
   milliseconds latency_monitor_threshold{0};  // 0 off
   bool latency_tracking = true;
   std::vector<double> latency_tracking_info_percentiles;

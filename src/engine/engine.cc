@@ -78,7 +78,7 @@ Engine::Engine(Options options)
   services_.config = config_;
   services_.pubsub = &pubsub_;
   services_.stats = &stats_;
-  services_.slowlog = &slowlog_;
+  services_.command_logs = &command_logs_;
   services_.latency = &latency_;
   services_.reclaimer = options.reclaimer;
   services_.server = options.server;
@@ -94,9 +94,18 @@ Engine::Engine(Options options)
   startup_bytes_ = memory::used_bytes();
   notifier_ = std::make_unique<KeyspaceNotifier>(*this);
   sinks_.push_back(notifier_.get());
+  access_ = std::make_unique<Access>(
+      Access::Parts{*config_, *commands_, *this, stats_, options.server, env_});
+  tracker_ = std::make_unique<Tracker>(
+      Tracker::Parts{*this, *config_, effects_, rng_, actor_, [this] { refresh_wants(); }});
+  sinks_.push_back(tracker_.get());
+  services_.access = access_.get();
+  services_.tracking = tracker_.get();
   refresh_settings();
   config_->on_change(
-      {"maxmemory", "maxmemory-policy", "slowlog-log-slower-than", "slowlog-max-len",
+      {"maxmemory", "maxmemory-clients", "maxmemory-policy", "slowlog-log-slower-than",
+       "slowlog-max-len", "commandlog-request-larger-than", "commandlog-large-request-max-len",
+       "commandlog-reply-larger-than", "commandlog-large-reply-max-len",
        "latency-monitor-threshold", "latency-tracking", "notify-keyspace-events", "lfu-log-factor",
        "lfu-decay-time", "lazyfree-lazy-expire", "lazyfree-lazy-server-del",
        "lazyfree-lazy-user-del", "lazyfree-lazy-eviction"},
@@ -120,7 +129,7 @@ Session& Engine::open(const ClientAddress& from) {
   s.unix_socket = from.unix_socket;
   s.on_this_host = from.on_this_host;
   s.ipv6 = from.ipv6;
-  s.authenticated = settings().requirepass.empty();
+  access_->become_default(s);
   s.created_at = s.last_active = mono_;
   s.clients = this;
   sessions_.emplace(s.id, std::move(session));
@@ -137,6 +146,8 @@ void Engine::close(Session& session) {
     blocked_.remove(session.id);
     refresh_wants();
   }
+  tracker_->stop(session);
+  clients_bytes_ -= std::min<std::uint64_t>(clients_bytes_, session.counted_bytes);
   std::erase(parked_, session.id);
   const auto at = std::lower_bound(order_.begin(), order_.end(), session.id);
   if (at != order_.end() && *at == session.id) order_.erase(at);
@@ -165,6 +176,7 @@ void Engine::kill(Session& victim, const Session& by) {
 
 void Engine::wrote_to(Session& session) {
   check_output_limits(session);
+  note_buffers(session);
   if (!session.output_pending) {
     session.output_pending = true;
     host_->flush_soon(session);
@@ -255,13 +267,25 @@ void Engine::prepare(Session& session, RequestBatch& batch) {
 }
 
 std::size_t Engine::run(Session& session, RequestBatch& batch) {
+  if (tracker_->is_on()) [[unlikely]]
+    tracker_->limit_table();
   prepare(session, batch);
   last_ticks_ = ticks_();
   std::size_t done = 0;
+  std::size_t begin = 0;
   for (const ParsedRequest& r : batch.requests) {
     if (session.parked || session.close_now || session.close_after_reply) break;
     if (r.count > 0) execute_one(session, r, batch.argv(r));
     if (session.parked && !session.waiting) break;  // it did not run: it comes again
+    if (r.end - begin > hot_.large_request && r.command != nullptr) [[unlikely]] {
+      // Offsets bound the size from above: what stood before the batch counts with its first.
+      std::uint64_t bytes = 0;
+      for (const std::string_view word : batch.argv(r)) bytes += word.size();
+      if (bytes > hot_.large_request) {
+        log_size(session, *r.command, batch.argv(r), CommandLogs::Kind::kLargeRequest, bytes);
+      }
+    }
+    begin = r.end;
     ++done;
   }
   session.last_active = mono_;
@@ -288,6 +312,7 @@ void Engine::end_turn(microseconds duration) {
 
 void Engine::finish_replies(Session& session) {
   if (!session.out.empty()) check_output_limits(session);
+  note_buffers(session);
   if (session.close_after_reply || session.close_now) host_->close_soon(session);
   if (session.out.empty() || session.output_pending || session.close_now) return;
   session.output_pending = true;
@@ -340,9 +365,10 @@ void Engine::execute_one(Session& session, const ParsedRequest& request,
   const bool arity_ok =
       command->spec->arity.accepts(argv.size()) && command->spec->handler != nullptr;
   const bool plain =
-      arity_ok && session.authenticated && !session.in_multi && !paused_ && !script_busy_ &&
-      locked_.empty() && (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) &&
-      monitors_ == 0 && !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
+      arity_ok && session.authenticated && session.account->unrestricted() && !session.in_multi &&
+      !paused_ && !script_busy_ && locked_.empty() &&
+      (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) && monitors_ == 0 &&
+      !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
       (!hot_.cluster ||
        (view_ != nullptr && command->first_key > 0 && command->last_key == command->first_key &&
         !has(command->flags, Flag::kMovableKeys) && view_->serves(request.key.slot)));
@@ -355,8 +381,19 @@ void Engine::execute_one(Session& session, const ParsedRequest& request,
     }
   }
   session.executing = true;
+  actor_ = &session;
   call(session, *command, argv, request.key);
+  actor_ = nullptr;
   session.executing = false;
+  if (const std::size_t reply_bytes = session.out.size() - out_before;
+      reply_bytes > hot_.large_reply) [[unlikely]] {
+    log_size(session, *command, argv, CommandLogs::Kind::kLargeReply, reply_bytes);
+  }
+  // CLIENT CACHING holds for the command behind it, or for all of a transaction.
+  if (session.tracking != nullptr && session.tracking->caching && !session.in_multi &&
+      !command->full_name.starts_with("client|")) {
+    session.tracking->caching = false;
+  }
   if (!session.waiting) after_reply(session, out_before);
   if (!session.own_pushes.empty()) [[unlikely]]
     append_own_pushes(session);
@@ -371,7 +408,10 @@ void Engine::run_command(Session& session, const Command& command,
                          std::span<const std::string_view> argv, const KeyRef& first_key) {
   last_ticks_ = ticks_();
   session.executing = true;
+  // It may run inside the unit of the client that served it.
+  Session* outer = std::exchange(actor_, &session);
   call(session, command, argv, first_key);
+  actor_ = outer;
   session.executing = false;
   if (!session.own_pushes.empty()) append_own_pushes(session);
 }
@@ -435,11 +475,15 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
     latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.now,
                  static_cast<std::uint32_t>((ns + 500'000) / 1'000'000));
   }
+  if (tracker_->is_on()) [[unlikely]]
+    tracker_->note_read(session.in_script ? *script_->caller : session, command, argv);
   finish_unit(session);
 }
 
 void Engine::finish_unit(Session& session) {
   if (depth_ != 0) return;
+  if (tracker_->is_on()) [[unlikely]]
+    tracker_->finish_unit();
   if (!effects_.empty()) {
     commit();
     session.write_offset = replication_offset();

@@ -25,9 +25,12 @@
 #include "src/command/table.h"
 #include "src/config/registry.h"
 #include "src/effects/effect_log.h"
+#include "src/engine/access.h"
 #include "src/engine/batch.h"
 #include "src/engine/blocked_clients.h"
-#include "src/metrics/slowlog.h"
+#include "src/engine/tracking.h"
+#include "src/metrics/command_log.h"
+#include "src/metrics/latency_monitor.h"
 #include "src/metrics/stats.h"
 #include "src/pubsub/pubsub.h"
 #include "src/store/eviction.h"
@@ -123,6 +126,13 @@ class Engine final : public ClientControl,
   // The connection broke the protocol: `text` is the last thing it hears.
   void protocol_error(Session& session, std::string_view text);
 
+  // The session's input or output buffers changed outside of run(): what clients take together is
+  // limited by maxmemory-clients, and the largest ones are closed to get below.
+  void note_buffers(Session& session) {
+    if (hot_.clients_most != 0) [[unlikely]]
+      count_memory_of(session);
+  }
+
   // --- time ---
   // Background work of one tick (`hz` times a second): expiry, pauses, limits, statistics.
   void tick();
@@ -152,6 +162,7 @@ class Engine final : public ClientControl,
   [[nodiscard]] Services& services() { return services_; }
   [[nodiscard]] const config::Settings& settings() const { return config_->settings(); }
   [[nodiscard]] EffectLog& effects() { return effects_; }
+  [[nodiscard]] Access& access() { return *access_; }
   // Commits what was recorded outside of a command (a slot's keys dropped by the cluster).
   void commit() override;
   // True while MIGRATE or the like keeps keys from changing.
@@ -258,6 +269,10 @@ class Engine final : public ClientControl,
                 std::span<const std::string_view> argv);
   void log_call(Session& session, const Command& command, DbIndex db,
                 std::span<const std::string_view> argv, std::uint64_t ns);
+  void log_size(Session& session, const Command& command, std::span<const std::string_view> argv,
+                CommandLogs::Kind kind, std::uint64_t bytes);
+  [[nodiscard]] bool still_allowed(Session& session, const Command& command,
+                                   std::span<const std::string_view> argv);
   [[nodiscard]] bool watch_expired(const Session& session) const;
   // The command's flags, or for a request that runs a script, what the script says of itself.
   [[nodiscard]] Flag flags_of(const Command& command, std::span<const std::string_view> argv) const;
@@ -283,6 +298,8 @@ class Engine final : public ClientControl,
   void expire_cycle();
   void check_clients();
   void check_output_limits(Session& session);
+  void count_memory_of(Session& session);
+  void evict_clients();
   void refresh_settings();
   void refresh_wants();
 
@@ -310,7 +327,7 @@ class Engine final : public ClientControl,
   Rng rng_;
   EffectLog effects_;
   Stats stats_;
-  SlowLog slowlog_;
+  CommandLogs command_logs_;
   LatencyMonitor latency_;
   PubSub pubsub_;
   EvictionPool eviction_pool_;
@@ -319,14 +336,19 @@ class Engine final : public ClientControl,
   std::shared_ptr<const cluster::View> view_;
   std::vector<EffectSink*> sinks_;
   std::unique_ptr<KeyspaceNotifier> notifier_;
+  std::unique_ptr<Access> access_;
+  std::unique_ptr<Tracker> tracker_;
+  Session* actor_ = nullptr;  // whose request runs
   bool sinks_want_commands_ = false;
 
   // Settings the hot path reads, copied when they change.
   struct Hot {
     std::uint64_t maxmemory = 0;
     EvictionPolicy policy = EvictionPolicy::kNoEviction;
-    std::uint64_t slow_ns = ~0ULL;     // slowlog-log-slower-than
-    std::uint64_t latency_ns = ~0ULL;  // latency-monitor-threshold
+    std::uint64_t slow_ns = ~0ULL;                             // slowlog-log-slower-than
+    std::uint64_t large_request = ~0ULL, large_reply = ~0ULL;  // commandlog-...-larger-than
+    std::uint64_t latency_ns = ~0ULL;                          // latency-monitor-threshold
+    std::uint64_t clients_most = 0;  // maxmemory-clients in bytes, 0: no limit
     bool latency_tracking = true;
     bool cluster = false;
     std::uint32_t notify = 0;
@@ -356,6 +378,7 @@ class Engine final : public ClientControl,
   std::size_t monitors_ = 0;
   std::unique_ptr<ScriptRun> script_;  // made for the first script, then kept
   bool script_busy_ = false;           // one runs and is past the busy threshold
+  std::uint64_t clients_bytes_ = 0;    // sum of Session::counted_bytes; kept while there is a limit
 
   struct WatchKeyHash {
     std::size_t operator()(const std::pair<DbIndex, std::string>& k) const {

@@ -1,7 +1,7 @@
 // The gate: ordered admission checks of one command. The first refusal answers.
 //
-//   arity -> authentication -> protected commands -> subscriber mode -> cluster redirect -> memory
-//   -> busy script -> MULTI queue -> pause and locked keys
+//   arity -> authentication -> protected commands -> the user's rights -> subscriber mode ->
+//   cluster redirect -> memory -> busy script -> MULTI queue -> pause and locked keys
 #include <algorithm>
 
 #include "cluster/model/slot.h"
@@ -95,6 +95,12 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
   }
   if (has(command.flags, Flag::kNoMulti) && session.in_multi) {
     return refuse_with("ERR Command not allowed inside a transaction");
+  }
+  if (!session.account->unrestricted()) {
+    session.last_command = &command;
+    const auto context = session.in_multi ? acl::Context::kMulti : acl::Context::kTopLevel;
+    if (const auto denied = access_->denied(session, command, argv, context))
+      return refuse_with(*denied);
   }
   if (session.in_subscribe_mode() && session.resp == 2 &&
       !is_one_of(name, {"ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe",

@@ -139,7 +139,7 @@ void Engine::write_clients(InfoWriter& out) {
   out.field("client_recent_max_input_buffer", as_signed(input_most));
   out.field("client_recent_max_output_buffer", as_signed(output_most));
   out.field("blocked_clients", as_signed(blocked));
-  out.field("tracking_clients", 0);
+  out.field("tracking_clients", as_signed(tracker_->client_count()));
   out.field("pubsub_clients", as_signed(subscribed));
   out.field("watching_clients", as_signed(watching));
   out.field("clients_in_timeout_table", as_signed(blocked_.timed_count()));
@@ -299,10 +299,13 @@ void Engine::write_stats(InfoWriter& out) {
   for (const auto name :
        {"latest_fork_usec", "total_forks", "slave_expires_tracked_keys", "active_defrag_hits",
         "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
-        "total_active_defrag_time", "current_active_defrag_time", "tracking_total_keys",
-        "tracking_total_items", "tracking_total_prefixes"}) {
+        "total_active_defrag_time", "current_active_defrag_time"}) {
     out.field(name, 0);
   }
+  const tracking::Table& tracked = tracker_->table();
+  out.field("tracking_total_keys", as_signed(tracked.key_count()));
+  out.field("tracking_total_items", as_signed(tracked.item_count()));
+  out.field("tracking_total_prefixes", as_signed(tracked.prefix_count()));
   out.field("migrate_cached_sockets", services_.migration != nullptr
                                           ? as_signed(services_.migration->cached_connections())
                                           : 0);
@@ -330,6 +333,7 @@ void Engine::write_stats(InfoWriter& out) {
   out.field("acl_access_denied_cmd", as_signed(s.acl_denied_cmd));
   out.field("acl_access_denied_key", as_signed(s.acl_denied_key));
   out.field("acl_access_denied_channel", as_signed(s.acl_denied_channel));
+  out.field("acl_access_denied_db", as_signed(s.acl_denied_database));
 }
 
 void Engine::write_replication(InfoWriter& out) {

@@ -35,8 +35,9 @@ void Engine::unmonitor(Session& session) {
 void Engine::log_slow(Session& session, const Command& command,
                       std::span<const std::string_view> argv, std::uint64_t ns) {
   if (has(command.flags, Flag::kSkipSlowlog)) return;
-  slowlog_.add(env_.now, static_cast<std::int64_t>(ns / 1000), without_secrets(session, argv),
-               session.address, session.name, settings().slowlog_max_len);
+  command_logs_.of(CommandLogs::Kind::kSlow)
+      .add(env_.now, static_cast<std::int64_t>(ns / 1000), without_secrets(session, argv),
+           session.address, session.name, settings().slowlog_max_len);
 }
 
 void Engine::announce(Session& session, const Command& command, DbIndex db,
@@ -52,6 +53,17 @@ void Engine::log_call(Session& session, const Command& command, DbIndex db,
   // A command that waited was announced when it came.
   const BlockedClient* client = session.waiting ? blocked_.find(session.id) : nullptr;
   if (client == nullptr || !client->announced) announce(session, command, db, argv);
+}
+
+void Engine::log_size(Session& session, const Command& command,
+                      std::span<const std::string_view> argv, CommandLogs::Kind kind,
+                      std::uint64_t bytes) {
+  if (has(command.flags, Flag::kSkipSlowlog)) return;
+  const std::uint64_t most = kind == CommandLogs::Kind::kLargeRequest
+                                 ? settings().commandlog_large_request_max_len
+                                 : settings().commandlog_large_reply_max_len;
+  command_logs_.of(kind).add(env_.now, static_cast<std::int64_t>(bytes),
+                             without_secrets(session, argv), session.address, session.name, most);
 }
 
 void Engine::feed_monitors(const Session& from, DbIndex db,

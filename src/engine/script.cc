@@ -66,7 +66,7 @@ Outcome Engine::begin_script(const ScriptStart& start, Session& caller) {
   Session& s = run.session;
   s.db = caller.db;
   s.resp = 2;
-  if (s.user != caller.user) s.user = caller.user;
+  s.account = caller.account;
   s.readonly = caller.readonly;
   s.asking = false;
   s.no_touch = caller.no_touch;
@@ -134,6 +134,13 @@ std::string Engine::script_refusal(const Command* command, std::span<const std::
        command->spec->group == Group::kTransactions)) {
     return "ERR This Redis command is not allowed from script";
   }
+  if (!run.session.account->unrestricted()) {
+    const auto denial = find_denial(*run.session.account, *command, argv, run.session.db);
+    if (denial) {
+      return "NOPERM ACL failure in script: " +
+             access_->note(*run.caller, *denial, *command, argv, acl::Context::kScript);
+    }
+  }
   if (run.read_only && (command->writes() || has(command->flags, Flag::kMayReplicate)))
     return "ERR Write commands are not allowed from read-only scripts.";
   // A script that has written already can't be stopped in the middle by a lack of memory.
@@ -198,7 +205,8 @@ std::string Engine::script_slot_refusal(const Command& command,
 std::optional<bool> Engine::script_may_call(std::span<const std::string_view> argv) {
   const Command* command = commands_->resolve(argv);
   if (command == nullptr || command->spec->handler == nullptr) return std::nullopt;
-  return true;
+  const Session& session = script_->session;
+  return !find_denial(*session.account, *command, argv, session.db);
 }
 
 bool Engine::must_stop_script() {

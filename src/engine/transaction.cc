@@ -28,6 +28,7 @@ void Engine::exec(CommandContext& ctx) {
   const Command* const exec = session.last_command;  // what the client asked for last stays this
   for (const QueuedCommand& q : queue) {
     const std::vector<std::string_view> argv(q.argv.begin(), q.argv.end());
+    if (!session.account->unrestricted() && !still_allowed(session, *q.command, argv)) continue;
     KeyRef first{};
     if (q.command->first_key > 0 && static_cast<std::size_t>(q.command->first_key) < argv.size()) {
       first = ctx.keys().make_ref(argv[static_cast<std::size_t>(q.command->first_key)]);
@@ -36,6 +37,25 @@ void Engine::exec(CommandContext& ctx) {
   }
   session.deny_blocking = false;
   session.last_command = exec;
+}
+
+// Rights may have been taken away since the command was queued.
+bool Engine::still_allowed(Session& session, const Command& command,
+                           std::span<const std::string_view> argv) {
+  const auto denial = find_denial(*session.account, command, argv, session.db);
+  if (!denial) return true;
+  access_->note(session, *denial, command, argv, acl::Context::kMulti);
+  std::string_view why = "no permission to execute the command or subcommand";
+  if (denial->reason == acl::Reason::kKey) why = "no permission to touch the specified keys";
+  if (denial->reason == acl::Reason::kDatabase) why = "no permission to access the database";
+  if (denial->reason == acl::Reason::kChannel)
+    why = "no permission to access one of the channels used as arguments";
+  reply_error(session, &command,
+              "NOPERM ACLs rules changed between the moment the transaction was accumulated and "
+              "the EXEC call. This command is no longer allowed for the following reason: " +
+                  std::string(why),
+              true);
+  return false;
 }
 
 void Engine::discard(Session& session) {
@@ -83,6 +103,7 @@ void Engine::unwatch(Session& session) {
 
 void Engine::touch_all(DbIndex db, std::optional<DbIndex> becomes) {
   blocked_.note_all(db);
+  if (!becomes) tracker_->note_flush();
   for (auto& [key, watchers] : watched_) {
     if (key.first != db) continue;
     const KeyRef ref = Keys(env_, db).make_ref(key.second);

@@ -1,5 +1,6 @@
 // Background work, by budget: expiry, eviction, client limits, sampled statistics.
 #include <algorithm>
+#include <utility>
 
 #include "src/base/log.h"
 #include "src/engine/engine.h"
@@ -38,11 +39,29 @@ void Engine::refresh_settings() {
   hot_.slow_ns = s.slowlog_log_slower_than < 0 || s.slowlog_max_len == 0
                      ? ~0ULL
                      : static_cast<std::uint64_t>(s.slowlog_log_slower_than) * 1000;
+  const auto larger_than = [](std::int64_t bytes, std::uint64_t max_len) {
+    return bytes < 0 || max_len == 0 ? ~0ULL : static_cast<std::uint64_t>(bytes);
+  };
+  hot_.large_request =
+      larger_than(s.commandlog_request_larger_than, s.commandlog_large_request_max_len);
+  hot_.large_reply = larger_than(s.commandlog_reply_larger_than, s.commandlog_large_reply_max_len);
   hot_.latency_ns =
       s.latency_monitor_threshold.count() <= 0
           ? ~0ULL
           : static_cast<std::uint64_t>(s.latency_monitor_threshold.count()) * kNsPerMs;
   hot_.latency_tracking = s.latency_tracking;
+  const std::uint64_t clients_most = s.maxmemory_clients.percent != 0
+                                         ? s.maxmemory * s.maxmemory_clients.percent / 100
+                                         : s.maxmemory_clients.bytes;
+  const bool was_limited = std::exchange(hot_.clients_most, clients_most) != 0;
+  if (clients_most != 0 && !was_limited) {
+    // Nobody kept count before.
+    clients_bytes_ = 0;
+    for (const auto& [id, session] : sessions_) {
+      session->counted_bytes = session->memory_bytes();
+      clients_bytes_ += session->counted_bytes;
+    }
+  }
   hot_.cluster = s.cluster_enabled;
   hot_.notify = notify_flags(s.notify_keyspace_events);
   env_.lfu = uses_lfu(hot_.policy);
@@ -52,7 +71,9 @@ void Engine::refresh_settings() {
   env_.lazy_server_del = s.lazyfree_lazy_server_del;
   env_.lazy_user_del = s.lazyfree_lazy_user_del;
   env_.lazy_eviction = s.lazyfree_lazy_eviction;
-  slowlog_.trim(s.slowlog_max_len);
+  command_logs_.of(CommandLogs::Kind::kSlow).trim(s.slowlog_max_len);
+  command_logs_.of(CommandLogs::Kind::kLargeRequest).trim(s.commandlog_large_request_max_len);
+  command_logs_.of(CommandLogs::Kind::kLargeReply).trim(s.commandlog_large_reply_max_len);
   refresh_wants();
 }
 
@@ -62,7 +83,8 @@ void Engine::refresh_wants() {
   constexpr std::uint32_t kChanges = ~static_cast<std::uint32_t>(0);
   const bool published = (hot_.notify & (static_cast<std::uint32_t>(Notify::kKeyspace) |
                                          static_cast<std::uint32_t>(Notify::kKeyevent))) != 0;
-  const bool all = !watched_.empty() || blocked_.waits_for_keys() || sinks_want_commands_;
+  const bool all = !watched_.empty() || blocked_.waits_for_keys() || sinks_want_commands_ ||
+                   (tracker_ != nullptr && tracker_->is_on());
   effects_.set_wants(sinks_want_commands_, all ? kChanges : published ? hot_.notify : 0);
 }
 
@@ -194,6 +216,33 @@ void Engine::check_output_limits(Session& session) {
   host_->close_soon(session);
 }
 
+void Engine::count_memory_of(Session& session) {
+  if (session.close_now) return;
+  const std::size_t bytes = session.memory_bytes();
+  clients_bytes_ += bytes;
+  clients_bytes_ -=
+      std::min<std::uint64_t>(clients_bytes_, std::exchange(session.counted_bytes, bytes));
+  if (clients_bytes_ > hot_.clients_most) evict_clients();
+}
+
+// The largest go first, so that few have to. O(clients) for each that is closed.
+void Engine::evict_clients() {
+  while (clients_bytes_ > hot_.clients_most) {
+    Session* largest = nullptr;
+    for (const auto& [id, s] : sessions_) {
+      if (s->no_evict || s->close_now || s->counted_bytes == 0) continue;
+      if (largest == nullptr || s->counted_bytes > largest->counted_bytes) largest = s.get();
+    }
+    if (largest == nullptr) return;
+    log::notice("Evicting client: id={} addr={} tot-mem={}", largest->id, largest->address,
+                largest->counted_bytes);
+    clients_bytes_ -= std::exchange(largest->counted_bytes, 0);
+    largest->close_now = true;
+    ++stats_.evicted_clients;
+    host_->close_soon(*largest);
+  }
+}
+
 void Engine::check_clients() {
   // A slice of all clients per tick, so that each is looked at about once a second.
   const auto hz = static_cast<std::size_t>(std::max(1, settings().hz));
@@ -205,6 +254,7 @@ void Engine::check_clients() {
     if (s == nullptr) continue;
     check_output_limits(*s);
     host_->trim_buffers(*s, mono_ - s->last_active > kIdleForTrim);
+    note_buffers(*s);
     if (timeout.count() > 0 && !s->waiting && !s->in_subscribe_mode() && !s->monitor &&
         mono_ - s->last_active > timeout) {
       log::verbose("Closing idle client");
@@ -222,6 +272,7 @@ void Engine::tick() {
   if (paused_ && env_.now >= pause_until_) unpause();
   run_due();
   expire_cycle();
+  if (tracker_->is_on()) tracker_->limit_table();
   check_clients();
   // A limit that was lowered takes effect without waiting for a command.
   if (hot_.maxmemory != 0) make_room();

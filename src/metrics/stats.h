@@ -63,6 +63,7 @@ struct Stats {
   std::uint64_t acl_denied_cmd = 0;
   std::uint64_t acl_denied_key = 0;
   std::uint64_t acl_denied_channel = 0;
+  std::uint64_t acl_denied_database = 0;
   std::uint64_t pubsub_messages = 0;
   std::uint64_t eventloop_cycles = 0;
   std::uint64_t eventloop_duration_us = 0;

@@ -171,6 +171,7 @@ void Connection::keep_rest(std::string_view data, std::size_t consumed, bool in_
 void Connection::note_input() {
   session_->query_bytes = input_end_ - input_begin_;
   session_->query_free = input_.size() - input_end_;
+  network_.engine_->note_buffers(*session_);
 }
 
 void Connection::trim_input(bool idle) {
@@ -220,6 +221,7 @@ void Connection::flush() {
       return;
     }
     out.consume(static_cast<std::size_t>(written));
+    network_.engine_->note_buffers(*session_);
     session_->net_output += static_cast<std::uint64_t>(written);
     network_.engine_->stats().net_output_bytes += static_cast<std::uint64_t>(written);
     ++network_.engine_->stats().writes_processed;
@@ -263,6 +265,7 @@ void Connection::finish_write(int status) {
     return;
   }
   session_->out.consume(written);
+  network_.engine_->note_buffers(*session_);
   session_->net_output += written;
   network_.engine_->stats().net_output_bytes += written;
   flush();

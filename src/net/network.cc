@@ -259,7 +259,8 @@ void Network::admit(Connection* connection) {
     ++engine_->stats().rejected_connections;
     return connection->refuse("-ERR max number of clients reached\r\n");
   }
-  if (s.protected_mode && s.requirepass.empty() && !from.on_this_host) {
+  if (s.protected_mode && !from.on_this_host &&
+      engine_->access().users().default_user().needs_no_password()) {
     ++engine_->stats().rejected_connections;
     return connection->refuse(kDenied);
   }

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -20,6 +21,8 @@
 
 namespace hearth {
 namespace {
+
+constexpr std::size_t kTextFileBytesMax = 64 * 1024 * 1024;
 
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
@@ -143,6 +146,10 @@ bool Node::start() {
   scripts_ = std::make_unique<script::Runtime>(*engine_,
                                                script::Identity{kRedisVersion, "hearth", kVersion});
   engine_->services().scripts = scripts_.get();
+  if (auto loaded = engine_->access().load_configured(); !loaded) {
+    log::warning("Aborting the start because of ACL errors: {}", loaded.error());
+    return false;
+  }
   network_->attach(*engine_);
   install_hooks();
 
@@ -277,12 +284,34 @@ Result<void> Node::rewrite_config(RewriteExtent extent) {
     return fail(ErrorCode::kInvalid, "The server is running without a config file");
   io::PosixFileSystem disk;
   std::string old_text;
-  if (auto text = io::read_file(disk, options_.config_file, 64 * 1024 * 1024))
+  if (auto text = io::read_file(disk, options_.config_file, kTextFileBytesMax))
     old_text = std::move(*text);
   config::RewriteOptions options;
   if (extent == RewriteExtent::kEverything) options.scope = config::RewriteScope::kEverything;
+  options.users = engine_->access().directives();
   return io::write_file_atomically(disk, options_.config_file,
                                    config::rewritten(config_, old_text, options));
+}
+
+Result<std::string> Node::read_text(const std::string& path) {
+  io::PosixFileSystem disk;
+  return io::read_file(disk, path, kTextFileBytesMax);
+}
+
+Result<void> Node::replace_text(const std::string& path, std::string_view text) {
+  io::PosixFileSystem disk;
+  return io::write_file_atomically(disk, path, text);
+}
+
+std::string Node::secret_hex(std::size_t length) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text(length, '0');
+  for (std::size_t done = 0; done < length;) {
+    unsigned char bytes[256];
+    const ssize_t n = getrandom(bytes, std::min(sizeof bytes, length - done), 0);
+    for (ssize_t i = 0; i < n; ++i) text[done++] = kDigits[bytes[i] & 15];
+  }
+  return text;
 }
 
 std::int64_t Node::unix_micros(UnixMillis) { return clock_.unix_micros(); }

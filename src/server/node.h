@@ -42,6 +42,9 @@ class Node final : public ServerControl {
   [[noreturn]] void crash(std::string_view how) override;
   [[nodiscard]] Result<void> rewrite_config(RewriteExtent extent) override;
   [[nodiscard]] std::int64_t unix_micros(UnixMillis turn) override;
+  [[nodiscard]] Result<std::string> read_text(const std::string& path) override;
+  [[nodiscard]] Result<void> replace_text(const std::string& path, std::string_view text) override;
+  [[nodiscard]] std::string secret_hex(std::size_t length) override;
 
  private:
   static void on_signal(uv_signal_t* handle, int number);

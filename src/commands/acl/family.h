@@ -1,4 +1,4 @@
-// The acl family.
+// The acl family: users and what they may do.
 #pragma once
 
 #include <span>
@@ -7,6 +7,9 @@
 
 namespace hearth::commands {
 
-inline constexpr std::span<const CommandSpec* const> kAclFamily;
+extern const CommandSpec kAcl;
+extern const CommandSpec kAclLog, kAclLoad, kAclSave, kAclDryRun, kAclCat, kAclGenPass;
+
+inline constexpr const CommandSpec* kAclFamily[] = {&kAcl};
 
 }  // namespace hearth::commands

@@ -1,47 +1,28 @@
-// AUTH and HELLO, and ACL WHOAMI. There is one user, "default", whose password is `requirepass`.
+// AUTH and HELLO.
+#include "src/acl/users.h"
+#include "src/command/client_text.h"
 #include "src/command/context.h"
-#include "src/command/docs.h"
-#include "src/commands/connection/client_text.h"
 #include "src/commands/connection/family.h"
-#include "src/metrics/stats.h"
 
 namespace hearth::commands {
 namespace {
 
-constexpr std::string_view kDefaultUser = "default";
-
-// Takes the same time for every wrong password of one length, so that none can be felt out.
-bool equals_in_constant_time(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    difference |= static_cast<unsigned>(static_cast<unsigned char>(a[i] ^ b[i]));
-  return difference == 0;
-}
-
 Outcome authenticate(CommandContext& ctx, std::string_view user, std::string_view password) {
-  const std::string& wanted = ctx.settings().requirepass;
-  // Without a password the default user takes any.
-  if (user != kDefaultUser || (!wanted.empty() && !equals_in_constant_time(wanted, password))) {
-    ++ctx.services().stats->acl_denied_auth;
-    return refuse("WRONGPASS invalid username-password pair or user is disabled.");
-  }
-  ctx.session().authenticated = true;
-  ctx.session().user = kDefaultUser;
-  return {};
+  if (ctx.services().access->authenticate(ctx.session(), user, password, ctx.arg(0))) return {};
+  return refuse("WRONGPASS invalid username-password pair or user is disabled.");
 }
 
 Outcome auth(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   for (std::size_t i = 1; i < args.size(); ++i) ctx.redact(i);
   if (args.size() > 3) return syntax_error();
-  if (args.size() == 2 && ctx.settings().requirepass.empty()) {
+  if (args.size() == 2 && ctx.services().access->users().default_user().needs_no_password()) {
     return refuse(
         "ERR AUTH <password> called without any password configured for the default user. Are you "
         "sure your "
         "configuration is correct?");
   }
-  HEARTH_TRY_VOID(args.size() == 2 ? authenticate(ctx, kDefaultUser, args[1])
+  HEARTH_TRY_VOID(args.size() == 2 ? authenticate(ctx, acl::kDefaultUser, args[1])
                                    : authenticate(ctx, args[1], args[2]));
   ctx.reply().ok();
   return {};
@@ -119,11 +100,6 @@ Outcome hello(CommandContext& ctx) {
   return {};
 }
 
-Outcome acl_whoami(CommandContext& ctx) {
-  ctx.reply().bulk(ctx.session().user);
-  return {};
-}
-
 constexpr ArgDoc kAuthArgs[] = {args::string("username").opt().from("6.0.0"),
                                 args::string("password")};
 constexpr ArgDoc kHelloAuth[] = {args::string("username"), args::string("password")};
@@ -136,20 +112,6 @@ constexpr HistoryNote kHelloHistory[] = {
     {"6.2.0", "The version may be left out: then nothing changes."}};
 constexpr Flag kAnyTime = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast |
                           Flag::kNoAuth | Flag::kAllowBusy;
-
-constexpr CommandSpec kAclWhoAmI{
-    .name = "WHOAMI",
-    .summary = "Returns the name of the user the connection is authenticated as.",
-    .complexity = "O(1)",
-    .since = "6.0.0",
-    .arity = Arity::exactly(2),
-    .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale,
-    .group = Group::kServer,
-    .reply = Shape::kBulk,
-    .handler = acl_whoami,
-};
-constexpr CommandSpec kAclHelp = help_spec("6.0.0", Group::kServer);
-constexpr const CommandSpec* kAclSubs[] = {&kAclWhoAmI, &kAclHelp};
 
 }  // namespace
 
@@ -183,16 +145,6 @@ constexpr CommandSpec kHello{
     .reply = Shape::kMap,
     .handler = hello,
     .history = kHelloHistory,
-};
-
-constexpr CommandSpec kAcl{
-    .name = "ACL",
-    .summary = "The container of commands about users and what they may do.",
-    .complexity = "Depends on the subcommand",
-    .since = "6.0.0",
-    .arity = Arity::at_least(2),
-    .group = Group::kServer,
-    .subcommands = kAclSubs,
 };
 
 }  // namespace hearth::commands

@@ -53,8 +53,8 @@ Outcome reset(CommandContext& ctx) {
   services.clients->unmonitor(s);
   s.db = 0;
   s.resp = 2;
-  s.authenticated = ctx.settings().requirepass.empty();
-  s.user = "default";
+  services.tracking->stop(s);
+  services.access->become_default(s);
   s.name.clear();
   s.readonly = s.asking = s.no_evict = s.no_touch = false;
   s.reply_mode = ReplyMode::kOn;
@@ -111,6 +111,7 @@ constexpr CommandSpec kSelect{
     .args = kSelectArgs,
     .reply = Shape::kOk,
     .handler = select,
+    .databases = DatabaseUse::kFirstArgument,
 };
 
 constexpr CommandSpec kQuit{

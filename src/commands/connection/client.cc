@@ -1,7 +1,7 @@
 // CLIENT: what a connection says of itself, and lists of connections.
+#include "src/command/client_text.h"
 #include "src/command/context.h"
 #include "src/command/docs.h"
-#include "src/commands/connection/client_text.h"
 #include "src/commands/connection/family.h"
 
 namespace hearth::commands {
@@ -18,33 +18,24 @@ Outcome client_info(CommandContext& ctx) {
   return {};
 }
 
-Outcome client_list(CommandContext& ctx) {
+// Capabilities that the server does not know are no mistake: newer clients may talk to it.
+Outcome client_capa(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
-  ClientControl& clients = *ctx.services().clients;
-  const MonoTime now = clients.mono_now();
-  std::string text;
-  const auto add = [&](const Session& s) { text += client_line(s, now) + "\n"; };
-  if (args.size() == 2) {
-    clients.for_each(add);
-  } else if (args.is(2, "TYPE") && args.size() == 4) {
-    const auto type = client_type(args[3]);
-    if (!type) return refuse(unknown_client_type(args[3]));
-    clients.for_each([&](const Session& s) {
-      if (type_of(s) == *type) add(s);
-    });
-  } else if (args.is(2, "ID") && args.size() > 3) {
-    std::vector<ConnId> ids;
-    for (std::size_t i = 3; i < args.size(); ++i) {
-      HEARTH_TRY(const std::int64_t id, args.integer(i, "ERR Invalid client ID"));
-      ids.push_back(static_cast<ConnId>(id));
-    }
-    for (const ConnId id : ids) {
-      if (const Session* s = clients.find(id)) add(*s);
-    }
-  } else {
-    return syntax_error();
+  for (std::size_t i = 2; i < args.size(); ++i) {
+    if (args.is(i, "REDIRECT")) ctx.session().understands_redirects = true;
   }
-  ctx.reply().verbatim("txt", text);
+  ctx.reply().ok();
+  return {};
+}
+
+Outcome client_import_source(CommandContext& ctx) {
+  if (ctx.args().is(2, "ON"))
+    ctx.session().import_source = true;
+  else if (ctx.args().is(2, "OFF"))
+    ctx.session().import_source = false;
+  else
+    return syntax_error();
+  ctx.reply().ok();
   return {};
 }
 
@@ -76,37 +67,13 @@ Outcome client_setinfo(CommandContext& ctx) {
   return {};
 }
 
-Outcome client_getredir(CommandContext& ctx) {
-  ctx.reply().integer(-1);  // nobody tracks keys yet, so nobody's invalidations go elsewhere
-  return {};
-}
-
-Outcome client_trackinginfo(CommandContext& ctx) {
-  ReplyWriter& reply = ctx.reply();
-  reply.map(3);
-  reply.bulk("flags");
-  reply.set(1);
-  reply.bulk("off");
-  reply.bulk("redirect");
-  reply.integer(-1);
-  reply.bulk("prefixes");
-  reply.array(0);
-  return {};
-}
-
-constexpr ArgDoc kTypes[] = {args::token("normal", "NORMAL"), args::token("master", "MASTER"),
-                             args::token("replica", "REPLICA"), args::token("pubsub", "PUBSUB")};
-constexpr ArgDoc kListArgs[] = {args::one_of("client-type", kTypes, "TYPE").opt().from("5.0.0"),
-                                args::integer("client-id", "ID").many().opt().from("6.2.0")};
 constexpr ArgDoc kNameArgs[] = {args::string("connection-name")};
+constexpr ArgDoc kCapaArgs[] = {args::string("capability").many()};
+constexpr ArgDoc kOnOff[] = {args::token("on", "ON"), args::token("off", "OFF")};
+constexpr ArgDoc kImportArgs[] = {args::one_of("enabled", kOnOff)};
 constexpr ArgDoc kInfoParts[] = {args::string("libname", "LIB-NAME"),
                                  args::string("libver", "LIB-VER")};
 constexpr ArgDoc kSetInfoArgs[] = {args::one_of("attr", kInfoParts)};
-constexpr HistoryNote kListHistory[] = {{"2.8.12", "Shows a client id that is never used twice."},
-                                        {"5.0.0", "TYPE filters by the kind of client."},
-                                        {"6.2.0", "ID filters by client ids."},
-                                        {"7.0.3", "Shows the protocol's version."},
-                                        {"7.2.0", "Shows the library's name and version."}};
 constexpr std::string_view kUnsteady[] = {"nondeterministic_output"};
 constexpr std::string_view kOnAllNodes[] = {"request_policy:all_nodes",
                                             "response_policy:all_succeeded"};
@@ -139,22 +106,6 @@ constexpr CommandSpec kClientInfo{
     .reply = Shape::kVerbatim | Shape::kBulk,
     .handler = client_info,
     .tips = kUnsteady,
-};
-
-constexpr CommandSpec kClientList{
-    .name = "LIST",
-    .summary = "Describes the open connections, one line of fields each.",
-    .complexity = "O(N) with N the number of connections",
-    .since = "2.4.0",
-    .arity = Arity::at_least(2),
-    .flags = Flag::kAdmin | kPlain,
-    .acl = Acl::kConnection,
-    .group = Group::kConnection,
-    .args = kListArgs,
-    .reply = Shape::kVerbatim | Shape::kBulk,
-    .handler = client_list,
-    .tips = kUnsteady,
-    .history = kListHistory,
 };
 
 constexpr CommandSpec kClientSetName{
@@ -200,41 +151,41 @@ constexpr CommandSpec kClientSetInfo{
     .tips = kOnAllNodes,
 };
 
-constexpr CommandSpec kClientGetRedir{
-    .name = "GETREDIR",
-    .summary =
-        "Returns the id of the client that gets this one's invalidation messages, -1 if there is "
-        "none.",
+constexpr CommandSpec kClientCapa{
+    .name = "CAPA",
+    .summary = "Says what the client understands beyond the protocol.",
     .complexity = "O(1)",
-    .since = "6.0.0",
-    .arity = Arity::exactly(2),
+    .since = "8.0.0",
+    .arity = Arity::at_least(3),
     .flags = kPlain,
     .acl = Acl::kConnection,
     .group = Group::kConnection,
-    .reply = Shape::kInteger,
-    .handler = client_getredir,
+    .args = kCapaArgs,
+    .reply = Shape::kOk,
+    .handler = client_capa,
 };
 
-constexpr CommandSpec kClientTrackingInfo{
-    .name = "TRACKINGINFO",
-    .summary = "Tells how the connection's reads are tracked.",
+constexpr CommandSpec kClientImportSource{
+    .name = "IMPORT-SOURCE",
+    .summary = "Marks the connection as one that brings data in from another server.",
     .complexity = "O(1)",
-    .since = "6.2.0",
-    .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .since = "8.1.0",
+    .arity = Arity::exactly(3),
+    .flags = Flag::kAdmin | kPlain,
     .acl = Acl::kConnection,
     .group = Group::kConnection,
-    .reply = Shape::kMap,
-    .handler = client_trackinginfo,
+    .args = kImportArgs,
+    .reply = Shape::kOk,
+    .handler = client_import_source,
 };
 
 constexpr CommandSpec kClientHelp = help_spec("5.0.0", Group::kConnection, Acl::kConnection);
 
 constexpr const CommandSpec* kClientSubs[] = {
-    &kClientId,      &kClientInfo,     &kClientList,         &kClientKill,
-    &kClientSetName, &kClientGetName,  &kClientSetInfo,      &kClientPause,
-    &kClientUnpause, &kClientReply,    &kClientNoEvict,      &kClientNoTouch,
-    &kClientUnblock, &kClientGetRedir, &kClientTrackingInfo, &kClientHelp,
+    &kClientId,       &kClientInfo,    &kClientList,    &kClientKill,         &kClientSetName,
+    &kClientGetName,  &kClientSetInfo, &kClientPause,   &kClientUnpause,      &kClientReply,
+    &kClientNoEvict,  &kClientNoTouch, &kClientUnblock, &kClientGetRedir,     &kClientTrackingInfo,
+    &kClientTracking, &kClientCaching, &kClientCapa,    &kClientImportSource, &kClientHelp,
 };
 
 constexpr CommandSpec kClient{

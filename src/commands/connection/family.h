@@ -5,13 +5,14 @@
 
 namespace hearth::commands {
 
-extern const CommandSpec kPing, kEcho, kSelect, kQuit, kReset, kAuth, kHello, kClient, kAcl;
+extern const CommandSpec kPing, kEcho, kSelect, kQuit, kReset, kAuth, kHello, kClient;
 extern const CommandSpec kClientId, kClientInfo, kClientList, kClientKill, kClientSetName,
     kClientGetName, kClientSetInfo, kClientPause, kClientUnpause, kClientReply, kClientNoEvict,
-    kClientNoTouch, kClientUnblock, kClientGetRedir, kClientTrackingInfo, kClientHelp;
+    kClientNoTouch, kClientUnblock, kClientGetRedir, kClientTrackingInfo, kClientTracking,
+    kClientCaching, kClientCapa, kClientImportSource, kClientHelp;
 
 inline constexpr const CommandSpec* kConnectionFamily[] = {
-    &kPing, &kEcho, &kSelect, &kQuit, &kReset, &kAuth, &kHello, &kClient, &kAcl,
+    &kPing, &kEcho, &kSelect, &kQuit, &kReset, &kAuth, &kHello, &kClient,
 };
 
 }  // namespace hearth::commands

@@ -170,6 +170,7 @@ constexpr CommandSpec kMove{
     .args = kMoveArgs,
     .reply = Shape::kInteger,
     .handler = move,
+    .databases = DatabaseUse::kSecondAndOwn,
 };
 constexpr CommandSpec kCopy{
     .name = "COPY",
@@ -184,6 +185,7 @@ constexpr CommandSpec kCopy{
     .args = kCopyArgs,
     .reply = Shape::kInteger,
     .handler = copy,
+    .databases = DatabaseUse::kBehindDb,
 };
 
 }  // namespace hearth::commands

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "src/base/check.h"
+#include "src/command/access.h"
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/pattern_slot.h"
@@ -56,16 +57,21 @@ constexpr SortTypes kSortTypes = [] {
 
 enum class MayStore : bool { kNo, kYes };
 
-// In cluster mode a pattern may only name keys of the slot that the command was sent to.
-Outcome check_pattern(const CommandContext& ctx, std::string_view pattern,
-                      std::string_view option) {
+// In cluster mode a pattern may only name keys of the slot that the command was sent to; and since
+// it can name any key, only who may read all of them may give one.
+Outcome check_pattern(CommandContext& ctx, std::string_view pattern, std::string_view option) {
+  if (!may_read_every_key(*ctx.session().account, ctx.command(), ctx.args().words(),
+                          ctx.session().db)) {
+    return refuse("ERR " + std::string(option) +
+                  " option of SORT denied due to insufficient ACL permissions.");
+  }
   if (!ctx.settings().cluster_enabled || fixed_slot(pattern) == ctx.key(1).slot) return {};
   return refuse("ERR " + std::string(option) +
                 " option of SORT denied in Cluster mode when keys formed by the pattern may be in "
                 "different slots.");
 }
 
-Result<SortOptions, ReplyError> parse_sort(const CommandContext& ctx, MayStore may_store) {
+Result<SortOptions, ReplyError> parse_sort(CommandContext& ctx, MayStore may_store) {
   const ArgReader& args = ctx.args();
   SortOptions o;
   for (std::size_t i = 2; i < args.size(); ++i) {

@@ -147,6 +147,7 @@ constexpr CommandSpec kPublish{
     .args = kPublishArgs,
     .reply = Shape::kInteger,
     .handler = publish,
+    .channels = ChannelUse::kFirstArgument,
 };
 
 constexpr CommandSpec kSPublish{
@@ -161,6 +162,7 @@ constexpr CommandSpec kSPublish{
     .args = kSPublishArgs,
     .reply = Shape::kInteger,
     .handler = spublish,
+    .channels = ChannelUse::kFirstArgument,
 };
 
 constexpr CommandSpec kPubSub{

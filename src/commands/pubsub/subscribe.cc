@@ -96,6 +96,7 @@ constexpr CommandSpec kSubscribe{
     .args = kChannels,
     .reply = Shape::kPush,
     .handler = subscribe,
+    .channels = ChannelUse::kArguments,
 };
 
 constexpr CommandSpec kUnsubscribe{
@@ -122,6 +123,7 @@ constexpr CommandSpec kPSubscribe{
     .args = kPatterns,
     .reply = Shape::kPush,
     .handler = psubscribe,
+    .channels = ChannelUse::kPatterns,
 };
 
 constexpr CommandSpec kPUnsubscribe{
@@ -149,6 +151,7 @@ constexpr CommandSpec kSSubscribe{
     .args = kShardChannels,
     .reply = Shape::kPush,
     .handler = ssubscribe,
+    .channels = ChannelUse::kArguments,
 };
 
 constexpr CommandSpec kSUnsubscribe{

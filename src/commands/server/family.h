@@ -6,12 +6,13 @@
 namespace hearth::commands {
 
 extern const CommandSpec kCommand, kConfig, kInfo, kTime, kDbSize, kLastSave, kRole, kFlushDb,
-    kFlushAll, kSwapDb, kSlowLog, kLatency, kMemory, kLolwut, kMonitor, kShutdown, kDebug;
+    kFlushAll, kSwapDb, kSlowLog, kCommandLog, kLatency, kMemory, kLolwut, kMonitor, kShutdown,
+    kDebug;
 
 inline constexpr const CommandSpec* kServerFamily[] = {
-    &kCommand, &kConfig,  &kInfo,     &kTime,     &kDbSize,  &kLastSave,
-    &kRole,    &kFlushDb, &kFlushAll, &kSwapDb,   &kSlowLog, &kLatency,
-    &kMemory,  &kLolwut,  &kMonitor,  &kShutdown, &kDebug,
+    &kCommand, &kConfig,  &kInfo,     &kTime,    &kDbSize,   &kLastSave,
+    &kRole,    &kFlushDb, &kFlushAll, &kSwapDb,  &kSlowLog,  &kCommandLog,
+    &kLatency, &kMemory,  &kLolwut,   &kMonitor, &kShutdown, &kDebug,
 };
 
 }  // namespace hearth::commands

@@ -106,6 +106,7 @@ constexpr CommandSpec kFlushAll{
     .handler = flushall,
     .tips = kFlushTips,
     .history = kFlushHistory,
+    .databases = DatabaseUse::kAll,
 };
 
 constexpr CommandSpec kSwapDb{
@@ -120,6 +121,7 @@ constexpr CommandSpec kSwapDb{
     .args = kSwapArgs,
     .reply = Shape::kOk,
     .handler = swapdb,
+    .databases = DatabaseUse::kFirstTwo,
 };
 
 }  // namespace hearth::commands

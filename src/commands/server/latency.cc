@@ -3,7 +3,7 @@
 #include "src/command/docs.h"
 #include "src/commands/server/family.h"
 #include "src/commands/server/latency_text.h"
-#include "src/metrics/slowlog.h"
+#include "src/metrics/latency_monitor.h"
 #include "src/metrics/stats.h"
 
 namespace hearth::commands {

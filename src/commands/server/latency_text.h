@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "src/base/time.h"
-#include "src/metrics/slowlog.h"
+#include "src/metrics/latency_monitor.h"
 
 namespace hearth::commands {
 

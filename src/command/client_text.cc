@@ -1,11 +1,11 @@
-#include "src/commands/connection/client_text.h"
+#include "src/command/client_text.h"
 
 #include <algorithm>
 
 #include "src/base/parse_number.h"
 #include "src/command/table.h"
 
-namespace hearth::commands {
+namespace hearth {
 namespace {
 
 struct Line {
@@ -18,26 +18,6 @@ struct Line {
   }
   void add(std::string_view name, std::uint64_t value) { add(name, std::to_string(value)); }
 };
-
-// One letter for each state, 'N' if there is none.
-std::string flags_of(const Session& s) {
-  std::string flags;
-  const auto add = [&](bool on, char letter) {
-    if (on) flags += letter;
-  };
-  add(s.monitor, 'O');
-  add(s.in_multi, 'x');
-  add(s.in_subscribe_mode(), 'P');
-  add(s.parked, 'b');
-  add(s.watch_broken, 'd');
-  add(s.close_after_reply, 'c');
-  add(s.close_now, 'A');
-  add(s.unix_socket, 'U');
-  add(s.readonly, 'r');
-  add(s.no_evict, 'e');
-  add(s.no_touch, 'T');
-  return flags.empty() ? "N" : flags;
-}
 
 // The output as two parts: the first segment is the client's reply buffer, the rest its overflow.
 struct OutputParts {
@@ -77,6 +57,29 @@ std::string unknown_client_type(std::string_view word) {
   return "ERR Unknown client type '" + std::string(word) + "'";
 }
 
+std::string client_flags(const Session& s) {
+  std::string flags;
+  const auto add = [&](bool on, char letter) {
+    if (on) flags += letter;
+  };
+  add(s.monitor, 'O');
+  add(s.in_multi, 'x');
+  add(s.in_subscribe_mode(), 'P');
+  add(s.tracking != nullptr, 't');
+  add(s.tracking != nullptr && s.tracking->redirect_is_gone, 'R');
+  add(s.tracking != nullptr && s.tracking->mode == tracking::Mode::kBroadcast, 'B');
+  add(s.parked, 'b');
+  add(s.watch_broken, 'd');
+  add(s.close_after_reply, 'c');
+  add(s.close_now, 'A');
+  add(s.unix_socket, 'U');
+  add(s.readonly, 'r');
+  add(s.no_evict, 'e');
+  add(s.no_touch, 'T');
+  add(s.import_source, 'I');
+  return flags.empty() ? "N" : flags;
+}
+
 std::string client_line(const Session& s, MonoTime now) {
   const OutputParts output = output_parts(s.out);
   Line line;
@@ -87,7 +90,7 @@ std::string client_line(const Session& s, MonoTime now) {
   line.add("name", s.name);
   line.add("age", whole_seconds(now - s.created_at));
   line.add("idle", whole_seconds(now - s.last_active));
-  line.add("flags", flags_of(s));
+  line.add("flags", client_flags(s));
   line.add("db", s.db);
   line.add("sub", s.subscriptions.channels.size());
   line.add("psub", s.subscriptions.patterns.size());
@@ -108,14 +111,15 @@ std::string client_line(const Session& s, MonoTime now) {
   line.add("tot-mem", s.memory_bytes());
   line.add("events", waits ? "rw" : "r");
   line.add("cmd", s.last_command != nullptr ? std::string_view(s.last_command->full_name) : "NULL");
-  line.add("user", s.user);
-  line.add("redir", "-1");
+  line.add("user", s.user_name());
+  line.add("redir", s.tracking == nullptr ? "-1" : std::to_string(s.tracking->redirect));
   line.add("resp", std::to_string(s.resp));
   line.add("lib-name", s.lib_name);
   line.add("lib-ver", s.lib_version);
   line.add("tot-net-in", s.net_input);
   line.add("tot-net-out", s.net_output);
   line.add("tot-cmds", s.commands);
+  line.add("capa", s.understands_redirects ? "r" : "");
   return std::move(line.text);
 }
 
@@ -130,4 +134,4 @@ Outcome set_client_name(Session& session, std::string_view name) {
   return {};
 }
 
-}  // namespace hearth::commands
+}  // namespace hearth

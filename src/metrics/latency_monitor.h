@@ -1,41 +1,15 @@
-// The slow log, and the latency monitor's event series.
+// The latency monitor's event series.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "src/base/time.h"
 
 namespace hearth {
-
-struct SlowEntry {
-  std::uint64_t id = 0;
-  std::int64_t unix_seconds = 0;
-  std::int64_t duration_us = 0;
-  std::vector<std::string> argv;  // shortened: 32 words of 128 bytes at most
-  std::string client_address;
-  std::string client_name;
-};
-
-// Newest first; bounded by `max_len` at each add.
-class SlowLog {
- public:
-  void add(UnixMillis now, std::int64_t duration_us, std::span<const std::string_view> argv,
-           std::string_view address, std::string_view name, std::size_t max_len);
-  void trim(std::size_t max_len);
-  void reset() { entries_.clear(); }
-  [[nodiscard]] const std::deque<SlowEntry>& entries() const { return entries_; }
-
- private:
-  std::deque<SlowEntry> entries_;
-  std::uint64_t next_id_ = 0;
-};
 
 // Latency spikes by event name: the last 160, one a second at most (the worst of that second).
 class LatencyMonitor {

@@ -9,7 +9,7 @@
 #include "src/command/session.h"
 #include "src/command/spec.h"
 
-namespace hearth::commands {
+namespace hearth {
 
 enum class ClientType : std::uint8_t { kNormal, kPrimary, kReplica, kPubsub };
 
@@ -17,6 +17,10 @@ enum class ClientType : std::uint8_t { kNormal, kPrimary, kReplica, kPubsub };
 [[nodiscard]] std::optional<ClientType> client_type(std::string_view word);
 [[nodiscard]] ClientType type_of(const Session& session);
 [[nodiscard]] std::string unknown_client_type(std::string_view word);
+
+// What the client is, one letter each, 'N' if it is nothing special; and all letters there are.
+[[nodiscard]] std::string client_flags(const Session& session);
+inline constexpr std::string_view kClientFlagLetters = "AbBcdeIiMNOPrRStTuUx";
 
 // The line of one client, without the line's end. For tools that read "field=value" pairs: the
 // fields and their order are the documented ones.
@@ -27,4 +31,4 @@ enum class ClientType : std::uint8_t { kNormal, kPrimary, kReplica, kPubsub };
 // CLIENT SETNAME and HELLO's SETNAME.
 Outcome set_client_name(Session& session, std::string_view name);
 
-}  // namespace hearth::commands
+}  // namespace hearth

@@ -1,0 +1,199 @@
+// ACL: users, one by one and as lists.
+#include "src/acl/users.h"
+#include "src/command/context.h"
+#include "src/command/docs.h"
+#include "src/commands/acl/family.h"
+
+namespace hearth::commands {
+namespace {
+
+Outcome acl_setuser(CommandContext& ctx) {
+  const ArgReader& args = ctx.args();
+  for (std::size_t i = 2; i < args.size(); ++i) ctx.redact(i);
+  if (!acl::is_user_name(args[2]))
+    return refuse("ERR Usernames can't contain spaces or null characters");
+  const auto done = ctx.services().access->set_user(args[2], args.from(3), ctx.session());
+  if (!done) return refuse("ERR " + done.error());
+  ctx.reply().ok();
+  return {};
+}
+
+Outcome acl_deluser(CommandContext& ctx) {
+  const ArgReader& args = ctx.args();
+  for (std::size_t i = 2; i < args.size(); ++i) ctx.redact(i);
+  for (const std::string_view name : args.from(2)) {
+    if (name == acl::kDefaultUser) return refuse("ERR The 'default' user cannot be removed");
+  }
+  std::int64_t deleted = 0;
+  for (const std::string_view name : args.from(2)) {
+    if (ctx.services().access->delete_user(name, ctx.session())) ++deleted;
+  }
+  ctx.reply().integer(deleted);
+  return {};
+}
+
+void pair(ReplyWriter& reply, std::string_view name, std::string_view value) {
+  reply.bulk(name);
+  reply.bulk(value);
+}
+
+constexpr std::size_t kSelectorFields = 4;
+void write_selector(ReplyWriter& reply, const acl::Selector& selector) {
+  pair(reply, "commands", selector.commands_text());
+  pair(reply, "keys", selector.keys_text());
+  pair(reply, "channels", selector.channels_text());
+  pair(reply, "databases", selector.databases_text());
+}
+
+Outcome acl_getuser(CommandContext& ctx) {
+  ctx.redact(2);
+  ReplyWriter& reply = ctx.reply();
+  const acl::User* user = ctx.services().access->users().find(ctx.arg(2));
+  if (user == nullptr) {
+    reply.null();
+    return {};
+  }
+  reply.map(3 + kSelectorFields);
+  reply.bulk("flags");
+  const auto flags = user->flags();
+  reply.set(flags.size());
+  for (const auto flag : flags) reply.bulk(flag);
+  reply.bulk("passwords");
+  reply.array(user->password_hashes().size());
+  for (const auto& hash : user->password_hashes()) reply.bulk(hash);
+  write_selector(reply, user->root());
+  reply.bulk("selectors");
+  const auto others = user->selectors().subspan(1);
+  reply.array(others.size());
+  for (const acl::Selector& selector : others) {
+    reply.map(kSelectorFields);
+    write_selector(reply, selector);
+  }
+  return {};
+}
+
+Outcome acl_list(CommandContext& ctx) {
+  const auto& users = ctx.services().access->users().all();
+  ctx.reply().array(users.size());
+  for (const auto& [name, user] : users) ctx.reply().bulk("user " + name + " " + user.text());
+  return {};
+}
+
+Outcome acl_users(CommandContext& ctx) {
+  const auto& users = ctx.services().access->users().all();
+  ctx.reply().array(users.size());
+  for (const auto& [name, user] : users) ctx.reply().bulk(name);
+  return {};
+}
+
+Outcome acl_whoami(CommandContext& ctx) {
+  ctx.reply().bulk(ctx.session().user_name());
+  return {};
+}
+
+constexpr Flag kSecret = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale;
+constexpr Flag kOpen = Flag::kNoScript | Flag::kLoading | Flag::kStale;
+constexpr ArgDoc kSetUserArgs[] = {args::string("username"), args::string("rule").opt().many()};
+constexpr ArgDoc kDelUserArgs[] = {args::string("username").many()};
+constexpr ArgDoc kGetUserArgs[] = {args::string("username")};
+constexpr std::string_view kOnAllNodes[] = {"request_policy:all_nodes",
+                                            "response_policy:all_succeeded"};
+constexpr HistoryNote kSetUserHistory[] = {
+    {"6.2.0", "Knows rules for channels."},
+    {"7.0.0", "Knows selectors and what may be done with a key."}};
+constexpr HistoryNote kGetUserHistory[] = {
+    {"6.2.0", "Tells the channels."},
+    {"7.0.0", "Tells the selectors; keys and channels are one text each."}};
+
+constexpr CommandSpec kSetUser{
+    .name = "SETUSER",
+    .summary = "Makes a user, or changes what one may do, rule by rule.",
+    .complexity = "O(N) with N the number of rules",
+    .since = "6.0.0",
+    .arity = Arity::at_least(3),
+    .flags = kSecret,
+    .group = Group::kServer,
+    .args = kSetUserArgs,
+    .reply = Shape::kOk,
+    .handler = acl_setuser,
+    .tips = kOnAllNodes,
+    .history = kSetUserHistory,
+};
+constexpr CommandSpec kDelUser{
+    .name = "DELUSER",
+    .summary = "Removes users and closes their connections.",
+    .complexity = "O(1) for each user, and O(N) with N the number of connections",
+    .since = "6.0.0",
+    .arity = Arity::at_least(3),
+    .flags = kSecret,
+    .group = Group::kServer,
+    .args = kDelUserArgs,
+    .reply = Shape::kInteger,
+    .handler = acl_deluser,
+    .tips = kOnAllNodes,
+};
+constexpr CommandSpec kGetUser{
+    .name = "GETUSER",
+    .summary = "Tells all rules of a user.",
+    .complexity = "O(N) with N the number of passwords and rules",
+    .since = "6.0.0",
+    .arity = Arity::exactly(3),
+    .flags = kSecret,
+    .group = Group::kServer,
+    .args = kGetUserArgs,
+    .reply = Shape::kMap | Shape::kNull,
+    .handler = acl_getuser,
+    .history = kGetUserHistory,
+};
+constexpr CommandSpec kList{
+    .name = "LIST",
+    .summary = "Tells all users with their rules, in the form of the configuration file.",
+    .complexity = "O(N) with N the number of users",
+    .since = "6.0.0",
+    .arity = Arity::exactly(2),
+    .flags = kSecret,
+    .group = Group::kServer,
+    .reply = Shape::kArray,
+    .handler = acl_list,
+};
+constexpr CommandSpec kUsers{
+    .name = "USERS",
+    .summary = "Lists the names of all users.",
+    .complexity = "O(N) with N the number of users",
+    .since = "6.0.0",
+    .arity = Arity::exactly(2),
+    .flags = kSecret,
+    .group = Group::kServer,
+    .reply = Shape::kArray,
+    .handler = acl_users,
+};
+constexpr CommandSpec kWhoAmI{
+    .name = "WHOAMI",
+    .summary = "Returns the name of the user the connection is authenticated as.",
+    .complexity = "O(1)",
+    .since = "6.0.0",
+    .arity = Arity::exactly(2),
+    .flags = kOpen,
+    .group = Group::kServer,
+    .reply = Shape::kBulk,
+    .handler = acl_whoami,
+};
+constexpr CommandSpec kHelp = help_spec("6.0.0", Group::kServer);
+constexpr const CommandSpec* kSubs[] = {
+    &kAclCat,  &kDelUser, &kAclDryRun, &kAclGenPass, &kGetUser, &kHelp,   &kList,
+    &kAclLoad, &kAclLog,  &kAclSave,   &kSetUser,    &kUsers,   &kWhoAmI,
+};
+
+}  // namespace
+
+constexpr CommandSpec kAcl{
+    .name = "ACL",
+    .summary = "The container of commands about users and what they may do.",
+    .complexity = "Depends on the subcommand",
+    .since = "6.0.0",
+    .arity = Arity::at_least(2),
+    .group = Group::kServer,
+    .subcommands = kSubs,
+};
+
+}  // namespace hearth::commands
