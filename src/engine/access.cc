@@ -155,9 +155,9 @@ void Access::close(Session& victim, const Session* by) {
 }
 
 Result<void, std::string> Access::load_file(const Session* by) {
-  if (parts_.server == nullptr) return tl::unexpected<std::string>("there are no files");
+  if (parts_.services.server == nullptr) return tl::unexpected<std::string>("there are no files");
   const std::string& path = parts_.config.settings().aclfile;
-  const auto text = parts_.server->read_text(path);
+  const auto text = parts_.services.server->read_text(path);
   if (!text) {
     return tl::unexpected<std::string>("Error loading ACLs, opening file '" + path +
                                        "': " + text.error().context);
@@ -179,8 +179,8 @@ void Access::replace_all(acl::Users::Map users, const Session* by) {
 }
 
 Result<void> Access::save_file() {
-  if (parts_.server == nullptr) return fail(ErrorCode::kInvalid, "there are no files");
-  return parts_.server->replace_text(parts_.config.settings().aclfile, users_.file_text());
+  if (parts_.services.server == nullptr) return fail(ErrorCode::kInvalid, "there are no files");
+  return parts_.services.server->replace_text(parts_.config.settings().aclfile, users_.file_text());
 }
 
 std::optional<std::vector<std::vector<std::string>>> Access::directives() const {

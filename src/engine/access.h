@@ -18,7 +18,7 @@ class Access final : public AccessControl {
     const CommandTable& commands;
     ClientControl& clients;
     Stats& stats;
-    ServerControl* server;  // null: there are no files
+    const Services& services;  // its server may be null: then there are no files
     const KeyEnvironment& environment;
   };
   explicit Access(const Parts& parts);

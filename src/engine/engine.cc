@@ -79,6 +79,14 @@ Engine::Engine(Options options)
   services_.pubsub = &pubsub_;
   services_.stats = &stats_;
   services_.command_logs = &command_logs_;
+  services_.hot_keys = &hot_keys_;
+  if (facts_.cpu != nullptr) {
+    hot_keys_.set_cpu_source([this]() -> HotKeys::CpuMillis {
+      const ProcessFacts::Cpu cpu = facts_.cpu();
+      return {static_cast<std::int64_t>(cpu.user * 1000),
+              static_cast<std::int64_t>(cpu.system * 1000)};
+    });
+  }
   services_.latency = &latency_;
   services_.reclaimer = options.reclaimer;
   services_.server = options.server;
@@ -94,8 +102,8 @@ Engine::Engine(Options options)
   startup_bytes_ = memory::used_bytes();
   notifier_ = std::make_unique<KeyspaceNotifier>(*this);
   sinks_.push_back(notifier_.get());
-  access_ = std::make_unique<Access>(
-      Access::Parts{*config_, *commands_, *this, stats_, options.server, env_});
+  access_ =
+      std::make_unique<Access>(Access::Parts{*config_, *commands_, *this, stats_, services_, env_});
   tracker_ = std::make_unique<Tracker>(
       Tracker::Parts{*this, *config_, effects_, rng_, actor_, [this] { refresh_wants(); }});
   sinks_.push_back(tracker_.get());
@@ -327,7 +335,11 @@ void Engine::protocol_error(Session& session, std::string_view text) {
 
 void Engine::reply_error(Session& session, const Command* command, std::string_view text,
                          bool rejected) {
-  stats_.count_error(text);
+  // Scripts may make up any number of codes; the server's own are few, and always have room.
+  const bool made_up = command != nullptr && has(command->acl, Acl::kScripting) &&
+                       stats_.errors.size() >= Stats::kErrorKindsMost &&
+                       !stats_.errors.contains(text.substr(0, text.find(' ')));
+  stats_.count_error(made_up ? std::string_view("ERRORSTATS_OVERFLOW") : text);
   write_error(session, command, text, rejected);
 }
 
@@ -422,6 +434,7 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   const std::uint64_t start = last_ticks_;  // the commands of an EXEC or a script move it on
   session.last_command = &command;
   session.redacted.clear();
+  const std::size_t out_before = session.out.size();
   ++depth_;
   effects_.begin_command(session.db, first_key.slot, argv);
   CommandContext ctx({command, session, env_, services_, argv, session.out});
@@ -475,6 +488,8 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
     latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.now,
                  static_cast<std::uint32_t>((ns + 500'000) / 1'000'000));
   }
+  if (hot_keys_.is_active()) [[unlikely]]
+    note_hot_keys(command, argv, ns, session.out.size() - out_before);
   if (tracker_->is_on()) [[unlikely]]
     tracker_->note_read(session.in_script ? *script_->caller : session, command, argv);
   finish_unit(session);

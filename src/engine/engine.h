@@ -30,6 +30,7 @@
 #include "src/engine/blocked_clients.h"
 #include "src/engine/tracking.h"
 #include "src/metrics/command_log.h"
+#include "src/metrics/hot_keys.h"
 #include "src/metrics/latency_monitor.h"
 #include "src/metrics/stats.h"
 #include "src/pubsub/pubsub.h"
@@ -269,6 +270,8 @@ class Engine final : public ClientControl,
                 std::span<const std::string_view> argv);
   void log_call(Session& session, const Command& command, DbIndex db,
                 std::span<const std::string_view> argv, std::uint64_t ns);
+  void note_hot_keys(const Command& command, std::span<const std::string_view> argv,
+                     std::uint64_t ns, std::uint64_t reply_bytes);
   void log_size(Session& session, const Command& command, std::span<const std::string_view> argv,
                 CommandLogs::Kind kind, std::uint64_t bytes);
   [[nodiscard]] bool still_allowed(Session& session, const Command& command,
@@ -328,6 +331,7 @@ class Engine final : public ClientControl,
   EffectLog effects_;
   Stats stats_;
   CommandLogs command_logs_;
+  HotKeys hot_keys_;
   LatencyMonitor latency_;
   PubSub pubsub_;
   EvictionPool eviction_pool_;

@@ -1,6 +1,7 @@
 // MONITOR: every command, as it is about to run, to every session that asked.
 #include <cstdio>
 
+#include "cluster/model/slot.h"
 #include "src/base/quote.h"
 #include "src/engine/engine.h"
 #include "src/proto/reply_writer.h"
@@ -53,6 +54,20 @@ void Engine::log_call(Session& session, const Command& command, DbIndex db,
   // A command that waited was announced when it came.
   const BlockedClient* client = session.waiting ? blocked_.find(session.id) : nullptr;
   if (client == nullptr || !client->announced) announce(session, command, db, argv);
+}
+
+void Engine::note_hot_keys(const Command& command, std::span<const std::string_view> argv,
+                           std::uint64_t ns, std::uint64_t reply_bytes) {
+  // What runs inside of these counts by itself.
+  if (command.full_name == "exec" || has(command.acl, Acl::kScripting)) return;
+  std::vector<HotKeys::Key> keys;
+  if (extract_keys(command, argv, positions_)) {
+    for (const KeyPosition& p : positions_)
+      keys.push_back({argv[p.index], cluster::slot_of(argv[p.index])});
+  }
+  std::uint64_t bytes = reply_bytes;
+  for (const std::string_view word : argv) bytes += word.size();
+  hot_keys_.note(keys, ns, bytes, rng_);
 }
 
 void Engine::log_size(Session& session, const Command& command,

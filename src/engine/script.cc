@@ -137,7 +137,7 @@ std::string Engine::script_refusal(const Command* command, std::span<const std::
   if (!run.session.account->unrestricted()) {
     const auto denial = find_denial(*run.session.account, *command, argv, run.session.db);
     if (denial) {
-      return "NOPERM ACL failure in script: " +
+      return "ERR ACL failure in script: " +
              access_->note(*run.caller, *denial, *command, argv, acl::Context::kScript);
     }
   }

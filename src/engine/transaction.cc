@@ -28,6 +28,7 @@ void Engine::exec(CommandContext& ctx) {
   const Command* const exec = session.last_command;  // what the client asked for last stays this
   for (const QueuedCommand& q : queue) {
     const std::vector<std::string_view> argv(q.argv.begin(), q.argv.end());
+    session.last_command = exec;
     if (!session.account->unrestricted() && !still_allowed(session, *q.command, argv)) continue;
     KeyRef first{};
     if (q.command->first_key > 0 && static_cast<std::size_t>(q.command->first_key) < argv.size()) {

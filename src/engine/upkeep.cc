@@ -273,6 +273,7 @@ void Engine::tick() {
   run_due();
   expire_cycle();
   if (tracker_->is_on()) tracker_->limit_table();
+  hot_keys_.tick(env_.now);
   check_clients();
   // A limit that was lowered takes effect without waiting for a command.
   if (hot_.maxmemory != 0) make_room();

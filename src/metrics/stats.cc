@@ -57,7 +57,7 @@ void Stats::count_error(std::string_view text) {
   const auto at = errors.find(code);
   if (at != errors.end())
     ++at->second;
-  else if (errors.size() < kErrorKindsMost)
+  else if (errors.size() < 2 * kErrorKindsMost)
     errors.emplace(code, 1);
 }
 

@@ -113,6 +113,7 @@ bool Node::start() {
   else
     log::notice("Configuration loaded from {}", options_.config_file);
   raise_file_limit();
+  if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
 
   Rng rng(random_seed());
   const std::vector<const CommandSpec*> specs = all_commands();
@@ -202,6 +203,8 @@ void Node::install_hooks() {
     raise_file_limit();
     return {};
   });
+  config_.on_change({"oom-score-adj", "oom-score-adj-values"},
+                    [this](const config::Settings&) { return apply_oom_score(); });
   config_.on_change({"dir"}, [this](const config::Settings& s) -> Result<void, std::string> {
     if (chdir(s.dir.c_str()) != 0)
       return tl::unexpected<std::string>("Changing directory: " + std::string(uv_strerror(-errno)));
@@ -209,6 +212,12 @@ void Node::install_hooks() {
     if (getcwd(absolute, sizeof absolute) != nullptr) config_.replace("dir", absolute);
     return {};
   });
+}
+
+Result<void, std::string> Node::apply_oom_score() {
+  const config::Settings& s = config_.settings();
+  return oom_score_.apply(
+      s, s.replicaof.host.empty() ? OomScore::Role::kPrimary : OomScore::Role::kReplica);
 }
 
 void Node::raise_file_limit() {

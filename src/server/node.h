@@ -16,6 +16,7 @@
 #include "src/server/clock.h"
 #include "src/server/cluster_bus.h"
 #include "src/server/migration_link.h"
+#include "src/server/oom_score.h"
 
 namespace hearth {
 
@@ -51,6 +52,7 @@ class Node final : public ServerControl {
   void stop_serving();
   void install_hooks();
   void raise_file_limit();
+  [[nodiscard]] Result<void, std::string> apply_oom_score();
 
   config::Registry& config_;
   Options options_;
@@ -58,6 +60,7 @@ class Node final : public ServerControl {
   uv_loop_t loop_{};
   uv_signal_t sigterm_{}, sigint_{};
   uv_async_t stop_{};  // a shutdown that a client asked for comes after its loop turn
+  OomScore oom_score_;
   BackgroundReclaimer reclaimer_;
   MigrationLink migration_;
   std::unique_ptr<CommandTable> commands_;

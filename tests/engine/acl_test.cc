@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/engine_fixture.h"
+#include "tests/support/fake_server.h"
 
 namespace {
 
@@ -177,6 +178,47 @@ TEST_CASE("databases can be forbidden") {
   server.run("ACL", "SETUSER", "ann", "db=0");
   CHECK(ann.run("GET", "k") == "-NOPERM No permissions to access a database\r\n");
   CHECK(ann.run("PING") == "+PONG\r\n");
+}
+
+TEST_CASE("users are loaded from a file whole or not at all, and saved to it") {
+  EngineFixture::Options options;
+  options.config = {{"aclfile", "users.acl"}};
+  EngineFixture server(options);
+  test::FakeServer process;
+  server.engine().services().server = &process;
+  CHECK(server.run("ACL", "LOAD").starts_with("-ERR Error loading ACLs, opening file 'users.acl'"));
+  process.files["users.acl"] = "user ann on nopass ~* +@all\nuser bob on nopass ~* +@all &c\n";
+  CHECK(server.run("ACL", "LOAD") == "+OK\r\n");
+  Session& ann = server.open();
+  Session& bob = server.open();
+  CHECK(server.run_as(ann, "AUTH", "ann", "x") == "+OK\r\n");
+  CHECK(server.run_as(bob, "AUTH", "bob", "x") == "+OK\r\n");
+  server.run_as(bob, "SUBSCRIBE", "c");
+  const std::string good = process.files["users.acl"];
+  process.files["users.acl"] = "user ann on\nuser ann off\n";
+  CHECK(server.run("ACL", "LOAD").find("Duplicate user 'ann' found on line 2") !=
+        std::string::npos);
+  CHECK(server.run_as(ann, "SET", "k", "v") == "+OK\r\n");
+  process.files["users.acl"] = "user bob on nopass ~* +@all\n";
+  CHECK(server.run("ACL", "LOAD") == "+OK\r\n");
+  CHECK(ann.close_now);  // the user is gone
+  CHECK(bob.close_now);  // listens to a channel that was taken away
+  CHECK(server.run("ACL", "SAVE") == "+OK\r\n");
+  CHECK(process.files["users.acl"] ==
+        "user bob on nopass sanitize-payload ~* resetchannels +@all\n"
+        "user default on nopass sanitize-payload ~* &* +@all\n");
+  process.disk_is_full = true;
+  CHECK(server.run("ACL", "SAVE").starts_with("-ERR There was an error trying to save the ACLs"));
+}
+
+TEST_CASE("the configuration's users are written back as directives") {
+  EngineFixture server;
+  CHECK(server.engine().access().directives()->empty());
+  server.run("ACL", "SETUSER", "ann", "on", "+get");
+  const auto lines = server.engine().access().directives();
+  REQUIRE(lines->size() == 2);
+  CHECK(lines->front() == std::vector<std::string>{"ann", "on", "sanitize-payload", "resetchannels",
+                                                   "-@all", "+get"});
 }
 
 }  // namespace

@@ -218,7 +218,11 @@ const Words kLoadLibrary = {"FUNCTION", "LOAD", "REPLACE",
 
 // Calls that chance would not find.
 const std::map<std::string, Sample> kSamples = {
+    {"acl|dryrun", {{}, {"ACL", "DRYRUN", "default", "GET", "a"}}},
     {"auth", {{}, {"AUTH", "default", "any"}}},
+    {"client|caching", {{{"CLIENT", "TRACKING", "ON", "OPTIN"}}, {"CLIENT", "CACHING", "YES"}}},
+    {"client|kill", {{}, {"CLIENT", "KILL", "TYPE", "pubsub"}}},
+    {"client|list", {{}, {"CLIENT", "LIST"}}},
     {"command|getkeys", {{}, {"COMMAND", "GETKEYS", "MSET", "a", "1", "b", "2"}}},
     {"command|getkeysandflags", {{}, {"COMMAND", "GETKEYSANDFLAGS", "GET", "a"}}},
     {"config|set", {{}, {"CONFIG", "SET", "hz", "20"}}},
@@ -241,6 +245,7 @@ const std::map<std::string, Sample> kSamples = {
     {"script|show",
      {{{"SCRIPT", "LOAD", "return 1"}},
       {"SCRIPT", "SHOW", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"}}},
+    {"hotkeys|start", {{}, {"HOTKEYS", "START", "METRICS", "1", "CPU"}}},
     {"latency|graph", {{}, {"LATENCY", "GRAPH", "command"}}},
     {"bitfield_ro", {{}, {"BITFIELD_RO", "s", "GET", "u8", "0"}}},
     {"bitfield", {{}, {"BITFIELD", "s", "GET", "u8", "0", "SET", "i5", "3", "-1"}}},
@@ -261,7 +266,8 @@ bool needs_more_than_an_engine(const Command& command) {
       "migrate",                             // another server: tests/system
       "function|restore",                    // a payload, made by FUNCTION DUMP
       "script|kill",                         // a script that runs: tests/engine/scripting_test.cc
-      "function|kill",
+      "function|kill",    "module|load",    "module|loadex", "module|unload",  // a module interface
+      "acl|load",         "acl|save",  // a file of users: tests/engine/acl_test.cc
   };
   const Command& top = command.parent != nullptr ? *command.parent : command;
   return kNames.contains(command.full_name) || top.spec->group == Group::kCluster;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,22 @@ class FakeServer final : public ServerControl {
     return {};
   }
 
+  [[nodiscard]] Result<std::string> read_text(const std::string& path) override {
+    const auto at = files.find(path);
+    if (at == files.end()) return fail(ErrorCode::kIo, "No such file or directory");
+    return at->second;
+  }
+  [[nodiscard]] Result<void> replace_text(const std::string& path, std::string_view text) override {
+    if (disk_is_full) return fail(ErrorCode::kIo, "No space left on device");
+    files[path] = text;
+    return {};
+  }
+  [[nodiscard]] std::string secret_hex(std::size_t length) override {
+    return std::string(length, 'a');
+  }
+
+  std::map<std::string, std::string> files;
+  bool disk_is_full = false;
   int shutdowns = 0, rewrites = 0;
   bool config_file = true;
   RewriteExtent last_extent = RewriteExtent::kChanged;

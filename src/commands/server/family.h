@@ -7,12 +7,12 @@ namespace hearth::commands {
 
 extern const CommandSpec kCommand, kConfig, kInfo, kTime, kDbSize, kLastSave, kRole, kFlushDb,
     kFlushAll, kSwapDb, kSlowLog, kCommandLog, kLatency, kMemory, kLolwut, kMonitor, kShutdown,
-    kDebug;
+    kDebug, kModule, kHotKeys;
 
 inline constexpr const CommandSpec* kServerFamily[] = {
-    &kCommand, &kConfig,  &kInfo,     &kTime,    &kDbSize,   &kLastSave,
-    &kRole,    &kFlushDb, &kFlushAll, &kSwapDb,  &kSlowLog,  &kCommandLog,
-    &kLatency, &kMemory,  &kLolwut,   &kMonitor, &kShutdown, &kDebug,
+    &kCommand, &kConfig,   &kInfo,     &kTime,    &kDbSize,     &kLastSave, &kRole,
+    &kFlushDb, &kFlushAll, &kSwapDb,   &kSlowLog, &kCommandLog, &kLatency,  &kMemory,
+    &kLolwut,  &kMonitor,  &kShutdown, &kDebug,   &kModule,     &kHotKeys,
 };
 
 }  // namespace hearth::commands
