@@ -7,8 +7,22 @@ namespace {
 
 using Argv = std::span<const std::string_view>;
 
+// Words that always stand behind an option's own: values may look like keywords.
+std::int64_t words_behind(const ArgDoc& arg) {
+  if (arg.kind == ArgDoc::Kind::kToken || arg.multiple) return 0;
+  if (arg.kind != ArgDoc::Kind::kBlock) return 1;
+  return static_cast<std::int64_t>(arg.parts.size());
+}
+std::int64_t words_behind(std::span<const ArgDoc> args, std::string_view word) {
+  for (const ArgDoc& arg : args) {
+    if (!arg.token.empty() && equals_ignore_case(arg.token, word)) return words_behind(arg);
+    if (const std::int64_t inside = words_behind(arg.parts, word); inside > 0) return inside;
+  }
+  return 0;
+}
+
 // Where a spec begins; 0 when its keyword is not there.
-std::int64_t begin_of(const KeySpec& spec, Argv argv) {
+std::int64_t begin_of(const KeySpec& spec, const CommandSpec& command, Argv argv) {
   const auto count = static_cast<std::int64_t>(argv.size());
   if (spec.begin == KeySpec::Begin::kIndex) return spec.index;
   if (spec.begin != KeySpec::Begin::kKeyword) return 0;
@@ -16,7 +30,9 @@ std::int64_t begin_of(const KeySpec& spec, Argv argv) {
   const bool backwards = spec.index < 0;
   std::int64_t at = backwards ? count + spec.index : spec.index;
   for (; at > 0 && at < count; at += backwards ? -1 : 1) {
-    if (equals_ignore_case(argv[static_cast<std::size_t>(at)], spec.keyword)) return at + 1;
+    const std::string_view word = argv[static_cast<std::size_t>(at)];
+    if (equals_ignore_case(word, spec.keyword)) return at + 1;
+    if (!backwards) at += words_behind(command.args, word);
   }
   return 0;
 }
@@ -37,7 +53,7 @@ bool extract_keys(const Command& command, Argv argv, std::vector<KeyPosition>& o
   out.clear();
   const auto count = static_cast<std::int64_t>(argv.size());
   for (const KeySpec& spec : command.spec->keys) {
-    const std::int64_t begin = begin_of(spec, argv);
+    const std::int64_t begin = begin_of(spec, *command.spec, argv);
     if (begin <= 0 || begin >= count) {
       // An optional keyword that is absent has no keys; an index past the end has none either.
       continue;

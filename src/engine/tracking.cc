@@ -174,7 +174,7 @@ void Tracker::send_all(Session& owner) {
   if (receiver == nullptr) return;
   ReplyWriter reply(output_of(*receiver), receiver->resp);
   begin_message(reply, receiver->resp);
-  reply.null_array();
+  reply.null();
   if (!receiver->executing) parts_.clients.wrote_to(*receiver);
 }
 

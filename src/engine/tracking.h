@@ -46,7 +46,10 @@ class Tracker final : public EffectSink, public TrackingControl {
   // A command ran for the session: if it read keys, they are remembered.
   void note_read(Session& session, const Command& command, std::span<const std::string_view> argv);
   // A database was emptied: everybody who tracks hears it once, at the end of the unit.
-  void note_flush() { flushed_ = is_on(); }
+  void note_flush() {
+    flushed_ = is_on();
+    if (!flushed_) table_.clear();  // of those who have left
+  }
   void finish_unit();
   // Forgets keys beyond tracking-table-max-keys, a bounded number of them.
   void limit_table();

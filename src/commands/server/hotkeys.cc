@@ -30,11 +30,11 @@ Outcome parse_slots(const CommandContext& ctx, std::size_t& i, HotKeys::Options&
   const ArgReader& args = ctx.args();
   if (!ctx.settings().cluster_enabled)
     return refuse("ERR SLOTS parameter cannot be used in non-cluster mode");
-  HEARTH_TRY(const std::int64_t count, args.integer_between(++i, 1, cluster::kSlotCount));
+  HEARTH_TRY(const std::int64_t count, args.integer_between(++i, 1, kSlotCount));
   if (i + static_cast<std::size_t>(count) >= args.size()) return syntax_error();
   for (std::int64_t n = 0; n < count; ++n) {
-    HEARTH_TRY(const std::int64_t slot, args.integer_between(++i, 0, cluster::kSlotCount - 1,
-                                                             "ERR Invalid or out of range slot"));
+    HEARTH_TRY(const std::int64_t slot,
+               args.integer_between(++i, 0, kSlotCount - 1, "ERR Invalid or out of range slot"));
     o.slots.push_back(static_cast<Slot>(slot));
   }
   std::sort(o.slots.begin(), o.slots.end());
@@ -103,7 +103,7 @@ Outcome hotkeys_reset(CommandContext& ctx) {
 
 void write_ranges(ReplyWriter& reply, const std::vector<Slot>& slots) {
   std::vector<std::pair<Slot, Slot>> ranges;
-  if (slots.empty()) ranges.emplace_back(Slot{0}, static_cast<Slot>(cluster::kSlotCount - 1));
+  if (slots.empty()) ranges.emplace_back(Slot{0}, static_cast<Slot>(kSlotCount - 1));
   for (const Slot slot : slots) {
     if (!ranges.empty() && ranges.back().second + 1 == slot)
       ranges.back().second = slot;
