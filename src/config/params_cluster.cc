@@ -27,7 +27,7 @@ constexpr Parameter kReplication[] = {
      kImm,
      put_primary,
      "Address and port of the primary whose data this server copies. Empty: it is a primary."},
-    {"primaryuser", "masteruser", text(), "", Flag::kNone, put<&S::primaryuser>,
+    {"primaryuser", "masteruser", text(), "", Flag::kSensitive, put<&S::primaryuser>,
      "User name for the primary."},
     {"primaryauth", "masterauth", text(), "", Flag::kSensitive, put<&S::primaryauth>,
      "Password for the primary."},

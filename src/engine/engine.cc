@@ -316,6 +316,7 @@ void Engine::end_turn(microseconds duration) {
   stats_.eventloop_cmd_per_cycle_max =
       std::max(stats_.eventloop_cmd_per_cycle_max, std::exchange(turn_commands_, 0));
   stats_.eventloop_duration_cmd_us += std::exchange(command_ns_, 0) / 1000;
+  if (hot_.clients_most != 0 && clients_bytes_ > hot_.clients_most) evict_clients();
 }
 
 void Engine::finish_replies(Session& session) {

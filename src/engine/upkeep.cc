@@ -222,10 +222,10 @@ void Engine::count_memory_of(Session& session) {
   clients_bytes_ += bytes;
   clients_bytes_ -=
       std::min<std::uint64_t>(clients_bytes_, std::exchange(session.counted_bytes, bytes));
-  if (clients_bytes_ > hot_.clients_most) evict_clients();
 }
 
-// The largest go first, so that few have to. O(clients) for each that is closed.
+// When a turn has ended and replies are on their way. The largest go first, so that few have to.
+// O(clients) for each that is closed.
 void Engine::evict_clients() {
   while (clients_bytes_ > hot_.clients_most) {
     Session* largest = nullptr;

@@ -169,7 +169,9 @@ void Connection::keep_rest(std::string_view data, std::size_t consumed, bool in_
 }
 
 void Connection::note_input() {
-  session_->query_bytes = input_end_ - input_begin_;
+  const std::size_t unread = input_end_ - input_begin_;
+  session_->argv_bytes = std::min(unread, parser_.bytes_behind());
+  session_->query_bytes = unread - session_->argv_bytes;
   session_->query_free = input_.size() - input_end_;
   network_.engine_->note_buffers(*session_);
 }

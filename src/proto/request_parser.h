@@ -47,6 +47,8 @@ class RequestParser {
   void reset();
   // Arguments of the unfinished request that are complete.
   [[nodiscard]] std::size_t pending_args() const { return pending_.size(); }
+  // Bytes of the unfinished request that are done with: complete arguments, and the lengths.
+  [[nodiscard]] std::size_t bytes_behind() const { return remaining_ > 0 ? position_ : 0; }
 
  private:
   struct Piece {

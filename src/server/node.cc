@@ -167,6 +167,7 @@ bool Node::start() {
     }
   }
   log::notice("Server initialized");
+  show_title();
   for (uv_signal_t* handle : {&sigterm_, &sigint_}) {
     uv_signal_init(&loop_, handle);
     handle->data = this;
@@ -203,6 +204,11 @@ void Node::install_hooks() {
     raise_file_limit();
     return {};
   });
+  config_.on_change({"proc-title-template", "port", "bind", "unixsocket"},
+                    [this](const config::Settings&) -> Result<void, std::string> {
+                      show_title();
+                      return {};
+                    });
   config_.on_change({"oom-score-adj", "oom-score-adj-values"},
                     [this](const config::Settings&) { return apply_oom_score(); });
   config_.on_change({"dir"}, [this](const config::Settings& s) -> Result<void, std::string> {
@@ -218,6 +224,12 @@ Result<void, std::string> Node::apply_oom_score() {
   const config::Settings& s = config_.settings();
   return oom_score_.apply(
       s, s.replicaof.host.empty() ? OomScore::Role::kPrimary : OomScore::Role::kReplica);
+}
+
+void Node::show_title() {
+  const config::Settings& s = config_.settings();
+  if (options_.title == nullptr || !s.set_proc_title) return;
+  options_.title->show(proc_title_text(s, options_.title->program(), options_.config_file));
 }
 
 void Node::raise_file_limit() {

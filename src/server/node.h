@@ -17,6 +17,7 @@
 #include "src/server/cluster_bus.h"
 #include "src/server/migration_link.h"
 #include "src/server/oom_score.h"
+#include "src/server/proc_title.h"
 
 namespace hearth {
 
@@ -25,6 +26,7 @@ class Node final : public ServerControl {
   struct Options {
     std::string config_file;  // absolute, "" if there is none
     std::string executable;
+    ProcTitle* title = nullptr;  // null: the process list is none of this node's business
   };
   // The registry holds what the file and the command line said.
   Node(config::Registry& config, Options options);
@@ -53,6 +55,7 @@ class Node final : public ServerControl {
   void install_hooks();
   void raise_file_limit();
   [[nodiscard]] Result<void, std::string> apply_oom_score();
+  void show_title();
 
   config::Registry& config_;
   Options options_;

@@ -17,6 +17,7 @@
 #include "persistence/io/posix_fs.h"
 #include "src/config/load.h"
 #include "src/server/node.h"
+#include "src/server/proc_title.h"
 #include "src/server/version.h"
 
 namespace {
@@ -84,6 +85,7 @@ void write_pidfile(const std::string& path) {
 
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
+  ProcTitle title(argc, argv);
   if (arguments.size() == 1) {
     if (arguments[0] == "-v" || arguments[0] == "--version") {
       std::printf("hearth server v=%s redis=%s bits=%zu\n", kVersion, kRedisVersion,
@@ -123,7 +125,7 @@ int main(int argc, char** argv) {
   char executable[PATH_MAX] = {};
   if (readlink("/proc/self/exe", executable, sizeof executable - 1) < 0) executable[0] = '\0';
 
-  Node node(registry, {config_file, executable});
+  Node node(registry, {config_file, executable, &title});
   if (!node.start()) return 1;
   return node.run();
 }
