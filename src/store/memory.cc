@@ -88,7 +88,8 @@ std::uint64_t used_bytes() {
 #ifdef HEARTH_SANITIZER_COUNTS
   return __sanitizer_get_current_allocated_bytes();
 #else
-  return mallinfo2().uordblks;
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;  // small blocks, and those that are mapped by themselves
 #endif
 }
 
