@@ -2,6 +2,7 @@
 // values moved by DUMP and RESTORE, and time that passes.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "src/proto/reply_parser.h"
@@ -29,6 +30,8 @@ class RandomTraffic {
     }
   }
   [[nodiscard]] const std::string& last() const { return last_; }
+  // How often each command was answered without an error, by full name.
+  [[nodiscard]] const std::map<std::string, int>& answers() const { return answers_; }
   // False once a reply was not one whole value of the protocol.
   [[nodiscard]] bool replies_are_whole() const { return replies_are_whole_; }
 
@@ -39,7 +42,16 @@ class RandomTraffic {
     ReplyParser parser;
     parser.feed(reply);
     const auto value = parser.next();
-    if (!value || !value->has_value() || parser.buffered() != 0) replies_are_whole_ = false;
+    if (!value || !value->has_value() || parser.buffered() != 0) {
+      replies_are_whole_ = false;
+      return;
+    }
+    if (!(*value)->is_error() && reply != "+QUEUED\r\n") ++answers_[name_of(words)];
+  }
+  std::string name_of(const Mirror::Words& words) {
+    const std::vector<std::string_view> argv(words.begin(), words.end());
+    const Command* command = mirror_.first().table().resolve(argv);
+    return command == nullptr ? "" : command->full_name;
   }
   void transaction() {
     run({"MULTI"});
@@ -71,6 +83,7 @@ class RandomTraffic {
   Choices& choices_;
   CommandGenerator generator_;
   std::string last_;
+  std::map<std::string, int> answers_;
   bool replies_are_whole_ = true;
 };
 
