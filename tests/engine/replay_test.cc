@@ -44,7 +44,8 @@ void check_answered(const std::map<std::string, int>& answers) {
   const CommandTable table(specs);
   SeededChoices choices(1);
   std::string never;
-  for (const Command* command : CommandGenerator(table, choices, {}).commands())
+  const CommandGenerator generator(table, choices, {});
+  for (const Command* command : generator.commands())
     if (!answers.contains(command->full_name)) never += " " + command->full_name;
   CHECK(never == "");
 }
