@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "src/base/ids.h"
 #include "src/base/out_buffer.h"
 #include "src/base/time.h"
 #include "src/command/spec.h"
@@ -81,6 +82,11 @@ class ScriptHost {
   // An error that a script made and that no command has counted yet.
   virtual void count_script_error(std::string_view text) = 0;
 
+  // SCRIPT DEBUG: sends bytes to the client that runs the script and waits for bytes of it, which
+  // are added to `in`. Nothing else is served meanwhile. False: the client is gone, or the process
+  // is to end.
+  [[nodiscard]] virtual bool exchange_blocking(std::string_view out, std::string& in) = 0;
+
   // --- for the commands about scripts ---
   // SCRIPT KILL and FUNCTION KILL.
   [[nodiscard]] virtual Outcome kill_script(ScriptKind kind) = 0;
@@ -136,6 +142,9 @@ class ScriptControl {
   // nullptr: no such script. Any case.
   [[nodiscard]] virtual const std::string* body_of(std::string_view digest) = 0;
   virtual void flush_scripts() = 0;
+
+  // SCRIPT DEBUG SYNC and NO: whether the client's next script runs in the debugger.
+  virtual void set_debugging(ConnId client, bool on) = 0;
 
   // --- libraries of functions ---
   // Runs the library's code, which registers its functions; the library's name. `limit`: the

@@ -60,6 +60,14 @@ class EngineHost {
   // written nor closed.
   virtual void poll_while_busy(Session& session) { static_cast<void>(session); }
   virtual void script_ended(Session& session) { static_cast<void>(session); }
+  // See ScriptHost::exchange_blocking.
+  [[nodiscard]] virtual bool exchange_blocking(Session& session, std::string_view out,
+                                               std::string& in) {
+    static_cast<void>(session);
+    static_cast<void>(out);
+    static_cast<void>(in);
+    return false;
+  }
 };
 
 // A fast counter of nanoseconds for the durations of commands, handed in like every clock. Only
@@ -217,6 +225,7 @@ class Engine final : public ClientControl,
   [[nodiscard]] std::uint64_t script_ticks() const override { return ticks_(); }
   [[nodiscard]] std::uint64_t script_random() override { return rng_.next(); }
   void count_script_error(std::string_view text) override { stats_.count_error(text); }
+  [[nodiscard]] bool exchange_blocking(std::string_view out, std::string& in) override;
   [[nodiscard]] Outcome kill_script(ScriptKind kind) override;
   void abandon_script() override;
   [[nodiscard]] std::optional<Running> running_script() const override;

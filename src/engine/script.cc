@@ -229,6 +229,10 @@ bool Engine::must_stop_script() {
   return run.killed;
 }
 
+bool Engine::exchange_blocking(std::string_view out, std::string& in) {
+  return host_->exchange_blocking(*script_->caller, out, in);
+}
+
 Outcome Engine::kill_script(ScriptKind kind) {
   if (script_ == nullptr || !script_->active)
     return refuse("NOTBUSY No scripts in execution right now.");

@@ -1,5 +1,8 @@
 #include "src/net/connection.h"
 
+#include <poll.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -290,6 +293,30 @@ void Connection::release() {
   // The session is still in the middle of its command: what a finished write leads to comes when
   // this loop turn ends. Reading starts again when the batch is through.
   if (written_while_held_) network_.finish_write_soon(*session_);
+}
+
+bool Connection::exchange_blocking(std::string_view out, std::string& in) {
+  uv_os_fd_t fd = -1;
+  if (closing_ || in_flight_ > 0 || uv_fileno(handle(), &fd) != 0) return false;
+  const auto ready = [fd](short event) {
+    pollfd p{fd, event, 0};
+    return ::poll(&p, 1, -1) > 0;
+  };
+  std::string bytes = session_->out.str();
+  session_->out.clear();
+  bytes += out;
+  for (std::size_t sent = 0; sent < bytes.size();) {
+    if (!ready(POLLOUT)) return false;
+    const ssize_t n = ::send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (n <= 0) return false;
+    sent += static_cast<std::size_t>(n);
+  }
+  if (!ready(POLLIN)) return false;
+  char chunk[kReadChunk];
+  const ssize_t n = ::recv(fd, chunk, sizeof chunk, 0);
+  if (n <= 0) return false;
+  in.append(chunk, static_cast<std::size_t>(n));
+  return true;
 }
 
 void Connection::finish_held_write() {

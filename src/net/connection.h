@@ -42,6 +42,9 @@ class Connection {
   void hold();
   void release();
   [[nodiscard]] bool held() const { return held_; }
+  // Writes all that waits and `out`, then waits for input, whatever else there is to do. False: the
+  // client is gone, or a signal came.
+  [[nodiscard]] bool exchange_blocking(std::string_view out, std::string& in);
   // What a write that ended while the connection was held leads to.
   void finish_held_write();
   // Gives memory of the input buffer back; see EngineHost::trim_buffers.

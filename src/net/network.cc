@@ -413,6 +413,11 @@ void Network::script_ended(Session& session) {
   if (auto* connection = static_cast<Connection*>(session.connection)) connection->release();
 }
 
+bool Network::exchange_blocking(Session& session, std::string_view out, std::string& in) {
+  auto* connection = static_cast<Connection*>(session.connection);
+  return connection != nullptr && connection->exchange_blocking(out, in);
+}
+
 void Network::stop() {
   if (stopping_) return;
   stopping_ = true;

@@ -50,6 +50,8 @@ class Network final : public EngineHost {
   void trim_buffers(Session& session, bool idle) override;
   void poll_while_busy(Session& session) override;
   void script_ended(Session& session) override;
+  [[nodiscard]] bool exchange_blocking(Session& session, std::string_view out,
+                                       std::string& in) override;
 
   // Brings the engine's time up to date, once a loop turn.
   void refresh_time();

@@ -3,6 +3,7 @@
 
 #include "src/base/sha1.h"
 #include "src/command/context.h"
+#include "src/script/debugger.h"
 #include "src/script/shebang.h"
 
 namespace hearth::script {
@@ -101,6 +102,8 @@ Outcome Runtime::eval_digest(CommandContext& ctx, bool read_only) {
 Outcome Runtime::run(CommandContext& ctx, Script& script, bool read_only) {
   HEARTH_TRY(const std::size_t keys, key_count(ctx.args(), kNotInteger));
   if (script.evictable) lru_.splice(lru_.end(), lru_, script.place);
+  if (!debugged_.empty() && std::erase(debugged_, ctx.session().id) > 0)
+    return run_debugged(ctx, script, keys, read_only);
   return run_admitted(
       ctx, {ScriptKind::kEval, script.digest, script.flags, read_only, ctx.args().words()},
       script.function, keys);
@@ -115,6 +118,24 @@ Outcome Runtime::run_admitted(CommandContext& ctx, const ScriptStart& start, Vm:
                               &ctx.reply().out(), ctx.reply().resp()});
   host_.end_script();
   return outcome;
+}
+
+// One script, then the connection ends: that tells the client that the session is over.
+Outcome Runtime::run_debugged(CommandContext& ctx, Script& script, std::size_t keys,
+                              bool read_only) {
+  Debugger debugger(host_, script.body);
+  vm(ScriptKind::kEval).set_debugger(&debugger);
+  Outcome outcome = run_admitted(
+      ctx, {ScriptKind::kEval, script.digest, script.flags, read_only, ctx.args().words()},
+      script.function, keys);
+  vm(ScriptKind::kEval).set_debugger(nullptr);
+  ctx.session().close_after_reply = true;
+  return outcome;
+}
+
+void Runtime::set_debugging(ConnId client, bool on) {
+  std::erase(debugged_, client);
+  if (on) debugged_.push_back(client);
 }
 
 Outcome Runtime::call_function(CommandContext& ctx, bool read_only) {

@@ -32,6 +32,7 @@ class Runtime final : public ScriptControl {
   [[nodiscard]] Result<std::string, ReplyError> load(std::string_view body) override;
   [[nodiscard]] const std::string* body_of(std::string_view digest) override;
   void flush_scripts() override;
+  void set_debugging(ConnId client, bool on) override;
 
   [[nodiscard]] Result<std::string, ReplyError> load_library(std::string_view code, bool replace,
                                                              milliseconds limit) override;
@@ -66,6 +67,7 @@ class Runtime final : public ScriptControl {
   void forget(Script& script);
   [[nodiscard]] Script* find(std::string_view digest) const;
   Outcome run(CommandContext& ctx, Script& script, bool read_only);
+  Outcome run_debugged(CommandContext& ctx, Script& script, std::size_t keys, bool read_only);
   Outcome run_admitted(CommandContext& ctx, const ScriptStart& start, Vm::Ref function,
                        std::size_t keys);
 
@@ -84,7 +86,8 @@ class Runtime final : public ScriptControl {
   std::unordered_map<std::string_view, Script*> by_body_;
   std::list<Script*> lru_;  // evictable ones, the oldest first
   std::uint64_t cache_bytes_ = 0;
-  Libraries libraries_;  // names in lower case: they are told apart without case
+  std::vector<ConnId> debugged_;  // clients whose next EVAL runs in the debugger
+  Libraries libraries_;           // names in lower case: they are told apart without case
   std::unordered_map<std::string, const Function*> functions_;  // the same
 };
 

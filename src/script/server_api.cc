@@ -5,6 +5,7 @@
 
 #include "src/base/log.h"
 #include "src/base/sha1.h"
+#include "src/script/debugger.h"
 #include "src/script/library_api.h"
 #include "src/script/sandbox.h"
 #include "src/script/value.h"
@@ -37,7 +38,9 @@ bool run_command(lua_State* L) {
     push_error(L, "ERR Command arguments must be strings or integers");
     return true;
   }
+  if (vm.debugger() != nullptr) vm.debugger()->log_command(*words);
   const std::string_view reply = vm.whole(vm.host().call(*words));
+  if (vm.debugger() != nullptr) vm.debugger()->log_reply(reply);
   lua_settop(L, 0);
   push_reply(L, reply);
   return reply.starts_with('-');
@@ -157,12 +160,18 @@ int write_log(lua_State* L) {
   return 0;
 }
 
-// The debugger of other servers stops here; there is none to stop for.
+// Stops here if the script runs in the debugger; says whether it does.
 int breakpoint(lua_State* L) {
-  lua_pushboolean(L, 0);
+  Debugger* debugger = Vm::of(L).debugger();
+  if (debugger != nullptr) debugger->stop_at_next_line();
+  lua_pushboolean(L, debugger != nullptr ? 1 : 0);
   return 1;
 }
-int debug(lua_State*) { return 0; }
+
+int debug(lua_State* L) {
+  if (Debugger* debugger = Vm::of(L).debugger()) debugger->log_values(L);
+  return 0;
+}
 
 struct Constant {
   const char* name;

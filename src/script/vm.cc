@@ -5,6 +5,7 @@
 
 #include "src/base/check.h"
 #include "src/base/log.h"
+#include "src/script/debugger.h"
 #include "src/script/sandbox.h"
 #include "src/script/value.h"
 
@@ -64,10 +65,15 @@ Vm& Vm::of(lua_State* L) {
   return *static_cast<Vm*>(self);
 }
 
-void Vm::arm_hook() { lua_sethook(lua_, on_count, LUA_MASKCOUNT, kHookEvery); }
+void Vm::arm_hook() { lua_sethook(lua_, on_event, LUA_MASKCOUNT, kHookEvery); }
 
-void Vm::on_count(lua_State* L, lua_Debug*) {
+void Vm::on_event(lua_State* L, lua_Debug* event) {
   Vm& vm = of(L);
+  if (vm.debugger_ != nullptr && vm.running_ && event->event == LUA_HOOKLINE) {
+    if (vm.debugger_->on_line(L, event)) return;
+    push_error(L, "ERR script aborted for user request");
+    lua_error(L);
+  }
   std::string_view text;
   if (vm.loading_ != nullptr) {
     if (vm.loading_->is_late()) text = "FUNCTION LOAD timeout";
@@ -76,8 +82,8 @@ void Vm::on_count(lua_State* L, lua_Debug*) {
   }
   if (text.empty()) return;
   // The error may be caught: it comes again with every instruction, until the run has ended.
-  lua_sethook(L, on_count, LUA_MASKCOUNT | LUA_MASKLINE, 1);
-  if (L != vm.lua_) lua_sethook(vm.lua_, on_count, LUA_MASKCOUNT | LUA_MASKLINE, 1);
+  lua_sethook(L, on_event, LUA_MASKCOUNT | LUA_MASKLINE, 1);
+  if (L != vm.lua_) lua_sethook(vm.lua_, on_event, LUA_MASKCOUNT | LUA_MASKLINE, 1);
   push(L, "ERR ");
   push(L, text);
   lua_concat(L, 2);
@@ -124,7 +130,9 @@ Outcome Vm::run(const Call& call) {
     push_words(call.args);
     arguments = 2;
   }
+  if (debugger_ != nullptr) lua_sethook(lua_, on_event, LUA_MASKCOUNT | LUA_MASKLINE, kHookEvery);
   const int status = lua_pcall(lua_, arguments, 1, kErrorHandler);
+  if (debugger_ != nullptr) debugger_->end(*call.out);
   running_ = false;
   Outcome outcome = status == 0 ? give_result(call) : failure(call.name);
   lua_settop(lua_, kLoadGlobals);

@@ -30,6 +30,7 @@ struct Identity {
   std::string server_version = "0.0.0";
 };
 
+class Debugger;
 class LibraryLoad;
 
 class Vm {
@@ -65,6 +66,10 @@ class Vm {
   // The load under way, or nullptr.
   [[nodiscard]] LibraryLoad* loading() const { return loading_; }
 
+  // The debugger that the next run stands under; nullptr: none.
+  void set_debugger(Debugger* debugger) { debugger_ = debugger; }
+  [[nodiscard]] Debugger* debugger() { return debugger_; }
+
   [[nodiscard]] ScriptHost& host() { return host_; }
   [[nodiscard]] const Identity& identity() const { return identity_; }
   [[nodiscard]] ScriptKind kind() const { return kind_; }
@@ -81,7 +86,7 @@ class Vm {
 
  private:
   static void* allocate(void* self, void* block, std::size_t old_size, std::size_t size);
-  static void on_count(lua_State* L, lua_Debug* event);
+  static void on_event(lua_State* L, lua_Debug* event);
   void arm_hook();
   void set_globals(bool for_loading);
   [[nodiscard]] Outcome failure(std::string_view name);
@@ -95,6 +100,7 @@ class Vm {
   std::uint64_t random_state_ = 0;
   bool running_ = false;
   LibraryLoad* loading_ = nullptr;
+  Debugger* debugger_ = nullptr;
   int runs_ = 0;
   std::vector<std::string_view> words_;
   std::vector<std::array<char, kDoubleTextMax>> number_texts_;

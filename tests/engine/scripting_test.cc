@@ -334,6 +334,8 @@ TEST_CASE("SCRIPT LOAD, EXISTS, SHOW and FLUSH keep scripts by digest") {
         "-ERR SCRIPT FLUSH only support SYNC|ASYNC option\r\n");
   CHECK(server.run("SCRIPT", "KILL") == "-NOTBUSY No scripts in execution right now.\r\n");
   CHECK(server.run("SCRIPT", "DEBUG", "no") == "+OK\r\n");
+  CHECK(server.run("SCRIPT", "DEBUG", "YES") ==
+        "-ERR this server debugs scripts in SYNC mode only\r\n");
   CHECK(server.run("SCRIPT", "DEBUG", "x") == "-ERR Use SCRIPT DEBUG YES/SYNC/NO\r\n");
 }
 
@@ -455,4 +457,45 @@ TEST_CASE("a write in a paused server waits if the script may write") {
   CHECK(server.run("EVAL", "#!lua flags=no-writes\nreturn 1", "0") == ":1\r\n");
   CHECK(server.run("EVAL", "return 1", "0").empty());
   CHECK(server.session().parked);
+}
+
+TEST_CASE("a script under the debugger runs line by line, as its client says") {
+  EngineFixture server;
+  CHECK(server.run("SCRIPT", "DEBUG", "sync") == "+OK\r\n");
+  server.debugger_commands = {"step\r\n",     "print a\r\n",        "b 4\r\n",
+                              "nonsense\r\n", "redis echo hi\r\n",  "eval 1 + 1\r\n",
+                              "list 1 1\r\n", "trace\r\nbreak\r\n", "maxlen 0\r\n",
+                              "continue\r\n", "print\r\n",          "whole\r\n",
+                              "break 0\r\n",  "help\r\n",           "c\r\n"};
+  const std::string reply = server.run(
+      "EVAL",
+      "local a = {1, 'x'}\nlocal b = 2\nb = 3\nredis.debug(a, b)\nreturn redis.call('ping')", "1",
+      "k");
+  const std::string& heard = server.debugged;
+  for (const std::string part :
+       {"* Stopped at 1, stop reason = step over", "-> 1   local a", "* Stopped at 2",
+        "<value> {1; \"x\"}", "<error> Unknown Lua debugger command", "<redis> echo hi",
+        "<reply> \"hi\"", "<retval> 2", "  #4   redis.debug", "1 breakpoints set:",
+        "* Stopped at 4, stop reason = break point", "<value> b = 3", "<value> KEYS = {\"k\"}"}) {
+    CAPTURE(part);
+    CHECK(contains(heard, part));
+  }
+  CHECK(contains(reply, "<debug> line 4: {1; \"x\"}, 3"));
+  CHECK(contains(reply, "<redis> ping"));
+  CHECK(contains(reply, "+<endsession>\r\n"));
+  CHECK(reply.ends_with("+PONG\r\n"));
+  CHECK(server.session().close_after_reply);
+}
+
+TEST_CASE("a debugged script ends when its client leaves or says so") {
+  EngineFixture server;
+  for (const std::string last : {"abort\r\n", ""}) {
+    Session& client = server.open();
+    server.run_as(client, "SCRIPT", "DEBUG", "SYNC");
+    server.debugger_commands.clear();
+    if (!last.empty()) server.debugger_commands.push_back(last);
+    CHECK(contains(server.run_as(client, "EVAL", "redis.call('set', 'k', '1')", "1", "k"),
+                   "-ERR script aborted for user request"));
+    CHECK(server.run("GET", "k") == "$-1\r\n");
+  }
 }

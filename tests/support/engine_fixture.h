@@ -109,6 +109,16 @@ class EngineFixture : public EngineHost, public EffectSink {
   void poll_while_busy(Session&) override {
     if (while_busy) while_busy();
   }
+  bool exchange_blocking(Session&, std::string_view out, std::string& in) override {
+    debugged += out;
+    if (debugger_commands.empty()) return false;
+    in += debugger_commands.front();
+    debugger_commands.erase(debugger_commands.begin());
+    return true;
+  }
+  // What the client of SCRIPT DEBUG sends, a piece for each time it is asked, and what it heard.
+  std::vector<std::string> debugger_commands;
+  std::string debugged;
   // What other clients do while a script is past the busy threshold.
   std::function<void()> while_busy;
   [[nodiscard]] const std::vector<ConnId>& resumed() const { return resumed_; }

@@ -147,8 +147,10 @@ Outcome sort_into(CommandContext& ctx, MayStore may_store) {
   if (at) {
     const auto collect = kSortTypes.collect[static_cast<unsigned>(at->type())];
     if (collect == nullptr) return refuse(std::string(kWrongType));
-    // A set has no order of its own: a result that is stored must not depend on where it stood.
-    if (at->type() == Type::kSet && options.unsorted && options.store) {
+    // A set has no order of its own: a result that is stored, or that a script may store, must not
+    // depend on where it stood.
+    if (at->type() == Type::kSet && options.unsorted &&
+        (options.store || ctx.session().in_script)) {
       options.unsorted = false;
       options.alpha = true;
     }

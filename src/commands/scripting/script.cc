@@ -47,14 +47,14 @@ Outcome script_kill(CommandContext& ctx) {
 }
 
 Outcome script_debug(CommandContext& ctx) {
+  HEARTH_TRY(ScriptControl* const scripts, scripts_of(ctx));
   const ArgReader& args = ctx.args();
-  if (args.is(2, "NO")) {
-    ctx.reply().ok();
-    return {};
-  }
-  if (args.is(2, "YES") || args.is(2, "SYNC"))
-    return refuse("ERR this server has no debugger of scripts");
-  return refuse("ERR Use SCRIPT DEBUG YES/SYNC/NO");
+  // A process of its own for each debugged script would need a copy of the server.
+  if (args.is(2, "YES")) return refuse("ERR this server debugs scripts in SYNC mode only");
+  if (!args.is(2, "SYNC") && !args.is(2, "NO")) return refuse("ERR Use SCRIPT DEBUG YES/SYNC/NO");
+  scripts->set_debugging(ctx.session().id, args.is(2, "SYNC"));
+  ctx.reply().ok();
+  return {};
 }
 
 constexpr ArgDoc kLoadArgs[] = {args::string("script")};
