@@ -44,6 +44,21 @@ inline constexpr std::uint16_t kVersionValkeyLast = 81;
          (version >= kVersionValkeyFirst && version <= kVersionValkeyLast);
 }
 
+// Bytes of a file where a type byte could stand.
+enum class Opcode : std::uint8_t {
+  kSlotInfo = 244,         // slot, keys, keys with a deadline: three lengths
+  kFunction = 245,         // source of a function library
+  kModuleAux = 247,        // data of a module, outside of keys
+  kIdle = 248,             // length: seconds since the key of the next record was used
+  kFrequency = 249,        // one byte: its LFU counter
+  kAux = 250,              // two strings
+  kResizeDb = 251,         // keys, keys with a deadline: two lengths
+  kDeadlineMillis = 252,   // i64 ms since 1970, of the next record's key
+  kDeadlineSeconds = 253,  // i32 seconds
+  kSelectDb = 254,         // length
+  kEnd = 255,
+};
+
 // First bytes of a length. The two top bits: 00 six bits, 01 fourteen bits, 10 wide, 11 special.
 inline constexpr std::uint8_t kLength32 = 0x80;  // big endian u32 follows
 inline constexpr std::uint8_t kLength64 = 0x81;  // big endian u64 follows

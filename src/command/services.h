@@ -24,6 +24,7 @@ class CommandTable;
 class EvictionPool;
 class LatencyMonitor;
 class PubSub;
+class ReplyWriter;
 struct KeyEnvironment;
 class CommandLogs;
 class HotKeys;
@@ -202,12 +203,20 @@ class Reclaimer {
   virtual void reset_freed() = 0;
 };
 
+// What SHUTDOWN is asked to do with the data.
+struct ShutdownRequest {
+  bool save = false;    // even without save points
+  bool nosave = false;  // in spite of save points
+  bool now = false;     // without waiting for replicas that lag
+  bool force = false;   // even if saving fails
+};
+
 // The process around the engine. Implemented by the composition root.
 class ServerControl {
  public:
   virtual ~ServerControl() = default;
-  // Stops the process in an orderly way after this loop turn.
-  virtual void shutdown() = 0;
+  // Stops the process in an orderly way after this loop turn, or says why it goes on.
+  [[nodiscard]] virtual Outcome shutdown(const ShutdownRequest& request) = 0;
   // Blocks the engine thread: DEBUG SLEEP only.
   virtual void sleep(microseconds duration) = 0;
   // Ends the process at once, for DEBUG SEGFAULT, PANIC and ASSERT.
@@ -319,6 +328,60 @@ class MigrationControl {
   [[nodiscard]] virtual std::uint64_t cached_connections() const { return 0; }
 };
 
+// Snapshots and the append-only log. Implemented by the composition root.
+class PersistenceControl {
+ public:
+  virtual ~PersistenceControl() = default;
+  // SAVE: a snapshot now, on this thread.
+  [[nodiscard]] virtual Outcome save() = 0;
+  // BGSAVE; both return the line for the client.
+  enum class WhenBusy : std::uint8_t { kRefuse, kSchedule };
+  [[nodiscard]] virtual Result<std::string_view, ReplyError> save_in_background(WhenBusy busy) = 0;
+  [[nodiscard]] virtual Result<std::string_view, ReplyError> cancel_background_save() = 0;
+  // BGREWRITEAOF; returns the line for the client.
+  [[nodiscard]] virtual Result<std::string_view, ReplyError> rewrite_log() = 0;
+  // DEBUG RELOAD: saves, empties and loads the data set.
+  struct Reload {
+    bool save = true;
+    bool flush = true;
+    bool merge = false;  // keys of the file replace those that are there
+  };
+  [[nodiscard]] virtual Outcome reload(const Reload& how) = 0;
+  // DEBUG LOADAOF.
+  [[nodiscard]] virtual Outcome reload_log() = 0;
+  // Seconds since 1970 of the last snapshot that succeeded.
+  [[nodiscard]] virtual std::int64_t last_save() const = 0;
+  [[nodiscard]] virtual bool is_loading() const = 0;
+  // Why writes are refused now, as an error text; "" if they are not.
+  [[nodiscard]] virtual std::string_view write_refusal() const = 0;
+  // All databases were emptied: what is being saved or stands on the disk is of no use any more.
+  virtual void flushed_all() = 0;
+  // DEBUG AOF-FLUSH-SLEEP: every flush of the log takes this much longer.
+  virtual void slow_down_log(microseconds by) = 0;
+  // The lines of INFO persistence, and those of INFO stats about forks.
+  virtual void write_info(InfoWriter& out) = 0;
+  virtual void write_fork_info(InfoWriter& out) = 0;
+};
+
+// The stream of effects to replicas. Implemented by the composition root.
+class ReplicationControl {
+ public:
+  virtual ~ReplicationControl() = default;
+  // SYNC, PSYNC and REPLCONF, by the session of a replica to be.
+  [[nodiscard]] virtual Outcome sync(CommandContext& ctx) = 0;
+  [[nodiscard]] virtual Outcome configure(CommandContext& ctx) = 0;
+  // The replicas' part of ROLE.
+  virtual void write_role(ReplyWriter& out) = 0;
+  virtual void write_info(InfoWriter& out) = 0;
+  virtual void write_sync_info(InfoWriter& out) = 0;  // those lines of INFO stats
+  // A session that may be a replica's ends.
+  virtual void closed(Session& session) = 0;
+  [[nodiscard]] virtual std::uint64_t offset() const = 0;
+  // Bytes of the backlog and of what waits for replicas.
+  [[nodiscard]] virtual std::uint64_t backlog_bytes() const = 0;
+  virtual void id_changed() = 0;
+};
+
 // The cluster as commands see it. Null when cluster mode is off.
 class ClusterControl;
 // Scripts and functions, see script_control.h.
@@ -348,6 +411,8 @@ struct Services {
   AccessControl* access = nullptr;
   TrackingControl* tracking = nullptr;
   HotKeys* hot_keys = nullptr;
+  PersistenceControl* persistence = nullptr;
+  ReplicationControl* replication = nullptr;
 };
 
 }  // namespace hearth

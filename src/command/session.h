@@ -67,6 +67,8 @@ struct Session final : Subscriber {
   bool monitor = false;
   bool understands_redirects = false;  // CLIENT CAPA redirect
   bool import_source = false;          // CLIENT IMPORT-SOURCE
+  bool replica = false;                // asked for the stream of effects: it sends acknowledgements
+  bool replaying = false;  // repeats what was logged: nothing of it is refused or logged again
   ReplyMode reply_mode = ReplyMode::kOn;
   bool reply_is_push =
       false;  // the command answered by pushes, which CLIENT REPLY does not silence

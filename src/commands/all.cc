@@ -9,7 +9,9 @@
 #include "src/commands/hyperloglog/family.h"
 #include "src/commands/key/family.h"
 #include "src/commands/list/family.h"
+#include "src/commands/persistence/family.h"
 #include "src/commands/pubsub/family.h"
+#include "src/commands/replication/family.h"
 #include "src/commands/scripting/family.h"
 #include "src/commands/server/family.h"
 #include "src/commands/set/family.h"
@@ -42,6 +44,8 @@ std::vector<const CommandSpec*> all_commands() {
   add(commands::kTransactionFamily);
   add(commands::kServerFamily);
   add(commands::kClusterFamily);
+  add(commands::kPersistenceFamily);
+  add(commands::kReplicationFamily);
   return all;
 }
 

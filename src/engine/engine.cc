@@ -96,6 +96,8 @@ Engine::Engine(Options options)
   services_.debug = &debug_;
   services_.blocking = this;
   services_.script_host = this;
+  services_.persistence = options.persistence;
+  services_.replication = options.replication;
   stats_.commands.resize(commands_->id_count());
   stats_.latencies.resize(commands_->id_count());
   replication_id_ = rng_.hex(40);
@@ -147,6 +149,7 @@ Session& Engine::open(const ClientAddress& from) {
 }
 
 void Engine::close(Session& session) {
+  if (session.replica && services_.replication != nullptr) services_.replication->closed(session);
   pubsub_.unsubscribe_all(session, session.subscriptions);
   unwatch(session);
   unmonitor(session);
@@ -379,7 +382,7 @@ void Engine::execute_one(Session& session, const ParsedRequest& request,
       command->spec->arity.accepts(argv.size()) && command->spec->handler != nullptr;
   const bool plain =
       arity_ok && session.authenticated && session.account->unrestricted() && !session.in_multi &&
-      !paused_ && !script_busy_ && locked_.empty() &&
+      !paused_ && !script_busy_ && !guarded_ && locked_.empty() &&
       (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) && monitors_ == 0 &&
       !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
       (!hot_.cluster ||
@@ -506,6 +509,26 @@ void Engine::finish_unit(Session& session) {
   } else if (blocked_.has_ready()) [[unlikely]] {
     serve_ready();
   }
+}
+
+std::uint64_t Engine::replication_offset() const {
+  return services_.replication == nullptr ? 0 : services_.replication->offset();
+}
+
+void Engine::change_replication_id() {
+  replication_id_ = rng_.hex(40);
+  if (services_.replication != nullptr) services_.replication->id_changed();
+}
+
+void Engine::set_loading(bool on) {
+  loading_ = on;
+  refresh_wants();
+  refresh_write_refusal();
+}
+
+void Engine::refresh_write_refusal() {
+  guarded_ = loading_ ||
+             (services_.persistence != nullptr && !services_.persistence->write_refusal().empty());
 }
 
 void Engine::commit() {

@@ -104,6 +104,8 @@ class Engine final : public ClientControl,
     ServerControl* server = nullptr;
     MigrationControl* migration = nullptr;
     ClusterControl* cluster = nullptr;
+    PersistenceControl* persistence = nullptr;
+    ReplicationControl* replication = nullptr;
     UnixMillis now{};
     MonoTime mono{};
     ProcessFacts facts{};
@@ -157,11 +159,28 @@ class Engine final : public ClientControl,
     sinks_.push_back(&sink);
     refresh_wants();
   }
-  // Sinks that want commands (replication, AOF, tests) switch their recording on.
+  // Sinks that want commands (replication, AOF, tests) switch their recording on; so do those that
+  // want every event.
   void want_commands(bool on) {
     sinks_want_commands_ = on;
     refresh_wants();
   }
+  void want_events(bool on) {
+    sinks_want_events_ = on;
+    refresh_wants();
+  }
+  // nullptr: there is no such command.
+  [[nodiscard]] const Command* find_command(std::span<const std::string_view> argv) const {
+    return commands_->resolve(argv);
+  }
+  // While loading, commands that need data are refused, nothing expires in the background and
+  // nothing is recorded.
+  void set_loading(bool on);
+  [[nodiscard]] bool loading() const { return loading_; }
+  // Asks PersistenceControl whether writes are refused; to be called when that may have changed.
+  void refresh_write_refusal();
+  // A command of an EXEC is being run.
+  [[nodiscard]] bool in_transaction() const { return depth_ > 1; }
   // The cluster's newest view; nullptr: not in cluster mode.
   void set_cluster_view(std::shared_ptr<const cluster::View> view);
   [[nodiscard]] const cluster::View* cluster_view() const { return view_.get(); }
@@ -238,8 +257,8 @@ class Engine final : public ClientControl,
   [[nodiscard]] std::string_view version() const override { return facts_.version; }
   [[nodiscard]] UnixMillis started() const override { return started_; }
   [[nodiscard]] std::string_view replication_id() const override { return replication_id_; }
-  [[nodiscard]] std::uint64_t replication_offset() const override { return 0; }
-  void change_replication_id() override { replication_id_ = rng_.hex(40); }
+  [[nodiscard]] std::uint64_t replication_offset() const override;
+  void change_replication_id() override;
 
  private:
   struct PendingRequest;
@@ -269,6 +288,7 @@ class Engine final : public ClientControl,
   std::string redirect_error(Session& session, const Command& command,
                              std::span<const std::string_view> argv, const KeyRef& first_key);
   std::string unknown_command(std::span<const std::string_view> argv) const;
+  std::string_view refused_now(const Session& session, const Command& command) const;
   bool must_pause(const Session& session, const Command& command,
                   std::span<const std::string_view> argv, bool queues);
   bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
@@ -353,6 +373,7 @@ class Engine final : public ClientControl,
   std::unique_ptr<Tracker> tracker_;
   Session* actor_ = nullptr;  // whose request runs
   bool sinks_want_commands_ = false;
+  bool sinks_want_events_ = false;
 
   // Settings the hot path reads, copied when they change.
   struct Hot {
@@ -381,6 +402,8 @@ class Engine final : public ClientControl,
   UnixMillis pause_until_{};
   bool paused_ = false;
   bool active_expire_ = true;
+  bool loading_ = false;
+  bool guarded_ = false;  // loading, or writes are refused: every command passes the gate
   DebugSwitches debug_;
   std::string replication_id_;
   std::uint64_t startup_bytes_ = 0;

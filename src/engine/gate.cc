@@ -96,6 +96,11 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
   if (has(command.flags, Flag::kNoMulti) && session.in_multi) {
     return refuse_with("ERR Command not allowed inside a transaction");
   }
+  if (session.replaying) {
+    if (!session.in_multi || is_one_of(name, {"exec", "discard", "multi"})) return Gate::kPass;
+    queue_command(session, command, argv);
+    return Gate::kQueued;
+  }
   if (!session.account->unrestricted()) {
     session.last_command = &command;
     const auto context = session.in_multi ? acl::Context::kMulti : acl::Context::kTopLevel;
@@ -125,6 +130,10 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
     if (denied) return refuse_with("OOM command not allowed when used memory > 'maxmemory'.");
   }
   if (script_busy_ && !has(command.flags, Flag::kAllowBusy)) return refuse_with(busy_script_text());
+  if (guarded_) {
+    if (const std::string_view why = refused_now(session, command); !why.empty())
+      return refuse_with(why);
+  }
   const bool queues =
       session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "quit", "reset"});
   if (must_pause(session, command, argv, queues)) {
@@ -140,6 +149,18 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
     return Gate::kParked;
   }
   return Gate::kPass;
+}
+
+// The data is being loaded, or changes of it could not be kept.
+std::string_view Engine::refused_now(const Session& session, const Command& command) const {
+  if (loading_ && !has(command.flags, Flag::kLoading))
+    return "LOADING Redis is loading the dataset in memory";
+  if (services_.persistence == nullptr) return {};
+  bool writes = command.writes() || command.full_name == "ping";
+  if (command.full_name == "exec") {
+    for (const QueuedCommand& q : session.queue) writes = writes || q.command->writes();
+  }
+  return writes ? services_.persistence->write_refusal() : std::string_view();
 }
 
 // CLIENT PAUSE: everything waits, or what writes; of a transaction that only writes, its EXEC.

@@ -155,7 +155,9 @@ InfoControl::MemoryFigures Engine::memory_figures() {
   m.peak = stats_.used_memory_peak;
   m.startup = startup_bytes_;
   for (const auto& [id, s] : sessions_)
-    (s->in_subscribe_mode() ? m.clients_pubsub : m.clients_normal) += s->memory_bytes();
+    (s->replica               ? m.clients_replica
+     : s->in_subscribe_mode() ? m.clients_pubsub
+                              : m.clients_normal) += s->memory_bytes();
   for (DbIndex i = 0; i < keyspace_.db_count(); ++i)
     m.tables += keyspace_.db(i).table_memory_bytes();
   if (services_.scripts != nullptr) {
@@ -211,8 +213,10 @@ void Engine::write_memory(InfoWriter& out) {
   out.fixed("mem_fragmentation_ratio", ratio(rss, m.total));
   out.field("mem_fragmentation_bytes", as_signed(rss) - as_signed(m.total));
   out.field("mem_not_counted_for_evict", 0);
-  out.field("mem_replication_backlog", 0);
-  out.field("mem_total_replication_buffers", 0);
+  const std::uint64_t backlog =
+      services_.replication != nullptr ? services_.replication->backlog_bytes() : 0;
+  out.field("mem_replication_backlog", as_signed(backlog));
+  out.field("mem_total_replication_buffers", as_signed(backlog + m.clients_replica));
   out.field("mem_replica_full_sync_buffer", 0);
   out.field("mem_clients_slaves", as_signed(m.clients_replica));
   out.field("mem_clients_normal", as_signed(m.clients_normal + m.clients_pubsub));
@@ -234,33 +238,7 @@ void Engine::write_memory(InfoWriter& out) {
 
 void Engine::write_persistence(InfoWriter& out) {
   out.section("Persistence");
-  for (const auto name : {"loading", "async_loading", "current_cow_peak", "current_cow_size",
-                          "current_cow_size_age"}) {
-    out.field(name, 0);
-  }
-  out.fixed("current_fork_perc", 0);
-  out.field("current_save_keys_processed", 0);
-  out.field("current_save_keys_total", 0);
-  out.field("rdb_changes_since_last_save", as_signed(effects_.changes()));
-  out.field("rdb_bgsave_in_progress", 0);
-  out.field("rdb_last_save_time", started_.unix_seconds());
-  out.field("rdb_last_bgsave_status", "ok");
-  out.field("rdb_last_bgsave_time_sec", -1);
-  out.field("rdb_current_bgsave_time_sec", -1);
-  for (const auto name :
-       {"rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded",
-        "aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled"}) {
-    out.field(name, 0);
-  }
-  out.field("aof_last_rewrite_time_sec", -1);
-  out.field("aof_current_rewrite_time_sec", -1);
-  out.field("aof_last_bgrewrite_status", "ok");
-  out.field("aof_rewrites", 0);
-  out.field("aof_rewrites_consecutive_failures", 0);
-  out.field("aof_last_write_status", "ok");
-  out.field("aof_last_cow_size", 0);
-  out.field("module_fork_in_progress", 0);
-  out.field("module_fork_last_cow_size", 0);
+  if (services_.persistence != nullptr) services_.persistence->write_info(out);
 }
 
 void Engine::write_stats(InfoWriter& out) {
@@ -278,9 +256,7 @@ void Engine::write_stats(InfoWriter& out) {
   out.fixed("instantaneous_input_repl_kbps", 0);
   out.fixed("instantaneous_output_repl_kbps", 0);
   out.field("rejected_connections", as_signed(s.rejected_connections));
-  out.field("sync_full", 0);
-  out.field("sync_partial_ok", 0);
-  out.field("sync_partial_err", 0);
+  if (services_.replication != nullptr) services_.replication->write_sync_info(out);
   out.field("expired_subkeys", as_signed(s.expired_subkeys));
   out.field("expired_keys", as_signed(s.expired_keys));
   out.fixed("expired_stale_perc", static_cast<double>(s.stale_percent_x100) / 100);
@@ -296,10 +272,11 @@ void Engine::write_stats(InfoWriter& out) {
   out.field("pubsub_channels", as_signed(pubsub_.channel_count()));
   out.field("pubsub_patterns", as_signed(pubsub_.pattern_count()));
   out.field("pubsubshard_channels", as_signed(pubsub_.shard_channel_count()));
+  if (services_.persistence != nullptr) services_.persistence->write_fork_info(out);
   for (const auto name :
-       {"latest_fork_usec", "total_forks", "slave_expires_tracked_keys", "active_defrag_hits",
-        "active_defrag_misses", "active_defrag_key_hits", "active_defrag_key_misses",
-        "total_active_defrag_time", "current_active_defrag_time"}) {
+       {"slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
+        "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
+        "current_active_defrag_time"}) {
     out.field(name, 0);
   }
   const tracking::Table& tracked = tracker_->table();
@@ -339,17 +316,7 @@ void Engine::write_stats(InfoWriter& out) {
 void Engine::write_replication(InfoWriter& out) {
   out.section("Replication");
   out.field("role", "master");
-  out.field("connected_slaves", 0);
-  out.field("replicas_waiting_psync", 0);
-  out.field("master_failover_state", "no-failover");
-  out.field("master_replid", replication_id_);
-  out.field("master_replid2", std::string(40, '0'));
-  out.field("master_repl_offset", as_signed(replication_offset()));
-  out.field("second_repl_offset", -1);
-  out.field("repl_backlog_active", 0);
-  out.field("repl_backlog_size", as_signed(settings().repl_backlog_size));
-  out.field("repl_backlog_first_byte_offset", 0);
-  out.field("repl_backlog_histlen", 0);
+  if (services_.replication != nullptr) services_.replication->write_info(out);
 }
 
 void Engine::write_cpu(InfoWriter& out) {

@@ -78,12 +78,13 @@ void Engine::refresh_settings() {
 }
 
 void Engine::refresh_wants() {
+  if (loading_) return effects_.set_wants(false, 0);
   // WATCH and blocked clients read the same events as subscribers do: while a key is watched or
   // waited for, every kind is recorded.
   constexpr std::uint32_t kChanges = ~static_cast<std::uint32_t>(0);
   const bool published = (hot_.notify & (static_cast<std::uint32_t>(Notify::kKeyspace) |
                                          static_cast<std::uint32_t>(Notify::kKeyevent))) != 0;
-  const bool all = !watched_.empty() || blocked_.waits_for_keys() || sinks_want_commands_ ||
+  const bool all = !watched_.empty() || blocked_.waits_for_keys() || sinks_want_events_ ||
                    (tracker_ != nullptr && tracker_->is_on());
   effects_.set_wants(sinks_want_commands_, all ? kChanges : published ? hot_.notify : 0);
 }
@@ -137,7 +138,7 @@ bool Engine::make_room() {
 }
 
 void Engine::expire_cycle() {
-  if (!env_.expire_removes || !active_expire_) return;
+  if (!env_.expire_removes || !active_expire_ || loading_) return;
   // Effort 1 .. 10: more time per tick, and a smaller share of stale keys before it stops.
   const auto effort = static_cast<std::uint64_t>(std::max(0, settings().active_expire_effort - 1));
   const std::uint64_t tick_ns =
@@ -255,8 +256,8 @@ void Engine::check_clients() {
     check_output_limits(*s);
     host_->trim_buffers(*s, mono_ - s->last_active > kIdleForTrim);
     note_buffers(*s);
-    if (timeout.count() > 0 && !s->waiting && !s->in_subscribe_mode() && !s->monitor &&
-        mono_ - s->last_active > timeout) {
+    if (timeout.count() > 0 && !s->waiting && !s->replica && !s->in_subscribe_mode() &&
+        !s->monitor && mono_ - s->last_active > timeout) {
       log::verbose("Closing idle client");
       s->close_now = true;
       host_->close_soon(*s);
@@ -276,7 +277,7 @@ void Engine::tick() {
   hot_keys_.tick(env_.now);
   check_clients();
   // A limit that was lowered takes effect without waiting for a command.
-  if (hot_.maxmemory != 0) make_room();
+  if (hot_.maxmemory != 0 && !loading_) make_room();
   stats_.used_memory_peak = std::max(stats_.used_memory_peak, memory::used_bytes());
   // Rates are sampled every 100 ms whatever hz is.
   const auto per_100ms = static_cast<std::uint64_t>(std::max(1, settings().hz / 10));

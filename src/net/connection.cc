@@ -273,7 +273,12 @@ void Connection::finish_write(int status) {
   network_.engine_->note_buffers(*session_);
   session_->net_output += written;
   network_.engine_->stats().net_output_bytes += written;
-  flush();
+  // Not here: replies of this turn may stand in the output, and what must be on the disk before
+  // them is written at the end of the turn.
+  if (!session_->out.empty()) {
+    session_->output_pending = true;
+    network_.flush_soon(*session_);
+  }
   if (session_->close_after_reply && session_->out.empty()) network_.close_soon(*session_);
   if (!session_->parked && session_->out.size() < kOutputHighWater && !reading_)
     network_.resume_soon(*session_);

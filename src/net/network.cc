@@ -272,7 +272,8 @@ void Network::admit(Connection* connection) {
 
 // --- the turn ---
 
-void Network::start() {
+void Network::start(Hooks hooks) {
+  hooks_ = std::move(hooks);
   uv_check_start(&check_, on_turn_end);
   uv_prepare_start(&prepare_, on_before_poll);
   arm_tick();
@@ -316,6 +317,7 @@ void Network::on_tick(uv_timer_t* handle) {
   self->time_is_fresh_ = false;
   self->refresh_time();
   self->engine_->tick();
+  if (self->hooks_.each_tick) self->hooks_.each_tick();
 }
 
 void Network::on_turn_end(uv_check_t* handle) {
@@ -345,6 +347,7 @@ void Network::finish_turn() {
     }
     working_.clear();
   }
+  if (hooks_.before_replies) hooks_.before_replies();
   if (!to_flush_.empty()) {
     working_.swap(to_flush_);
     for (const ConnId id : working_) {

@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,8 +39,13 @@ class Network final : public EngineHost {
 
   // Opens what port, bind and unixsocket say. On failure nothing stays open.
   [[nodiscard]] Result<void> listen();
+  // What others do in a turn of the loop.
+  struct Hooks {
+    std::function<void()> each_tick;       // after that of the engine
+    std::function<void()> before_replies;  // the turn's commands ran, no reply of it has left
+  };
   // Starts serving: the tick and the end-of-turn work.
-  void start();
+  void start(Hooks hooks);
   // Closes every handle: listeners, connections, timers. The loop then runs out.
   void stop();
 
@@ -94,6 +100,7 @@ class Network final : public EngineHost {
   uv_timer_t tick_{};
   uv_timer_t wake_{};  // fires when the first client that waits gives up
   MonoTime wake_at_{};
+  Hooks hooks_;
   bool time_is_fresh_ = false;
   MonoTime turn_start_{};
   bool stopping_ = false;

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <utility>
 
 #include "persistence/io/posix_fs.h"
 #include "src/base/log.h"
@@ -74,7 +75,8 @@ log::Level log_level(config::LogLevel level) { return static_cast<log::Level>(le
 Node::Node(config::Registry& config, Options options)
     : config_(config),
       options_(std::move(options)),
-      migration_(&loop_, [this] { network_->refresh_time(); }) {
+      migration_(&loop_, [this] { network_->refresh_time(); }),
+      children_(&loop_, clock_) {
   memory::register_thread();
   uv_loop_init(&loop_);
 }
@@ -84,6 +86,7 @@ Node::~Node() {
     // The sessions end before their engine, the handles before their loop.
     network_->stop();
     migration_.stop();
+    if (std::exchange(children_open_, false)) children_.close();
     if (cluster_ != nullptr) cluster_->stop();
     uv_run(&loop_, UV_RUN_DEFAULT);
   }
@@ -129,6 +132,17 @@ bool Node::start() {
     cluster_ = std::make_unique<ClusterBus>(ClusterBus::Options{
         &loop_, &config_, &clock_, rng.next(), [this] { network_->refresh_time(); }});
   }
+  Persistence::Ports ports;
+  ports.config = &config_;
+  ports.disk = &disk_;
+  ports.children = &children_;
+  ports.syncer = &syncer_;
+  ports.clock = &clock_;
+  ports.sleep = [this](microseconds by) { sleep(by); };
+  ports.pid = getpid();
+  ports.wants_changed = [this] { engine_->want_commands(persistence_->wants_commands()); };
+  ports.give_up = [] { std::_Exit(1); };
+  persistence_ = std::make_unique<Persistence>(std::move(ports));
   Engine::Options o;
   o.seed = rng.next();
   o.config = &config_;
@@ -139,6 +153,7 @@ bool Node::start() {
   o.server = this;
   o.migration = &migration_;
   o.cluster = cluster_.get();
+  o.persistence = persistence_.get();
   o.now = clock_.unix_now();
   o.mono = clock_.mono_now();
   o.facts = process_facts(options_.executable, options_.config_file, rng);
@@ -152,6 +167,10 @@ bool Node::start() {
     return false;
   }
   network_->attach(*engine_);
+  persistence_->attach(*engine_);
+  engine_->add_sink(persistence_->sink());
+  children_.open();
+  children_open_ = true;
   install_hooks();
 
   if (auto listening = network_->listen(); !listening) {
@@ -177,10 +196,20 @@ bool Node::start() {
   stop_.data = this;
   uv_signal_start(&sigterm_, on_signal, SIGTERM);
   uv_signal_start(&sigint_, on_signal, SIGINT);
-  network_->start();
+  network_->start({.each_tick = [this] { persistence_->tick(); },
+                   .before_replies = [this] { persistence_->end_turn(); }});
+  if (!load_data()) return false;
   if (s.port != 0) log::notice("Ready to accept connections tcp");
   if (!s.unixsocket.empty()) log::notice("Ready to accept connections unix");
   return true;
+}
+
+// Clients are heard while the data is loaded, and told to wait.
+bool Node::load_data() {
+  return persistence_->load_at_start([this] {
+    uv_run(&loop_, UV_RUN_NOWAIT);
+    return !stopping_;
+  });
 }
 
 int Node::run() {
@@ -257,16 +286,22 @@ void Node::on_signal(uv_signal_t* handle, int number) {
     std::_Exit(1);
   }
   log::warning("Received {} scheduling shutdown...", number == SIGTERM ? "SIGTERM" : "SIGINT");
-  self->shutdown();
+  const config::ShutdownWords& words = number == SIGTERM
+                                           ? self->config_.settings().shutdown_on_sigterm
+                                           : self->config_.settings().shutdown_on_sigint;
+  // The reason of a refusal was logged; there is nobody else to tell.
+  static_cast<void>(self->shutdown({words.save, words.nosave, words.now, words.force}));
 }
 
-void Node::shutdown() {
-  if (stopping_) return;
-  stopping_ = true;
+Outcome Node::shutdown(const ShutdownRequest& request) {
+  if (stopping_) return {};
   log::notice("User requested shutdown...");
+  HEARTH_TRY_VOID(persistence_->prepare_shutdown(request));
+  stopping_ = true;
   engine_->abandon_script();
   // The session that asks is in the middle of its command: nothing may close under it.
   uv_async_send(&stop_);
+  return {};
 }
 
 void Node::stop_serving() {
@@ -282,6 +317,7 @@ void Node::stop_serving() {
   uv_close(reinterpret_cast<uv_handle_t*>(&stop_), nullptr);
   network_->stop();
   migration_.stop();
+  if (std::exchange(children_open_, false)) children_.close();
   if (cluster_ != nullptr) cluster_->stop();
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "persistence/io/posix_fs.h"
 #include "src/command/services.h"
 #include "src/command/table.h"
 #include "src/config/registry.h"
@@ -13,10 +14,13 @@
 #include "src/net/network.h"
 #include "src/script/runtime.h"
 #include "src/server/background_reclaimer.h"
+#include "src/server/background_sync.h"
 #include "src/server/clock.h"
 #include "src/server/cluster_bus.h"
+#include "src/server/fork_launcher.h"
 #include "src/server/migration_link.h"
 #include "src/server/oom_score.h"
+#include "src/server/persistence.h"
 #include "src/server/proc_title.h"
 
 namespace hearth {
@@ -40,7 +44,7 @@ class Node final : public ServerControl {
   int run();
 
   // --- ServerControl ---
-  void shutdown() override;
+  [[nodiscard]] Outcome shutdown(const ShutdownRequest& request) override;
   void sleep(microseconds duration) override;
   [[noreturn]] void crash(std::string_view how) override;
   [[nodiscard]] Result<void> rewrite_config(RewriteExtent extent) override;
@@ -52,6 +56,7 @@ class Node final : public ServerControl {
  private:
   static void on_signal(uv_signal_t* handle, int number);
   void stop_serving();
+  [[nodiscard]] bool load_data();
   void install_hooks();
   void raise_file_limit();
   [[nodiscard]] Result<void, std::string> apply_oom_score();
@@ -66,12 +71,17 @@ class Node final : public ServerControl {
   OomScore oom_score_;
   BackgroundReclaimer reclaimer_;
   MigrationLink migration_;
+  io::PosixFileSystem disk_;
+  ForkLauncher children_;
+  BackgroundSync syncer_;
+  std::unique_ptr<Persistence> persistence_;
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<ClusterBus> cluster_;  // null: cluster mode is off
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<script::Runtime> scripts_;
   bool stopping_ = false;
+  bool children_open_ = false;
 };
 
 }  // namespace hearth

@@ -51,6 +51,7 @@ class EngineFixture : public EngineHost, public EffectSink {
     engine_->services().scripts = scripts_.get();
     engine_->add_sink(*this);
     engine_->want_commands(true);
+    engine_->want_events(true);
     session_ = &open();
     session_->resp = options.resp;
   }

@@ -12,7 +12,11 @@ namespace hearth::test {
 
 class FakeServer final : public ServerControl {
  public:
-  void shutdown() override { ++shutdowns; }
+  [[nodiscard]] Outcome shutdown(const ShutdownRequest& request) override {
+    ++shutdowns;
+    last_shutdown = request;
+    return {};
+  }
   void sleep(microseconds duration) override { slept += duration; }
   [[noreturn]] void crash(std::string_view) override { std::abort(); }
   [[nodiscard]] std::int64_t unix_micros(UnixMillis turn) override { return turn.ms * 1000 + 123; }
@@ -41,6 +45,7 @@ class FakeServer final : public ServerControl {
   std::map<std::string, std::string> files;
   bool disk_is_full = false;
   int shutdowns = 0, rewrites = 0;
+  ShutdownRequest last_shutdown;
   bool config_file = true;
   RewriteExtent last_extent = RewriteExtent::kChanged;
   microseconds slept{0};

@@ -60,13 +60,8 @@ Result<std::int64_t, ReplyError> deadline_for(const CommandContext& ctx, const O
 
 Result<rdb::Object, ReplyError> parse_payload(CommandContext& ctx) {
   const config::Settings& s = ctx.settings();
-  rdb::DecodeLimits limits;
-  limits.hash = {s.hash_max_listpack_entries, s.hash_max_listpack_value, ctx.keyspace().seed()};
-  limits.set = {s.set_max_intset_entries, s.set_max_listpack_entries, s.set_max_listpack_value,
-                ctx.keyspace().seed()};
-  limits.list = {s.list_max_listpack_size, ctx.services().debug->packed_threshold};
-  limits.zset = {s.zset_max_listpack_entries, s.zset_max_listpack_value, ctx.keyspace().seed()};
-  limits.string_bytes = s.proto_max_bulk_len;
+  const rdb::DecodeLimits limits =
+      decode_limits(s, ctx.keyspace().seed(), ctx.services().debug->packed_threshold);
   const auto checksum = s.skip_checksum_validation ? rdb::Checksum::kSkip : rdb::Checksum::kVerify;
   auto object = rdb::parse_dump_payload(ctx.arg(3), limits, checksum);
   if (object) return std::move(*object);

@@ -1,4 +1,5 @@
-// How this server writes values for others: the one choice that DUMP and MIGRATE share.
+// How this server writes values for others, and what it accepts of them: the choices that DUMP,
+// RESTORE, MIGRATE and snapshots share.
 #pragma once
 
 #include "persistence/rdb/dump.h"
@@ -6,14 +7,29 @@
 
 namespace hearth::commands {
 
-[[nodiscard]] inline rdb::EncodeOptions payload_options(const CommandContext& ctx) {
-  const config::Settings& s = ctx.settings();
+[[nodiscard]] inline rdb::EncodeOptions encode_options(const config::Settings& s, UnixMillis now) {
   rdb::EncodeOptions options;
   options.target =
       s.rdb_compat == config::RdbCompat::kRedis70 ? rdb::Target::kRedis70 : rdb::Target::kRedis72;
   options.compression = s.rdbcompression ? rdb::Compression::kOn : rdb::Compression::kOff;
-  options.now = ctx.now();
+  options.now = now;
   return options;
+}
+[[nodiscard]] inline rdb::EncodeOptions payload_options(const CommandContext& ctx) {
+  return encode_options(ctx.settings(), ctx.now());
+}
+
+// seed: of the keyspace; packed_threshold: of DebugSwitches.
+[[nodiscard]] inline rdb::DecodeLimits decode_limits(const config::Settings& s, std::uint64_t seed,
+                                                     std::uint64_t packed_threshold) {
+  rdb::DecodeLimits limits;
+  limits.hash = {s.hash_max_listpack_entries, s.hash_max_listpack_value, seed};
+  limits.set = {s.set_max_intset_entries, s.set_max_listpack_entries, s.set_max_listpack_value,
+                seed};
+  limits.list = {s.list_max_listpack_size, packed_threshold};
+  limits.zset = {s.zset_max_listpack_entries, s.zset_max_listpack_value, seed};
+  limits.string_bytes = s.proto_max_bulk_len;
+  return limits;
 }
 
 }  // namespace hearth::commands

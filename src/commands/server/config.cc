@@ -38,7 +38,9 @@ Outcome config_set(CommandContext& ctx) {
       ctx.redact(i + 1);
     pairs.emplace_back(args[i], args[i + 1]);
   }
-  const config::ChangeContext by{.protected_allowed = may_change_protected(ctx, ctx.session())};
+  const PersistenceControl* persistence = ctx.services().persistence;
+  const config::ChangeContext by{.protected_allowed = may_change_protected(ctx, ctx.session()),
+                                 .loading = persistence != nullptr && persistence->is_loading()};
   if (auto done = registry.set(pairs, by); !done) return refuse(std::move(done).error());
   ctx.reply().ok();
   return {};

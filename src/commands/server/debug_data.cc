@@ -98,6 +98,32 @@ Outcome digest_value(CommandContext& ctx) {
   return {};
 }
 
+Outcome reload(CommandContext& ctx) {
+  const ArgReader& args = ctx.args();
+  PersistenceControl::Reload how;
+  for (std::size_t i = 2; i < args.size(); ++i) {
+    if (args.is(i, "NOSAVE"))
+      how.save = false;
+    else if (args.is(i, "NOFLUSH"))
+      how.flush = false;
+    else if (args.is(i, "MERGE"))
+      how.merge = true;
+    else
+      return refuse("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+  }
+  if (ctx.services().persistence == nullptr) return refuse("ERR this server keeps no snapshots");
+  HEARTH_TRY_VOID(ctx.services().persistence->reload(how));
+  ctx.reply().ok();
+  return {};
+}
+
+Outcome load_log(CommandContext& ctx) {
+  if (ctx.services().persistence == nullptr) return refuse("ERR this server keeps no log");
+  HEARTH_TRY_VOID(ctx.services().persistence->reload_log());
+  ctx.reply().ok();
+  return {};
+}
+
 Outcome htstats(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t index, ctx.args().integer(2));
   if (index < 0 || index >= ctx.keyspace().db_count()) return refuse("ERR Out of range database");
@@ -222,6 +248,9 @@ constexpr DebugVerb kVerbs[] = {
     {"DIGEST", "", "Returns a digest of all data; equal data has equal digests.", 2, 2, digest},
     {"DIGEST-VALUE", "<key> [<key> ...]", "Returns a digest of the value of each key.", 2,
      kAnyCount, digest_value},
+    {"RELOAD", "[NOSAVE] [NOFLUSH] [MERGE]",
+     "Saves a snapshot, empties the server and loads it; each step can be left out.", 2, 5, reload},
+    {"LOADAOF", "", "Empties the server and loads the append-only file.", 2, 2, load_log},
     {"HTSTATS", "<dbid> [full]", "Tells figures about the tables of a database.", 3, 4, htstats},
     {"HTSTATS-KEY", "<key> [full]", "Tells figures about the table of a value.", 3, 4, htstats_key},
     {"STRINGMATCH-LEN", "<length> <pattern>", "Matches a pattern with that many letters a.", 4, 4,

@@ -105,6 +105,14 @@ Outcome change_repl_id(CommandContext& ctx) {
   return {};
 }
 
+Outcome aof_flush_sleep(CommandContext& ctx) {
+  HEARTH_TRY(const std::int64_t micros, ctx.args().integer_between(2, 0, 3600LL * 1'000'000));
+  if (ctx.services().persistence == nullptr) return no_server();
+  ctx.services().persistence->slow_down_log(microseconds(micros));
+  ctx.reply().ok();
+  return {};
+}
+
 Outcome config_rewrite_force_all(CommandContext& ctx) {
   if (ctx.services().server == nullptr) return no_server();
   if (const auto done =
@@ -137,6 +145,8 @@ constexpr DebugVerb kVerbs[] = {
      quicklist_packed_threshold},
     {"REPLYBUFFER", "<PEAK-RESET-TIME <NEVER|RESET|ms> | RESIZING <0|1>>",
      "Accepted; buffers here are never resized by time.", 4, 4, replybuffer},
+    {"AOF-FLUSH-SLEEP", "<microseconds>", "Makes every flush of the append-only file take longer.",
+     3, 3, aof_flush_sleep},
     {"CHANGE-REPL-ID", "", "Gives the stream of effects another id.", 2, 2, change_repl_id},
     {"CONFIG-REWRITE-FORCE-ALL", "", "Like CONFIG REWRITE, with every parameter.", 2, 2,
      config_rewrite_force_all},

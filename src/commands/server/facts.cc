@@ -47,8 +47,10 @@ Outcome dbsize(CommandContext& ctx) {
 }
 
 Outcome lastsave(CommandContext& ctx) {
+  const PersistenceControl* persistence = ctx.services().persistence;
   // What was there at the start is what was saved last.
-  ctx.reply().integer(ctx.services().info->started().unix_seconds());
+  ctx.reply().integer(persistence != nullptr ? persistence->last_save()
+                                             : ctx.services().info->started().unix_seconds());
   return {};
 }
 
@@ -56,7 +58,10 @@ Outcome role(CommandContext& ctx) {
   ctx.reply().array(3);
   ctx.reply().bulk("master");
   ctx.reply().integer(static_cast<std::int64_t>(ctx.services().info->replication_offset()));
-  ctx.reply().array(0);
+  if (ctx.services().replication != nullptr)
+    ctx.services().replication->write_role(ctx.reply());
+  else
+    ctx.reply().array(0);
   return {};
 }
 

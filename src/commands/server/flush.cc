@@ -41,6 +41,7 @@ Outcome flushall(CommandContext& ctx) {
   HEARTH_TRY(const Freeing freeing, freeing_of(ctx));
   std::uint64_t count = 0;
   for (DbIndex i = 0; i < ctx.keyspace().db_count(); ++i) count += flush(ctx, i, freeing);
+  if (ctx.services().persistence != nullptr) ctx.services().persistence->flushed_all();
   ctx.effects().replicate_verbatim();
   if (count > 1) ctx.effects().count_changes(count - 1);
   ctx.reply().ok();

@@ -1,5 +1,4 @@
 // SHUTDOWN.
-#include "src/base/log.h"
 #include "src/command/context.h"
 #include "src/command/script_control.h"
 #include "src/commands/server/family.h"
@@ -9,20 +8,23 @@ namespace {
 
 Outcome shutdown(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
-  bool save = false, nosave = false, force = false, abort = false;
+  ShutdownRequest request;
+  bool abort = false;
   for (std::size_t i = 1; i < args.size(); ++i) {
     if (args.is(i, "SAVE"))
-      save = true;
+      request.save = true;
     else if (args.is(i, "NOSAVE"))
-      nosave = true;
+      request.nosave = true;
+    else if (args.is(i, "NOW"))
+      request.now = true;
     else if (args.is(i, "FORCE"))
-      force = true;
+      request.force = true;
     else if (args.is(i, "ABORT"))
       abort = true;
-    else if (!args.is(i, "NOW"))
-      return syntax_error();  // NOW: there are no replicas to wait for
+    else
+      return syntax_error();
   }
-  if ((save && nosave) || (abort && args.size() > 2)) return syntax_error();
+  if ((request.save && request.nosave) || (abort && args.size() > 2)) return syntax_error();
   // A shutdown waits for nothing, so none is under way when a command arrives.
   if (abort) return refuse("ERR No shutdown in progress.");
   if (const std::string_view busy = ctx.services().script_host->busy_script_text();
@@ -30,13 +32,8 @@ Outcome shutdown(CommandContext& ctx) {
     return refuse(std::string(busy));
   }
   ServerControl* server = ctx.services().server;
-  if (server == nullptr || (save && !force)) {
-    // This server keeps nothing on disk: it can't do what SAVE asks before it ends.
-    log::warning("SHUTDOWN was refused: the data set can't be saved");
-    return refuse("ERR Errors trying to SHUTDOWN. Check logs.");
-  }
-  server->shutdown();
-  return {};
+  if (server == nullptr) return refuse("ERR Errors trying to SHUTDOWN. Check logs.");
+  return server->shutdown(request);
 }
 
 constexpr ArgDoc kSaves[] = {args::token("nosave", "NOSAVE"), args::token("save", "SAVE")};

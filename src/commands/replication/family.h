@@ -1,0 +1,12 @@
+// The replication family: what a replica says to its primary.
+#pragma once
+
+#include "src/command/spec.h"
+
+namespace hearth::commands {
+
+extern const CommandSpec kSync, kPsync, kReplConf;
+
+inline constexpr const CommandSpec* kReplicationFamily[] = {&kSync, &kPsync, &kReplConf};
+
+}  // namespace hearth::commands
