@@ -62,6 +62,7 @@ std::string client_flags(const Session& s) {
   const auto add = [&](bool on, char letter) {
     if (on) flags += letter;
   };
+  add(s.replica, 'S');
   add(s.monitor, 'O');
   add(s.in_multi, 'x');
   add(s.in_subscribe_mode(), 'P');

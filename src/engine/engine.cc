@@ -149,7 +149,7 @@ Session& Engine::open(const ClientAddress& from) {
 }
 
 void Engine::close(Session& session) {
-  if (session.replica && services_.replication != nullptr) services_.replication->closed(session);
+  if (services_.replication != nullptr) services_.replication->closed(session);
   pubsub_.unsubscribe_all(session, session.subscriptions);
   unwatch(session);
   unmonitor(session);

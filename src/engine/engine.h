@@ -204,6 +204,9 @@ class Engine final : public ClientControl,
   void monitor(Session& session) override;
   void unmonitor(Session& session) override;
 
+  // The session is marked close_now or close_after_reply by somebody other than its own command.
+  void end_session_soon(Session& session) { host_->close_soon(session); }
+
   // --- ClientControl ---
   void for_each(const std::function<void(Session&)>& fn) override;
   [[nodiscard]] Session* find(ConnId id) override;

@@ -166,7 +166,7 @@ std::string_view Engine::refused_now(const Session& session, const Command& comm
 // CLIENT PAUSE: everything waits, or what writes; of a transaction that only writes, its EXEC.
 bool Engine::must_pause(const Session& session, const Command& command,
                         std::span<const std::string_view> argv, bool queues) {
-  if (!paused_) return false;
+  if (!paused_ || session.replica) return false;
   if (env_.now >= pause_until_) {
     unpause();
     return false;

@@ -238,7 +238,9 @@ void Engine::write_memory(InfoWriter& out) {
 
 void Engine::write_persistence(InfoWriter& out) {
   out.section("Persistence");
-  if (services_.persistence != nullptr) services_.persistence->write_info(out);
+  if (services_.persistence != nullptr) return services_.persistence->write_info(out);
+  out.field("loading", loading_ ? 1 : 0);
+  out.field("rdb_changes_since_last_save", as_signed(effects_.changes()));
 }
 
 void Engine::write_stats(InfoWriter& out) {
@@ -316,7 +318,9 @@ void Engine::write_stats(InfoWriter& out) {
 void Engine::write_replication(InfoWriter& out) {
   out.section("Replication");
   out.field("role", "master");
-  if (services_.replication != nullptr) services_.replication->write_info(out);
+  if (services_.replication != nullptr) return services_.replication->write_info(out);
+  out.field("master_replid", replication_id_);
+  out.field("master_repl_offset", as_signed(replication_offset()));
 }
 
 void Engine::write_cpu(InfoWriter& out) {

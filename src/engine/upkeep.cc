@@ -196,8 +196,9 @@ void Engine::check_output_limits(Session& session) {
   const std::uint64_t bytes =
       session.out.size() > kReplyBufferBytes ? session.out.size() - kReplyBufferBytes : 0;
   const std::size_t kind =
-      session.subscriptions.normal_count() + session.subscriptions.shard_channels.size() > 0 ? 2
-                                                                                             : 0;
+      session.replica                                                                          ? 1
+      : session.subscriptions.normal_count() + session.subscriptions.shard_channels.size() > 0 ? 2
+                                                                                               : 0;
   const config::OutputBufferLimit& limit = settings().client_output_buffer_limit[kind];
   if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return;
   bool over = limit.hard_bytes != 0 && bytes >= limit.hard_bytes;

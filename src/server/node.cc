@@ -86,7 +86,7 @@ Node::~Node() {
     // The sessions end before their engine, the handles before their loop.
     network_->stop();
     migration_.stop();
-    if (std::exchange(children_open_, false)) children_.close();
+    close_children();
     if (cluster_ != nullptr) cluster_->stop();
     uv_run(&loop_, UV_RUN_DEFAULT);
   }
@@ -140,9 +140,14 @@ bool Node::start() {
   ports.clock = &clock_;
   ports.sleep = [this](microseconds by) { sleep(by); };
   ports.pid = getpid();
-  ports.wants_changed = [this] { engine_->want_commands(persistence_->wants_commands()); };
+  const auto wants_changed = [this] {
+    engine_->want_commands(persistence_->wants_commands() || replication_->wants_commands());
+  };
+  ports.wants_changed = wants_changed;
   ports.give_up = [] { std::_Exit(1); };
   persistence_ = std::make_unique<Persistence>(std::move(ports));
+  replication_ = std::make_unique<Replication>(Replication::Ports{
+      &loop_, &config_, &disk_, &children_, &clock_, persistence_.get(), wants_changed});
   Engine::Options o;
   o.seed = rng.next();
   o.config = &config_;
@@ -154,6 +159,7 @@ bool Node::start() {
   o.migration = &migration_;
   o.cluster = cluster_.get();
   o.persistence = persistence_.get();
+  o.replication = replication_.get();
   o.now = clock_.unix_now();
   o.mono = clock_.mono_now();
   o.facts = process_facts(options_.executable, options_.config_file, rng);
@@ -168,6 +174,9 @@ bool Node::start() {
   }
   network_->attach(*engine_);
   persistence_->attach(*engine_);
+  replication_->attach(*engine_);
+  engine_->services().progress = replication_.get();
+  engine_->add_sink(*replication_);
   engine_->add_sink(persistence_->sink());
   children_.open();
   children_open_ = true;
@@ -196,8 +205,16 @@ bool Node::start() {
   stop_.data = this;
   uv_signal_start(&sigterm_, on_signal, SIGTERM);
   uv_signal_start(&sigint_, on_signal, SIGINT);
-  network_->start({.each_tick = [this] { persistence_->tick(); },
-                   .before_replies = [this] { persistence_->end_turn(); }});
+  network_->start({.each_tick =
+                       [this] {
+                         persistence_->tick();
+                         replication_->tick();
+                       },
+                   .before_replies =
+                       [this] {
+                         persistence_->end_turn();
+                         replication_->end_turn();
+                       }});
   if (!load_data()) return false;
   if (s.port != 0) log::notice("Ready to accept connections tcp");
   if (!s.unixsocket.empty()) log::notice("Ready to accept connections unix");
@@ -317,8 +334,14 @@ void Node::stop_serving() {
   uv_close(reinterpret_cast<uv_handle_t*>(&stop_), nullptr);
   network_->stop();
   migration_.stop();
-  if (std::exchange(children_open_, false)) children_.close();
+  close_children();
   if (cluster_ != nullptr) cluster_->stop();
+}
+
+void Node::close_children() {
+  if (!std::exchange(children_open_, false)) return;
+  children_.close();
+  replication_->close();
 }
 
 void Node::sleep(microseconds duration) {

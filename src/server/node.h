@@ -22,6 +22,7 @@
 #include "src/server/oom_score.h"
 #include "src/server/persistence.h"
 #include "src/server/proc_title.h"
+#include "src/server/replication.h"
 
 namespace hearth {
 
@@ -57,6 +58,7 @@ class Node final : public ServerControl {
   static void on_signal(uv_signal_t* handle, int number);
   void stop_serving();
   [[nodiscard]] bool load_data();
+  void close_children();
   void install_hooks();
   void raise_file_limit();
   [[nodiscard]] Result<void, std::string> apply_oom_score();
@@ -75,6 +77,7 @@ class Node final : public ServerControl {
   ForkLauncher children_;
   BackgroundSync syncer_;
   std::unique_ptr<Persistence> persistence_;
+  std::unique_ptr<Replication> replication_;
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<ClusterBus> cluster_;  // null: cluster mode is off

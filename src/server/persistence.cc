@@ -104,6 +104,18 @@ rdb::FileOptions Persistence::file_options() {
   return options;
 }
 
+rdb::FileOptions Persistence::sync_options(const ChildLauncher::Report& report) {
+  rdb::FileOptions options = file_options();
+  options.aux.emplace_back("repl-stream-db", "0");
+  options.aux.emplace_back("repl-id", engine_->replication_id());
+  options.aux.emplace_back("repl-offset", std::to_string(engine_->replication_offset()));
+  options.after_key = [this, &report, by = settings().rdb_key_save_delay](std::uint64_t keys) {
+    report(keys);
+    if (by != 0) delay(by);
+  };
+  return options;
+}
+
 // --- saving ---
 
 Result<void> Persistence::save_now() {
@@ -132,7 +144,8 @@ Outcome Persistence::save() {
 }
 
 Result<std::string_view, ReplyError> Persistence::save_in_background(WhenBusy busy) {
-  if (child_ == Child::kSave) return refuse("ERR Background save already in progress");
+  if (child_ == Child::kSave || child_ == Child::kSync)
+    return refuse("ERR Background save already in progress");
   if (has_child() || engine_->in_transaction()) {
     if (busy == WhenBusy::kRefuse && !engine_->in_transaction()) {
       return refuse(
@@ -163,7 +176,7 @@ void Persistence::note_child(bool running) {
     progress_ = {};
     peak_copied_ = 0;
   } else {
-    if (child_ == Child::kNone) child_ = Child::kOther;
+    if (child_ == Child::kNone) child_ = Child::kSync;
     child_started_ = ports_.clock->unix_now();
     child_keys_total_ = engine_->keyspace().total_keys();
   }
@@ -184,11 +197,7 @@ bool Persistence::fork_save() {
   const std::uint64_t before = changes();
   ChildLauncher::Job job;
   job.run = [this](int pid, const ChildLauncher::Report& report) -> Result<void> {
-    rdb::FileOptions options = file_options();
-    options.after_key = [this, &report, by = settings().rdb_key_save_delay](std::uint64_t keys) {
-      report(keys);
-      if (by != 0) delay(by);
-    };
+    const rdb::FileOptions options = sync_options(report);
     const snapshot::SaveRequest request{snapshot_path(), fmt::format("temp-{}.rdb", pid),
                                         settings().rdb_save_incremental_fsync};
     HEARTH_TRY_VOID(snapshot::save(*ports_.disk, request, engine_->keyspace(), options));

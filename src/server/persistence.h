@@ -67,8 +67,13 @@ class Persistence final : public PersistenceControl {
   // Before the server ends: writes what has to be kept. An error says that it must go on.
   [[nodiscard]] Outcome prepare_shutdown(const ShutdownRequest& request);
 
-  // For full syncs: the options of a snapshot of this moment.
-  [[nodiscard]] rdb::FileOptions file_options();
+  // For full syncs: the options of a snapshot of this moment, in the child that writes it.
+  [[nodiscard]] rdb::FileOptions sync_options(const ChildLauncher::Report& report);
+  void note_progress(const ChildProgress& progress);
+  // Everything that was logged is on the disk.
+  [[nodiscard]] bool log_is_synced() const {
+    return log_.is_open() && log_.synced_total() >= log_.appended_total();
+  }
   [[nodiscard]] bool has_child() const { return ports_.children->is_running(); }
   // A child is started or has ended for somebody else: tables keep their size meanwhile.
   void note_child(bool running);
@@ -90,7 +95,7 @@ class Persistence final : public PersistenceControl {
 
  private:
   enum class LogState : std::uint8_t { kOff, kOn, kFirstRewrite };
-  enum class Child : std::uint8_t { kNone, kSave, kRewrite, kOther };
+  enum class Child : std::uint8_t { kNone, kSave, kRewrite, kSync };
   struct LoadState {
     UnixMillis started{};
     std::uint64_t total_bytes = 0, loaded_bytes = 0;
@@ -106,7 +111,7 @@ class Persistence final : public PersistenceControl {
   [[nodiscard]] Result<void> load_snapshot(const std::string& path, bool merge);
   [[nodiscard]] snapshot::LoadOptions load_options(bool merge);
   void empty_all();
-  void note_progress(const ChildProgress& progress);
+  [[nodiscard]] rdb::FileOptions file_options();
   [[nodiscard]] Outcome settle_children(const ShutdownRequest& request);
   [[nodiscard]] bool load_log_at_start();
   void begin_load(std::uint64_t bytes);
@@ -178,6 +183,7 @@ class Persistence final : public PersistenceControl {
   std::int64_t retry_minutes_ = 0;
   UnixMillis retry_at_{};
   microseconds flush_delay_{0};
+  std::uint64_t synced_seen_ = 0;
 
   std::optional<LoadState> load_;
   std::function<bool()> serve_;  // only while the server starts

@@ -29,11 +29,12 @@ void Persistence::write_info(InfoWriter& out) {
   out.field("current_save_keys_processed", as_signed(progress_.keys));
   out.field("current_save_keys_total", has_child() ? as_signed(child_keys_total_) : 0);
   out.field("rdb_changes_since_last_save", as_signed(changes() - saved_changes_));
-  out.field("rdb_bgsave_in_progress", child_ == Child::kSave ? 1 : 0);
+  const bool saving = child_ == Child::kSave || child_ == Child::kSync;
+  out.field("rdb_bgsave_in_progress", saving ? 1 : 0);
   out.field("rdb_last_save_time", last_save_.unix_seconds());
   out.field("rdb_last_bgsave_status", status(last_save_ok_));
   out.field("rdb_last_bgsave_time_sec", last_save_seconds_);
-  out.field("rdb_current_bgsave_time_sec", child_ == Child::kSave ? child_seconds : -1);
+  out.field("rdb_current_bgsave_time_sec", saving ? child_seconds : -1);
   out.field("rdb_saves", as_signed(saves_));
   out.field("rdb_last_cow_size", as_signed(last_save_copied_));
   out.field("rdb_last_load_keys_expired", as_signed(figures_.expired));

@@ -79,6 +79,11 @@ void Persistence::end_turn() {
   if (!log_.is_open() || is_loading()) return;
   log_.set_now(engine_->now());
   flush_log(false);
+  // WAITAOF waits for this.
+  if (const std::uint64_t synced = log_.synced_total(); synced != synced_seen_) {
+    synced_seen_ = synced;
+    engine_->services().blocking->progressed();
+  }
 }
 
 // --- on and off ---

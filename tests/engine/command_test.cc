@@ -11,6 +11,7 @@
 #include "src/command/docs.h"
 #include "src/proto/reply_parser.h"
 #include "tests/support/engine_fixture.h"
+#include "tests/support/fake_persistence.h"
 #include "tests/support/fake_server.h"
 
 using namespace hearth;
@@ -277,6 +278,8 @@ class World {
  public:
   explicit World(int resp) : resp_(resp), server_(options()) {
     server_.engine().services().server = &process_;
+    server_.engine().services().persistence = &persistence_;
+    server_.engine().services().replication = &replication_;
   }
 
   // Runs the sample in a session and a data set of their own.
@@ -325,6 +328,8 @@ class World {
   int resp_;
   int last_resp_ = 2;
   FakeServer process_;
+  test::FakePersistence persistence_;
+  test::FakeReplication replication_;
   EngineFixture server_;
 };
 

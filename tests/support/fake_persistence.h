@@ -1,0 +1,72 @@
+// FakePersistence and FakeReplication: what surrounds an engine, as far as tests of commands need
+// it. They count what they are asked for and answer as if it worked.
+#pragma once
+
+#include "src/command/context.h"
+#include "src/command/services.h"
+
+namespace hearth::test {
+
+class FakePersistence final : public PersistenceControl {
+ public:
+  Outcome save() override {
+    ++saves;
+    return {};
+  }
+  Result<std::string_view, ReplyError> save_in_background(WhenBusy busy) override {
+    last_busy = busy;
+    ++background_saves;
+    return "Background saving started";
+  }
+  Result<std::string_view, ReplyError> cancel_background_save() override {
+    if (background_saves == 0)
+      return refuse("ERR Background saving is currently not in progress or scheduled");
+    return "Background saving cancelled";
+  }
+  Result<std::string_view, ReplyError> rewrite_log() override {
+    ++rewrites;
+    return "Background append only file rewriting started";
+  }
+  Outcome reload(const Reload& how) override {
+    last_reload = how;
+    return {};
+  }
+  Outcome reload_log() override { return {}; }
+  std::int64_t last_save() const override { return 1234; }
+  bool is_loading() const override { return loading; }
+  std::string_view write_refusal() const override { return refusal; }
+  void flushed_all() override { ++flushes; }
+  void slow_down_log(microseconds by) override { slowed = by; }
+  void write_info(InfoWriter& out) override { out.field("loading", loading ? 1 : 0); }
+  void write_fork_info(InfoWriter& out) override { out.field("total_forks", 0); }
+
+  int saves = 0, background_saves = 0, rewrites = 0, flushes = 0;
+  WhenBusy last_busy = WhenBusy::kRefuse;
+  Reload last_reload;
+  bool loading = false;
+  std::string refusal;
+  microseconds slowed{0};
+};
+
+class FakeReplication final : public ReplicationControl {
+ public:
+  Outcome sync(CommandContext&) override {
+    ++syncs;
+    return {};
+  }
+  Outcome configure(CommandContext& ctx) override {
+    ctx.reply().ok();
+    return {};
+  }
+  void write_role(ReplyWriter& out) override { out.array(0); }
+  void write_info(InfoWriter& out) override { out.field("connected_slaves", 0); }
+  void write_sync_info(InfoWriter& out) override { out.field("sync_full", 0); }
+  void closed(Session&) override {}
+  std::uint64_t offset() const override { return 7; }
+  std::uint64_t backlog_bytes() const override { return 0; }
+  void id_changed() override {}
+
+  int syncs = 0;
+};
+
+}  // namespace hearth::test
