@@ -50,6 +50,8 @@ std::optional<ClientType> client_type(std::string_view word) {
 }
 
 ClientType type_of(const Session& session) {
+  if (session.replica) return ClientType::kReplica;
+  if (session.replica) return ClientType::kReplica;
   return session.in_subscribe_mode() ? ClientType::kPubsub : ClientType::kNormal;
 }
 

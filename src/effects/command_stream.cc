@@ -38,15 +38,20 @@ void CommandStream::select(DbIndex db, std::string& out) {
 }
 
 void CommandStream::append(const CommittedUnit& unit, std::string& out) {
-  if (unit.effects.empty()) return;
-  const bool wrapped = unit.effects.size() > 1;
-  select(unit.effects.front().db, out);
-  if (wrapped) append_words(std::initializer_list<std::string_view>{"MULTI"}, out);
+  std::size_t count = 0;
+  DbIndex first_db = 0;
   for (const Effect& effect : unit.effects) {
+    if ((effect.targets & target_) != 0 && count++ == 0) first_db = effect.db;
+  }
+  if (count == 0) return;
+  select(first_db, out);
+  if (count > 1) append_words(std::initializer_list<std::string_view>{"MULTI"}, out);
+  for (const Effect& effect : unit.effects) {
+    if ((effect.targets & target_) == 0) continue;
     select(effect.db, out);
     append_words(effect.argv, out);
   }
-  if (wrapped) append_words(std::initializer_list<std::string_view>{"EXEC"}, out);
+  if (count > 1) append_words(std::initializer_list<std::string_view>{"EXEC"}, out);
 }
 
 }  // namespace hearth

@@ -16,13 +16,16 @@ namespace hearth {
 
 class CommandStream {
  public:
-  // Appends the unit's commands to `out`.
+  // target: the bit of Effect::targets that effects for this stream's reader have.
+  explicit CommandStream(std::uint8_t target) : target_(target) {}
+  // Appends the unit's commands to `out`; nothing if none of them is for this reader.
   void append(const CommittedUnit& unit, std::string& out);
   // The next effect selects its database again: the reader starts anew.
   void forget_database() { selected_.reset(); }
 
  private:
   void select(DbIndex db, std::string& out);
+  std::uint8_t target_;
   std::optional<DbIndex> selected_;
 };
 

@@ -327,7 +327,8 @@ void Persistence::empty_all() {
 snapshot::LoadOptions Persistence::load_options(bool merge) {
   const config::Settings& s = settings();
   snapshot::LoadOptions options;
-  options.read.limits = commands::decode_limits(s, engine_->keyspace().seed());
+  options.read.limits = commands::decode_limits(s, engine_->keyspace().seed(),
+                                                engine_->services().debug->packed_threshold);
   options.read.databases = engine_->keyspace().db_count();
   options.read.verify_checksum = s.rdbchecksum && !s.skip_checksum_validation;
   options.now = ports_.clock->unix_now();
