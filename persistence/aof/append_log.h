@@ -72,7 +72,7 @@ class AppendLog final : public EffectSink {
 
   Syncer& syncer_;
   std::shared_ptr<io::File> file_;
-  CommandStream stream_;
+  CommandStream stream_{Effect::kToLog};
   std::string buffer_;
   std::uint64_t size_ = 0;
   std::uint64_t appended_ = 0, written_ = 0, synced_ = 0;

@@ -179,8 +179,8 @@ class Engine final : public ClientControl,
   [[nodiscard]] bool loading() const { return loading_; }
   // Asks PersistenceControl whether writes are refused; to be called when that may have changed.
   void refresh_write_refusal();
-  // A command of an EXEC is being run.
-  [[nodiscard]] bool in_transaction() const { return depth_ > 1; }
+  // A command of an EXEC or a script is being run.
+  [[nodiscard]] bool in_transaction() const { return depth_ > 1 || script_busy_; }
   // The cluster's newest view; nullptr: not in cluster mode.
   void set_cluster_view(std::shared_ptr<const cluster::View> view);
   [[nodiscard]] const cluster::View* cluster_view() const { return view_.get(); }

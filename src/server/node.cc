@@ -172,6 +172,20 @@ bool Node::start() {
     log::warning("Aborting the start because of ACL errors: {}", loaded.error());
     return false;
   }
+  persistence_->set_libraries(
+      {.sources =
+           [this] {
+             std::vector<std::string> codes;
+             scripts_->for_each_library(
+                 [&](const ScriptLibrary& library) { codes.push_back(library.code); });
+             return codes;
+           },
+       .load = [this](const std::string& source, bool replace) -> Result<void> {
+         const auto loaded = scripts_->load_library(source, replace, milliseconds(0));
+         if (!loaded) return fail(ErrorCode::kCorrupt, loaded.error().text);
+         return {};
+       },
+       .clear = [this] { scripts_->flush_libraries(); }});
   network_->attach(*engine_);
   persistence_->attach(*engine_);
   replication_->attach(*engine_);

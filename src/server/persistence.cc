@@ -255,7 +255,7 @@ void Persistence::flushed_all() {
 void Persistence::tick() {
   if (is_loading()) return;
   end_turn();  // a write that failed or was put off is tried again without anybody asking
-  if (has_child()) return;
+  if (has_child() || engine_->in_transaction()) return;
   maybe_rewrite();
   if (has_child()) return;
   if (save_scheduled_) {

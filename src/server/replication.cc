@@ -114,7 +114,7 @@ void Replication::on_commit(const CommittedUnit& unit) {
   if (!backlog_ || unit.effects.empty()) return;
   scratch_.clear();
   stream_.append(unit, scratch_);
-  feed(scratch_);
+  if (!scratch_.empty()) feed(scratch_);
 }
 
 void Replication::start_stream(Session& session, Replica& replica) {
@@ -263,7 +263,8 @@ Outcome Replication::configure(CommandContext& ctx) {
 // --- snapshots ---
 
 void Replication::start_snapshots() {
-  if (ports_.children->is_running()) return;
+  // In the middle of a script that lets the server run on, the data is no unit's.
+  if (ports_.children->is_running() || engine_->in_transaction()) return;
   const config::Settings& s = settings();
   const MonoTime now = ports_.clock->mono_now();
   int direct = 0, by_file = 0;

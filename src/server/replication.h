@@ -124,7 +124,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   std::map<ConnId, Replica> replicas_;
   std::optional<replication::Backlog> backlog_;
   std::uint64_t offset_ = 0;  // where the stream stood when the backlog was given up
-  CommandStream stream_;
+  CommandStream stream_{Effect::kToReplicas};
   std::string scratch_;
   bool acks_wanted_ = false;
   bool feeding_ = false;
