@@ -20,6 +20,17 @@ void Session::on_message(std::string_view pattern, std::string_view channel,
 namespace {
 // What a name costs besides itself: its place in the tables of who listens and who watches.
 constexpr std::size_t kNameOverhead = 64;
+
+std::size_t bytes_of(const decltype(Session::field_sets)& sets) {
+  constexpr std::size_t kNodeBytes = 64;
+  std::size_t bytes = 0;
+  for (const auto& [name, fields] : sets) {
+    bytes += kNodeBytes + name.size();
+    for (const std::string& field : fields) bytes += sizeof field + field.size();
+  }
+  return bytes;
+}
+
 }  // namespace
 
 std::size_t Session::memory_bytes() const {
@@ -28,7 +39,7 @@ std::size_t Session::memory_bytes() const {
   const std::size_t listened = names * (sizeof(std::string) + kNameOverhead) +
                                watched.size() * (sizeof(WatchedKey) + kNameOverhead);
   return sizeof(Session) + out.capacity_bytes() + own_pushes.capacity_bytes() + query_bytes +
-         query_free + argv_bytes + queue_bytes + name.size() + listened;
+         query_free + argv_bytes + queue_bytes + name.size() + listened + bytes_of(field_sets);
 }
 
 }  // namespace hearth

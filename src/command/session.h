@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -81,6 +82,9 @@ struct Session final : Subscriber {
   std::vector<QueuedCommand> queue;
   std::size_t queue_bytes = 0;
   std::vector<WatchedKey> watched;
+
+  // HIMPORT: field names in order, by the name of their set.
+  std::map<std::string, std::vector<std::string>, std::less<>> field_sets;
 
   Subscriptions subscriptions;
   std::unique_ptr<tracking::Client> tracking;  // null: CLIENT TRACKING is off

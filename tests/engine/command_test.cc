@@ -247,6 +247,8 @@ const std::map<std::string, Sample> kSamples = {
      {{{"SCRIPT", "LOAD", "return 1"}},
       {"SCRIPT", "SHOW", "e0e1f9fabfc9d4800c877a703b823ac0578ff8db"}}},
     {"hotkeys|start", {{}, {"HOTKEYS", "START", "METRICS", "1", "CPU"}}},
+    {"himport|set",
+     {{{"HIMPORT", "PREPARE", "p", "x", "y"}}, {"HIMPORT", "SET", "h", "p", "1", "2"}}},
     {"latency|graph", {{}, {"LATENCY", "GRAPH", "command"}}},
     {"bitfield_ro", {{}, {"BITFIELD_RO", "s", "GET", "u8", "0"}}},
     {"bitfield", {{}, {"BITFIELD", "s", "GET", "u8", "0", "SET", "i5", "3", "-1"}}},

@@ -432,3 +432,36 @@ TEST_CASE("the background removes fields past their deadline, wherever the hash 
     CHECK(db.size() == 2);
   }
 }
+
+TEST_CASE("HIMPORT makes hashes of rows of values") {
+  EngineFixture server;
+  CHECK(server.run("HIMPORT", "PREPARE", "u", "name", "age") == "+OK\r\n");
+  CHECK(server.effects().empty());
+  CHECK(server.run("HIMPORT", "SET", "h", "u", "alice", "30") == "+OK\r\n");
+  CHECK(server.effects() == Lines{"HSET h name alice age 30"});
+  CHECK(server.events() == Lines{"new h", "hset h"});
+  server.run("HSET", "h", "more", "x");
+  server.run("EXPIRE", "h", "100");
+  CHECK(server.run("HIMPORT", "SET", "h", "u", "bob", "40") == "+OK\r\n");
+  CHECK(server.effects() == Lines{"DEL h", "HSET h name bob age 40"});
+  CHECK(server.run("HGETALL", "h") == "*4\r\n$4\r\nname\r\n$3\r\nbob\r\n$3\r\nage\r\n$2\r\n40\r\n");
+  CHECK(server.run("TTL", "h") == ":-1\r\n");
+  CHECK(server.run("HIMPORT", "SET", "h", "u", "carol") ==
+        "-ERR wrong number of values for the fieldset\r\n");
+  CHECK(server.run("HIMPORT", "SET", "h", "v", "carol") == "-ERR no such fieldset\r\n");
+  CHECK(server.run("HIMPORT", "PREPARE", "v", "a", "b", "a") ==
+        "-ERR duplicate field name in fieldset\r\n");
+  server.run("SET", "s", "text");
+  CHECK(server.run("HIMPORT", "SET", "s", "u", "a", "b") == kWrongType);
+  hearth::Session& other = server.open();
+  CHECK(server.run_as(other, "HIMPORT", "SET", "h", "u", "a", "b") == "-ERR no such fieldset\r\n");
+  server.run("HIMPORT", "PREPARE", "w", "a");
+  CHECK(server.run("HIMPORT", "DISCARD", "w") == ":1\r\n");
+  CHECK(server.run("HIMPORT", "DISCARD", "w") == ":0\r\n");
+  server.run("HIMPORT", "PREPARE", "w", "a");
+  CHECK(server.run("HIMPORT", "DISCARDALL") == ":2\r\n");
+  CHECK(server.run("HIMPORT", "SET", "h", "u", "a", "b") == "-ERR no such fieldset\r\n");
+  server.run("HIMPORT", "PREPARE", "u", "a");
+  server.run("RESET");
+  CHECK(server.run("HIMPORT", "DISCARDALL") == ":0\r\n");
+}

@@ -56,6 +56,7 @@ Outcome reset(CommandContext& ctx) {
   services.tracking->stop(s);
   services.access->become_default(s);
   s.name.clear();
+  s.field_sets.clear();
   s.readonly = s.asking = s.no_evict = s.no_touch = false;
   s.reply_mode = ReplyMode::kOn;
   ctx.reply().simple("RESET");

@@ -112,7 +112,8 @@ Outcome memory_stats(CommandContext& ctx) {
 
   std::vector<DbIndex> used;
   for (DbIndex i = 0; i < keyspace.db_count(); ++i) {
-    if (keyspace.db(i).size() > 0) used.push_back(i);
+    // A database that was emptied key by key still has its table.
+    if (keyspace.db(i).table_memory_bytes() > 0) used.push_back(i);
   }
   ReplyWriter& reply = ctx.reply();
   reply.map(before.size() + used.size() + after.size());
