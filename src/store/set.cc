@@ -10,6 +10,7 @@
 #include "src/base/format_number.h"
 #include "src/base/parse_number.h"
 #include "src/ds/hash_table.h"
+#include "src/ds/selection.h"
 #include "src/ds/text_node.h"
 #include "src/store/memory.h"
 
@@ -17,6 +18,7 @@ namespace hearth {
 
 using ds::Intset;
 using ds::PrefixPack;
+using ds::Selection;
 using ds::TextNode;
 
 namespace {
@@ -40,27 +42,6 @@ class BorrowedInts {
 
  private:
   Intset ints_;
-};
-
-// Selection sampling (Knuth, Algorithm S): goes over `total` items and picks `wanted` of them,
-// every choice with the same chance.
-class Selection {
- public:
-  Selection(Rng& rng, std::uint64_t wanted, std::uint64_t total)
-      : rng_(rng), wanted_(wanted), left_(total) {}
-  // Is the next item one of them?
-  bool picks_next() {
-    const bool picked = wanted_ > 0 && rng_.below(left_) < wanted_;
-    --left_;
-    if (picked) --wanted_;
-    return picked;
-  }
-  [[nodiscard]] bool is_done() const { return wanted_ == 0; }
-
- private:
-  Rng& rng_;
-  std::uint64_t wanted_;
-  std::uint64_t left_;
 };
 
 std::string_view number_text(std::int64_t number, std::string& scratch) {
