@@ -45,14 +45,17 @@ void check_answered(const std::map<std::string, int>& answers) {
   SeededChoices choices(1);
   std::string never;
   const CommandGenerator generator(table, choices, {});
-  for (const Command* command : generator.commands())
-    if (!answers.contains(command->full_name)) never += " " + command->full_name;
+  for (const Command* command : generator.commands()) {
+    // Chance names no entry that XIDMPRECORD could; it is run as an effect of XADD IDMP.
+    if (command->full_name != "xidmprecord" && !answers.contains(command->full_name))
+      never += " " + command->full_name;
+  }
   CHECK(never == "");
 }
 
 }  // namespace
 
-TEST_CASE("replaying the effects of any one family rebuilds an equal data set") {
+TEST_CASE("replaying the effects of one family or of all rebuilds an equal data set") {
   constexpr int kSteps = 700;
   std::map<std::string, int> answers;
   for (const Group group :
@@ -62,12 +65,9 @@ TEST_CASE("replaying the effects of any one family rebuilds an equal data set") 
     CAPTURE(number);
     for (std::uint64_t seed = 1; seed <= 2; ++seed) check_traffic(seed, group, kSteps, answers);
   }
-  check_answered(answers);
-}
-
-TEST_CASE("replaying the effects of mixed traffic rebuilds an equal data set") {
-  constexpr int kSteps = 1500;
-  std::map<std::string, int> answers;
+  // Some commands need what other families make.
+  constexpr int kMixedSteps = 1500;
   for (std::uint64_t seed = 100; seed < 106; ++seed)
-    check_traffic(seed, std::nullopt, kSteps, answers);
+    check_traffic(seed, std::nullopt, kMixedSteps, answers);
+  check_answered(answers);
 }

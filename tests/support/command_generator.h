@@ -95,8 +95,8 @@ class CommandGenerator {
 
  private:
   static bool is_about_data(const Command& command) {
-    static const std::set<std::string> kLeftOut = {"migrate", "restore", "restore-asking", "wait",
-                                                   "waitaof", "debug",   "dbsize"};
+    static const std::set<std::string> kLeftOut = {
+        "migrate", "restore", "restore-asking", "wait", "waitaof", "pfselftest", "pfdebug"};
     static const std::set<std::string> kTaken = {"flushdb", "flushall", "swapdb"};
     if (kTaken.contains(command.full_name)) return true;
     if (kLeftOut.contains(command.full_name)) return false;
