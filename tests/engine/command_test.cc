@@ -253,6 +253,7 @@ const std::map<std::string, Sample> kSamples = {
     {"bitfield_ro", {{}, {"BITFIELD_RO", "s", "GET", "u8", "0"}}},
     {"bitfield", {{}, {"BITFIELD", "s", "GET", "u8", "0", "SET", "i5", "3", "-1"}}},
     {"pfdebug", {{}, {"PFDEBUG", "ENCODING", "hll"}}},
+    {"xreadgroup", {{}, {"XREADGROUP", "GROUP", "g", "c", "STREAMS", "x", ">"}}},
     {"object|freq",
      {{{"CONFIG", "SET", "maxmemory-policy", "allkeys-lfu"}}, {"OBJECT", "FREQ", "s"}}},
     {"waitaof", {{}, {"WAITAOF", "0", "0", "0"}}},
