@@ -144,6 +144,7 @@ class HashTable {
 
   // While paused the table neither splits nor joins (a child process shares its pages).
   void pause_resize() { ++pauses_; }
+  [[nodiscard]] bool is_resize_paused() const { return pauses_ > 0; }
   // A table that was made during a pause was never told of it.
   void resume_resize() {
     if (pauses_ > 0) --pauses_;

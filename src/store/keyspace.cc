@@ -258,9 +258,10 @@ bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets,
   }
   if (t.earliest > now.ms) return true;
   const EntryTable& entries = *t.entries;
-  // A table this sparse is one that may not shrink now; the walk through its empty buckets can
-  // wait.
-  if (entries.size() * 100 < entries.bucket_count() * EntryTable::kSlots) return true;
+  // While a nearly empty table may not shrink, the walk through its buckets can wait.
+  if (entries.is_resize_paused() &&
+      entries.size() * 100 < entries.bucket_count() * EntryTable::kSlots)
+    return true;
   while (buckets > 0) {
     --buckets;
     if (t.expire_cursor >= entries.bucket_count()) {
