@@ -8,7 +8,8 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hearth;
-  const rdb::DecodeLimits limits{{512, 64, 1}, 1 << 20};
+  rdb::DecodeLimits limits;
+  limits.string_bytes = 1 << 20;
   const auto decode = [&](std::string_view bytes) {
     return rdb::parse_dump_payload(bytes, limits, rdb::Checksum::kSkip);
   };

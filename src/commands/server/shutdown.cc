@@ -28,7 +28,7 @@ Outcome shutdown(CommandContext& ctx) {
   // A shutdown waits for nothing, so none is under way when a command arrives.
   if (abort) return refuse("ERR No shutdown in progress.");
   if (const std::string_view busy = ctx.services().script_host->busy_script_text();
-      !busy.empty() && !nosave) {
+      !busy.empty() && !request.nosave) {
     return refuse(std::string(busy));
   }
   ServerControl* server = ctx.services().server;
