@@ -153,16 +153,17 @@ LogFile LogFiles::next_increment(const Manifest& m) const {
   return {fmt::format("{}.{}.incr.aof", name_, sequence), sequence};
 }
 
-Result<LogFile> LogFiles::add_increment() {
+Result<LogFiles::OpenIncrement> LogFiles::add_increment() {
   Manifest next = manifest_;
   const LogFile file = next_increment(next);
   HEARTH_TRY_VOID(fs_.make_dir(dir_));
   HEARTH_TRY(const std::unique_ptr<io::File> made, fs_.open(path_of(file), io::OpenMode::kCreate));
   HEARTH_TRY_VOID(made->sync());
+  HEARTH_TRY(std::unique_ptr<io::File> opened, fs_.open(path_of(file), io::OpenMode::kAppend));
   next.increment_sequence = file.sequence;
   next.increments.push_back(file);
   HEARTH_TRY_VOID(store(next));
-  return file;
+  return OpenIncrement{file, std::move(opened)};
 }
 
 Result<void> LogFiles::switch_base(const Switch& to) {

@@ -58,8 +58,13 @@ class LogFiles {
   }
   [[nodiscard]] Result<void> make_dir() { return fs_.make_dir(dir_); }
 
-  // A new increment behind the others: it exists, empty, before the manifest names it.
-  [[nodiscard]] Result<LogFile> add_increment();
+  // A new increment behind the others. It exists, empty and open, before the manifest names it: a
+  // log that can't be opened never takes the place of the one in use.
+  struct OpenIncrement {
+    LogFile name;
+    std::unique_ptr<io::File> file;
+  };
+  [[nodiscard]] Result<OpenIncrement> add_increment();
 
   enum class BaseForm : std::uint8_t { kSnapshot, kCommands };
   struct Switch {

@@ -232,7 +232,7 @@ void Debugger::print(lua_State* L, lua_Debug* at, std::string_view name) {
   }
   // KEYS and ARGV are globals.
   for (const char* global : {"KEYS", "ARGV"}) {
-    if (found || (!name.empty() && name != global)) continue;
+    if (!name.empty() && (found || name != global)) continue;
     lua_getglobal(L, global);
     log("<value> " + (name.empty() ? std::string(global) + " = " : std::string()) +
         value_text(L, -1));

@@ -134,6 +134,7 @@ class Persistence final : public PersistenceControl {
   [[nodiscard]] Result<void> make_first_base();
   [[nodiscard]] Result<void> open_log_at_start();
   [[nodiscard]] Result<std::uint64_t> files_size();
+  [[nodiscard]] Result<std::uint64_t> size_of(const aof::LogFile& file);
   [[nodiscard]] Result<void> load_log();
   [[nodiscard]] Result<void> load_log_file(const aof::LogFile& file, bool last,
                                            std::uint64_t before);

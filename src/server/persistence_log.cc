@@ -90,19 +90,19 @@ void Persistence::end_turn() {
 
 Result<void> Persistence::open_increment() {
   if (log_state_ == LogState::kOff) return {};
-  std::string path = files_.temp_increment_path();
   if (log_state_ == LogState::kOn) {
     HEARTH_TRY_VOID(log_.sync_now());
+    HEARTH_TRY(aof::LogFiles::OpenIncrement increment, files_.add_increment());
     other_files_bytes_ += log_.size();
-    HEARTH_TRY(const aof::LogFile increment, files_.add_increment());
-    path = files_.path_of(increment);
+    log_.use(std::move(increment.file), 0);
   } else {
+    const std::string path = files_.temp_increment_path();
     HEARTH_TRY_VOID(files_.make_dir());
     log_.close();
     if (ports_.disk->exists(path)) HEARTH_TRY_VOID(ports_.disk->remove(path));
+    HEARTH_TRY(std::unique_ptr<io::File> file, ports_.disk->open(path, io::OpenMode::kAppend));
+    log_.use(std::move(file), 0);
   }
-  HEARTH_TRY(std::unique_ptr<io::File> file, ports_.disk->open(path, io::OpenMode::kAppend));
-  log_.use(std::move(file), 0);
   ports_.wants_changed();
   return {};
 }
@@ -305,12 +305,16 @@ void Persistence::maybe_rewrite() {
 
 // --- at the start ---
 
+Result<std::uint64_t> Persistence::size_of(const aof::LogFile& file) {
+  HEARTH_TRY(const std::unique_ptr<io::File> opened,
+             ports_.disk->open(files_.path_of(file), io::OpenMode::kRead));
+  return opened->size();
+}
+
 Result<std::uint64_t> Persistence::files_size() {
   std::uint64_t total = 0;
   const auto add = [&](const aof::LogFile& file) -> Result<void> {
-    HEARTH_TRY(const std::unique_ptr<io::File> opened,
-               ports_.disk->open(files_.path_of(file), io::OpenMode::kRead));
-    HEARTH_TRY(const std::uint64_t size, opened->size());
+    HEARTH_TRY(const std::uint64_t size, size_of(file));
     total += size;
     return {};
   };
@@ -346,8 +350,8 @@ Result<void> Persistence::open_log_at_start() {
     log::notice("Creating AOF base file {} on server start", files_.manifest().base->name);
   }
   if (files_.manifest().increments.empty()) {
-    HEARTH_TRY(const aof::LogFile increment, files_.add_increment());
-    log::notice("Creating AOF incr file {} on server start", increment.name);
+    HEARTH_TRY(const aof::LogFiles::OpenIncrement increment, files_.add_increment());
+    log::notice("Creating AOF incr file {} on server start", increment.name.name);
   }
   HEARTH_TRY(const std::uint64_t total, files_size());
   HEARTH_TRY(std::unique_ptr<io::File> file,
@@ -437,13 +441,20 @@ Result<void> Persistence::load_log() {
   if (manifest.base) all.push_back(*manifest.base);
   all.insert(all.end(), manifest.increments.begin(), manifest.increments.end());
   HEARTH_TRY(const std::uint64_t total, files_size());
+  // The log ends in the last file that has something in it: a crash while the next one was added
+  // leaves an empty one behind.
+  std::size_t last = all.empty() ? 0 : all.size() - 1;
+  for (; last > 0; --last) {
+    HEARTH_TRY(const std::uint64_t size, size_of(all[last]));
+    if (size != 0) break;
+  }
   begin_load(total);
   figures_ = {};
   std::uint64_t before = 0;
   Result<void> outcome;
   for (std::size_t i = 0; i < all.size() && outcome; ++i) {
     const MonoTime start = ports_.clock->mono_now();
-    outcome = load_log_file(all[i], i + 1 == all.size(), before);
+    outcome = load_log_file(all[i], i >= last, before);
     if (!outcome) break;
     before = load_->loaded_bytes;
     log::notice("DB loaded from {} file {}: {:.3f} seconds",

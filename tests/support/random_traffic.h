@@ -1,5 +1,5 @@
 // RandomTraffic: what clients may do to a data set, at random: single commands and transactions,
-// values moved by DUMP and RESTORE, and time that passes.
+// values moved by DUMP and RESTORE, rows imported, and time that passes.
 #pragma once
 
 #include <map>
@@ -26,6 +26,7 @@ class RandomTraffic {
       case 0: return transaction();
       case 1: return move_value();
       case 2: return pass_time();
+      case 3: return import_row();
       default: run(generator_.next());
     }
   }
@@ -71,6 +72,11 @@ class RandomTraffic {
     Mirror::Words words{"RESTORE", generator_.any_key(), "0", std::string((*payload)->text())};
     if (choices_.below(2) == 0) words.emplace_back("REPLACE");
     run(words);
+  }
+  // Rows need a set of fields that has a name and as many fields as the row has values.
+  void import_row() {
+    run({"HIMPORT", "PREPARE", "columns", "a", "b"});
+    run({"HIMPORT", "SET", generator_.any_key(), "columns", "1", "text"});
   }
   void pass_time() {
     constexpr std::int64_t kSteps[] = {1, 100, 1500, 60'000};

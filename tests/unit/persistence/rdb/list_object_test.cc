@@ -48,13 +48,13 @@ const std::string kZiplist(
     "bc\xff",
     21);
 const std::string kListpack(
-    "\x11\0\0\0\x03\0"
+    "\x10\0\0\0\x03\0"
     "\x81"
     "a\x02"
     "\x05\x01"
     "\x82"
     "bc\x03\xff",
-    17);
+    16);
 
 }  // namespace
 
