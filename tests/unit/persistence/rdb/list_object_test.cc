@@ -40,13 +40,13 @@ std::string raw(const std::string& bytes) {
 
 // "a", 5, "bc"
 const std::string kZiplist(
-    "\x15\0\0\0\x0f\0\0\0\x03\0"
+    "\x14\0\0\0\x0f\0\0\0\x03\0"
     "\0\x01"
     "a"
     "\x03\xf6"
     "\x02\x02"
     "bc\xff",
-    21);
+    20);
 const std::string kListpack(
     "\x10\0\0\0\x03\0"
     "\x81"
