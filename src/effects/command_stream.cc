@@ -1,5 +1,7 @@
 #include "src/effects/command_stream.h"
 
+#include <algorithm>
+
 #include "src/base/format_number.h"
 
 namespace hearth {
@@ -38,20 +40,17 @@ void CommandStream::select(DbIndex db, std::string& out) {
 }
 
 void CommandStream::append(const CommittedUnit& unit, std::string& out) {
-  std::size_t count = 0;
-  DbIndex first_db = 0;
-  for (const Effect& effect : unit.effects) {
-    if ((effect.targets & target_) != 0 && count++ == 0) first_db = effect.db;
-  }
+  const auto count = std::ranges::count_if(
+      unit.effects, [this](const Effect& effect) { return (effect.targets & target_) != 0; });
   if (count == 0) return;
-  select(first_db, out);
-  if (count > 1) append_words(std::initializer_list<std::string_view>{"MULTI"}, out);
+  const bool transaction = unit.together && count > 1;
+  if (transaction) append_words(std::initializer_list<std::string_view>{"MULTI"}, out);
   for (const Effect& effect : unit.effects) {
     if ((effect.targets & target_) == 0) continue;
     select(effect.db, out);
     append_words(effect.argv, out);
   }
-  if (count > 1) append_words(std::initializer_list<std::string_view>{"EXEC"}, out);
+  if (transaction) append_words(std::initializer_list<std::string_view>{"EXEC"}, out);
 }
 
 }  // namespace hearth

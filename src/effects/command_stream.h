@@ -1,8 +1,8 @@
 // CommandStream: committed units as the bytes of commands, for the append-only file and for
 // replicas.
 //
-// A unit with several effects stands between MULTI and EXEC; SELECT goes in front of an effect in
-// another database than the one before.
+// A unit with several effects that belong together stands between MULTI and EXEC; SELECT goes in
+// front of an effect in another database than the one before.
 #pragma once
 
 #include <optional>

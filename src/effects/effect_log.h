@@ -59,6 +59,9 @@ struct KeyEvent {
 struct CommittedUnit {
   std::span<const Effect> effects;
   std::span<const KeyEvent> events;
+  // Who repeats the effects repeats all of them or none. False: each stands for itself, as the keys
+  // that a SCAN came across expired do.
+  bool together = true;
 };
 
 class EffectSink {
@@ -138,10 +141,13 @@ class EffectLog {
   }
 
   [[nodiscard]] bool empty() const { return effects_.empty() && events_.empty(); }
-  [[nodiscard]] CommittedUnit unit() const { return {effects_, events_}; }
+  [[nodiscard]] CommittedUnit unit() const { return {effects_, events_, together_}; }
+  // See CommittedUnit::together; holds for this unit.
+  void keep_apart() { together_ = false; }
   void clear() {
     effects_.clear();
     events_.clear();
+    together_ = true;
   }
   // Changes since the server started: INFO's rdb_changes_since_last_save is a difference of it.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
@@ -164,6 +170,7 @@ class EffectLog {
   std::uint8_t targets_ = Effect::kToAll;
   std::span<const std::string_view> request_;
   std::uint64_t changes_ = 0;
+  bool together_ = true;
   std::vector<Effect> effects_;
   std::vector<KeyEvent> events_;
 };

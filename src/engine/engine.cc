@@ -463,6 +463,8 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   // ASKING holds for one command: the one behind it.
   if (session.asking && command.full_name != "asking") session.asking = false;
   --depth_;
+  if (depth_ == 0 && has(command.flags, Flag::kTouchesArbitraryKeys)) [[unlikely]]
+    effects_.keep_apart();
 
   const std::uint64_t ticks = ticks_();
   std::uint64_t ns = ticks - start;

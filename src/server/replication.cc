@@ -508,7 +508,8 @@ void Replication::tick() {
                  replica.state == State::kOnline ? "streaming" : "full", name_of(session, replica));
     drop(session.id);
   });
-  if (any && now - last_ping_ >= s.repl_ping_replica_period) {
+  if (!any) last_ping_ = now;
+  if (now - last_ping_ >= s.repl_ping_replica_period) {
     last_ping_ = now;
     scratch_.clear();
     constexpr std::string_view kPing[] = {"PING"};

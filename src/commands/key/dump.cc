@@ -1,5 +1,6 @@
 // Values as bytes: DUMP, RESTORE.
 #include "persistence/rdb/dump.h"
+#include "src/base/format_number.h"
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/payload.h"
@@ -82,19 +83,14 @@ void set_access(CommandContext& ctx, Found at, const Options& options) {
 
 void log_restore(CommandContext& ctx, const KeyRef& key, const Options& options,
                  std::int64_t deadline) {
-  if (ctx.effects().wants_commands()) {
-    std::vector<std::string> words{"RESTORE",
-                                   std::string(key.name),
-                                   std::to_string(deadline == kNoDeadline ? 0 : deadline),
-                                   std::string(ctx.arg(3)),
-                                   "REPLACE",
-                                   "ABSTTL"};
-    if (options.idle_seconds)
-      words.insert(words.end(), {"IDLETIME", std::to_string(*options.idle_seconds)});
-    if (options.frequency) words.insert(words.end(), {"FREQ", std::to_string(*options.frequency)});
+  if (ctx.effects().wants_commands() && deadline != kNoDeadline && !options.absolute) {
+    const auto given = ctx.args().from(0);
+    std::vector<std::string> words(given.begin(), given.end());
+    words[2] = int64_text(deadline);
+    words.emplace_back("ABSTTL");
     ctx.effects().replicate_words(std::move(words));
   } else {
-    ctx.effects().replicate_verbatim();  // counts the change
+    ctx.effects().replicate_verbatim();
   }
   ctx.effects().event(Notify::kGeneric, "restore", key.name);
 }
@@ -111,7 +107,8 @@ Outcome restore(CommandContext& ctx) {
     // It would be gone at once; what it was to replace is gone all the same.
     if (at) {
       ctx.keys().remove(key, at);
-      ctx.effects().replicate_as("DEL", key.name);
+      const bool lazy = ctx.settings().lazyfree_lazy_server_del;
+      ctx.effects().replicate_as(lazy ? "UNLINK" : "DEL", key.name);
       ctx.effects().event(Notify::kGeneric, "del", key.name);
     }
     ctx.reply().ok();

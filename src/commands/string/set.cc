@@ -49,9 +49,9 @@ void log_set(CommandContext& ctx, const KeyRef& key, std::string_view value, std
   // replay.
   if (keep_ttl)
     ctx.effects().replicate_as("SET", key.name, value, "KEEPTTL");
-  else if (deadline != kNoDeadline)
+  else if (deadline != kNoDeadline && !(ctx.args().size() == 5 && ctx.args().is(3, "PXAT")))
     ctx.effects().replicate_as("SET", key.name, value, "PXAT", deadline);
-  else if (ctx.args().size() == 3)
+  else if (deadline != kNoDeadline || ctx.args().size() == 3)
     ctx.effects().replicate_verbatim();
   else
     ctx.effects().replicate_as("SET", key.name, value);
