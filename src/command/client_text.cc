@@ -50,7 +50,7 @@ std::optional<ClientType> client_type(std::string_view word) {
 }
 
 ClientType type_of(const Session& session) {
-  if (session.replica) return ClientType::kReplica;
+  if (session.primary) return ClientType::kPrimary;
   if (session.replica) return ClientType::kReplica;
   return session.in_subscribe_mode() ? ClientType::kPubsub : ClientType::kNormal;
 }
@@ -64,6 +64,7 @@ std::string client_flags(const Session& s) {
   const auto add = [&](bool on, char letter) {
     if (on) flags += letter;
   };
+  add(s.primary, 'M');
   add(s.replica, 'S');
   add(s.monitor, 'O');
   add(s.in_multi, 'x');

@@ -25,8 +25,8 @@ KeyRef Keys::make_ref(std::string_view name) const {
 void Keys::touch(Entry& e) {
   if (no_touch_) return;
   if (env_->lfu) {
-    e.set_access(access_clock::lfu_touched(e.access(), env_->now, env_->lfu_params, *env_->rng));
-  } else if (const std::uint32_t field = access_clock::lru(env_->now); e.access() != field) {
+    e.set_access(access_clock::lfu_touched(e.access(), env_->clock, env_->lfu_params, *env_->rng));
+  } else if (const std::uint32_t field = access_clock::lru(env_->clock); e.access() != field) {
     e.set_access(field);  // an unchanged second leaves the line clean
   }
 }

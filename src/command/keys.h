@@ -28,6 +28,9 @@ struct KeyEnvironment {
   Rng* rng = nullptr;
   Reclaimer* reclaimer = nullptr;
   UnixMillis now{};
+  // The time for access fields. `now` stands at 0 while a log or a primary's stream is repeated:
+  // there nothing expires by itself.
+  UnixMillis clock{};
   bool per_slot = false;  // cluster mode: keys have slots
   bool lfu = false;       // the access field holds LFU counters
   LfuParams lfu_params{};
@@ -77,7 +80,7 @@ class Keys {
 
   // The access field a new entry starts with.
   [[nodiscard]] std::uint32_t new_access() const {
-    return env_->lfu ? access_clock::lfu_new(env_->now) : access_clock::lru(env_->now);
+    return env_->lfu ? access_clock::lfu_new(env_->clock) : access_clock::lru(env_->clock);
   }
   [[nodiscard]] bool uses_lfu() const { return env_->lfu; }
   [[nodiscard]] const LfuParams& lfu_params() const { return env_->lfu_params; }

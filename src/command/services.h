@@ -382,6 +382,25 @@ class ReplicationControl {
   virtual void id_changed() = 0;
 };
 
+inline constexpr std::string_view kReadOnlyReplica =
+    "READONLY You can't write against a read only replica.";
+
+// This server as the replica of another. Implemented by the composition root.
+class ReplicaControl {
+ public:
+  virtual ~ReplicaControl() = default;
+  // REPLICAOF; `by` is who asks. Errors: as for the client.
+  [[nodiscard]] virtual Outcome follow(std::string_view host, std::uint16_t port,
+                                       CommandContext& by) = 0;
+  [[nodiscard]] virtual Outcome follow_nobody(CommandContext& by) = 0;
+  [[nodiscard]] virtual bool is_replica() const = 0;
+  // Everything that the primary had to tell up to now has arrived and more comes.
+  [[nodiscard]] virtual bool link_is_up() const = 0;
+  // ROLE and the lines of INFO replication, as a replica.
+  virtual void write_role(ReplyWriter& out) = 0;
+  virtual void write_info(InfoWriter& out) = 0;
+};
+
 // The cluster as commands see it. Null when cluster mode is off.
 class ClusterControl;
 // Scripts and functions, see script_control.h.
@@ -413,6 +432,7 @@ struct Services {
   HotKeys* hot_keys = nullptr;
   PersistenceControl* persistence = nullptr;
   ReplicationControl* replication = nullptr;
+  ReplicaControl* replica = nullptr;
 };
 
 }  // namespace hearth

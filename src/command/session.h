@@ -69,6 +69,7 @@ struct Session final : Subscriber {
   bool understands_redirects = false;  // CLIENT CAPA redirect
   bool import_source = false;          // CLIENT IMPORT-SOURCE
   bool replica = false;                // asked for the stream of effects: it sends acknowledgements
+  bool primary = false;    // brings the stream of effects of the server that this one follows
   bool replaying = false;  // repeats what was logged: nothing of it is refused or logged again
   ReplyMode reply_mode = ReplyMode::kOn;
   bool reply_is_push =

@@ -70,7 +70,7 @@ Engine::Engine(Options options)
   env_.stats = &stats_;
   env_.rng = &rng_;
   env_.reclaimer = options.reclaimer;
-  env_.now = options.now;
+  env_.now = env_.clock = options.now;
   env_.per_slot = settings().cluster_enabled;
   services_.clients = this;
   services_.transactions = this;
@@ -98,6 +98,7 @@ Engine::Engine(Options options)
   services_.script_host = this;
   services_.persistence = options.persistence;
   services_.replication = options.replication;
+  services_.replica = options.replica;
   stats_.commands.resize(commands_->id_count());
   stats_.latencies.resize(commands_->id_count());
   replication_id_ = rng_.hex(40);
@@ -235,7 +236,7 @@ void Engine::pause(PauseKind kind, UnixMillis until) {
 void Engine::unpause() {
   paused_ = false;
   pause_until_ = UnixMillis{};
-  env_.expire_removes = true;
+  env_.expire_removes = !following_;
   resume_parked();
   blocked_.note_everything();
   if (depth_ == 0) serve_ready();
@@ -528,8 +529,15 @@ void Engine::set_loading(bool on) {
   refresh_write_refusal();
 }
 
+void Engine::set_following(bool on) {
+  following_ = on;
+  env_.expire_removes = !following_ && !paused_;
+  refresh_settings();
+  refresh_write_refusal();
+}
+
 void Engine::refresh_write_refusal() {
-  guarded_ = loading_ ||
+  guarded_ = loading_ || following_ ||
              (services_.persistence != nullptr && !services_.persistence->write_refusal().empty());
 }
 

@@ -106,6 +106,7 @@ class Engine final : public ClientControl,
     ClusterControl* cluster = nullptr;
     PersistenceControl* persistence = nullptr;
     ReplicationControl* replication = nullptr;
+    ReplicaControl* replica = nullptr;
     UnixMillis now{};
     MonoTime mono{};
     ProcessFacts facts{};
@@ -126,9 +127,16 @@ class Engine final : public ClientControl,
   // The time all of this loop turn's commands see.
   // It stands still while a script runs.
   void set_time(UnixMillis now, MonoTime mono) {
-    if (!script_busy_) env_.now = now;
+    if (!script_busy_) env_.now = env_.clock = now;
     mono_ = mono;
   }
+  // Around the execution of what a log or a primary's stream says: whether a key had expired when
+  // it was written, it says itself.
+  void begin_replay() { env_.now = UnixMillis{0}; }
+  void end_replay() { env_.now = env_.clock; }
+  // This server becomes a replica, or stops being one: what has expired is only hidden then, and
+  // what clients write is refused.
+  void set_following(bool on);
   // Executes requests in order. Stops early when the session is parked or closing; returns how many
   // were executed. Fills in the batch's derived fields.
   std::size_t run(Session& session, RequestBatch& batch);
@@ -262,6 +270,7 @@ class Engine final : public ClientControl,
   [[nodiscard]] std::string_view replication_id() const override { return replication_id_; }
   [[nodiscard]] std::uint64_t replication_offset() const override;
   void change_replication_id() override;
+  void set_replication_id(std::string id) { replication_id_ = std::move(id); }
 
  private:
   struct PendingRequest;
@@ -291,7 +300,10 @@ class Engine final : public ClientControl,
   std::string redirect_error(Session& session, const Command& command,
                              std::span<const std::string_view> argv, const KeyRef& first_key);
   std::string unknown_command(std::span<const std::string_view> argv) const;
-  std::string_view refused_now(const Session& session, const Command& command) const;
+  std::string_view refused_now(const Session& session, const Command& command,
+                               std::span<const std::string_view> argv) const;
+  std::string_view refused_by_replica(const Session& session, const Command& command,
+                                      std::span<const std::string_view> argv) const;
   bool must_pause(const Session& session, const Command& command,
                   std::span<const std::string_view> argv, bool queues);
   bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
@@ -406,7 +418,9 @@ class Engine final : public ClientControl,
   bool paused_ = false;
   bool active_expire_ = true;
   bool loading_ = false;
-  bool guarded_ = false;  // loading, or writes are refused: every command passes the gate
+  bool guarded_ =
+      false;  // loading, a replica, or writes are refused: every command passes the gate
+  bool following_ = false;
   DebugSwitches debug_;
   std::string replication_id_;
   std::uint64_t startup_bytes_ = 0;

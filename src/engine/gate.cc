@@ -131,7 +131,7 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
   }
   if (script_busy_ && !has(command.flags, Flag::kAllowBusy)) return refuse_with(busy_script_text());
   if (guarded_) {
-    if (const std::string_view why = refused_now(session, command); !why.empty())
+    if (const std::string_view why = refused_now(session, command, argv); !why.empty())
       return refuse_with(why);
   }
   const bool queues =
@@ -151,8 +151,34 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
   return Gate::kPass;
 }
 
-// The data is being loaded, or changes of it could not be kept.
-std::string_view Engine::refused_now(const Session& session, const Command& command) const {
+// What a replica refuses its clients.
+std::string_view Engine::refused_by_replica(const Session& session, const Command& command,
+                                            std::span<const std::string_view> argv) const {
+  bool writes = false, stale = true;
+  const auto add = [&](Flag flags) {
+    writes = writes || has(flags, Flag::kWrite);
+    stale = stale && has(flags, Flag::kStale);
+  };
+  add(flags_of(command, argv));
+  if (command.full_name == "exec") {
+    for (const QueuedCommand& q : session.queue) {
+      const std::vector<std::string_view> words(q.argv.begin(), q.argv.end());
+      add(flags_of(*q.command, words));
+    }
+  }
+  if (writes && settings().replica_read_only) return kReadOnlyReplica;
+  if (!stale && !settings().replica_serve_stale_data && !services_.replica->link_is_up())
+    return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+  return {};
+}
+
+// The data is being loaded, is somebody else's, or changes of it could not be kept.
+std::string_view Engine::refused_now(const Session& session, const Command& command,
+                                     std::span<const std::string_view> argv) const {
+  if (following_) {
+    if (const std::string_view why = refused_by_replica(session, command, argv); !why.empty())
+      return why;
+  }
   if (loading_ && !has(command.flags, Flag::kLoading))
     return "LOADING Redis is loading the dataset in memory";
   if (services_.persistence == nullptr) return {};

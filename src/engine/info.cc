@@ -317,7 +317,8 @@ void Engine::write_stats(InfoWriter& out) {
 
 void Engine::write_replication(InfoWriter& out) {
   out.section("Replication");
-  out.field("role", "master");
+  out.field("role", following_ ? "slave" : "master");
+  if (following_) services_.replica->write_info(out);
   if (services_.replication != nullptr) return services_.replication->write_info(out);
   out.field("master_replid", replication_id_);
   out.field("master_repl_offset", as_signed(replication_offset()));

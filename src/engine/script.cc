@@ -143,6 +143,13 @@ std::string Engine::script_refusal(const Command* command, std::span<const std::
   }
   if (run.read_only && (command->writes() || has(command->flags, Flag::kMayReplicate)))
     return "ERR Write commands are not allowed from read-only scripts.";
+  if (following_ && !run.caller->replaying) {
+    if (command->writes() && settings().replica_read_only) return std::string(kReadOnlyReplica);
+    if (!has(command->flags, Flag::kStale) && !settings().replica_serve_stale_data &&
+        !services_.replica->link_is_up()) {
+      return "ERR Can not execute the command on a stale replica";
+    }
+  }
   // A script that has written already can't be stopped in the middle by a lack of memory.
   if (run.no_memory && !run.allow_oom && !run.wrote && has(command->flags, Flag::kDenyOom))
     return std::string(kOom);

@@ -33,7 +33,7 @@ constexpr std::uint64_t kFieldsPerStep = 1024;
 
 void Engine::refresh_settings() {
   const config::Settings& s = settings();
-  hot_.maxmemory = s.maxmemory;
+  hot_.maxmemory = following_ && s.replica_ignore_maxmemory ? 0 : s.maxmemory;
   if (hot_.policy != policy_of(s.maxmemory_policy)) eviction_pool_.clear();
   hot_.policy = policy_of(s.maxmemory_policy);
   hot_.slow_ns = s.slowlog_log_slower_than < 0 || s.slowlog_max_len == 0
@@ -257,8 +257,8 @@ void Engine::check_clients() {
     check_output_limits(*s);
     host_->trim_buffers(*s, mono_ - s->last_active > kIdleForTrim);
     note_buffers(*s);
-    if (timeout.count() > 0 && !s->waiting && !s->replica && !s->in_subscribe_mode() &&
-        !s->monitor && mono_ - s->last_active > timeout) {
+    if (timeout.count() > 0 && !s->waiting && !s->replica && !s->primary &&
+        !s->in_subscribe_mode() && !s->monitor && mono_ - s->last_active > timeout) {
       log::verbose("Closing idle client");
       s->close_now = true;
       host_->close_soon(*s);

@@ -148,6 +148,7 @@ bool Node::start() {
   persistence_ = std::make_unique<Persistence>(std::move(ports));
   replication_ = std::make_unique<Replication>(Replication::Ports{
       &loop_, &config_, &disk_, &children_, &clock_, persistence_.get(), wants_changed});
+  make_follower();
   Engine::Options o;
   o.seed = rng.next();
   o.config = &config_;
@@ -160,6 +161,7 @@ bool Node::start() {
   o.cluster = cluster_.get();
   o.persistence = persistence_.get();
   o.replication = replication_.get();
+  o.replica = follower_.get();
   o.now = clock_.unix_now();
   o.mono = clock_.mono_now();
   o.facts = process_facts(options_.executable, options_.config_file, rng);
@@ -189,6 +191,7 @@ bool Node::start() {
   network_->attach(*engine_);
   persistence_->attach(*engine_);
   replication_->attach(*engine_);
+  follower_->attach(*engine_);
   engine_->services().progress = replication_.get();
   engine_->add_sink(*replication_);
   engine_->add_sink(persistence_->sink());
@@ -223,13 +226,16 @@ bool Node::start() {
                        [this] {
                          persistence_->tick();
                          replication_->tick();
+                         follower_->tick();
                        },
                    .before_replies =
                        [this] {
                          persistence_->end_turn();
                          replication_->end_turn();
+                         follower_->end_turn();
                        }});
   if (!load_data()) return false;
+  follower_->start();
   if (s.port != 0) log::notice("Ready to accept connections tcp");
   if (!s.unixsocket.empty()) log::notice("Ready to accept connections unix");
   return true;
@@ -243,8 +249,35 @@ bool Node::load_data() {
   });
 }
 
+void Node::make_follower() {
+  Follower::Ports ports;
+  ports.config = &config_;
+  ports.disk = &disk_;
+  ports.clock = &clock_;
+  ports.persistence = persistence_.get();
+  ports.replication = replication_.get();
+  ports.pid = getpid();
+  ports.refresh_time = [this] { network_->refresh_time(); };
+  ports.load_due = [this] { uv_stop(&loop_); };
+  ports.role_changed = [this] {
+    if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
+  };
+  follower_ = std::make_unique<Follower>(std::move(ports));
+  primary_link_ = std::make_unique<UvPrimaryLink>(&loop_, *follower_);
+  follower_->set_link(*primary_link_);
+}
+
 int Node::run() {
-  uv_run(&loop_, UV_RUN_DEFAULT);
+  for (;;) {
+    // It ends when nothing is left to do, or to let a primary's snapshot be loaded outside of it.
+    uv_run(&loop_, UV_RUN_DEFAULT);
+    if (!follower_->is_load_due() || stopping_) break;
+    follower_->load([this] {
+      uv_run(&loop_, UV_RUN_NOWAIT);
+      return !stopping_;
+    });
+  }
+  if (stopping_) uv_run(&loop_, UV_RUN_DEFAULT);
   log::notice("hearth is now ready to exit, bye bye...");
   return 0;
 }
@@ -355,6 +388,7 @@ void Node::stop_serving() {
 void Node::close_children() {
   if (!std::exchange(children_open_, false)) return;
   children_.close();
+  follower_->close();
   replication_->close();
 }
 

@@ -17,6 +17,7 @@
 #include "src/server/background_sync.h"
 #include "src/server/clock.h"
 #include "src/server/cluster_bus.h"
+#include "src/server/follower.h"
 #include "src/server/fork_launcher.h"
 #include "src/server/migration_link.h"
 #include "src/server/oom_score.h"
@@ -58,6 +59,7 @@ class Node final : public ServerControl {
   static void on_signal(uv_signal_t* handle, int number);
   void stop_serving();
   [[nodiscard]] bool load_data();
+  void make_follower();
   void close_children();
   void install_hooks();
   void raise_file_limit();
@@ -78,6 +80,8 @@ class Node final : public ServerControl {
   BackgroundSync syncer_;
   std::unique_ptr<Persistence> persistence_;
   std::unique_ptr<Replication> replication_;
+  std::unique_ptr<Follower> follower_;
+  std::unique_ptr<UvPrimaryLink> primary_link_;
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<ClusterBus> cluster_;  // null: cluster mode is off

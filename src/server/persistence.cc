@@ -104,9 +104,9 @@ rdb::FileOptions Persistence::file_options() {
   return options;
 }
 
-rdb::FileOptions Persistence::sync_options(const ChildLauncher::Report& report) {
+rdb::FileOptions Persistence::sync_options(const ChildLauncher::Report& report, DbIndex stream_db) {
   rdb::FileOptions options = file_options();
-  options.aux.emplace_back("repl-stream-db", "0");
+  options.aux.emplace_back("repl-stream-db", std::to_string(stream_db));
   options.aux.emplace_back("repl-id", engine_->replication_id());
   options.aux.emplace_back("repl-offset", std::to_string(engine_->replication_offset()));
   options.after_key = [this, &report, by = settings().rdb_key_save_delay](std::uint64_t keys) {
@@ -197,7 +197,7 @@ bool Persistence::fork_save() {
   const std::uint64_t before = changes();
   ChildLauncher::Job job;
   job.run = [this](int pid, const ChildLauncher::Report& report) -> Result<void> {
-    const rdb::FileOptions options = sync_options(report);
+    const rdb::FileOptions options = sync_options(report, 0);
     const snapshot::SaveRequest request{snapshot_path(), fmt::format("temp-{}.rdb", pid),
                                         settings().rdb_save_incremental_fsync};
     HEARTH_TRY_VOID(snapshot::save(*ports_.disk, request, engine_->keyspace(), options));
@@ -366,13 +366,15 @@ Result<void> Persistence::serve_load(std::uint64_t offset) {
   return {};
 }
 
-Result<void> Persistence::load_snapshot(const std::string& path, bool merge) {
+Result<void> Persistence::load_snapshot(const std::string& path, bool merge, Expired expired) {
   HEARTH_TRY(const std::unique_ptr<io::File> file, ports_.disk->open(path, io::OpenMode::kRead));
   HEARTH_TRY(const std::uint64_t size, file->size());
   begin_load(size);
   figures_ = {};
   io::InputWindow window(*file, path);
-  const auto loaded = snapshot::load(window, engine_->keyspace(), load_options(merge), figures_);
+  snapshot::LoadOptions options = load_options(merge);
+  options.skip_expired = expired == Expired::kSkip;
+  const auto loaded = snapshot::load(window, engine_->keyspace(), options, figures_);
   end_load();
   if (!loaded) return loaded;
   log::notice("Done loading RDB, keys loaded: {}, keys expired: {}.", figures_.loaded,
@@ -425,6 +427,28 @@ bool Persistence::load_at_start(std::function<bool()> serve) {
   if (loaded.error().code == ErrorCode::kNotFound) return true;
   log::warning("Fatal error loading the DB: {}. Exiting.", loaded.error().context);
   return false;
+}
+
+Result<void> Persistence::replace_data(const std::string& path, std::function<bool()> serve) {
+  const bool logs = log_state_ != LogState::kOff;
+  if (logs) stop_log();
+  if (child_ != Child::kNone) ports_.children->stop();
+  empty_all();
+  serve_ = std::move(serve);
+  // When a key expires is the primary's to say.
+  auto loaded = load_snapshot(path, false, Expired::kKeep);
+  serve_ = nullptr;
+  if (!loaded) empty_all();
+  saved_changes_ = changes();
+  if (logs) {
+    if (const auto started = start_log(); !started) {
+      // It is tried again by the ticks.
+      log::warning("The append only file could not be restarted: {}", started.error().context);
+      log_state_ = LogState::kFirstRewrite;
+      rewrite_scheduled_ = true;
+    }
+  }
+  return loaded;
 }
 
 Outcome Persistence::reload(const Reload& how) {

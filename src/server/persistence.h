@@ -68,8 +68,12 @@ class Persistence final : public PersistenceControl {
   [[nodiscard]] Outcome prepare_shutdown(const ShutdownRequest& request);
 
   // For full syncs: the options of a snapshot of this moment, in the child that writes it.
-  [[nodiscard]] rdb::FileOptions sync_options(const ChildLauncher::Report& report);
+  [[nodiscard]] rdb::FileOptions sync_options(const ChildLauncher::Report& report,
+                                              DbIndex stream_db);
   void note_progress(const ChildProgress& progress);
+  // Puts the snapshot of a primary in the place of all data; what is logged begins anew with it.
+  // `serve` as for load_at_start. On failure there is no data.
+  [[nodiscard]] Result<void> replace_data(const std::string& path, std::function<bool()> serve);
   // Everything that was logged is on the disk.
   [[nodiscard]] bool log_is_synced() const {
     return log_.is_open() && log_.synced_total() >= log_.appended_total();
@@ -108,7 +112,9 @@ class Persistence final : public PersistenceControl {
   void save_ended(const ChildOutcome& outcome, std::uint64_t changes_at_start);
   void update_refusal();
   [[nodiscard]] Result<void> save_now();
-  [[nodiscard]] Result<void> load_snapshot(const std::string& path, bool merge);
+  enum class Expired : std::uint8_t { kSkip, kKeep };
+  [[nodiscard]] Result<void> load_snapshot(const std::string& path, bool merge,
+                                           Expired expired = Expired::kSkip);
   [[nodiscard]] snapshot::LoadOptions load_options(bool merge);
   void empty_all();
   [[nodiscard]] rdb::FileOptions file_options();
@@ -141,7 +147,6 @@ class Persistence final : public PersistenceControl {
   [[nodiscard]] Result<void> replay_commands(io::InputWindow& window, bool last,
                                              std::uint64_t before);
   [[nodiscard]] Result<void> run_logged(Session& session, std::span<const std::string_view> words);
-  void refresh_access_of_replayed();
   void write_log_info(InfoWriter& out);
   void delay(int setting) const;
 

@@ -377,8 +377,9 @@ Result<void> Persistence::run_logged(Session& session, std::span<const std::stri
   }
   // At the time of the epoch nothing has expired: whether a key had, when the log was written, the
   // log says itself.
-  engine_->set_time(UnixMillis{0}, ports_.clock->mono_now());
+  engine_->begin_replay();
   engine_->execute(session, words);
+  engine_->end_replay();
   session.out.clear();
   session.output_pending = false;
   if (settings().key_load_delay != 0) delay(settings().key_load_delay);
@@ -461,23 +462,8 @@ Result<void> Persistence::load_log() {
                 manifest.base && i == 0 ? "base" : "incr", all[i].name,
                 static_cast<double>((ports_.clock->mono_now() - start).count()) / 1e6);
   }
-  refresh_access_of_replayed();
   end_load();
   return outcome;
-}
-
-// What was replayed at the time of the epoch was used just now.
-void Persistence::refresh_access_of_replayed() {
-  KeyEnvironment& env = engine_->environment();
-  const UnixMillis now = ports_.clock->unix_now();
-  const std::uint32_t epoch = env.lfu ? access_clock::lfu_new(UnixMillis{0}) : 0;
-  const std::uint32_t fresh = env.lfu ? access_clock::lfu_new(now) : access_clock::lru(now);
-  for (DbIndex i = 0; i < env.keyspace->db_count(); ++i) {
-    env.keyspace->db(i).for_each([&](Entry& e) {
-      const bool replayed = env.lfu ? (e.access() >> 8) == (epoch >> 8) : e.access() == epoch;
-      if (replayed) e.set_access(fresh);
-    });
-  }
 }
 
 Outcome Persistence::reload_log() {

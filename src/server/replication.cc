@@ -111,10 +111,12 @@ void Replication::feed(std::string_view bytes) {
 }
 
 void Replication::on_commit(const CommittedUnit& unit) {
-  if (!backlog_ || unit.effects.empty()) return;
+  if (!backlog_ || following_ || unit.effects.empty()) return;
   scratch_.clear();
   stream_.append(unit, scratch_);
-  if (!scratch_.empty()) feed(scratch_);
+  if (scratch_.empty()) return;
+  stream_db_ = unit.effects.back().db;
+  feed(scratch_);
 }
 
 void Replication::start_stream(Session& session, Replica& replica) {
@@ -156,12 +158,60 @@ void Replication::closed(Session& session) {
   close_pipe();
 }
 
+// --- as a replica ---
+
+void Replication::begin_following() {
+  following_ = true;
+  ports_.wants_changed();
+}
+
+void Replication::drop_replicas() {
+  for_each([&](Session& session, Replica& replica) {
+    if (replica.state != State::kGreeting) drop(session.id);
+  });
+}
+
+void Replication::adopt(std::string id, std::uint64_t offset) {
+  engine_->set_replication_id(std::move(id));
+  id2_.clear();
+  backlog_.emplace(settings().repl_backlog_size, offset);
+}
+
+void Replication::continue_as(const std::string& id) {
+  if (id == engine_->replication_id()) return;
+  id2_ = engine_->replication_id();
+  id2_until_ = offset() + 1;
+  engine_->set_replication_id(id);
+  // They learn the new name by asking again.
+  drop_replicas();
+}
+
+void Replication::relay(std::string_view bytes, DbIndex db) {
+  stream_db_ = db;
+  if (backlog_) feed(bytes);
+}
+
+void Replication::lead() {
+  following_ = false;
+  if (backlog_) {
+    id2_ = engine_->replication_id();
+    id2_until_ = offset() + 1;
+  }
+  engine_->change_replication_id();
+  stream_.forget_database();
+  drop_replicas();
+  alone_since_ = ports_.clock->mono_now();
+  ports_.wants_changed();
+}
+
 // --- the conversation ---
 
 bool Replication::try_partial(CommandContext& ctx, Replica& replica) {
   const std::string_view id = ctx.arg(1);
   const auto wanted = parse_int64(ctx.arg(2));
-  const bool ours = id == engine_->replication_id();
+  const bool before = !id2_.empty() && id == id2_ && wanted && *wanted >= 0 &&
+                      static_cast<std::uint64_t>(*wanted) <= id2_until_;
+  const bool ours = id == engine_->replication_id() || before;
   if (!ours || !backlog_ || !wanted || *wanted < 0 ||
       !backlog_->can_continue_at(static_cast<std::uint64_t>(*wanted))) {
     if (id != "?") {
@@ -196,6 +246,8 @@ Outcome Replication::sync(CommandContext& ctx) {
   Session& session = ctx.session();
   if (session.replica) return {};
   const bool psync = ctx.args().size() > 1;
+  if (following_ && !engine_->services().replica->link_is_up())
+    return refuse("NOMASTERLINK Can't SYNC while not connected with my master");
   Replica& replica = replicas_[session.id];
   session.replica = true;
   replica.acknowledges = psync;
@@ -311,11 +363,16 @@ void Replication::begin_snapshot(bool direct) {
   });
 }
 
+rdb::FileOptions Replication::snapshot_options(const ChildLauncher::Report& report) {
+  // Our own stream selects its database anew; a primary's goes on as it comes.
+  return ports_.persistence->sync_options(report, following_ ? stream_db_ : 0);
+}
+
 Result<void> Replication::fork_to_file() {
   ChildLauncher::Job job;
   const std::string path = fmt::format("temp-repl-{}.rdb", ports_.clock->mono_now().us);
   job.run = [this, path](int, const ChildLauncher::Report& report) -> Result<void> {
-    rdb::FileOptions options = ports_.persistence->sync_options(report);
+    rdb::FileOptions options = snapshot_options(report);
     const snapshot::SaveRequest request{"", path, settings().rdb_save_incremental_fsync};
     HEARTH_TRY_VOID(snapshot::write_and_sync(*ports_.disk, request, engine_->keyspace(), options));
     return {};
@@ -379,8 +436,7 @@ Result<void> Replication::fork_to_sockets() {
   job.keep_fd = ends[1];
   job.run = [this, fd = ends[1]](int, const ChildLauncher::Report& report) -> Result<void> {
     PipeSink sink(fd);
-    HEARTH_TRY_VOID(
-        rdb::write_file(engine_->keyspace(), ports_.persistence->sync_options(report), sink));
+    HEARTH_TRY_VOID(rdb::write_file(engine_->keyspace(), snapshot_options(report), sink));
     return {};
   };
   job.on_progress = [this](const ChildProgress& p) { ports_.persistence->note_progress(p); };
@@ -508,7 +564,7 @@ void Replication::tick() {
                  replica.state == State::kOnline ? "streaming" : "full", name_of(session, replica));
     drop(session.id);
   });
-  if (!any) last_ping_ = now;
+  if (!any || following_) last_ping_ = now;
   if (now - last_ping_ >= s.repl_ping_replica_period) {
     last_ping_ = now;
     scratch_.clear();
@@ -516,7 +572,9 @@ void Replication::tick() {
     append_command(std::span<const std::string_view>(kPing), scratch_);
     feed(scratch_);
   }
-  if (any || s.repl_backlog_ttl.count() == 0 || now - alone_since_ < s.repl_backlog_ttl) return;
+  if (any || following_ || s.repl_backlog_ttl.count() == 0 ||
+      now - alone_since_ < s.repl_backlog_ttl)
+    return;
   log::notice("Replication backlog freed after {} seconds without connected replicas.",
               s.repl_backlog_ttl.count());
   // Changes from here on are in no stream: nobody may go on from where it stood.
@@ -594,9 +652,9 @@ void Replication::write_info(InfoWriter& out) {
   out.field("replicas_waiting_psync", 0);
   out.field("master_failover_state", "no-failover");
   out.field("master_replid", engine_->replication_id());
-  out.field("master_replid2", std::string(40, '0'));
+  out.field("master_replid2", id2_.empty() ? std::string(40, '0') : id2_);
   out.field("master_repl_offset", as_signed(offset()));
-  out.field("second_repl_offset", -1);
+  out.field("second_repl_offset", id2_.empty() ? -1 : as_signed(id2_until_));
   out.field("repl_backlog_active", backlog_ ? 1 : 0);
   out.field("repl_backlog_size", as_signed(settings().repl_backlog_size));
   out.field("repl_backlog_first_byte_offset",

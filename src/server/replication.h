@@ -54,7 +54,26 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   void tick();
   // At the end of a loop turn, before its output leaves.
   void end_turn();
-  [[nodiscard]] bool wants_commands() const { return backlog_.has_value(); }
+  [[nodiscard]] bool wants_commands() const { return backlog_.has_value() && !following_; }
+
+  // --- while this server is a replica itself: its own replicas get its primary's stream ---
+  // The data is what the stream makes of it up to offset(): a primary may go on from there.
+  [[nodiscard]] bool can_continue() const { return backlog_.has_value(); }
+  // The database that the stream's next effect belongs to if it does not say so.
+  [[nodiscard]] DbIndex stream_db() const { return stream_db_; }
+  void begin_following();
+  // All data came from the primary: the stream is its, and stands at `offset`.
+  void adopt(std::string id, std::uint64_t offset);
+  // The primary goes on where we are, under this name of the stream.
+  void continue_as(const std::string& id);
+  // Bytes of the stream whose effects are in the data; `db` as stream_db().
+  void relay(std::string_view bytes, DbIndex db);
+  // This server is its own primary again: the stream goes on under a new name, and who followed
+  // the old one may follow on.
+  void lead();
+  void drop_replicas();
+  // The data is of no stream any more.
+  void forget_stream() { backlog_.reset(); }
 
   // --- EffectSink ---
   void on_commit(const CommittedUnit& unit) override;
@@ -76,7 +95,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   [[nodiscard]] std::size_t replicas_at(std::uint64_t offset, bool on_disk) const override;
   [[nodiscard]] bool is_on_disk_here(std::uint64_t offset) const override;
   [[nodiscard]] bool has_log() const override;
-  [[nodiscard]] bool is_replica() const override { return false; }
+  [[nodiscard]] bool is_replica() const override { return following_; }
   void ask_replicas() override { acks_wanted_ = true; }
 
  private:
@@ -105,6 +124,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   void feed(std::string_view bytes);
   void start_snapshots();
   void begin_snapshot(bool direct);
+  [[nodiscard]] rdb::FileOptions snapshot_options(const ChildLauncher::Report& report);
   [[nodiscard]] Result<void> fork_to_file();
   [[nodiscard]] Result<void> fork_to_sockets();
   void file_written(const ChildOutcome& outcome, const std::string& path);
@@ -126,6 +146,10 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   std::uint64_t offset_ = 0;  // where the stream stood when the backlog was given up
   CommandStream stream_{Effect::kToReplicas};
   std::string scratch_;
+  bool following_ = false;
+  DbIndex stream_db_ = 0;
+  std::string id2_;              // the stream's name before, "" if none
+  std::uint64_t id2_until_ = 0;  // that name holds for bytes before this offset
   bool acks_wanted_ = false;
   bool feeding_ = false;
   MonoTime last_ping_{}, last_newline_{}, alone_since_{};

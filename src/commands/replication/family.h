@@ -5,8 +5,9 @@
 
 namespace hearth::commands {
 
-extern const CommandSpec kSync, kPsync, kReplConf;
+extern const CommandSpec kSync, kPsync, kReplConf, kReplicaOf, kSlaveOf;
 
-inline constexpr const CommandSpec* kReplicationFamily[] = {&kSync, &kPsync, &kReplConf};
+inline constexpr const CommandSpec* kReplicationFamily[] = {&kSync, &kPsync, &kReplConf,
+                                                            &kReplicaOf, &kSlaveOf};
 
 }  // namespace hearth::commands

@@ -55,6 +55,11 @@ Outcome lastsave(CommandContext& ctx) {
 }
 
 Outcome role(CommandContext& ctx) {
+  if (ReplicaControl* replica = ctx.services().replica;
+      replica != nullptr && replica->is_replica()) {
+    replica->write_role(ctx.reply());
+    return {};
+  }
   ctx.reply().array(3);
   ctx.reply().bulk("master");
   ctx.reply().integer(static_cast<std::int64_t>(ctx.services().info->replication_offset()));

@@ -1,0 +1,120 @@
+#include "src/replication/handshake.h"
+
+#include <utility>
+
+#include "src/base/parse_number.h"
+#include "src/effects/command_stream.h"
+
+namespace hearth::replication {
+namespace {
+
+constexpr std::size_t kIdBytes = 40;
+
+std::string_view next_word(std::string_view& rest) {
+  const std::size_t begin = rest.find_first_not_of(' ');
+  if (begin == std::string_view::npos) return rest = {};
+  rest.remove_prefix(begin);
+  const std::string_view word = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(word.size());
+  return word;
+}
+
+}  // namespace
+
+Handshake::Handshake(Hello hello) {
+  lines_.push_back({Step::kPing, {"PING"}});
+  if (!hello.password.empty()) {
+    std::vector<std::string> words{"AUTH"};
+    if (!hello.user.empty()) words.push_back(hello.user);
+    words.push_back(hello.password);
+    lines_.push_back({Step::kAuth, std::move(words)});
+  }
+  lines_.push_back({Step::kPort, {"REPLCONF", "listening-port", std::to_string(hello.port)}});
+  if (!hello.address.empty())
+    lines_.push_back({Step::kAddress, {"REPLCONF", "ip-address", hello.address}});
+  lines_.push_back({Step::kCapabilities, {"REPLCONF", "capa", "eof", "capa", "psync2"}});
+  const bool knows = !hello.replication_id.empty();
+  lines_.push_back({Step::kPsync,
+                    {"PSYNC", knows ? hello.replication_id : "?",
+                     knows ? std::to_string(hello.next_offset) : "-1"}});
+}
+
+std::string Handshake::next() {
+  std::string out;
+  append_command(std::span<const std::string>(lines_[at_].words), out);
+  return out;
+}
+
+std::string Handshake::begin() { return next(); }
+
+void Handshake::refuse(std::string why) {
+  end_ = End::kRefused;
+  error_ = std::move(why);
+}
+
+std::string Handshake::hear(std::string_view line) {
+  if (end_ != End::kNone) return {};
+  const bool error = line.starts_with('-');
+  switch (lines_[at_].step) {
+    case Step::kPing:
+      // These three come from a primary that is alive; whether it lets us in, AUTH tells.
+      if (error && !line.starts_with("-NOAUTH") && !line.starts_with("-NOPERM") &&
+          !line.starts_with("-ERR operation not permitted")) {
+        refuse("Error reply to PING from primary: '" + std::string(line) + "'");
+        return {};
+      }
+      break;
+    case Step::kAuth:
+      if (error) {
+        refuse("Unable to AUTH to PRIMARY: " + std::string(line));
+        return {};
+      }
+      break;
+    case Step::kPort:
+    case Step::kAddress:
+    case Step::kCapabilities: break;  // an old primary does not know them; that is no obstacle
+    case Step::kPsync: hear_psync(line); return {};
+  }
+  ++at_;
+  return next();
+}
+
+void Handshake::hear_psync(std::string_view line) {
+  std::string_view rest = line;
+  const std::string_view word = next_word(rest);
+  if (word == "+FULLRESYNC") {
+    const std::string_view id = next_word(rest);
+    const auto offset = parse_int64(next_word(rest));
+    if (id.size() != kIdBytes || !offset || *offset < 0)
+      return refuse("The primary's answer to PSYNC is damaged: '" + std::string(line) + "'");
+    id_ = id;
+    offset_ = static_cast<std::uint64_t>(*offset);
+    end_ = End::kFull;
+  } else if (word == "+CONTINUE") {
+    const std::string_view id = next_word(rest);
+    if (!id.empty() && id.size() != kIdBytes)
+      return refuse("The primary's answer to PSYNC is damaged: '" + std::string(line) + "'");
+    id_ = id;
+    end_ = End::kContinue;
+  } else if (line.starts_with("-NOMASTERLINK") || line.starts_with("-LOADING")) {
+    error_ = line;
+    end_ = End::kLater;
+  } else {
+    refuse("Unexpected reply to PSYNC from primary: '" + std::string(line) + "'");
+  }
+}
+
+std::optional<SnapshotHeader> parse_snapshot_header(std::string_view line) {
+  constexpr std::string_view kEof = "$EOF:";
+  if (line.starts_with(kEof)) {
+    line.remove_prefix(kEof.size());
+    if (line.size() != kIdBytes) return std::nullopt;
+    return SnapshotHeader{std::nullopt, std::string(line)};
+  }
+  if (!line.starts_with('$')) return std::nullopt;
+  const auto bytes = parse_int64(line.substr(1));
+  if (!bytes || *bytes < 0) return std::nullopt;
+  return SnapshotHeader{static_cast<std::uint64_t>(*bytes), ""};
+}
+
+}  // namespace hearth::replication
