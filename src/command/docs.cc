@@ -13,6 +13,7 @@ struct Named {
   std::string_view name;
 };
 
+// kMayReplicate is left out, as it always was: it is nothing that clients could use.
 constexpr Named<Flag> kFlags[] = {
     {Flag::kWrite, "write"},
     {Flag::kReadonly, "readonly"},
@@ -28,7 +29,6 @@ constexpr Named<Flag> kFlags[] = {
     {Flag::kAsking, "asking"},
     {Flag::kFast, "fast"},
     {Flag::kNoAuth, "no_auth"},
-    {Flag::kMayReplicate, "may_replicate"},
     {Flag::kNoMandatoryKeys, "no_mandatory_keys"},
     {Flag::kNoAsyncLoading, "no_async_loading"},
     {Flag::kNoMulti, "no_multi"},
@@ -241,6 +241,22 @@ std::string value_syntax(const ArgDoc& arg) {
   }
 }
 
+// The old form of key positions. It names the channels of sharded messages too, since clients find
+// the node for them by it.
+void write_legacy_keys(ReplyWriter& reply, const Command& command) {
+  int first = command.first_key, last = command.last_key, step = command.key_step;
+  const auto specs = command.spec->keys;
+  if (first == 0 && specs.size() == 1 && (specs[0].access & access::kNotKey) != 0 &&
+      specs[0].begin == KeySpec::Begin::kIndex && specs[0].find == KeySpec::Find::kRange) {
+    first = specs[0].index;
+    last = specs[0].last >= 0 ? first + specs[0].last : specs[0].last;
+    step = specs[0].step;
+  }
+  reply.integer(first);
+  reply.integer(last);
+  reply.integer(step);
+}
+
 }  // namespace
 
 std::vector<std::string_view> flag_names(Flag flags) {
@@ -280,9 +296,7 @@ void write_command_info(ReplyWriter& reply, const Command& command) {
   reply.bulk(command.full_name);
   reply.integer(spec.arity.count);
   write_names(reply, flag_names(command.flags));
-  reply.integer(command.first_key);
-  reply.integer(command.last_key);
-  reply.integer(command.key_step);
+  write_legacy_keys(reply, command);
   write_names(reply, acl_category_names(command.acl), "@");
   reply.set(spec.tips.size());
   for (const auto tip : spec.tips) reply.bulk(tip);

@@ -20,10 +20,12 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
-Acl implied_acl(Flag flags) {
+Acl implied_acl(const CommandSpec& spec) {
+  const Flag flags = spec.flags;
   Acl acl = Acl::kNone;
   if (has(flags, Flag::kWrite)) acl = acl | Acl::kWrite;
-  if (has(flags, Flag::kReadonly)) acl = acl | Acl::kRead;
+  // What a script reads is not told by the command that runs it.
+  if (has(flags, Flag::kReadonly) && !has(spec.acl, Acl::kScripting)) acl = acl | Acl::kRead;
   if (has(flags, Flag::kAdmin)) acl = acl | Acl::kAdmin | Acl::kDangerous;
   if (has(flags, Flag::kPubsub)) acl = acl | Acl::kPubsub;
   if (has(flags, Flag::kBlocking)) acl = acl | Acl::kBlocking;
@@ -78,7 +80,7 @@ std::unique_ptr<Command> CommandTable::build(const CommandSpec& spec, const Comm
   command->parent = parent;
   command->full_name = (parent != nullptr ? parent->full_name + "|" : "") + lower_case(spec.name);
   command->flags = spec.flags;
-  command->acl = spec.acl | implied_acl(spec.flags);
+  command->acl = spec.acl | implied_acl(spec);
   command->id = next_id_++;
   derive_legacy_keys(*command);
   for (const CommandSpec* sub : spec.subcommands)

@@ -132,6 +132,7 @@ void Engine::count_unserved(Session& session, const BlockedClient& client) {
   ++c.calls;
   c.ns += client.ns;
   ++stats_.commands_processed;
+  ++session.commands;
   if (hot_.latency_tracking) stats_.latencies[client.command->id].add(client.ns);
   if (client.ns >= hot_.slow_ns) {
     const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());

@@ -113,17 +113,30 @@ Engine::Engine(Options options)
   services_.access = access_.get();
   services_.tracking = tracker_.get();
   refresh_settings();
-  config_->on_change(
-      {"maxmemory", "maxmemory-clients", "maxmemory-policy", "slowlog-log-slower-than",
-       "slowlog-max-len", "commandlog-request-larger-than", "commandlog-large-request-max-len",
-       "commandlog-reply-larger-than", "commandlog-large-reply-max-len",
-       "latency-monitor-threshold", "latency-tracking", "notify-keyspace-events", "lfu-log-factor",
-       "lfu-decay-time", "lazyfree-lazy-expire", "lazyfree-lazy-server-del",
-       "lazyfree-lazy-user-del", "lazyfree-lazy-eviction"},
-      [this](const config::Settings&) -> Result<void, std::string> {
-        refresh_settings();
-        return {};
-      });
+  config_->on_change({"maxmemory",
+                      "maxmemory-clients",
+                      "maxmemory-policy",
+                      "slowlog-log-slower-than",
+                      "slowlog-max-len",
+                      "commandlog-request-larger-than",
+                      "commandlog-large-request-max-len",
+                      "commandlog-reply-larger-than",
+                      "commandlog-large-reply-max-len",
+                      "latency-monitor-threshold",
+                      "latency-tracking",
+                      "notify-keyspace-events",
+                      "lfu-log-factor",
+                      "lfu-decay-time",
+                      "lazyfree-lazy-expire",
+                      "lazyfree-lazy-server-del",
+                      "lazyfree-lazy-user-del",
+                      "lazyfree-lazy-eviction",
+                      "min-replicas-to-write",
+                      "min-replicas-max-lag"},
+                     [this](const config::Settings&) -> Result<void, std::string> {
+                       refresh_settings();
+                       return {};
+                     });
 }
 
 Engine::~Engine() {
@@ -370,7 +383,6 @@ void Engine::after_reply(Session& session, std::size_t out_before) {
 void Engine::execute_one(Session& session, const ParsedRequest& request,
                          std::span<const std::string_view> argv) {
   const std::size_t out_before = session.out.size();
-  ++session.commands;
   ++turn_commands_;
   const Command* command = request.command;
   if (command == nullptr) [[unlikely]] {
@@ -392,7 +404,7 @@ void Engine::execute_one(Session& session, const ParsedRequest& request,
   if (!plain) {
     switch (gate(session, *command, argv, request.key)) {
       case Gate::kPass: break;
-      case Gate::kParked: --session.commands; return;
+      case Gate::kParked: return;
       case Gate::kRefused:
       case Gate::kQueued: return after_reply(session, out_before);
     }
@@ -464,7 +476,8 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   // ASKING holds for one command: the one behind it.
   if (session.asking && command.full_name != "asking") session.asking = false;
   --depth_;
-  if (depth_ == 0 && has(command.flags, Flag::kTouchesArbitraryKeys)) [[unlikely]]
+  if (depth_ == 0 && has(command.flags, Flag::kTouchesArbitraryKeys) && !effects_.empty())
+      [[unlikely]]
     effects_.keep_apart();
 
   const std::uint64_t ticks = ticks_();
@@ -488,6 +501,7 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   c.ns += ns;
   if (depth_ == 0) command_ns_ += ns;
   ++stats_.commands_processed;
+  ++(session.in_script ? *script_->caller : session).commands;
   if (hot_.latency_tracking) stats_.latencies[command.id].add(ns);
   if (ns >= hot_.slow_ns || monitors_ > 0) [[unlikely]]
     log_call(session, command, db, argv, ns);
@@ -504,6 +518,8 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
 
 void Engine::finish_unit(Session& session) {
   if (depth_ != 0) return;
+  if (held_now_.ms != 0) [[unlikely]]
+    env_.now = env_.clock = std::exchange(held_now_, UnixMillis{});
   if (tracker_->is_on()) [[unlikely]]
     tracker_->finish_unit();
   if (!effects_.empty()) {
@@ -537,8 +553,11 @@ void Engine::set_following(bool on) {
 }
 
 void Engine::refresh_write_refusal() {
-  guarded_ = loading_ || following_ ||
-             (services_.persistence != nullptr && !services_.persistence->write_refusal().empty());
+  guarded_ = loading_ || following_ || lacks_replicas() || !write_refusal().empty();
+}
+
+void Engine::set_good_replicas(std::size_t count) {
+  if (std::exchange(good_replicas_, count) != count) refresh_write_refusal();
 }
 
 void Engine::commit() {

@@ -124,10 +124,13 @@ class Engine final : public ClientControl,
   void close(Session& session);
 
   // --- requests ---
-  // The time all of this loop turn's commands see.
-  // It stands still while a script runs.
+  // The time all of this loop turn's commands see. Inside a script or an EXEC it stands still;
+  // what was set meanwhile holds from its end on.
   void set_time(UnixMillis now, MonoTime mono) {
-    if (!script_busy_) env_.now = env_.clock = now;
+    if (in_transaction())
+      held_now_ = now;
+    else
+      env_.now = env_.clock = now;
     mono_ = mono;
   }
   // Around the execution of what a log or a primary's stream says: whether a key had expired when
@@ -187,6 +190,9 @@ class Engine final : public ClientControl,
   [[nodiscard]] bool loading() const { return loading_; }
   // Asks PersistenceControl whether writes are refused; to be called when that may have changed.
   void refresh_write_refusal();
+  // Replicas that answered within min-replicas-max-lag: writes ask for min-replicas-to-write of
+  // them.
+  void set_good_replicas(std::size_t count);
   // A command of an EXEC or a script is being run.
   [[nodiscard]] bool in_transaction() const { return depth_ > 1 || script_busy_; }
   // The cluster's newest view; nullptr: not in cluster mode.
@@ -304,6 +310,8 @@ class Engine final : public ClientControl,
                                std::span<const std::string_view> argv) const;
   std::string_view refused_by_replica(const Session& session, const Command& command,
                                       std::span<const std::string_view> argv) const;
+  std::string_view write_refusal() const;
+  bool lacks_replicas() const;
   bool must_pause(const Session& session, const Command& command,
                   std::span<const std::string_view> argv, bool queues);
   bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
@@ -403,6 +411,7 @@ class Engine final : public ClientControl,
     std::uint32_t notify = 0;
   } hot_;
 
+  UnixMillis held_now_{};  // the time that came inside a transaction, 0: none did
   MonoTime mono_{};
   MonoTime started_mono_{};
   UnixMillis started_{};
@@ -421,6 +430,7 @@ class Engine final : public ClientControl,
   bool guarded_ =
       false;  // loading, a replica, or writes are refused: every command passes the gate
   bool following_ = false;
+  std::size_t good_replicas_ = 0;
   DebugSwitches debug_;
   std::string replication_id_;
   std::uint64_t startup_bytes_ = 0;

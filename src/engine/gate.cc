@@ -181,12 +181,31 @@ std::string_view Engine::refused_now(const Session& session, const Command& comm
   }
   if (loading_ && !has(command.flags, Flag::kLoading))
     return "LOADING Redis is loading the dataset in memory";
-  if (services_.persistence == nullptr) return {};
-  bool writes = command.writes() || command.full_name == "ping";
+  bool writes = has(flags_of(command, argv), Flag::kWrite);
   if (command.full_name == "exec") {
     for (const QueuedCommand& q : session.queue) writes = writes || q.command->writes();
   }
-  return writes ? services_.persistence->write_refusal() : std::string_view();
+  if (writes) return write_refusal();
+  // Who asks whether all is well learns of a disk that fails.
+  return command.full_name == "ping" && services_.persistence != nullptr
+             ? services_.persistence->write_refusal()
+             : std::string_view();
+}
+
+// Why no change may be made now, if so.
+std::string_view Engine::write_refusal() const {
+  if (services_.persistence != nullptr) {
+    if (const std::string_view why = services_.persistence->write_refusal(); !why.empty())
+      return why;
+  }
+  if (following_ || !lacks_replicas()) return {};  // a replica needs none of its own
+  return "NOREPLICAS Not enough good replicas to write.";
+}
+
+bool Engine::lacks_replicas() const {
+  const config::Settings& s = settings();
+  return s.min_replicas_to_write > 0 && s.min_replicas_max_lag.count() > 0 &&
+         good_replicas_ < static_cast<std::size_t>(s.min_replicas_to_write);
 }
 
 // CLIENT PAUSE: everything waits, or what writes; of a transaction that only writes, its EXEC.

@@ -4,6 +4,7 @@
 #include "cluster/model/slot.h"
 #include "src/base/quote.h"
 #include "src/engine/engine.h"
+#include "src/engine/script_run.h"
 #include "src/proto/reply_writer.h"
 
 namespace hearth {
@@ -36,9 +37,10 @@ void Engine::unmonitor(Session& session) {
 void Engine::log_slow(Session& session, const Command& command,
                       std::span<const std::string_view> argv, std::uint64_t ns) {
   if (has(command.flags, Flag::kSkipSlowlog)) return;
+  const Session& client = session.in_script ? *script_->caller : session;
   command_logs_.of(CommandLogs::Kind::kSlow)
       .add(env_.now, static_cast<std::int64_t>(ns / 1000), without_secrets(session, argv),
-           session.address, session.name, settings().slowlog_max_len);
+           client.address, client.name, settings().slowlog_max_len);
 }
 
 void Engine::announce(Session& session, const Command& command, DbIndex db,

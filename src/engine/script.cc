@@ -150,7 +150,11 @@ std::string Engine::script_refusal(const Command* command, std::span<const std::
       return "ERR Can not execute the command on a stale replica";
     }
   }
-  // A script that has written already can't be stopped in the middle by a lack of memory.
+  // A script that has written already can't be stopped in the middle: not by what refuses other
+  // clients' writes, nor by a lack of memory.
+  if (guarded_ && !run.wrote && command->writes()) {
+    if (const std::string_view why = write_refusal(); !why.empty()) return std::string(why);
+  }
   if (run.no_memory && !run.allow_oom && !run.wrote && has(command->flags, Flag::kDenyOom))
     return std::string(kOom);
   if (hot_.cluster && view_ != nullptr) {

@@ -75,6 +75,7 @@ void Engine::refresh_settings() {
   command_logs_.of(CommandLogs::Kind::kLargeRequest).trim(s.commandlog_large_request_max_len);
   command_logs_.of(CommandLogs::Kind::kLargeReply).trim(s.commandlog_large_reply_max_len);
   refresh_wants();
+  refresh_write_refusal();
 }
 
 void Engine::refresh_wants() {

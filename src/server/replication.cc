@@ -148,6 +148,7 @@ void Replication::closed(Session& session) {
   if (at->second.state != State::kGreeting)
     log::notice("Connection with replica {} lost.", name_of(session, at->second));
   replicas_.erase(at);
+  count_good_replicas();
   alone_since_ = ports_.clock->mono_now();
   if (!was_direct) return;
   for (const auto& [id, other] : replicas_) {
@@ -258,6 +259,7 @@ Outcome Replication::sync(CommandContext& ctx) {
     // Nobody can know the stream up to here: it gets a new name.
     if (offset_ == 0) engine_->change_replication_id();
     backlog_.emplace(settings().repl_backlog_size, offset_);
+    last_ping_ = ports_.clock->mono_now();
     ports_.wants_changed();
   }
   replica.state = State::kWaiting;
@@ -277,6 +279,7 @@ void Replication::acknowledge(Replica& replica, CommandContext& ctx, std::size_t
       replica.acked_on_disk = std::max(replica.acked_on_disk, static_cast<std::uint64_t>(*on_disk));
   }
   if (replica.state == State::kAwaitAck) start_stream(ctx.session(), replica);
+  count_good_replicas();
   engine_->services().blocking->progressed();
 }
 
@@ -542,8 +545,22 @@ void Replication::end_turn() {
   update_pipe();
 }
 
+// Those that hold up the promise of min-replicas-to-write: they take the stream and said so lately.
+void Replication::count_good_replicas() {
+  const MonoTime now = ports_.clock->mono_now();
+  const seconds most = settings().min_replicas_max_lag;
+  good_ = static_cast<std::size_t>(
+      std::count_if(replicas_.begin(), replicas_.end(), [&](const auto& entry) {
+        const Replica& r = entry.second;
+        return r.state == State::kOnline &&
+               std::chrono::duration_cast<seconds>(now - r.acked_at) <= most;
+      }));
+  engine_->set_good_replicas(good_);
+}
+
 void Replication::tick() {
   if (!backlog_) return;
+  count_good_replicas();
   const MonoTime now = ports_.clock->mono_now();
   const config::Settings& s = settings();
   start_snapshots();
@@ -648,6 +665,8 @@ void Replication::write_info(InfoWriter& out) {
                                 replica.port, state_name(replica.state), replica.acked, lag));
   });
   out.field("connected_slaves", as_signed(lines.size()));
+  if (settings().min_replicas_to_write > 0 && settings().min_replicas_max_lag.count() > 0)
+    out.field("min_slaves_good_slaves", as_signed(good_));
   for (std::size_t i = 0; i < lines.size(); ++i) out.field("slave" + std::to_string(i), lines[i]);
   out.field("replicas_waiting_psync", 0);
   out.field("master_failover_state", "no-failover");

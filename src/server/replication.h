@@ -122,6 +122,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   void start_stream(Session& session, Replica& replica);
   void send(Session& session, std::string_view bytes);
   void feed(std::string_view bytes);
+  void count_good_replicas();
   void start_snapshots();
   void begin_snapshot(bool direct);
   [[nodiscard]] rdb::FileOptions snapshot_options(const ChildLauncher::Report& report);
@@ -158,6 +159,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   uv_poll_t* poll_ = nullptr;
   bool polling_ = false;
   uv_async_t wake_{};
+  std::size_t good_ = 0;
   std::uint64_t full_ = 0, partial_ok_ = 0, partial_err_ = 0;
 };
 

@@ -227,7 +227,9 @@ TEST_CASE("a command that waited counts once, when it has its answer") {
   server.run("CONFIG", "RESETSTAT");
   server.run_as(waiter, "BLPOP", "k", "0");
   CHECK(info(server, "commandstats", "cmdstat_blpop") == "?");
+  CHECK(waiter.commands == 0);
   server.run("RPUSH", "k", "1");
+  CHECK(waiter.commands == 1);
   CHECK(info(server, "commandstats", "cmdstat_blpop").starts_with("calls=1,"));
   server.run_as(waiter, "BLPOP", "k", "0.01");
   server.advance(milliseconds(20));

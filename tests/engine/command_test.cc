@@ -527,9 +527,22 @@ TEST_CASE("COMMAND GETKEYS finds keys by the specs") {
         "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n");
   CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "set", "a", "1", "GET") ==
         "*1\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+update\r\n");
+  CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "sort", "a", "STORE", "b") ==
+        "*2\r\n*2\r\n$1\r\na\r\n*2\r\n+RO\r\n+access\r\n"
+        "*2\r\n$1\r\nb\r\n*2\r\n+OW\r\n+update\r\n");
   server.session().resp = 3;
   CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "get", "a") ==
         "*1\r\n*2\r\n$1\r\na\r\n~2\r\n+RO\r\n+access\r\n");
+}
+
+TEST_CASE("COMMAND INFO names the channels of sharded messages where clients look for keys") {
+  EngineFixture server;
+  CHECK(server.run("COMMAND", "INFO", "spublish").find(":1\r\n:1\r\n:1\r\n") != std::string::npos);
+  CHECK(server.run("COMMAND", "INFO", "ssubscribe").find(":1\r\n:-1\r\n:1\r\n") !=
+        std::string::npos);
+  CHECK(server.run("COMMAND", "INFO", "publish").find(":0\r\n:0\r\n:0\r\n") != std::string::npos);
+  CHECK(server.run("COMMAND", "INFO", "publish").find("may_replicate") == std::string::npos);
+  CHECK(server.run("COMMAND", "INFO", "eval_ro").find("@read\r\n") == std::string::npos);
 }
 
 TEST_CASE("the syntax of arguments reads as manuals write it") {

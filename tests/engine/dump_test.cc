@@ -41,11 +41,12 @@ TEST_CASE("RESTORE takes relative and absolute times to live") {
   server.run("SET", "k", "v");
   const std::string payload = bulk(server.run("DUMP", "k"));
   CHECK(server.run("RESTORE", "a", "500", payload) == "+OK\r\n");
-  CHECK(server.run("PTTL", "a") == ":500\r\n");
   CHECK(server.effects() ==
         Lines{"RESTORE a " + std::to_string(server.now().ms + 500) + " " + payload + " ABSTTL"});
+  CHECK(server.run("PTTL", "a") == ":500\r\n");
   const std::string deadline = std::to_string(server.now().ms + 700);
   CHECK(server.run("RESTORE", "b", deadline, payload, "ABSTTL") == "+OK\r\n");
+  CHECK(server.effects() == Lines{"RESTORE b " + deadline + " " + payload + " ABSTTL"});
   CHECK(server.run("PTTL", "b") == ":700\r\n");
   // A deadline that has passed: nothing is made, and what was to be replaced is gone.
   CHECK(server.run("RESTORE", "c", "1", payload, "ABSTTL") == "+OK\r\n");

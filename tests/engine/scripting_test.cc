@@ -2,9 +2,11 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/engine_fixture.h"
+#include "tests/support/fake_server.h"
 
 using hearth::Session;
 using hearth::test::EngineFixture;
+using hearth::test::FakeServer;
 using Lines = std::vector<std::string>;
 
 namespace {
@@ -498,4 +500,71 @@ TEST_CASE("a debugged script ends when its client leaves or says so") {
                    "-ERR script aborted for user request"));
     CHECK(server.run("GET", "k") == "$-1\r\n");
   }
+}
+
+TEST_CASE("time stands still inside a script and inside EXEC") {
+  EngineFixture server(with({{"enable-debug-command", "yes"}}));
+  FakeServer process;
+  process.on_sleep = [&](hearth::microseconds by) {
+    server.advance(std::chrono::duration_cast<hearth::milliseconds>(by));
+  };
+  server.engine().services().server = &process;
+  const std::string script =
+      "redis.call('set', KEYS[1], 'v', 'px', '1')\n"
+      "redis.call('debug', 'sleep', '0.01')\n"
+      "return {redis.call('exists', KEYS[1]), redis.call('pexpiretime', KEYS[1])}";
+  server.run("DEBUG", "SET-DISABLE-DENY-SCRIPTS", "1");
+  const std::string expected =
+      "*2\r\n:1\r\n:" + std::to_string(server.engine().now().ms + 1) + "\r\n";
+  CHECK(server.run("EVAL", script, "1", "k") == expected);
+  CHECK(server.run("EXISTS", "k") == ":0\r\n");
+  CHECK(server.effects() == Lines{"UNLINK k"});
+
+  server.run("MULTI");
+  server.run("SET", "k", "v", "PX", "1");
+  server.run("DEBUG", "SLEEP", "0.01");
+  server.run("GET", "k");
+  CHECK(server.run("EXEC") == "*3\r\n+OK\r\n+OK\r\n$1\r\nv\r\n");
+  CHECK(server.run("GET", "k") == "$-1\r\n");
+}
+
+TEST_CASE("what a script does counts, and is logged, under the name of its client") {
+  EngineFixture server;
+  server.run("CLIENT", "SETNAME", "me");
+  server.run("CONFIG", "SET", "slowlog-log-slower-than", "0");
+  server.run("SLOWLOG", "RESET");
+  const std::uint64_t before = server.session().commands;
+  server.run("EVAL", "redis.call('ping')", "0");
+  CHECK(server.session().commands == before + 2);
+  const std::string log = server.run("SLOWLOG", "GET", "2");
+  CHECK(contains(log, "$11\r\n127.0.0.1:1\r\n$2\r\nme\r\n*6"));
+  CHECK_FALSE(contains(log, "lua\r\n"));
+}
+
+TEST_CASE("writes ask for enough replicas, in scripts too unless they have written already") {
+  constexpr std::string_view kRefusal = "-NOREPLICAS Not enough good replicas to write.\r\n";
+  EngineFixture server;
+  server.run("SET", "x", "v");
+  server.run("CONFIG", "SET", "min-replicas-to-write", "1");
+  CHECK(server.run("SET", "x", "w") == kRefusal);
+  CHECK(server.run("GET", "x") == "$1\r\nv\r\n");
+  CHECK(server.run("PING") == "+PONG\r\n");
+  const std::string get = "\nreturn redis.call('get', KEYS[1])";
+  CHECK(server.run("EVAL", get, "1", "x") == "$1\r\nv\r\n");
+  CHECK(server.run("EVAL", "#!lua flags=no-writes" + get, "1", "x") == "$1\r\nv\r\n");
+  CHECK(server.run("EVAL", "#!lua" + get, "1", "x") == kRefusal);
+  CHECK(contains(server.run("EVAL", "return redis.call('set', KEYS[1], '1')", "1", "x"),
+                 "-NOREPLICAS Not enough good replicas to write."));
+  server.run("MULTI");
+  server.run("GET", "x");
+  CHECK(server.run("EXEC") == "*1\r\n$1\r\nv\r\n");
+  server.run("MULTI");
+  CHECK(server.run("SET", "x", "w") == kRefusal);
+  CHECK(server.run("EXEC").starts_with("-EXECABORT"));
+  server.engine().set_good_replicas(1);
+  CHECK(server.run("SET", "x", "w") == "+OK\r\n");
+  server.engine().set_good_replicas(0);
+  CHECK(server.run("SET", "x", "w") == kRefusal);
+  server.run("CONFIG", "SET", "min-replicas-to-write", "0");
+  CHECK(server.run("SET", "x", "w") == "+OK\r\n");
 }

@@ -20,6 +20,17 @@ TEST_CASE("MULTI queues and EXEC runs all as one unit") {
   CHECK(server.run("DISCARD") == "-ERR DISCARD without MULTI\r\n");
 }
 
+TEST_CASE("a transaction is one unit, whatever command came before it") {
+  EngineFixture server;
+  server.run("DEBUG", "HELP");
+  server.run("SCAN", "0");
+  server.run("MULTI");
+  server.run("SET", "a", "1");
+  server.run("SET", "b", "2");
+  server.run("EXEC");
+  CHECK(server.together());
+}
+
 TEST_CASE("an error while it runs does not stop a transaction") {
   EngineFixture server;
   server.run("SET", "s", "abc");

@@ -100,6 +100,8 @@ class EngineFixture : public EngineHost, public EffectSink {
   [[nodiscard]] UnixMillis now() const { return now_; }
   // Commands replicated by the last run(), each as its words joined by blanks.
   [[nodiscard]] const std::vector<std::string>& effects() const { return effects_; }
+  // The last unit is to be repeated as a whole.
+  [[nodiscard]] bool together() const { return together_; }
   // Events of the last run(), as "name key".
   [[nodiscard]] const std::vector<std::string>& events() const { return events_; }
 
@@ -126,6 +128,7 @@ class EngineFixture : public EngineHost, public EffectSink {
 
   // EffectSink
   void on_commit(const CommittedUnit& unit) override {
+    together_ = unit.together;
     for (const Effect& e : unit.effects) {
       std::string line;
       for (const auto& word : e.argv) line += (line.empty() ? "" : " ") + word;
@@ -144,6 +147,7 @@ class EngineFixture : public EngineHost, public EffectSink {
   std::unique_ptr<script::Runtime> scripts_;
   Session* session_ = nullptr;
   std::vector<std::string> effects_, events_;
+  bool together_ = true;
   std::vector<ConnId> resumed_;
 };
 

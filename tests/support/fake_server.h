@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,7 +18,10 @@ class FakeServer final : public ServerControl {
     last_shutdown = request;
     return {};
   }
-  void sleep(microseconds duration) override { slept += duration; }
+  void sleep(microseconds duration) override {
+    slept += duration;
+    if (on_sleep) on_sleep(duration);
+  }
   [[noreturn]] void crash(std::string_view) override { std::abort(); }
   [[nodiscard]] std::int64_t unix_micros(UnixMillis turn) override { return turn.ms * 1000 + 123; }
   [[nodiscard]] Result<void> rewrite_config(RewriteExtent extent) override {
@@ -49,6 +53,7 @@ class FakeServer final : public ServerControl {
   bool config_file = true;
   RewriteExtent last_extent = RewriteExtent::kChanged;
   microseconds slept{0};
+  std::function<void(microseconds)> on_sleep;
 };
 
 }  // namespace hearth::test

@@ -121,7 +121,7 @@ constexpr std::uint16_t kTaken = access::kRW | access::kAccess | access::kDelete
 constexpr KeySpec kRenameKeys[] = {KeySpec::one(1, kTaken), KeySpec::one(2, access::kOverwrite)};
 constexpr KeySpec kRenameNxKeys[] = {KeySpec::one(1, kTaken),
                                      KeySpec::one(2, access::kOW | access::kInsert)};
-constexpr KeySpec kMoveKey[] = {KeySpec::one(1, kTaken)};
+constexpr KeySpec kMoveKey[] = {KeySpec::one(1, access::kModifyRead)};
 constexpr KeySpec kCopyKeys[] = {KeySpec::one(1, access::kRead),
                                  KeySpec::one(2, access::kOverwrite)};
 constexpr HistoryNote kSameNameAllowed[] = {{"3.2.0", "The two names may be the same."}};

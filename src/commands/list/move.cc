@@ -122,12 +122,10 @@ Outcome blmove(CommandContext& ctx) {
   HEARTH_TRY(const MonoTime deadline,
              wait_deadline(ctx.args(), 5, TimeUnit::kSeconds, ctx.services().clients->mono_now()));
   HEARTH_TRY(const bool moved, move_one(ctx, move));
-  if (moved) {
-    ctx.effects().replicate_as("LMOVE", ctx.arg(1), ctx.arg(2), end_word(move.from),
-                               end_word(move.to));
-  } else {
+  if (moved)
+    ctx.effects().replicate_as("LMOVE", ctx.arg(1), ctx.arg(2), ctx.arg(3), ctx.arg(4));
+  else
     wait_for_source(ctx, deadline);
-  }
   return {};
 }
 

@@ -123,7 +123,7 @@ constexpr CommandSpec kSIsMember{
     .flags = Flag::kReadonly | Flag::kFast,
     .acl = Acl::kSet,
     .group = Group::kSet,
-    .keys = kReadKey,
+    .keys = kLookAtKey,
     .args = kMemberArgs,
     .reply = Shape::kInteger,
     .handler = sismember,

@@ -226,7 +226,7 @@ constexpr ArgDoc kAutoClaimArgs[] = {args::key(),
                                      args::integer("count", "COUNT").opt(),
                                      args::token("justid", "JUSTID").opt()};
 constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kAccess | access::kDelete)};
+constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
 constexpr std::string_view kTips[] = {"nondeterministic_output"};
 constexpr HistoryNote kAutoClaimHistory[] = {
     {"7.0.0", "Tells which pending entries it found deleted, and lets go of them."}};
