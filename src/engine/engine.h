@@ -310,6 +310,9 @@ class Engine final : public ClientControl,
                                std::span<const std::string_view> argv) const;
   std::string_view refused_by_replica(const Session& session, const Command& command,
                                       std::span<const std::string_view> argv) const;
+  static constexpr std::string_view kStaleReplica =
+      "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+  bool is_stale() const;
   std::string_view write_refusal() const;
   bool lacks_replicas() const;
   bool must_pause(const Session& session, const Command& command,

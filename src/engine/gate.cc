@@ -167,9 +167,12 @@ std::string_view Engine::refused_by_replica(const Session& session, const Comman
     }
   }
   if (writes && settings().replica_read_only) return kReadOnlyReplica;
-  if (!stale && !settings().replica_serve_stale_data && !services_.replica->link_is_up())
-    return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
-  return {};
+  return !stale && is_stale() ? kStaleReplica : std::string_view();
+}
+
+// A replica that is out of touch with its primary and must not answer from what it has.
+bool Engine::is_stale() const {
+  return following_ && !settings().replica_serve_stale_data && !services_.replica->link_is_up();
 }
 
 // The data is being loaded, is somebody else's, or changes of it could not be kept.

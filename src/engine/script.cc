@@ -40,6 +40,7 @@ Outcome Engine::begin_script(const ScriptStart& start, Session& caller) {
   HEARTH_CHECK(!run.active);
   const bool marked = !says(start.flags, script_flag::kUnmarked);
   const bool writes = !says(start.flags, script_flag::kNoWrites);
+  if (!marked && is_stale() && !caller.replaying) return refuse(std::string(kStaleReplica));
   const bool no_memory =
       hot_.maxmemory != 0 && memory::used_bytes() > hot_.maxmemory && !make_room();
   if (marked) {
@@ -145,10 +146,8 @@ std::string Engine::script_refusal(const Command* command, std::span<const std::
     return "ERR Write commands are not allowed from read-only scripts.";
   if (following_ && !run.caller->replaying) {
     if (command->writes() && settings().replica_read_only) return std::string(kReadOnlyReplica);
-    if (!has(command->flags, Flag::kStale) && !settings().replica_serve_stale_data &&
-        !services_.replica->link_is_up()) {
+    if (!has(command->flags, Flag::kStale) && is_stale())
       return "ERR Can not execute the command on a stale replica";
-    }
   }
   // A script that has written already can't be stopped in the middle: not by what refuses other
   // clients' writes, nor by a lack of memory.

@@ -267,9 +267,9 @@ const std::map<std::string, Sample> kSamples = {
 bool needs_more_than_an_engine(const Command& command) {
   static const std::set<std::string> kNames = {
       "restore",          "restore-asking",  // a payload, made by DUMP: tests/engine/key_test.cc
-      "migrate",                             // another server: tests/system
-      "function|restore",                    // a payload, made by FUNCTION DUMP
-      "script|kill",                         // a script that runs: tests/engine/scripting_test.cc
+      "migrate",          "replicaof",      "slaveof",  // another server: tests/system
+      "function|restore",                               // a payload, made by FUNCTION DUMP
+      "script|kill",  // a script that runs: tests/engine/scripting_test.cc
       "function|kill",    "module|load",    "module|loadex", "module|unload",  // a module interface
       "acl|load",         "acl|save",  // a file of users: tests/engine/acl_test.cc
   };

@@ -172,6 +172,8 @@ TEST_CASE("LMOVE and RPOPLPUSH move one item, also in place") {
   CHECK(server.run("LMOVE", "a", "b", "LEFT", "RIGHT") == bulk("1"));
   CHECK(server.effects() == Lines{"LMOVE a b LEFT RIGHT"});
   CHECK(server.events() == Lines{"new b", "rpush b", "lpop a"});
+  CHECK(server.run("BLMOVE", "b", "b", "left", "right", "0") == bulk("1"));
+  CHECK(server.effects() == Lines{"LMOVE b b left right"});
   CHECK(server.run("RPOPLPUSH", "a", "b") == bulk("3"));
   CHECK(all(server, "b") == array({"3", "1"}));
   CHECK(server.run("LMOVE", "b", "b", "right", "left") == bulk("1"));
