@@ -1,25 +1,32 @@
 #include "src/base/out_buffer.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "src/base/check.h"
 
 namespace hearth {
 namespace {
-constexpr std::size_t kFirstSegment = 1024;  // a few small replies
+constexpr std::size_t kLargeFirst = 16 * 1024;
 constexpr std::size_t kSecondSegment = 16 * 1024;
-constexpr std::size_t kLargestSegment = 1024 * 1024;
+constexpr std::size_t kLargestSegment = 256 * 1024;
+
+// Allocators have four sizes for each power of two: what is paid for is used, and counted.
+std::size_t whole_size(std::size_t n) {
+  const std::size_t step = std::max<std::size_t>(16, std::bit_floor(n) / 4);
+  return (n + step - 1) / step * step;
+}
 }  // namespace
 
 void OutBuffer::grow(std::size_t n) {
-  std::size_t size = kFirstSegment;
+  std::size_t size = first_bytes_;
   if (!segments_.empty()) {
     segments_.back().used = static_cast<std::size_t>(tail_ - tail_begin_);
     closed_bytes_ += segments_.back().used;
     size = std::clamp(segments_.back().capacity * 2, kSecondSegment, kLargestSegment);
   }
-  size = std::max(size, n);
+  size = whole_size(std::max(size, n));
   auto* data = static_cast<char*>(::operator new(size));
   segments_.push_back({data, size, 0});
   capacity_ += size;
@@ -27,8 +34,19 @@ void OutBuffer::grow(std::size_t n) {
   limit_ = data + size;
 }
 
+OutBuffer::Fit OutBuffer::fit_first_segment() {
+  peak_ = std::max(peak_, size());
+  const std::size_t before = first_bytes_;
+  if (peak_ > first_bytes_)
+    first_bytes_ = kLargeFirst;
+  else if (peak_ <= kSmallFirst)
+    first_bytes_ = kSmallFirst;
+  return first_bytes_ > before ? Fit::kGrown : first_bytes_ < before ? Fit::kShrunk : Fit::kSame;
+}
+
 void OutBuffer::consume(std::size_t n) {
   HEARTH_DCHECK(n <= size());
+  peak_ = std::max(peak_, size());
   consumed_ += n;
   std::size_t passed = 0;
   while (passed + 1 < segments_.size() && consumed_ >= segments_[passed].used) {
@@ -63,6 +81,7 @@ void OutBuffer::truncate(std::size_t size_before) {
 }
 
 void OutBuffer::clear() {
+  peak_ = std::max(peak_, size());
   for (const Segment& s : segments_) ::operator delete(s.data);
   segments_.clear();
   tail_begin_ = tail_ = limit_ = nullptr;
@@ -84,6 +103,8 @@ void OutBuffer::swap(OutBuffer& other) noexcept {
   std::swap(closed_bytes_, other.closed_bytes_);
   std::swap(consumed_, other.consumed_);
   std::swap(capacity_, other.capacity_);
+  std::swap(first_bytes_, other.first_bytes_);
+  std::swap(peak_, other.peak_);
 }
 
 }  // namespace hearth

@@ -2,10 +2,12 @@
 //
 // Writers reserve room and commit what they wrote; the network gathers segments into one writev
 // and consumes what the kernel took. Appending never moves bytes that stand already. Memory is
-// given back when all is consumed.
+// given back when all is consumed; how large the first segment is next time follows what was
+// needed lately, so that a client with large replies is not served by small pieces.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -44,6 +46,19 @@ class OutBuffer {
   [[nodiscard]] bool empty() const { return size() == 0; }
   [[nodiscard]] std::size_t segment_count() const { return segments_.size(); }
   [[nodiscard]] std::size_t capacity_bytes() const { return capacity_; }
+  // Of the first segment, or if there is none, of the one that will be made.
+  [[nodiscard]] std::size_t first_capacity() const {
+    return segments_.empty() ? first_bytes_ : segments_.front().capacity;
+  }
+  // Bytes that stand in the first segment.
+  [[nodiscard]] std::size_t first_size() const {
+    return segments_.size() < 2 ? size() : segments_.front().used - consumed_;
+  }
+
+  // Makes the next first segment fit the most bytes that waited at once since forget_peak().
+  enum class Fit : std::uint8_t { kSame, kGrown, kShrunk };
+  Fit fit_first_segment();
+  void forget_peak() { peak_ = size(); }
 
   // Calls fn(data, length) for up to `most` pieces, in order.
   template <typename F>
@@ -69,6 +84,7 @@ class OutBuffer {
   void swap(OutBuffer& other) noexcept;
 
  private:
+  static constexpr std::size_t kSmallFirst = 1024;  // a few small replies
   struct Segment {
     char* data;
     std::size_t capacity;
@@ -83,6 +99,8 @@ class OutBuffer {
   std::size_t closed_bytes_ = 0;  // in all segments but the last
   std::size_t consumed_ = 0;      // of the first segment
   std::size_t capacity_ = 0;
+  std::size_t first_bytes_ = kSmallFirst;
+  std::size_t peak_ = 0;  // as far as consume() and clear() saw it
 };
 
 }  // namespace hearth

@@ -105,7 +105,7 @@ std::string client_line(const Session& s, MonoTime now) {
   line.add("qbuf-free", s.query_free);
   line.add("argv-mem", s.argv_bytes);
   line.add("multi-mem", s.queue_bytes);
-  line.add("rbs", s.out.capacity_bytes() - output.overflow_capacity);
+  line.add("rbs", s.out.first_capacity());
   line.add("rbp", output.first_bytes);
   // A reply that is being written now is not waiting yet.
   const bool waits = s.output_pending && !s.executing;

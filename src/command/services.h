@@ -217,6 +217,8 @@ class ServerControl {
   virtual ~ServerControl() = default;
   // Stops the process in an orderly way after this loop turn, or says why it goes on.
   [[nodiscard]] virtual Outcome shutdown(const ShutdownRequest& request) = 0;
+  // SHUTDOWN ABORT: takes back a shutdown that has not begun yet. False if there is none.
+  [[nodiscard]] virtual bool abort_shutdown() { return false; }
   // Blocks the engine thread: DEBUG SLEEP only.
   virtual void sleep(microseconds duration) = 0;
   // Ends the process at once, for DEBUG SEGFAULT, PANIC and ASSERT.
@@ -294,6 +296,10 @@ struct DebugSwitches {
   bool pause_cron = false;               // no background work at all
   bool tables_keep_size = false;         // tables of keys neither grow nor shrink
   bool allow_denied_in_scripts = false;  // commands marked noscript run in scripts
+  bool reply_buffers_keep_size = false;  // the first piece of output is as large as it was
+  // How long the largest reply of a client counts for the size of its next; none: for ever.
+  std::optional<milliseconds> reply_peak_life = kReplyPeakLife;
+  static constexpr milliseconds kReplyPeakLife{5000};
   std::uint64_t packed_threshold = 0;  // bytes; longer list items stand alone. 0: by the node size
 };
 

@@ -110,7 +110,9 @@ struct Session final : Subscriber {
   MonoTime last_active{};
   const Command* last_command = nullptr;
   std::uint64_t net_input = 0, net_output = 0, commands = 0;
+  MonoTime reply_peak_since{};
   std::size_t counted_bytes = 0;  // its part of the sum that maxmemory-clients limits
+  std::size_t dying_bytes = 0;    // what closing it will free: it was evicted
   std::size_t query_bytes = 0, query_free = 0, argv_bytes = 0;  // kept by the network
 
   [[nodiscard]] bool in_subscribe_mode() const {

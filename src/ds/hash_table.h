@@ -16,6 +16,7 @@
 // Slots (T**) returned stay valid until the next insert, erase or resize. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -140,6 +141,33 @@ class HashTable {
   static bool marked(T** slot) {
     const Bucket* b = Bucket::of(slot);
     return b->marked(b->index_of(slot));
+  }
+
+  // Brings the number of buckets, up to `budget` of them at a time, to what the entries need: a
+  // table that was filled or emptied while it was paused has none of the changes that bring it
+  // there by themselves. Returns the budget that is left; 0 may mean that there is more to do.
+  std::uint64_t settle(std::uint64_t budget) {
+    if (base_ == 0 || pauses_ > 0) return budget;
+    for (; budget > 0 && size_ * kLoadDenominator > bucket_count() * kLoadNumerator; --budget)
+      split_one();
+    const bool sparse = bucket_count() > 1 && size_ * 2 < bucket_count() * 3;
+    if (!sparse) return budget;
+    // All the way, since it stands still: the wide gap is for tables that swing.
+    for (; budget > 0 && bucket_count() > 1 &&
+           size_ * kLoadDenominator <= (bucket_count() - 1) * kLoadNumerator;
+         --budget) {
+      join_one();
+    }
+    return budget;
+  }
+
+  // For reports in the terms of tables that double: the power of two that such a table would have
+  // for as many entries as this one is laid out for. 0 if it is not laid out at all.
+  [[nodiscard]] std::uint64_t nominal_size() const {
+    if (base_ == 0) return 0;
+    const std::uint64_t least = (bucket_count() - 1) * kLoadNumerator / kLoadDenominator + 1;
+    const std::uint64_t most = bucket_count() * kLoadNumerator / kLoadDenominator;
+    return std::bit_ceil(std::clamp(size_, least, most));
   }
 
   // While paused the table neither splits nor joins (a child process shares its pages).

@@ -23,6 +23,7 @@ struct ParsedRequest {
 // Bounded: a connection parses at most kRequestsMost at a time, so that their keys fit the cache.
 struct RequestBatch {
   static constexpr std::size_t kRequestsMost = 64;
+  static constexpr std::size_t kWordsKept = 8192;
 
   std::vector<std::string_view> words;
   std::vector<ParsedRequest> requests;
@@ -31,6 +32,8 @@ struct RequestBatch {
     return {words.data() + r.first, r.count};
   }
   void clear() {
+    // What a request of very many words needed is not kept for those that follow.
+    if (words.capacity() > kWordsKept) std::vector<std::string_view>().swap(words);
     words.clear();
     requests.clear();
   }

@@ -173,6 +173,7 @@ void Engine::close(Session& session) {
   }
   tracker_->stop(session);
   clients_bytes_ -= std::min<std::uint64_t>(clients_bytes_, session.counted_bytes);
+  dying_bytes_ -= session.dying_bytes;
   std::erase(parked_, session.id);
   const auto at = std::lower_bound(order_.begin(), order_.end(), session.id);
   if (at != order_.end() && *at == session.id) order_.erase(at);
@@ -209,6 +210,7 @@ void Engine::wrote_to(Session& session) {
 }
 
 bool Engine::is_over_output_limit(Session& session) {
+  if (session.in_script) return false;  // what a script reads goes to no client
   check_output_limits(session);
   return session.close_now;
 }

@@ -155,6 +155,10 @@ class Engine final : public ClientControl,
       count_memory_of(session);
   }
 
+  // Memory of an evicted client that outlived its session is free now; it was taken over from
+  // Session::dying_bytes.
+  void released(std::size_t bytes) { dying_bytes_ -= bytes; }
+
   // --- time ---
   // Background work of one tick (`hz` times a second): expiry, pauses, limits, statistics.
   void tick();
@@ -358,6 +362,11 @@ class Engine final : public ClientControl,
   void check_output_limits(Session& session);
   void count_memory_of(Session& session);
   void evict_clients();
+  [[nodiscard]] std::uint64_t used_bytes() const;
+  void commit_evictions();
+  std::uint64_t evict_one(const EvictionPool::Candidate& victim);
+  void fit_reply_buffer(Session& session);
+  void settle_tables();
   void refresh_settings();
   void refresh_wants();
 
@@ -444,6 +453,7 @@ class Engine final : public ClientControl,
   std::size_t monitors_ = 0;
   std::unique_ptr<ScriptRun> script_;  // made for the first script, then kept
   bool script_busy_ = false;           // one runs and is past the busy threshold
+  std::uint64_t dying_bytes_ = 0;      // of clients that were evicted and still hold it
   std::uint64_t clients_bytes_ = 0;    // sum of Session::counted_bytes; kept while there is a limit
 
   struct WatchKeyHash {

@@ -121,7 +121,9 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
       return refuse_with(redirect);
     }
   }
-  if (hot_.maxmemory != 0 && !make_room()) {
+  const bool has_room = hot_.maxmemory == 0 || make_room();
+  if (session.close_now) return Gate::kRefused;  // it was evicted for its own memory
+  if (!has_room) {
     bool denied = has(flags_of(command, argv), Flag::kDenyOom);
     if (name == "exec") {
       for (const QueuedCommand& q : session.queue)

@@ -299,8 +299,8 @@ void Engine::write_stats(InfoWriter& out) {
             as_signed(s.query_buffer_limit_disconnections));
   out.field("client_output_buffer_limit_disconnections",
             as_signed(s.output_buffer_limit_disconnections));
-  out.field("reply_buffer_shrinks", 0);
-  out.field("reply_buffer_expands", 0);
+  out.field("reply_buffer_shrinks", as_signed(s.reply_buffer_shrinks));
+  out.field("reply_buffer_expands", as_signed(s.reply_buffer_expands));
   out.field("eventloop_cycles", as_signed(s.eventloop_cycles));
   out.field("eventloop_duration_sum", as_signed(s.eventloop_duration_us));
   out.field("eventloop_duration_cmd_sum", as_signed(s.eventloop_duration_cmd_us));

@@ -90,8 +90,32 @@ void Engine::refresh_wants() {
   effects_.set_wants(sinks_want_commands_, all ? kChanges : published ? hot_.notify : 0);
 }
 
+// What clients hold that are about to be closed needs no room made for it.
+std::uint64_t Engine::used_bytes() const {
+  const std::uint64_t used = memory::used_bytes();
+  return used - std::min(used, dying_bytes_);
+}
+
+// Returns what it freed, or will when the background thread gets to it.
+std::uint64_t Engine::evict_one(const EvictionPool::Candidate& victim) {
+  Keys keys(env_, victim.db);
+  const KeyRef ref = keys.make_ref(victim.key);
+  const Found at = keys.database().find(ref);
+  if (!at || (volatile_only(hot_.policy) && !at->has_deadline())) return 0;
+  const std::uint64_t bytes = at->memory_bytes();
+  effects_.begin_command(victim.db, ref.slot, {});
+  keys.discard(keys.database().take(ref, at), env_.lazy_eviction);
+  ++stats_.evicted_keys;
+  effects_.replicate_as(env_.lazy_eviction ? "UNLINK" : "DEL", ref.name);
+  effects_.event(Notify::kEvicted, "evicted", ref.name);
+  return bytes;
+}
+
+// What the removed keys took is counted, not how the use of memory falls: telling replicas and
+// clients of each eviction takes memory too, for a while, and must not make for more evictions.
 bool Engine::make_room() {
-  std::uint64_t used = memory::used_bytes();
+  if (clients_bytes_ > hot_.clients_most && hot_.clients_most != 0) evict_clients();
+  const std::uint64_t used = used_bytes();
   if (used <= hot_.maxmemory) return true;
   if (hot_.policy == EvictionPolicy::kNoEviction || paused_ || script_busy_) return false;
   // maxmemory-eviction-tenacity 0..10 is up to 500 us a command, growing by 15 % a step to 99;
@@ -101,41 +125,36 @@ bool Engine::make_room() {
       tenacity <= 10 ? 50'000ULL * static_cast<std::uint64_t>(tenacity) : 500'000;
   for (int i = 10; i < tenacity && i < 100; ++i) limit_ns += limit_ns * 15 / 100;
   const std::uint64_t start = ticks_();
+  const std::uint64_t wanted = used - hot_.maxmemory;
+  std::uint64_t freed = 0;
   EvictionPool::Candidate victim;
-  ++depth_;
   bool freed_enough = false;
-  for (unsigned n = 1;; ++n) {
+  for (unsigned n = 1; !freed_enough; ++n) {
     if (!eviction_pool_.pick(keyspace_, hot_.policy,
                              static_cast<std::size_t>(settings().maxmemory_samples), env_.now,
                              env_.lfu_params, rng_, victim)) {
       break;
     }
-    Keys keys(env_, victim.db);
-    const KeyRef ref = keys.make_ref(victim.key);
-    const Found at = keys.database().find(ref);
-    if (!at || (volatile_only(hot_.policy) && !at->has_deadline())) continue;
-    effects_.begin_command(victim.db, ref.slot, {});
-    keys.discard(keys.database().take(ref, at), env_.lazy_eviction);
-    ++stats_.evicted_keys;
-    effects_.replicate_as(env_.lazy_eviction ? "UNLINK" : "DEL", ref.name);
-    effects_.event(Notify::kEvicted, "evicted", ref.name);
-    used = memory::used_bytes();
-    if (used <= hot_.maxmemory) {
-      freed_enough = true;
-      break;
-    }
-    if (n % 16 == 0 && tenacity < 100 && ticks_() - start > limit_ns) {
-      // Out of time for this command, not out of keys: the next command goes on.
-      freed_enough = true;
-      break;
-    }
+    freed += evict_one(victim);
+    freed_enough = freed >= wanted;
+    if (n % 16 != 0) continue;
+    if (used_bytes() <= hot_.maxmemory) freed_enough = true;
+    // Out of time for this command, not out of keys: the next command goes on.
+    if (tenacity < 100 && ticks_() - start > limit_ns) freed_enough = true;
+    commit_evictions();
   }
-  --depth_;
-  if (depth_ == 0 && !effects_.empty()) commit();
+  commit_evictions();
   const std::uint64_t spent = ticks_() - start;
   if (spent >= hot_.latency_ns)
     latency_.add("eviction-cycle", env_.now, static_cast<std::uint32_t>(spent / kNsPerMs));
-  return freed_enough;
+  // The last key may have gone for what others hold.
+  return freed_enough || used_bytes() <= hot_.maxmemory;
+}
+
+void Engine::commit_evictions() {
+  if (depth_ != 0 || effects_.empty()) return;
+  effects_.keep_apart();
+  commit();
 }
 
 void Engine::expire_cycle() {
@@ -167,7 +186,10 @@ void Engine::expire_cycle() {
         else if (at)
           keys.expire_fields(ref, at, kFieldsPerStep);
       }
-      if (!effects_.empty()) commit();
+      if (!effects_.empty()) {
+        effects_.keep_apart();
+        commit();
+      }
       window_sampled += step.sampled;
       window_expired += step.expired;
       sampled += step.sampled;
@@ -195,7 +217,7 @@ void Engine::expire_cycle() {
 void Engine::check_output_limits(Session& session) {
   // The first buffer of a reply is not counted: limits are for what piles up behind it.
   const std::uint64_t bytes =
-      session.out.size() > kReplyBufferBytes ? session.out.size() - kReplyBufferBytes : 0;
+      session.out.size() - std::min<std::uint64_t>(session.out.first_size(), kReplyBufferBytes);
   const std::size_t kind =
       session.replica                                                                          ? 1
       : session.subscriptions.normal_count() + session.subscriptions.shard_channels.size() > 0 ? 2
@@ -239,11 +261,32 @@ void Engine::evict_clients() {
     if (largest == nullptr) return;
     log::notice("Evicting client: id={} addr={} tot-mem={}", largest->id, largest->address,
                 largest->counted_bytes);
-    clients_bytes_ -= std::exchange(largest->counted_bytes, 0);
+    clients_bytes_ -= largest->counted_bytes;
+    largest->dying_bytes = std::exchange(largest->counted_bytes, 0);
+    dying_bytes_ += largest->dying_bytes;
     largest->close_now = true;
     ++stats_.evicted_clients;
     host_->close_soon(*largest);
   }
+}
+
+void Engine::fit_reply_buffer(Session& session) {
+  if (debug_.reply_buffers_keep_size) return;
+  switch (session.out.fit_first_segment()) {
+    case OutBuffer::Fit::kGrown: ++stats_.reply_buffer_expands; break;
+    case OutBuffer::Fit::kShrunk: ++stats_.reply_buffer_shrinks; break;
+    case OutBuffer::Fit::kSame: break;
+  }
+  if (!debug_.reply_peak_life || mono_ - session.reply_peak_since < *debug_.reply_peak_life) return;
+  session.out.forget_peak();
+  session.reply_peak_since = mono_;
+}
+
+void Engine::settle_tables() {
+  constexpr std::size_t kTables = 1024;
+  constexpr std::uint64_t kBuckets = 4096;
+  for (DbIndex i = 0; i < keyspace_.db_count(); ++i)
+    keyspace_.db(i).settle_tables(kTables, kBuckets);
 }
 
 void Engine::check_clients() {
@@ -256,6 +299,7 @@ void Engine::check_clients() {
     Session* s = find(order_[check_cursor_++]);
     if (s == nullptr) continue;
     check_output_limits(*s);
+    fit_reply_buffer(*s);
     host_->trim_buffers(*s, mono_ - s->last_active > kIdleForTrim);
     note_buffers(*s);
     if (timeout.count() > 0 && !s->waiting && !s->replica && !s->primary &&
@@ -275,6 +319,7 @@ void Engine::tick() {
   if (paused_ && env_.now >= pause_until_) unpause();
   run_due();
   expire_cycle();
+  if (!loading_) settle_tables();
   if (tracker_->is_on()) tracker_->limit_table();
   hot_keys_.tick(env_.now);
   check_clients();

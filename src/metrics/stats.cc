@@ -71,6 +71,7 @@ void Stats::reset() {
 }
 
 void RateMeter::sample(MonoTime now, std::uint64_t total) {
+  if (total < last_total_) rates_ = {};
   const auto elapsed = (now - last_time_).count();
   if (last_time_.us != 0 && elapsed > 0 && total >= last_total_) {
     rates_[next_++ % rates_.size()] =

@@ -74,6 +74,8 @@ struct Stats {
   std::uint64_t stale_percent_x100 = 0;  // share of keys found expired by the last expiry cycles
   std::uint64_t used_memory_peak = 0;
   std::uint64_t evicted_scripts = 0;
+  std::uint64_t reply_buffer_shrinks = 0;
+  std::uint64_t reply_buffer_expands = 0;
 
   // Indexed by Command::id.
   std::vector<CommandStats> commands;
@@ -87,7 +89,8 @@ struct Stats {
   void reset();
 };
 
-// Per-second rates from a ring of 16 samples, one each 100 ms: INFO's instantaneous_* fields.
+// Per-second rates from a ring of 16 samples, one each 100 ms: INFO's instantaneous_* fields. A
+// total that has fallen was reset, and what was measured before is forgotten with it.
 class RateMeter {
  public:
   void sample(MonoTime now, std::uint64_t total);

@@ -341,13 +341,20 @@ void Connection::close() {
   closing_ = true;
   if (session_ != nullptr) {
     // A write under way still points into the output: it lives until libuv lets go of the handle.
-    if (in_flight_ > 0) last_output_ = std::move(session_->out);
+    if (in_flight_ > 0) {
+      last_output_ = std::move(session_->out);
+      dying_bytes_ = std::exchange(session_->dying_bytes, 0);
+    }
     Session& session = *session_;
     session_ = nullptr;
     network_.engine_->close(session);
     --network_.connection_count_;
   }
-  uv_close(handle(), [](uv_handle_t* h) { delete static_cast<Connection*>(h->data); });
+  uv_close(handle(), [](uv_handle_t* h) {
+    auto* self = static_cast<Connection*>(h->data);
+    if (self->dying_bytes_ > 0) self->network_.engine_->released(self->dying_bytes_);
+    delete self;
+  });
 }
 
 }  // namespace hearth::net

@@ -78,6 +78,7 @@ class Connection {
   std::size_t input_peak_ = 0;  // bytes that stood in the buffer at once since it was trimmed last
   std::size_t in_flight_ = 0;   // bytes handed to uv_write
   OutBuffer last_output_;
+  std::size_t dying_bytes_ = 0;  // that it holds: see Engine::released
   bool reading_ = false;
   bool closing_ = false;
   bool held_ = false;

@@ -122,8 +122,15 @@ RequestParser::Status RequestParser::fail(std::string text) {
   return Status::kError;
 }
 
-void RequestParser::reset() {
+// What one request of very many words needed is not kept for those that follow.
+void RequestParser::forget_pending() {
+  constexpr std::size_t kKept = 1024;
+  if (pending_.capacity() > kKept) std::vector<Piece>().swap(pending_);
   pending_.clear();
+}
+
+void RequestParser::reset() {
+  forget_pending();
   position_ = 0;
   remaining_ = 0;
   bulk_length_ = -1;
@@ -218,7 +225,7 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
   }
   for (const Piece& piece : pending_) args.emplace_back(begin + piece.offset, piece.length);
   consumed = position_;
-  pending_.clear();
+  forget_pending();
   position_ = 0;
   return Status::kRequest;
 }

@@ -58,6 +58,7 @@ class RequestParser {
   Status parse_inline(std::string_view data, const ParserLimits& limits,
                       std::vector<std::string_view>& args, std::size_t& consumed);
   Status fail(std::string text);
+  void forget_pending();
 
   std::vector<Piece> pending_;  // complete arguments of an unfinished request
   std::size_t position_ = 0;    // where parsing goes on in an unfinished request

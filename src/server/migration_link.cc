@@ -41,6 +41,7 @@ struct MigrationLink::Work {
   std::uint16_t port = 0;
   std::string preamble, commands;
   std::size_t preamble_count = 0, command_count = 0;
+  bool authenticates = false;  // the preamble does more than choose a database
   std::uint64_t timeout_ms = 0;
   std::function<void(JobResult)> done;
   std::size_t replies = 0;  // the preamble's too, where it is sent
@@ -81,13 +82,15 @@ class MigrationLink::Channel {
   [[nodiscard]] bool fits(const Work& work) const {
     return is_idle() && work.host == host_ && work.port == port_ && work.preamble == preamble_;
   }
-  // The preamble was accepted on this channel before.
+  // The preamble was accepted on this channel before; but rights may have changed since, so that
+  // one that names a password is sent again.
   void reuse(std::unique_ptr<Work> work) {
     reused_ = true;
     work_ = std::move(work);
-    work_->replies = work_->preamble_count;
+    if (!work_->authenticates) work_->replies = work_->preamble_count;
+    replies_before_ = work_->replies;
     note_progress();
-    send(work_->commands);
+    send(work_->authenticates ? work_->preamble : work_->commands);
   }
 
   // Closes everything; nobody is told.
@@ -138,7 +141,7 @@ class MigrationLink::Channel {
   void break_off() {
     if (closed_) return;
     if (work_ == nullptr) return close();
-    if (reused_ && work_->replies == work_->preamble_count && work_->errors.empty()) {
+    if (reused_ && work_->replies == replies_before_) {
       // The peer had closed it while it was idle: that says nothing about the job.
       close();
       return link_.start_on_new_channel(std::move(work_));
@@ -300,6 +303,7 @@ class MigrationLink::Channel {
   int held_ = 0;  // handles and requests that libuv still has
   bool closed_ = false;
   bool reused_ = false;
+  std::size_t replies_before_ = 0;  // of the work, when the channel was used again
   Phase phase_ = Phase::kConnecting;
   std::string* outgoing_ = nullptr;
   std::size_t sent_ = 0, piece_ = 0;
@@ -317,6 +321,8 @@ void MigrationLink::start(Job job, std::function<void(JobResult)> done) {
   work->port = job.port;
   work->preamble = encode(job.preamble);
   work->preamble_count = job.preamble.size();
+  work->authenticates = std::any_of(job.preamble.begin(), job.preamble.end(),
+                                    [](const auto& words) { return words[0] == "AUTH"; });
   work->commands = encode(job.commands);
   work->command_count = job.commands.size();
   work->timeout_ms = static_cast<std::uint64_t>(job.timeout.count());

@@ -17,6 +17,7 @@
 #include "src/commands/all.h"
 #include "src/config/rewrite.h"
 #include "src/server/crash.h"
+#include "src/server/insist.h"
 #include "src/server/version.h"
 #include "src/store/memory.h"
 
@@ -224,6 +225,7 @@ bool Node::start() {
   uv_signal_start(&sigint_, on_signal, SIGINT);
   network_->start({.each_tick =
                        [this] {
+                         shutdown_if_asked();
                          persistence_->tick();
                          replication_->tick();
                          follower_->tick();
@@ -345,7 +347,7 @@ void Node::raise_file_limit() {
 
 void Node::on_signal(uv_signal_t* handle, int number) {
   auto* self = static_cast<Node*>(handle->data);
-  if (self->stopping_ && number == SIGINT) {
+  if ((self->stopping_ || self->asked_) && number == SIGINT) {
     log::warning("You insist... exiting now.");
     std::_Exit(1);
   }
@@ -353,14 +355,30 @@ void Node::on_signal(uv_signal_t* handle, int number) {
   const config::ShutdownWords& words = number == SIGTERM
                                            ? self->config_.settings().shutdown_on_sigterm
                                            : self->config_.settings().shutdown_on_sigint;
+  self->asked_ = ShutdownRequest{words.save, words.nosave, words.now, words.force};
+}
+
+// With the other background work, so that clients have a moment to take it back.
+void Node::shutdown_if_asked() {
+  if (!asked_ || engine_->services().debug->pause_cron) return;
   // The reason of a refusal was logged; there is nobody else to tell.
-  static_cast<void>(self->shutdown({words.save, words.nosave, words.now, words.force}));
+  static_cast<void>(shutdown(*std::exchange(asked_, std::nullopt)));
+}
+
+bool Node::abort_shutdown() {
+  if (stopping_ || !asked_) return false;
+  asked_.reset();
+  log::notice("Shutdown manually aborted.");
+  return true;
 }
 
 Outcome Node::shutdown(const ShutdownRequest& request) {
   if (stopping_) return {};
   log::notice("User requested shutdown...");
-  HEARTH_TRY_VOID(persistence_->prepare_shutdown(request));
+  {
+    const InsistGuard guard(persistence_->temp_snapshot_path().c_str());
+    HEARTH_TRY_VOID(persistence_->prepare_shutdown(request));
+  }
   stopping_ = true;
   engine_->abandon_script();
   // The session that asks is in the middle of its command: nothing may close under it.

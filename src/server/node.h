@@ -4,6 +4,7 @@
 #include <uv.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "persistence/io/posix_fs.h"
@@ -47,6 +48,7 @@ class Node final : public ServerControl {
 
   // --- ServerControl ---
   [[nodiscard]] Outcome shutdown(const ShutdownRequest& request) override;
+  [[nodiscard]] bool abort_shutdown() override;
   void sleep(microseconds duration) override;
   [[noreturn]] void crash(std::string_view how) override;
   [[nodiscard]] Result<void> rewrite_config(RewriteExtent extent) override;
@@ -57,6 +59,7 @@ class Node final : public ServerControl {
 
  private:
   static void on_signal(uv_signal_t* handle, int number);
+  void shutdown_if_asked();
   void stop_serving();
   [[nodiscard]] bool load_data();
   void make_follower();
@@ -87,6 +90,7 @@ class Node final : public ServerControl {
   std::unique_ptr<ClusterBus> cluster_;  // null: cluster mode is off
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<script::Runtime> scripts_;
+  std::optional<ShutdownRequest> asked_;  // by a signal: begins with the next tick
   bool stopping_ = false;
   bool children_open_ = false;
 };

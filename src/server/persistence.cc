@@ -118,9 +118,13 @@ rdb::FileOptions Persistence::sync_options(const ChildLauncher::Report& report, 
 
 // --- saving ---
 
+std::string Persistence::temp_snapshot_path() const {
+  return fmt::format("temp-{}.rdb", ports_.pid);
+}
+
 Result<void> Persistence::save_now() {
   const std::uint64_t before = changes();
-  const snapshot::SaveRequest request{snapshot_path(), fmt::format("temp-{}.rdb", ports_.pid),
+  const snapshot::SaveRequest request{snapshot_path(), temp_snapshot_path(),
                                       settings().rdb_save_incremental_fsync};
   auto saved = snapshot::save(*ports_.disk, request, engine_->keyspace(), file_options());
   last_try_ = ports_.clock->unix_now();
@@ -245,11 +249,8 @@ void Persistence::save_ended(const ChildOutcome& outcome, std::uint64_t changes_
 void Persistence::flushed_all() {
   if (child_ == Child::kSave) ports_.children->stop();
   if (settings().save.empty() || is_loading()) return;
-  // The snapshot on the disk holds what was just removed. The flush itself still counts as a
-  // change.
-  const std::uint64_t before = saved_changes_;
+  // The snapshot on the disk holds what was just removed.
   static_cast<void>(save_now());
-  saved_changes_ = before;
 }
 
 void Persistence::tick() {

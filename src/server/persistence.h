@@ -64,6 +64,8 @@ class Persistence final : public PersistenceControl {
   // The log takes down commands.
   [[nodiscard]] bool wants_commands() const { return log_.is_open(); }
   [[nodiscard]] EffectSink& sink() { return log_; }
+  // Where a save on this thread stands until it is complete.
+  [[nodiscard]] std::string temp_snapshot_path() const;
   // Before the server ends: writes what has to be kept. An error says that it must go on.
   [[nodiscard]] Outcome prepare_shutdown(const ShutdownRequest& request);
 

@@ -135,7 +135,10 @@ Result<void> Persistence::start_log() {
 
 void Persistence::stop_log() {
   if (log_.is_open() && !log_.sync_now()) log::warning("The last AOF bytes could not be synced");
-  if (child_ == Child::kRewrite) ports_.children->stop();
+  if (child_ == Child::kRewrite) {
+    log::notice("Killing the AOF child with pid {}: the log was turned off", child_pid_);
+    ports_.children->stop();
+  }
   log_.close();
   log_state_ = LogState::kOff;
   rewrite_scheduled_ = false;

@@ -50,6 +50,12 @@ std::uint64_t Database::table_memory_bytes() const {
   return n;
 }
 
+std::uint64_t Database::nominal_table_size() const {
+  std::uint64_t n = 0;
+  for (const Table& t : tables_) n += t.entries->nominal_size();
+  return n;
+}
+
 void Database::add_count(Slot slot, std::int64_t delta) {
   if (!per_slot_) return;
   for (std::size_t i = slot + 1U; i < counts_.size(); i += i & (~i + 1)) counts_[i] += delta;
@@ -316,6 +322,20 @@ Database::ExpireStep Database::expire_step(UnixMillis now, std::uint64_t buckets
 
 void Database::pause_resize(bool paused) {
   for (Table& t : tables_) paused ? t.entries->pause_resize() : t.entries->resume_resize();
+}
+
+void Database::settle_tables(std::size_t tables, std::uint64_t buckets) {
+  tables = std::min(tables, tables_.size());
+  for (; tables > 0; --tables) {
+    Table& t = tables_[settle_table_];
+    const std::uint64_t before = t.entries->bucket_count();
+    const std::uint64_t left = t.entries->settle(buckets);
+    // A join moves entries behind the expiry cursor, unseen: the round has to be run again.
+    if (t.entries->bucket_count() < before) t.round_earliest = 0;
+    buckets = left;
+    if (buckets == 0) return;
+    settle_table_ = (settle_table_ + 1) % tables_.size();
+  }
 }
 
 Keyspace::Keyspace(std::uint64_t seed, int databases, bool per_slot) : seed_(seed) {

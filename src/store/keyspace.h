@@ -77,6 +77,8 @@ class Database {
   [[nodiscard]] std::uint64_t timed_count() const { return timed_count_; }
   [[nodiscard]] std::uint64_t bucket_count() const;
   [[nodiscard]] std::uint64_t table_memory_bytes() const;
+  // The sum of the tables' EntryTable::nominal_size.
+  [[nodiscard]] std::uint64_t nominal_table_size() const;
 
   [[nodiscard]] Found find(const KeyRef& key) const {
     return Found(table(key.slot).find(key.name, key.hash));
@@ -135,6 +137,9 @@ class Database {
   ExpireStep expire_step(UnixMillis now, std::uint64_t buckets, std::vector<Entry*>& due);
 
   void pause_resize(bool paused);
+  // One step of background work on tables that are too small or too large for what they hold, over
+  // `tables` tables and up to `buckets` buckets.
+  void settle_tables(std::size_t tables, std::uint64_t buckets);
 
   // The mean remaining life the expiry steps have seen, 0 when nothing expires: INFO's avg_ttl.
   [[nodiscard]] std::int64_t average_ttl_ms() const { return average_ttl_ms_; }
@@ -169,6 +174,7 @@ class Database {
   std::size_t expire_table_ = 0;  // where the next expiry step goes on
   std::size_t sweep_table_ = 0;   // where the next search for rare deadlines goes on
   std::uint64_t sweep_bucket_ = 0;
+  std::size_t settle_table_ = 0;  // where the next step of settle_tables goes on
   std::int64_t average_ttl_ms_ = 0;
   bool per_slot_;
   // Per slot: how many keys stand in slots 0 .. i, as a Fenwick tree; picks a random key's slot in

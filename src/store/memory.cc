@@ -80,6 +80,41 @@ AllocatorStats allocator_stats() {
 
 void purge() { mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0); }
 
+namespace {
+
+// A control takes only words of its own size.
+template <typename T>
+std::optional<std::int64_t> control_as(const char* name, std::optional<std::int64_t> set) {
+  if (set) {
+    T wanted = static_cast<T>(*set);
+    if (mallctl(name, nullptr, nullptr, &wanted, sizeof wanted) != 0) return std::nullopt;
+  }
+  T value{};
+  std::size_t size = sizeof value;
+  if (mallctl(name, &value, &size, nullptr, 0) != 0) return std::nullopt;
+  return static_cast<std::int64_t>(value);
+}
+
+}  // namespace
+
+std::optional<std::int64_t> control_number(const std::string& name,
+                                           std::optional<std::int64_t> set) {
+  if (const auto value = control_as<std::uint64_t>(name.c_str(), set)) return value;
+  if (const auto value = control_as<std::uint32_t>(name.c_str(), set)) return value;
+  return control_as<bool>(name.c_str(), set);
+}
+
+std::optional<std::string> control_text(const std::string& name, ControlKind kind) {
+  if (kind == ControlKind::kActs) {
+    if (mallctl(name.c_str(), nullptr, nullptr, nullptr, 0) != 0) return std::nullopt;
+    return std::string();
+  }
+  const char* text = nullptr;
+  std::size_t size = sizeof text;
+  if (mallctl(name.c_str(), &text, &size, nullptr, 0) != 0 || text == nullptr) return std::nullopt;
+  return std::string(text);
+}
+
 #else
 
 void register_thread() {}
@@ -104,6 +139,11 @@ AllocatorStats allocator_stats() {
 }
 
 void purge() { malloc_trim(0); }
+
+std::optional<std::int64_t> control_number(const std::string&, std::optional<std::int64_t>) {
+  return std::nullopt;
+}
+std::optional<std::string> control_text(const std::string&, ControlKind) { return std::nullopt; }
 
 #endif
 

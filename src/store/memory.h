@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace hearth::memory {
@@ -29,6 +30,15 @@ struct AllocatorStats {
 };
 // Refreshes and reads the allocator's statistics: microseconds to milliseconds, for INFO only.
 [[nodiscard]] AllocatorStats allocator_stats();
+
+// A control of the allocator by its name, as a number: set first if there is a value to set, then
+// read. Nothing if there is no such control, or none that is a number. For tests.
+[[nodiscard]] std::optional<std::int64_t> control_number(const std::string& name,
+                                                         std::optional<std::int64_t> set);
+// The same for controls that are text. With kActs it is one that just does something, and
+// the text is empty.
+enum class ControlKind : std::uint8_t { kText, kActs };
+[[nodiscard]] std::optional<std::string> control_text(const std::string& name, ControlKind kind);
 
 // Resident set of the process, from /proc/self/statm; 0 where that can't be read.
 [[nodiscard]] std::uint64_t resident_bytes();

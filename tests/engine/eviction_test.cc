@@ -245,3 +245,60 @@ TEST_CASE("the lazyfree parameters say which removals are lazy") {
     CHECK(f.reclaimer.calls == (lazy ? 4 : 0));
   }
 }
+
+TEST_CASE("evictions outside of a transaction stand each for itself") {
+  struct Units final : hearth::EffectSink {
+    void on_commit(const hearth::CommittedUnit& unit) override {
+      if (unit.effects.size() > 1) (unit.together ? wrapped : apart) += unit.effects.size();
+    }
+    std::size_t wrapped = 0, apart = 0;
+  } units;
+  Evicting e("allkeys-random");
+  e.fill("k", 0, 40);
+  e.server.engine().add_sink(units);
+  e.limit(-static_cast<std::int64_t>(20 * kValueBytes));
+  e.server.run("GET", "none");
+  CHECK(e.server.engine().stats().evicted_keys > 10);
+  CHECK(units.apart > 0);
+  CHECK(units.wrapped == 0);
+}
+
+TEST_CASE("telling clients of evictions does not make for more of them") {
+  Evicting e("allkeys-lru");
+  std::vector<hearth::Session*> readers;
+  for (int i = 0; i < 10; ++i) {
+    hearth::Session& s = e.server.open();
+    e.server.run_as(s, "HELLO", "3");
+    e.server.run_as(s, "CLIENT", "TRACKING", "ON");
+    readers.push_back(&s);
+  }
+  const std::string tail(1000, 'x');
+  for (int i = 0; i < 300; ++i) {
+    e.server.run("SET", std::to_string(i) + tail, "x");
+    for (hearth::Session* s : readers) e.server.run_as(*s, "GET", std::to_string(i) + tail);
+  }
+  e.limit(-40'000);
+  REQUIRE(e.server.config().set({{{"maxmemory-eviction-tenacity", "100"}}}, {}));
+  e.server.run("GET", "none");
+  CHECK(e.server.engine().stats().evicted_keys >= 10);
+  CHECK(e.server.engine().stats().evicted_keys <= 50);
+}
+
+TEST_CASE("clients that take too much go before keys do") {
+  Evicting e("allkeys-lru");
+  e.fill("k", 0, 20);
+  hearth::Session& greedy = e.server.open();
+  e.server.run("SET", "big", std::string(100'000, 'x'));
+  REQUIRE(e.server.config().set({{{"maxmemory-clients", "1000000"}}}, {}));
+  e.limit(1'500'000);
+  // Its replies pile up within one turn of the loop.
+  const std::vector<std::string_view> words{"GET", "big"};
+  for (int i = 0; i < 40 && !greedy.close_now; ++i) e.server.engine().execute(greedy, words);
+  CHECK(greedy.close_now);
+  CHECK(e.server.engine().stats().evicted_clients == 1);
+  // It still holds its memory, but is on its way out.
+  e.server.run("GET", "none");
+  CHECK(e.server.engine().stats().evicted_keys == 0);
+  e.server.engine().close(greedy);
+  e.no_limit();
+}

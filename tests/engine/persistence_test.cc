@@ -225,6 +225,20 @@ TEST_CASE("BGSAVE CANCEL and FLUSHALL end a save that is under way") {
   CHECK(server.info("rdb_bgsave_in_progress") == "0");
 }
 
+TEST_CASE("after FLUSHALL an empty snapshot is up to date, if there are save points") {
+  MemFileSystem disk;
+  {
+    Server server(disk, {{"save", "3600", "1"}});
+    server.run("SET", "a", "1");
+    server.run("FLUSHALL");
+    CHECK(server.info("rdb_changes_since_last_save") == "0");
+  }
+  Server server(disk, kPlain);
+  server.run("SET", "a", "1");
+  server.run("FLUSHALL");
+  CHECK(server.info("rdb_changes_since_last_save") != "0");
+}
+
 TEST_CASE("one child at a time: what comes second is refused or scheduled") {
   MemFileSystem disk;
   Server server(disk, kPlain);

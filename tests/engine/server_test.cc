@@ -366,6 +366,9 @@ TEST_CASE("SHUTDOWN asks the process to end, in the way that its words say") {
   CHECK(server.run("SHUTDOWN", "ABORT", "NOW") == "-ERR syntax error\r\n");
   CHECK(server.run("SHUTDOWN", "ABORT") == "-ERR No shutdown in progress.\r\n");
   CHECK(process.shutdowns == 0);
+  process.pending_shutdown = true;
+  CHECK(server.run("SHUTDOWN", "ABORT") == "+OK\r\n");
+  CHECK(server.run("SHUTDOWN", "ABORT") == "-ERR No shutdown in progress.\r\n");
   CHECK(server.run("SHUTDOWN", "SAVE").empty());
   CHECK(process.shutdowns == 1);
   CHECK(process.last_shutdown.save);
@@ -498,7 +501,6 @@ TEST_CASE("DEBUG switches change how the server runs") {
         "-ERR argument must be a memory value bigger than 1 and smaller than 4gb\r\n");
   CHECK(server.run("DEBUG", "DICT-RESIZING", "0") == "+OK\r\n");
   CHECK(server.run("DEBUG", "DICT-RESIZING", "1") == "+OK\r\n");
-  CHECK(server.run("DEBUG", "REPLYBUFFER", "PEAK-RESET-TIME", "never") == "+OK\r\n");
   CHECK(server.run("DEBUG", "NOPE") ==
         "-ERR unknown subcommand or wrong number of arguments for 'NOPE'. Try DEBUG HELP.\r\n");
   CHECK(server.run("DEBUG", "DIGEST", "x")
@@ -512,6 +514,11 @@ TEST_CASE("DEBUG OBJECT and HTSTATS look inside") {
   CHECK(contains(server.run("DEBUG", "OBJECT", "k"), " lru:"));
   CHECK(server.run("DEBUG", "OBJECT", "none") == "-ERR no such key\r\n");
   CHECK(contains(server.run("DEBUG", "HTSTATS", "0"), "number of elements: 1\n"));
+  CHECK(contains(server.run("DEBUG", "HTSTATS", "0"), "table size: 1\n"));
+  CHECK(server.run("DEBUG", "MALLCTL", "no.such.control") ==
+        "-ERR the allocator has no such control\r\n");
+  CHECK(server.run("DEBUG", "MALLCTL-STR", "no.such.control", "VOID") ==
+        "-ERR the allocator has no such control\r\n");
   CHECK(server.run("DEBUG", "HTSTATS", "16") == "-ERR Out of range database\r\n");
   CHECK(server.run("DEBUG", "HTSTATS-KEY", "k") ==
         "-ERR The value stored at the specified key is not represented using an hash table\r\n");
@@ -525,4 +532,94 @@ TEST_CASE("a limit that is lowered evicts without waiting for a command") {
   server.tick();
   CHECK(server.run("DBSIZE") == ":0\r\n");
   CHECK(info(server, "stats", "evicted_keys") == "1");
+}
+
+TEST_CASE("a table of keys follows its keys once it may change its size again") {
+  EngineFixture server(debugging());
+  const auto stats = [&] { return server.run("DEBUG", "HTSTATS", "0"); };
+  for (int i = 0; i < 128; ++i) server.run("SET", "k" + std::to_string(i), "v");
+  CHECK(contains(stats(), "table size: 128\n"));
+  server.run("DEBUG", "DICT-RESIZING", "0");
+  for (int i = 5; i < 128; ++i) server.run("DEL", "k" + std::to_string(i));
+  server.tick();
+  CHECK(contains(stats(), "table size: 128\n"));
+  server.run("DEBUG", "DICT-RESIZING", "1");
+  server.tick();
+  CHECK(contains(stats(), "table size: 8\n"));
+  CHECK(server.run("DBSIZE") == ":5\r\n");
+  CHECK(server.run("GET", "k4") == "$1\r\nv\r\n");
+}
+
+TEST_CASE("a client's reply buffer grows with its replies and shrinks after a time") {
+  EngineFixture server(debugging());
+  Session& client = server.open();
+  const auto size = [&] {
+    const std::string line = server.run("CLIENT", "LIST", "ID", std::to_string(client.id));
+    const std::size_t at = line.find(" rbs=") + 5;
+    return line.substr(at, line.find(' ', at) - at);
+  };
+  // The fixture reads replies away; a connection consumes them.
+  const auto get = [&] {
+    const std::vector<std::string_view> words{"GET", "big"};
+    server.engine().execute(client, words);
+    client.out.consume(client.out.size());
+  };
+  server.run("SET", "big", std::string(32768, 'x'));
+  CHECK(size() == "1024");
+  get();
+  server.tick();
+  CHECK(size() == "16384");
+  server.advance(seconds(4));
+  server.tick();
+  server.advance(seconds(6));
+  server.tick();
+  server.advance(seconds(1));
+  server.tick();
+  CHECK(size() == "1024");
+  server.run("DEBUG", "REPLYBUFFER", "PEAK-RESET-TIME", "NEVER");
+  get();
+  for (int i = 0; i < 10; ++i) {
+    server.tick();
+    server.advance(seconds(10));
+  }
+  CHECK(size() == "16384");
+  server.run("DEBUG", "REPLYBUFFER", "PEAK-RESET-TIME", "100");
+  for (int i = 0; i < 3; ++i) {
+    server.tick();
+    server.advance(seconds(1));
+  }
+  CHECK(size() == "1024");
+  CHECK(info(server, "stats", "reply_buffer_expands") == "2");
+  CHECK(info(server, "stats", "reply_buffer_shrinks") == "2");
+  CHECK(server.run("DEBUG", "REPLYBUFFER", "RESIZING", "0") == "+OK\r\n");
+  get();
+  server.tick();
+  CHECK(size() == "1024");
+  CHECK(server.run("DEBUG", "REPLYBUFFER", "PEAK-RESET-TIME", "RESET") == "+OK\r\n");
+}
+
+TEST_CASE("rates are those since the counters were reset") {
+  EngineFixture server;
+  const auto run_for = [&](int ticks, int commands_each) {
+    for (int i = 0; i < ticks; ++i) {
+      for (int n = 0; n < commands_each; ++n) server.run("PING");
+      server.advance(milliseconds(100));
+      server.tick();
+    }
+  };
+  run_for(20, 100);
+  CHECK(std::stoi(info(server, "stats", "instantaneous_ops_per_sec")) >= 1000);
+  server.run("CONFIG", "RESETSTAT");
+  run_for(2, 0);
+  CHECK(std::stoi(info(server, "stats", "instantaneous_ops_per_sec")) < 20);
+}
+
+TEST_CASE("KEYS gives up when its reply outgrows what the client may have waiting") {
+  EngineFixture server;
+  for (int i = 0; i < 5000; ++i) server.run("SET", std::string(100, 'k') + std::to_string(i), "v");
+  server.run("CONFIG", "SET", "client-output-buffer-limit", "normal 100000 0 0");
+  const std::vector<std::string_view> words{"KEYS", "*"};
+  server.engine().execute(server.session(), words);
+  CHECK(server.session().close_now);
+  CHECK(server.session().out.size() < 300'000);
 }

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "src/command/services.h"
 
@@ -13,6 +14,7 @@ namespace hearth::test {
 
 class FakeServer final : public ServerControl {
  public:
+  [[nodiscard]] bool abort_shutdown() override { return std::exchange(pending_shutdown, false); }
   [[nodiscard]] Outcome shutdown(const ShutdownRequest& request) override {
     ++shutdowns;
     last_shutdown = request;
@@ -49,6 +51,7 @@ class FakeServer final : public ServerControl {
   std::map<std::string, std::string> files;
   bool disk_is_full = false;
   int shutdowns = 0, rewrites = 0;
+  bool pending_shutdown = false;
   ShutdownRequest last_shutdown;
   bool config_file = true;
   RewriteExtent last_extent = RewriteExtent::kChanged;

@@ -87,6 +87,20 @@ TEST_CASE("passwords are given to the other side, and a wrong one moves nothing"
   CHECK(from->run({"EXISTS", "k"}) == "0");
 }
 
+TEST_CASE("a password that was changed since counts for a connection that is kept, too") {
+  const auto from = start_peer(hearth_server());
+  const auto to = start_peer(hearth_server(), {"requirepass secret"});
+  from->run({"SET", "k", "v"});
+  CHECK(from->run(migrate(*to, "k", {"AUTH", "secret"})) == "OK");
+  from->run({"SET", "k", "v"});
+  const auto admin = to->client();
+  CHECK(admin->text({"AUTH", "secret"}) == "OK");
+  CHECK(admin->text({"CONFIG", "SET", "requirepass", "other"}) == "OK");
+  CHECK(from->run(migrate(*to, "k", {"AUTH", "secret", "REPLACE"}))
+            .starts_with("-ERR Target instance replied with error: WRONGPASS"));
+  CHECK(from->run({"EXISTS", "k"}) == "1");
+}
+
 TEST_CASE("nobody there, or a peer that is silent, is an IOERR and the key stays") {
   const auto from = start_peer(hearth_server());
   const auto to = start_peer(hearth_server());

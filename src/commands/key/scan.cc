@@ -43,7 +43,15 @@ Outcome keys(CommandContext& ctx) {
   else
     db.for_each(visit);
   ctx.reply().array(names.size());
-  for (const auto name : names) ctx.reply().bulk(name);
+  // A reply that has outgrown what the client may have waiting is never sent: the rest is spared.
+  constexpr std::size_t kBetweenLooks = 1024;
+  std::size_t written = 0;
+  for (const auto name : names) {
+    ctx.reply().bulk(name);
+    if (++written % kBetweenLooks == 0 &&
+        ctx.services().clients->is_over_output_limit(ctx.session()))
+      break;
+  }
   return {};
 }
 

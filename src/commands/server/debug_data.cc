@@ -9,6 +9,7 @@
 #include "src/store/encoding.h"
 #include "src/store/hash.h"
 #include "src/store/list.h"
+#include "src/store/memory.h"
 #include "src/store/set.h"
 #include "src/store/zset.h"
 
@@ -131,9 +132,10 @@ Outcome htstats(CommandContext& ctx) {
   const std::uint64_t buckets = db.bucket_count();
   char text[256];
   std::snprintf(text, sizeof text,
-                "[Keys]\n table size: %llu\n number of elements: %llu\n avg bucket length: %.2f\n "
-                "table bytes: %llu\n"
+                "[Keys]\n table size: %llu\n buckets: %llu\n number of elements: %llu\n"
+                " avg bucket length: %.2f\n table bytes: %llu\n"
                 "[Deadlines]\n number of elements: %llu\n",
+                static_cast<unsigned long long>(db.nominal_table_size()),
                 static_cast<unsigned long long>(buckets),
                 static_cast<unsigned long long>(db.size()),
                 buckets == 0 ? 0.0 : static_cast<double>(db.size()) / static_cast<double>(buckets),
@@ -171,6 +173,33 @@ Outcome htstats_key(CommandContext& ctx) {
   ctx.reply().verbatim("txt", "[Table]\n table size: " + std::to_string(figures->buckets) +
                                   "\n number of elements: " + std::to_string(figures->elements) +
                                   "\n bytes: " + std::to_string(figures->bytes) + "\n");
+  return {};
+}
+
+// Controls that read as pointers to text would be numbers too: the two verbs tell them apart.
+Outcome mallctl(CommandContext& ctx) {
+  const ArgReader& args = ctx.args();
+  std::optional<std::int64_t> set;
+  if (args.size() == 4) {
+    HEARTH_TRY(set, args.integer(3));
+  }
+  const auto value = memory::control_number(std::string(args[2]), set);
+  if (!value) return refuse("ERR the allocator has no such control");
+  ctx.reply().integer(*value);
+  return {};
+}
+
+Outcome mallctl_text(CommandContext& ctx) {
+  const ArgReader& args = ctx.args();
+  const bool acts = args.size() == 4;
+  if (acts && !args.is(3, "VOID")) return syntax_error();
+  const auto value = memory::control_text(
+      std::string(args[2]), acts ? memory::ControlKind::kActs : memory::ControlKind::kText);
+  if (!value) return refuse("ERR the allocator has no such control");
+  if (acts)
+    ctx.reply().ok();
+  else
+    ctx.reply().bulk(*value);
   return {};
 }
 
@@ -253,6 +282,10 @@ constexpr DebugVerb kVerbs[] = {
     {"LOADAOF", "", "Empties the server and loads the append-only file.", 2, 2, load_log},
     {"HTSTATS", "<dbid> [full]", "Tells figures about the tables of a database.", 3, 4, htstats},
     {"HTSTATS-KEY", "<key> [full]", "Tells figures about the table of a value.", 3, 4, htstats_key},
+    {"MALLCTL", "<control> [<number>]", "Reads a control of the allocator, and sets it before.", 3,
+     4, mallctl},
+    {"MALLCTL-STR", "<control> [VOID]",
+     "Reads a control that is text; with VOID, triggers one that acts.", 3, 4, mallctl_text},
     {"STRINGMATCH-LEN", "<length> <pattern>", "Matches a pattern with that many letters a.", 4, 4,
      stringmatch_len},
     {"PROTOCOL", "<kind>", "Replies with a value of that kind.", 3, 3, protocol},

@@ -83,14 +83,21 @@ Outcome quicklist_packed_threshold(CommandContext& ctx) {
   return {};
 }
 
-// Reply buffers here are as large as what waits in them and go when it is sent: there is no peak
-// to reset and no resizing to switch. The words are checked, so that scripts that use them work.
 Outcome replybuffer(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
+  DebugSwitches& switches = *ctx.services().debug;
   if (args.is(2, "PEAK-RESET-TIME")) {
-    if (!args.is(3, "NEVER") && !args.is(3, "RESET")) HEARTH_TRY_VOID(args.integer(3));
+    if (args.is(3, "NEVER")) {
+      switches.reply_peak_life.reset();
+    } else if (args.is(3, "RESET")) {
+      switches.reply_peak_life = DebugSwitches::kReplyPeakLife;
+    } else {
+      HEARTH_TRY(const std::int64_t ms, args.integer_between(3, 0, INT32_MAX));
+      switches.reply_peak_life = milliseconds(ms);
+    }
   } else if (args.is(2, "RESIZING")) {
-    HEARTH_TRY_VOID(args.integer(3));
+    HEARTH_TRY(const std::int64_t on, args.integer(3));
+    switches.reply_buffers_keep_size = on == 0;
   } else {
     return unknown_debug_verb(args[1]);
   }
@@ -144,7 +151,8 @@ constexpr DebugVerb kVerbs[] = {
      "From which size on list items stand alone; 0 is the default.", 3, 3,
      quicklist_packed_threshold},
     {"REPLYBUFFER", "<PEAK-RESET-TIME <NEVER|RESET|ms> | RESIZING <0|1>>",
-     "Accepted; buffers here are never resized by time.", 4, 4, replybuffer},
+     "How long a large reply counts for a client's buffer, and whether that changes at all.", 4, 4,
+     replybuffer},
     {"AOF-FLUSH-SLEEP", "<microseconds>", "Makes every flush of the append-only file take longer.",
      3, 3, aof_flush_sleep},
     {"CHANGE-REPL-ID", "", "Gives the stream of effects another id.", 2, 2, change_repl_id},

@@ -41,9 +41,10 @@ Outcome flushall(CommandContext& ctx) {
   HEARTH_TRY(const Freeing freeing, freeing_of(ctx));
   std::uint64_t count = 0;
   for (DbIndex i = 0; i < ctx.keyspace().db_count(); ++i) count += flush(ctx, i, freeing);
-  if (ctx.services().persistence != nullptr) ctx.services().persistence->flushed_all();
   ctx.effects().replicate_verbatim();
   if (count > 1) ctx.effects().count_changes(count - 1);
+  // With the changes counted, so that a snapshot of nothing is up to date.
+  if (ctx.services().persistence != nullptr) ctx.services().persistence->flushed_all();
   ctx.reply().ok();
   return {};
 }

@@ -25,8 +25,12 @@ Outcome shutdown(CommandContext& ctx) {
       return syntax_error();
   }
   if ((request.save && request.nosave) || (abort && args.size() > 2)) return syntax_error();
-  // A shutdown waits for nothing, so none is under way when a command arrives.
-  if (abort) return refuse("ERR No shutdown in progress.");
+  if (abort) {
+    if (ctx.services().server == nullptr || !ctx.services().server->abort_shutdown())
+      return refuse("ERR No shutdown in progress.");
+    ctx.reply().ok();
+    return {};
+  }
   if (const std::string_view busy = ctx.services().script_host->busy_script_text();
       !busy.empty() && !request.nosave) {
     return refuse(std::string(busy));
@@ -55,7 +59,7 @@ constexpr CommandSpec kShutdown{
              Flag::kAllowBusy,
     .group = Group::kServer,
     .args = kArgs,
-    .reply = Shape::kNone,
+    .reply = Shape::kOk | Shape::kNone,
     .handler = shutdown,
     .history = kHistory,
 };

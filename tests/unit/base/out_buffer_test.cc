@@ -107,3 +107,38 @@ TEST_CASE("appends, consumption and truncation in any order agree with a string"
     CHECK(out.str() == model);
   }
 }
+
+TEST_CASE("the first segment follows what was needed lately") {
+  OutBuffer out;
+  CHECK(out.first_capacity() == 1024);
+  const auto use = [&out](std::size_t bytes) {
+    for (std::size_t i = 0; i < bytes; i += 100) out.append(std::string(100, 'x'));
+    out.consume(out.size());
+  };
+  use(1000);
+  CHECK(out.fit_first_segment() == OutBuffer::Fit::kSame);
+  use(5000);
+  CHECK(out.first_capacity() == 1024);
+  CHECK(out.fit_first_segment() == OutBuffer::Fit::kGrown);
+  CHECK(out.first_capacity() == 16 * 1024);
+  out.append("x");
+  CHECK(out.capacity_bytes() == 16 * 1024);
+  CHECK(out.first_size() == 1);
+  out.consume(1);
+  // The large one still counts.
+  CHECK(out.fit_first_segment() == OutBuffer::Fit::kSame);
+  out.forget_peak();
+  CHECK(out.fit_first_segment() == OutBuffer::Fit::kShrunk);
+  CHECK(out.first_capacity() == 1024);
+}
+
+TEST_CASE("what stands behind the first segment is told apart from it") {
+  OutBuffer out;
+  out.append(std::string(1000, 'x'));
+  CHECK(out.first_size() == 1000);
+  out.append(std::string(5000, 'y'));
+  CHECK(out.first_size() == 1000);
+  out.consume(600);
+  CHECK(out.first_size() == 400);
+  CHECK(out.size() == 5400);
+}

@@ -127,3 +127,43 @@ TEST_CASE("a random entry is uniform: every one of 1000 comes near its share") {
   CHECK(chi_square > 780);
   CHECK(chi_square < 1220);
 }
+
+TEST_CASE("a table that was filled or emptied while paused settles afterwards, within the budget") {
+  Fixture f(1);
+  for (int i = 0; i < 128; ++i) f.add("k" + std::to_string(i));
+  const std::uint64_t buckets = f.table.bucket_count();
+  f.table.pause_resize();
+  for (int i = 128; i < 1000; ++i) f.add("k" + std::to_string(i));
+  CHECK(f.table.settle(1000) == 1000);
+  CHECK(f.table.bucket_count() == buckets);
+  f.table.resume_resize();
+  CHECK(f.table.settle(10) == 0);
+  CHECK(f.table.bucket_count() == buckets + 10);
+  CHECK(f.table.settle(1'000'000) > 0);
+  CHECK(f.table.bucket_count() == (1000 * 4 + 20) / 21);
+  CHECK(f.table.settle(10) == 10);
+
+  f.table.pause_resize();
+  for (int i = 5; i < 1000; ++i) f.remove("k" + std::to_string(i));
+  f.table.resume_resize();
+  CHECK(f.table.settle(3) == 0);
+  CHECK(f.table.settle(1'000'000) > 0);
+  CHECK(f.table.bucket_count() == 1);
+  for (int i = 0; i < 5; ++i) CHECK(f.table.find("k" + std::to_string(i)) != nullptr);
+}
+
+TEST_CASE("the nominal size is the power of two that doubling would have come to") {
+  Fixture f(1);
+  CHECK(f.table.nominal_size() == 0);
+  for (int i = 1; i <= 5000; ++i) {
+    f.add("k" + std::to_string(i));
+    CHECK(f.table.nominal_size() == std::bit_ceil(static_cast<std::uint64_t>(i)));
+  }
+  // Entries that come or go while it is paused change nothing of what it is laid out for.
+  f.table.pause_resize();
+  for (int i = 5001; i <= 9000; ++i) f.add("k" + std::to_string(i));
+  CHECK(f.table.nominal_size() == 8192);
+  f.table.resume_resize();
+  f.table.settle(1'000'000);
+  CHECK(f.table.nominal_size() == 16384);
+}
