@@ -142,8 +142,8 @@ class EffectLog {
 
   [[nodiscard]] bool empty() const { return effects_.empty() && events_.empty(); }
   [[nodiscard]] CommittedUnit unit() const { return {effects_, events_, together_}; }
-  // See CommittedUnit::together; holds for this unit.
-  void keep_apart() { together_ = false; }
+  // See CommittedUnit::together; holds for the unit that has begun.
+  void keep_apart() { together_ = effects_.empty(); }
   void clear() {
     effects_.clear();
     events_.clear();

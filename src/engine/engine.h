@@ -140,6 +140,8 @@ class Engine final : public ClientControl,
   // This server becomes a replica, or stops being one: what has expired is only hidden then, and
   // what clients write is refused.
   void set_following(bool on);
+  // CLIENT PAUSE is in force: a primary's stream waits as well.
+  [[nodiscard]] bool is_paused() const { return paused_; }
   // Executes requests in order. Stops early when the session is parked or closing; returns how many
   // were executed. Fills in the batch's derived fields.
   std::size_t run(Session& session, RequestBatch& batch);

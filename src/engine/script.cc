@@ -69,6 +69,7 @@ Outcome Engine::begin_script(const ScriptStart& start, Session& caller) {
   s.resp = 2;
   s.account = caller.account;
   s.readonly = caller.readonly;
+  s.write_offset = caller.write_offset;
   s.asking = false;
   s.no_touch = caller.no_touch;
   s.on_this_host = caller.on_this_host;

@@ -18,6 +18,8 @@ constexpr seconds kBetweenNewlines{1};
 // A line of the handshake is short; whoever sends more is no primary.
 constexpr std::size_t kLineMost = 64 * 1024;
 constexpr std::size_t kErrorShown = 160;
+// Of the stream that waits to be run, at most about this much stands in memory.
+constexpr std::size_t kInputAhead = 16 * 1024 * 1024;
 
 std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
@@ -202,6 +204,7 @@ void Follower::tick() {
     tried_at_ = {};
     return;
   }
+  if (must_wait()) heard_at_ = now;  // it is us who don't listen
   if (now - heard_at_ >= s.repl_timeout) {
     log::warning("PRIMARY timeout: no data nor PING received...");
     return drop("time-out");
@@ -211,8 +214,7 @@ void Follower::tick() {
 
 void Follower::end_turn() {
   if (state_ != State::kConnected) return;
-  // What came while a script let the server run on.
-  if (!input_.empty() && !engine_->running_script()) {
+  if (!input_.empty() && !must_wait()) {
     ports_.link->set_reading(true);
     receive();
   }
@@ -231,6 +233,9 @@ void Follower::acknowledge() {
   append_command(std::span<const std::string>(words), out);
   ports_.link->send(out);
 }
+
+// In the middle of a script, which lets the server run on, and while clients are paused.
+bool Follower::must_wait() const { return engine_->is_paused() || engine_->running_script(); }
 
 // --- what the primary says ---
 
@@ -443,7 +448,10 @@ void Follower::run_command(std::span<const std::string_view> words) {
 }
 
 void Follower::run_stream() {
-  if (engine_->running_script()) return ports_.link->set_reading(false);
+  if (must_wait()) {
+    if (input_.size() >= kInputAhead) ports_.link->set_reading(false);
+    return;
+  }
   const std::uint64_t attempt = attempt_;
   ParserLimits limits;
   limits.bulk_bytes = settings().proto_max_bulk_len;
@@ -509,7 +517,8 @@ void Follower::write_info(InfoWriter& out) {
   out.field("master_last_io_seconds_ago", link_is_up() ? since(heard_at_) : -1);
   out.field("master_sync_in_progress", syncing ? 1 : 0);
   const std::int64_t offset = as_signed(ports_.replication->offset());
-  out.field("slave_read_repl_offset", offset + as_signed(open_.size()));
+  out.field("slave_read_repl_offset",
+            offset + as_signed(open_.size()) + (link_is_up() ? as_signed(input_.size()) : 0));
   out.field("slave_repl_offset", offset);
   if (syncing) {
     const std::int64_t total = header_ && header_->bytes ? as_signed(*header_->bytes) : 0;

@@ -103,6 +103,7 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   void run_command(std::span<const std::string_view> words);
   void relay_complete(std::size_t bytes);
   [[nodiscard]] Session& session() { return *session_; }
+  [[nodiscard]] bool must_wait() const;
   void acknowledge();
   void become_connected();
 

@@ -3,7 +3,9 @@
 
 #include <uv.h>
 
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "src/base/time.h"
 #include "src/server/child_launcher.h"
@@ -20,6 +22,8 @@ class ForkLauncher final : public ChildLauncher {
   // Once the loop exists; close() gives the handles back.
   void open();
   void close();
+  // Runs first in every child.
+  void set_child_hook(std::function<void()> hook) { child_hook_ = std::move(hook); }
 
   // --- ChildLauncher ---
   [[nodiscard]] Result<int> start(Job job) override;
@@ -37,6 +41,7 @@ class ForkLauncher final : public ChildLauncher {
   void close_pipe();
 
   uv_loop_t* loop_;
+  std::function<void()> child_hook_;
   const Clock& clock_;
   uv_signal_t sigchld_{};
   uv_poll_t* poll_ = nullptr;

@@ -196,6 +196,11 @@ bool Node::start() {
   engine_->services().progress = replication_.get();
   engine_->add_sink(*replication_);
   engine_->add_sink(persistence_->sink());
+  children_.set_child_hook([this] {
+    log::set_role('C');
+    // The parent has logged what can't be applied.
+    static_cast<void>(oom_score_.apply(config_.settings(), OomScore::Role::kBackgroundChild));
+  });
   children_.open();
   children_open_ = true;
   install_hooks();
@@ -262,6 +267,7 @@ void Node::make_follower() {
   ports.refresh_time = [this] { network_->refresh_time(); };
   ports.load_due = [this] { uv_stop(&loop_); };
   ports.role_changed = [this] {
+    log::set_role(follower_->is_replica() ? 'S' : 'M');
     if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
   };
   follower_ = std::make_unique<Follower>(std::move(ports));

@@ -76,9 +76,10 @@ class Persistence final : public PersistenceControl {
   // Puts the snapshot of a primary in the place of all data; what is logged begins anew with it.
   // `serve` as for load_at_start. On failure there is no data.
   [[nodiscard]] Result<void> replace_data(const std::string& path, std::function<bool()> serve);
-  // Everything that was logged is on the disk.
+  // The data set is on the disk, with everything that was logged. Not so before the first base is
+  // complete.
   [[nodiscard]] bool log_is_synced() const {
-    return log_.is_open() && log_.synced_total() >= log_.appended_total();
+    return log_state_ == LogState::kOn && log_.synced_total() >= log_.appended_total();
   }
   [[nodiscard]] bool has_child() const { return ports_.children->is_running(); }
   // A child is started or has ended for somebody else: tables keep their size meanwhile.
@@ -178,6 +179,7 @@ class Persistence final : public PersistenceControl {
   aof::LogFiles files_;
   aof::AppendLog log_;
   LogState log_state_ = LogState::kOff;
+  bool log_was_stopped_ = false;  // in this loop turn
   bool rewrite_scheduled_ = false;
   bool last_rewrite_ok_ = true;
   bool last_write_ok_ = true;

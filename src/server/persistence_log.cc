@@ -76,6 +76,8 @@ void Persistence::flush_log(bool force) {
 }
 
 void Persistence::end_turn() {
+  // Who waits for the log is told that there is none any more.
+  if (std::exchange(log_was_stopped_, false)) engine_->services().blocking->progressed();
   if (!log_.is_open() || is_loading()) return;
   log_.set_now(engine_->now());
   flush_log(false);
@@ -141,6 +143,7 @@ void Persistence::stop_log() {
   }
   log_.close();
   log_state_ = LogState::kOff;
+  log_was_stopped_ = true;
   rewrite_scheduled_ = false;
   last_write_ok_ = true;
   update_refusal();

@@ -88,6 +88,7 @@ void Replication::send(Session& session, std::string_view bytes) {
 
 void Replication::feed(std::string_view bytes) {
   backlog_->append(bytes);
+  fed_ = true;
   const std::uint64_t limit = settings().client_output_buffer_limit[1].hard_bytes;
   for_each([&](Session& session, Replica& replica) {
     switch (replica.state) {
@@ -581,7 +582,8 @@ void Replication::tick() {
                  replica.state == State::kOnline ? "streaming" : "full", name_of(session, replica));
     drop(session.id);
   });
-  if (!any || following_) last_ping_ = now;
+  // A stream that flows needs no ping.
+  if (std::exchange(fed_, false) || !any || following_) last_ping_ = now;
   if (now - last_ping_ >= s.repl_ping_replica_period) {
     last_ping_ = now;
     scratch_.clear();

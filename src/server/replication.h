@@ -152,7 +152,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   std::string id2_;              // the stream's name before, "" if none
   std::uint64_t id2_until_ = 0;  // that name holds for bytes before this offset
   bool acks_wanted_ = false;
-  bool feeding_ = false;
+  bool fed_ = false;  // since the last tick
   MonoTime last_ping_{}, last_newline_{}, alone_since_{};
   std::string eof_mark_;
   int pipe_ = -1;

@@ -283,6 +283,7 @@ class World {
     server_.engine().services().server = &process_;
     server_.engine().services().persistence = &persistence_;
     server_.engine().services().replication = &replication_;
+    server_.engine().services().replica = &replica_;
   }
 
   // Runs the sample in a session and a data set of their own.
@@ -333,6 +334,7 @@ class World {
   FakeServer process_;
   test::FakePersistence persistence_;
   test::FakeReplication replication_;
+  test::FakeReplica replica_;
   EngineFixture server_;
 };
 

@@ -48,6 +48,29 @@ class FakePersistence final : public PersistenceControl {
   microseconds slowed{0};
 };
 
+class FakeReplica final : public ReplicaControl {
+ public:
+  Outcome follow(std::string_view host, std::uint16_t port, CommandContext& by) override {
+    primary = std::string(host) + ":" + std::to_string(port);
+    by.reply().ok();
+    return {};
+  }
+  Outcome follow_nobody(CommandContext& by) override {
+    primary.clear();
+    by.reply().ok();
+    return {};
+  }
+  bool is_replica() const override { return !primary.empty(); }
+  bool link_is_up() const override { return link_up; }
+  void write_role(ReplyWriter& out) override { out.array(0); }
+  void write_info(InfoWriter& out) override {
+    out.field("master_link_status", link_up ? "up" : "down");
+  }
+
+  std::string primary;
+  bool link_up = true;
+};
+
 class FakeReplication final : public ReplicationControl {
  public:
   Outcome sync(CommandContext&) override {

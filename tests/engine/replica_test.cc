@@ -1,0 +1,127 @@
+// The engine of a replica: what it refuses its clients, and what it takes from its primary.
+#include <doctest/doctest.h>
+
+#include "tests/support/engine_fixture.h"
+#include "tests/support/fake_persistence.h"
+
+using namespace hearth;
+using hearth::test::EngineFixture;
+
+namespace {
+
+class Replica : public EngineFixture {
+ public:
+  Replica() {
+    engine().services().replica = &replica;
+    replica.primary = "10.0.0.1:6379";
+    engine().set_following(true);
+    stream_ = &open();
+    stream_->primary = stream_->replaying = true;
+  }
+  // What the primary says.
+  template <typename... A>
+  std::string told(const A&... words) {
+    engine().begin_replay();
+    const std::string reply = run_as(*stream_, words...);
+    engine().end_replay();
+    return reply;
+  }
+
+  test::FakeReplica replica;
+
+ private:
+  Session* stream_ = nullptr;
+};
+
+const std::string kReadOnlyReply = "-READONLY You can't write against a read only replica.\r\n";
+
+}  // namespace
+
+TEST_CASE("clients of a replica read, and write only where the configuration lets them") {
+  Replica server;
+  CHECK(server.told("SET", "k", "v") == "+OK\r\n");
+  CHECK(server.run("GET", "k") == "$1\r\nv\r\n");
+  CHECK(server.run("SET", "k", "w") == kReadOnlyReply);
+  CHECK(server.run("EVAL", "return redis.call('set', KEYS[1], 'w')", "1", "k")
+            .starts_with("-READONLY"));
+  CHECK(server.run("EVAL", "#!lua\nreturn 1", "0") == kReadOnlyReply);
+  CHECK(server.run("EVAL", "#!lua flags=no-writes\nreturn 1", "0") == ":1\r\n");
+  CHECK(server.run("PUBLISH", "c", "m") == ":0\r\n");
+  server.run("MULTI");
+  CHECK(server.run("SET", "k", "w") == kReadOnlyReply);
+  CHECK(server.run("EXEC").starts_with("-EXECABORT"));
+  server.run("CONFIG", "SET", "replica-read-only", "no");
+  CHECK(server.run("SET", "k", "w") == "+OK\r\n");
+  CHECK(server.run("GET", "k") == "$1\r\nw\r\n");
+}
+
+TEST_CASE("a transaction that was begun before the server became a replica is aborted") {
+  EngineFixture server;
+  test::FakeReplica replica;
+  server.engine().services().replica = &replica;
+  server.run("MULTI");
+  server.run("SET", "k", "v");
+  replica.primary = "10.0.0.1:6379";
+  server.engine().set_following(true);
+  CHECK(server.run("EXEC") ==
+        "-EXECABORT Transaction discarded because of: READONLY You can't write against a read only "
+        "replica.\r\n");
+  server.engine().set_following(false);
+  CHECK(server.run("SET", "k", "v") == "+OK\r\n");
+}
+
+TEST_CASE("without a link a replica serves stale data, or says that it does not") {
+  Replica server;
+  server.told("SET", "k", "v");
+  server.replica.link_up = false;
+  CHECK(server.run("GET", "k") == "$1\r\nv\r\n");
+  server.run("CONFIG", "SET", "replica-serve-stale-data", "no");
+  const std::string down =
+      "-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n";
+  CHECK(server.run("GET", "k") == down);
+  CHECK(server.run("EVAL", "return 1", "0") == down);
+  CHECK(server.run("PING") == "+PONG\r\n");
+  CHECK(server.run("EVAL", "#!lua flags=allow-stale,no-writes\nreturn 1", "0") == ":1\r\n");
+  CHECK(server.told("SET", "k", "w") == "+OK\r\n");
+}
+
+TEST_CASE("on a replica what has expired is hidden, and goes when the primary says so") {
+  Replica server;
+  server.told("SET", "k", "v", "PXAT", std::to_string(server.now().ms + 100));
+  server.told("HSET", "h", "f", "v", "g", "w");
+  server.told("HPEXPIREAT", "h", std::to_string(server.now().ms + 100), "FIELDS", "1", "f");
+  server.advance(milliseconds(200));
+  CHECK(server.run("GET", "k") == "$-1\r\n");
+  CHECK(server.effects().empty());
+  CHECK(server.run("DBSIZE") == ":2\r\n");
+  // The primary's clock may be behind: for it the key is still there.
+  CHECK(server.told("APPEND", "k", "w") == ":2\r\n");
+  CHECK(server.told("PERSIST", "k") == ":1\r\n");
+  CHECK(server.run("GET", "k") == "$2\r\nvw\r\n");
+  // A deadline in the past is the primary's to act on.
+  CHECK(server.told("PEXPIREAT", "k", std::to_string(server.now().ms - 1)) == ":1\r\n");
+  CHECK(server.run("EXISTS", "k") == ":0\r\n");
+  CHECK(server.run("DBSIZE") == ":2\r\n");
+  CHECK(server.told("DEL", "k") == ":1\r\n");
+  CHECK(server.run("DBSIZE") == ":1\r\n");
+}
+
+TEST_CASE("what a primary's stream wrote was used just now") {
+  Replica server;
+  server.told("SET", "k", "v");
+  CHECK(server.run("OBJECT", "IDLETIME", "k") == ":0\r\n");
+  server.advance(milliseconds(5000));
+  CHECK(server.run("OBJECT", "IDLETIME", "k") == ":5\r\n");
+}
+
+TEST_CASE("REPLICAOF names a primary or none, and ROLE and INFO tell of it") {
+  EngineFixture server;
+  test::FakeReplica replica;
+  server.engine().services().replica = &replica;
+  CHECK(server.run("REPLICAOF", "host", "6380") == "+OK\r\n");
+  CHECK(replica.primary == "host:6380");
+  CHECK(server.run("SLAVEOF", "no", "one") == "+OK\r\n");
+  CHECK(replica.primary.empty());
+  CHECK(server.run("REPLICAOF", "host", "70000") == "-ERR Invalid master port\r\n");
+  CHECK(server.run("REPLICAOF", "host", "x") == "-ERR Invalid master port\r\n");
+}

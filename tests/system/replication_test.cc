@@ -1,0 +1,175 @@
+// Replication between processes, with redis-server on either side.
+#include <doctest/doctest.h>
+
+#include "tests/support/child_process.h"
+#include "tests/system/peers.h"
+
+using namespace hearth::test;
+
+namespace {
+
+std::string replication_field(const ServerProcess& server, const std::string& field) {
+  const std::string info = server.run({"INFO", "replication"});
+  const std::size_t at = info.find(field + ":");
+  if (at == std::string::npos) return "";
+  return info.substr(at + field.size() + 1, info.find("\r\n", at) - at - field.size() - 1);
+}
+
+std::unique_ptr<ServerProcess> start(const Peer& peer, std::vector<std::string> config = {}) {
+  config.emplace_back("repl-diskless-sync-delay 0");
+  // The redis-server of Debian reads files of version 10.
+  if (peer.name == "hearth-server") config.emplace_back("rdb-compat 7.0");
+  return start_peer(peer, std::move(config));
+}
+
+void follow(const ServerProcess& replica, const ServerProcess& primary) {
+  CHECK(replica.run({"REPLICAOF", "127.0.0.1", std::to_string(primary.port())}) == "OK");
+  REQUIRE(eventually([&] { return replication_field(replica, "master_link_status") == "up"; },
+                     milliseconds{20'000}));
+}
+
+bool is_even(const ServerProcess& primary, const ServerProcess& replica) {
+  return replication_field(primary, "master_repl_offset") ==
+         replication_field(replica, "slave_repl_offset");
+}
+
+void fill(const ServerProcess& server) {
+  const auto client = server.client();
+  client->text({"SET", "s", "text"});
+  client->text({"SET", "timed", "text", "PX", "1000000"});
+  client->text({"HSET", "h", "f", "v", "g", "w"});
+  client->text({"RPUSH", "l", "a", "b", "c"});
+  client->text({"SADD", "set", "1", "2", "x"});
+  client->text({"ZADD", "z", "1", "a", "2.5", "b"});
+  client->text({"XADD", "x", "1-1", "f", "v"});
+  client->text({"SELECT", "5"});
+  client->text({"SET", "big", std::string(3'000'000, 'b')});
+}
+
+void check_filled(const ServerProcess& server) {
+  const auto client = server.client();
+  CHECK(client->text({"GET", "s"}) == "text");
+  CHECK(std::stoi(client->text({"PTTL", "timed"})) > 900'000);
+  CHECK(client->text({"HGET", "h", "g"}) == "w");
+  CHECK(client->text({"LLEN", "l"}) == "3");
+  CHECK(client->text({"SCARD", "set"}) == "3");
+  CHECK(client->text({"ZSCORE", "z", "b"}) == "2.5");
+  CHECK(client->text({"XLEN", "x"}) == "1");
+  client->text({"SELECT", "5"});
+  CHECK(client->text({"STRLEN", "big"}) == "3000000");
+}
+
+}  // namespace
+
+TEST_CASE("a replica gets the data and then every change, from hearth and redis-server alike") {
+  for (const Peer& primary_peer : all_peers()) {
+    for (const Peer& replica_peer : all_peers()) {
+      for (const std::string diskless : {"yes", "no"}) {
+        CAPTURE(primary_peer.name);
+        CAPTURE(replica_peer.name);
+        CAPTURE(diskless);
+        const auto primary = start(primary_peer, {"repl-diskless-sync " + diskless});
+        const auto replica = start(replica_peer);
+        fill(*primary);
+        replica->run({"SET", "old", "goes"});
+        follow(*replica, *primary);
+        check_filled(*replica);
+        CHECK(replica->run({"EXISTS", "old"}) == "0");
+
+        const auto client = primary->client();
+        client->text({"SELECT", "3"});
+        client->text({"MULTI"});
+        client->text({"INCR", "n"});
+        client->text({"RPUSH", "list", "a"});
+        client->text({"EXEC"});
+        client->text({"SPOP", "none"});
+        client->text({"SET", "gone", "v", "PX", "1"});
+        CHECK(client->text({"WAIT", "1", "10000"}) == "1");
+        REQUIRE(eventually([&] { return is_even(*primary, *replica); }, milliseconds{10'000}));
+        const auto reader = replica->client();
+        reader->text({"SELECT", "3"});
+        CHECK(reader->text({"GET", "n"}) == "1");
+        CHECK(reader->text({"LLEN", "list"}) == "1");
+        CHECK(reader->text({"SET", "n", "2"}).starts_with("-READONLY"));
+        CHECK(eventually(
+            [&] {
+              return reader->text({"EXISTS", "gone"}) == "0";
+            },
+            milliseconds{5'000}));
+      }
+    }
+  }
+}
+
+TEST_CASE("a replica that is promoted is followed on without a second full synchronization") {
+  for (const Peer& second_peer : all_peers()) {
+    CAPTURE(second_peer.name);
+    const auto primary = start(hearth_server());
+    const auto first = start(hearth_server());
+    const auto second = start(second_peer);
+    fill(*primary);
+    follow(*first, *primary);
+    follow(*second, *primary);
+    primary->run({"SET", "k", "1"});
+    REQUIRE(eventually([&] { return is_even(*primary, *first) && is_even(*primary, *second); },
+                       milliseconds{10'000}));
+    CHECK(first->run({"REPLICAOF", "NO", "ONE"}) == "OK");
+    CHECK(replication_field(*first, "role") == "master");
+    CHECK(replication_field(*first, "master_replid2") ==
+          replication_field(*primary, "master_replid"));
+    follow(*second, *first);
+    follow(*primary, *first);
+    first->run({"SET", "k", "2"});
+    REQUIRE(eventually([&] { return second->run({"GET", "k"}) == "2"; }, milliseconds{10'000}));
+    REQUIRE(eventually([&] { return primary->run({"GET", "k"}) == "2"; }, milliseconds{10'000}));
+    const std::string stats = first->run({"INFO", "stats"});
+    CHECK(stats.find("sync_full:0\r\n") != std::string::npos);
+    CHECK(stats.find("sync_partial_ok:2\r\n") != std::string::npos);
+    check_filled(*second);
+  }
+}
+
+TEST_CASE("a replica's replica gets the stream through it, from the first byte on") {
+  const auto primary = start(hearth_server());
+  const auto middle = start(hearth_server());
+  const auto leaf = start(hearth_server());
+  const auto client = primary->client();
+  client->text({"SELECT", "7"});
+  client->text({"SET", "k", "1"});
+  follow(*middle, *primary);
+  // The stream stands in database 7 when the leaf joins it.
+  client->text({"SET", "k", "2"});
+  REQUIRE(eventually([&] { return is_even(*primary, *middle); }, milliseconds{10'000}));
+  follow(*leaf, *middle);
+  client->text({"SET", "k", "3"});
+  const auto reader = leaf->client();
+  reader->text({"SELECT", "7"});
+  CHECK(eventually([&] { return reader->text({"GET", "k"}) == "3"; }, milliseconds{10'000}));
+  REQUIRE(eventually([&] { return is_even(*primary, *leaf); }, milliseconds{10'000}));
+  CHECK(replication_field(*leaf, "master_replid") == replication_field(*primary, "master_replid"));
+}
+
+TEST_CASE("a broken link is taken up again where it broke") {
+  const auto primary = start(hearth_server());
+  const auto replica = start(hearth_server());
+  follow(*replica, *primary);
+  primary->run({"SET", "k", "1"});
+  CHECK(primary->run({"CLIENT", "KILL", "TYPE", "replica"}) == "1");
+  primary->run({"SET", "k", "2"});
+  CHECK(eventually([&] { return replica->run({"GET", "k"}) == "2"; }, milliseconds{10'000}));
+  CHECK(replica->run({"CLIENT", "KILL", "TYPE", "master"}) == "1");
+  primary->run({"SET", "k", "3"});
+  CHECK(eventually([&] { return replica->run({"GET", "k"}) == "3"; }, milliseconds{10'000}));
+  CHECK(primary->run({"INFO", "stats"}).find("sync_full:1\r\n") != std::string::npos);
+}
+
+TEST_CASE("a primary that wants a password refuses a replica without it, which goes on trying") {
+  const auto primary = start(hearth_server(), {"requirepass secret"});
+  const auto replica = start(hearth_server(), {"masterauth wrong"});
+  replica->run({"REPLICAOF", "127.0.0.1", std::to_string(primary->port())});
+  CHECK(eventually([&] { return replica->log().find("Unable to AUTH") != std::string::npos; },
+                   milliseconds{10'000}));
+  replica->run({"CONFIG", "SET", "masterauth", "secret"});
+  CHECK(eventually([&] { return replication_field(*replica, "master_link_status") == "up"; },
+                   milliseconds{20'000}));
+}
