@@ -196,14 +196,7 @@ void Follower::tick() {
       return drop("time-out");
     case State::kConnected: break;
   }
-  if (session_->close_now || session_->close_after_reply) {
-    // CLIENT KILL: a session without a connection ends with its link.
-    session_->close_now = session_->close_after_reply = false;
-    log::notice("Connection with primary lost.");
-    drop("killed by a client");
-    tried_at_ = {};
-    return;
-  }
+  if (end_if_killed()) return;
   if (must_wait()) heard_at_ = now;  // it is us who don't listen
   if (now - heard_at_ >= s.repl_timeout) {
     log::warning("PRIMARY timeout: no data nor PING received...");
@@ -398,9 +391,9 @@ void Follower::load(const std::function<bool()>& serve) {
                  kept.error().context);
   forget_transfer();
   ports_.replication->adopt(id, offset);
-  if (session_ != nullptr) session().db = 0;
   log::notice("PRIMARY <-> REPLICA sync: Finished with success");
   become_connected();
+  session().db = *loaded;
   // A primary that sent a snapshot without a length waits for this.
   acknowledge();
   ports_.link->set_reading(true);
@@ -447,7 +440,19 @@ void Follower::run_command(std::span<const std::string_view> words) {
   }
 }
 
+// CLIENT KILL: a session without a connection ends with its link. Nothing is run in it before that:
+// it would be refused, and counted as done.
+bool Follower::end_if_killed() {
+  if (!session_->close_now && !session_->close_after_reply) return false;
+  session_->close_now = session_->close_after_reply = false;
+  log::notice("Connection with primary lost.");
+  drop("killed by a client");
+  tried_at_ = {};
+  return true;
+}
+
 void Follower::run_stream() {
+  if (end_if_killed()) return;
   if (must_wait()) {
     if (input_.size() >= kInputAhead) ports_.link->set_reading(false);
     return;

@@ -99,6 +99,7 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   [[nodiscard]] bool take_snapshot_header();
   void take_snapshot_bytes();
   void snapshot_complete();
+  [[nodiscard]] bool end_if_killed();
   void run_stream();
   void run_command(std::span<const std::string_view> words);
   void relay_complete(std::size_t bytes);

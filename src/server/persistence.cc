@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "src/base/log.h"
+#include "src/base/parse_number.h"
 #include "src/commands/key/payload.h"
 #include "src/server/version.h"
 #include "src/store/memory.h"
@@ -367,7 +368,8 @@ Result<void> Persistence::serve_load(std::uint64_t offset) {
   return {};
 }
 
-Result<void> Persistence::load_snapshot(const std::string& path, bool merge, Expired expired) {
+Result<void> Persistence::load_snapshot(const std::string& path, bool merge, Expired expired,
+                                        DbIndex* stream_db) {
   HEARTH_TRY(const std::unique_ptr<io::File> file, ports_.disk->open(path, io::OpenMode::kRead));
   HEARTH_TRY(const std::uint64_t size, file->size());
   begin_load(size);
@@ -375,6 +377,13 @@ Result<void> Persistence::load_snapshot(const std::string& path, bool merge, Exp
   io::InputWindow window(*file, path);
   snapshot::LoadOptions options = load_options(merge);
   options.skip_expired = expired == Expired::kSkip;
+  if (stream_db != nullptr) {
+    options.aux = [&](const std::string& name, const std::string& value) {
+      const auto number = parse_int64(value);
+      if (name == "repl-stream-db" && number && *number >= 0 && *number < settings().databases)
+        *stream_db = static_cast<DbIndex>(*number);
+    };
+  }
   const auto loaded = snapshot::load(window, engine_->keyspace(), options, figures_);
   end_load();
   if (!loaded) return loaded;
@@ -430,14 +439,15 @@ bool Persistence::load_at_start(std::function<bool()> serve) {
   return false;
 }
 
-Result<void> Persistence::replace_data(const std::string& path, std::function<bool()> serve) {
+Result<DbIndex> Persistence::replace_data(const std::string& path, std::function<bool()> serve) {
   const bool logs = log_state_ != LogState::kOff;
   if (logs) stop_log();
   if (child_ != Child::kNone) ports_.children->stop();
   empty_all();
   serve_ = std::move(serve);
   // When a key expires is the primary's to say.
-  auto loaded = load_snapshot(path, false, Expired::kKeep);
+  DbIndex stream_db = 0;
+  const auto loaded = load_snapshot(path, false, Expired::kKeep, &stream_db);
   serve_ = nullptr;
   if (!loaded) empty_all();
   saved_changes_ = changes();
@@ -449,7 +459,8 @@ Result<void> Persistence::replace_data(const std::string& path, std::function<bo
       rewrite_scheduled_ = true;
     }
   }
-  return loaded;
+  if (!loaded) return tl::unexpected<Error>(loaded.error());
+  return stream_db;
 }
 
 Outcome Persistence::reload(const Reload& how) {

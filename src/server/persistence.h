@@ -74,8 +74,9 @@ class Persistence final : public PersistenceControl {
                                               DbIndex stream_db);
   void note_progress(const ChildProgress& progress);
   // Puts the snapshot of a primary in the place of all data; what is logged begins anew with it.
-  // `serve` as for load_at_start. On failure there is no data.
-  [[nodiscard]] Result<void> replace_data(const std::string& path, std::function<bool()> serve);
+  // `serve` as for load_at_start. Returns the database in which the primary's stream goes on. On
+  // failure there is no data.
+  [[nodiscard]] Result<DbIndex> replace_data(const std::string& path, std::function<bool()> serve);
   // The data set is on the disk, with everything that was logged. Not so before the first base is
   // complete.
   [[nodiscard]] bool log_is_synced() const {
@@ -117,7 +118,8 @@ class Persistence final : public PersistenceControl {
   [[nodiscard]] Result<void> save_now();
   enum class Expired : std::uint8_t { kSkip, kKeep };
   [[nodiscard]] Result<void> load_snapshot(const std::string& path, bool merge,
-                                           Expired expired = Expired::kSkip);
+                                           Expired expired = Expired::kSkip,
+                                           DbIndex* stream_db = nullptr);
   [[nodiscard]] snapshot::LoadOptions load_options(bool merge);
   void empty_all();
   [[nodiscard]] rdb::FileOptions file_options();
