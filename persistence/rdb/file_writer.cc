@@ -25,7 +25,7 @@ class FileWriter {
       opcode(Opcode::kFunction);
       write_string(out_, code, options_.encode.compression);
     }
-    for (DbIndex i = 0; i < keyspace.db_count(); ++i) {
+    for (DbIndex i = 0; options_.with_keys && i < keyspace.db_count(); ++i) {
       if (keyspace.db(i).size() > 0) HEARTH_TRY_VOID(write_database(keyspace.db(i), i));
     }
     opcode(Opcode::kEnd);
@@ -40,7 +40,7 @@ class FileWriter {
   std::uint16_t version_for(const Keyspace& keyspace) const {
     if (options_.encode.target == Target::kRedis70) return kVersionRedis70;
     bool found = false;
-    for (DbIndex i = 0; i < keyspace.db_count() && !found; ++i) {
+    for (DbIndex i = 0; options_.with_keys && i < keyspace.db_count() && !found; ++i) {
       const Database& db = keyspace.db(i);
       if (db.timed_count() == 0) continue;
       db.for_each([&](Entry& e) {

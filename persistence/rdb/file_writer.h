@@ -34,6 +34,7 @@ struct FileOptions {
   AccessNotes access = AccessNotes::kNone;
   LfuParams lfu;
   bool checksum = true;
+  bool with_keys = true;
   // Auxiliary fields, in this order, in front of the data.
   std::vector<std::pair<std::string, std::string>> aux;
   // Sources of function libraries.

@@ -385,6 +385,9 @@ class ReplicationControl {
   [[nodiscard]] virtual std::uint64_t offset() const = 0;
   // Bytes of the backlog and of what waits for replicas.
   [[nodiscard]] virtual std::uint64_t backlog_bytes() const = 0;
+  // Memory that holds what replicas have not taken yet: no reason to evict keys, since telling them
+  // of each eviction would make it more.
+  [[nodiscard]] virtual std::uint64_t unsent_bytes() const = 0;
   virtual void id_changed() = 0;
 };
 

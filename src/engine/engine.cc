@@ -549,6 +549,7 @@ void Engine::set_loading(bool on) {
 
 void Engine::set_following(bool on) {
   following_ = on;
+  own_deadlines_.clear();
   env_.expire_removes = !following_ && !paused_;
   refresh_settings();
   refresh_write_refusal();
@@ -567,6 +568,8 @@ void Engine::commit() {
   // server run on) becomes part of it.
   if (depth_ > 0) return;
   const CommittedUnit unit = effects_.unit();
+  if (following_ && actor_ != nullptr && !actor_->replaying) [[unlikely]]
+    note_own_deadlines(unit);
   for (EffectSink* sink : sinks_) sink->on_commit(unit);
   effects_.clear();
   if (blocked_.has_ready() && depth_ == 0) [[unlikely]]

@@ -12,7 +12,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -360,11 +362,15 @@ class Engine final : public ClientControl,
   // upkeep.cc
   bool make_room();
   void expire_cycle();
+  void note_own_deadlines(const CommittedUnit& unit);
+  void expire_own_keys();
   void check_clients();
   void check_output_limits(Session& session);
   void count_memory_of(Session& session);
   void evict_clients();
+  // As maxmemory counts.
   [[nodiscard]] std::uint64_t used_bytes() const;
+  [[nodiscard]] std::uint64_t unsent_to_replicas() const;
   void commit_evictions();
   std::uint64_t evict_one(const EvictionPool::Candidate& victim);
   void fit_reply_buffer(Session& session);
@@ -444,6 +450,8 @@ class Engine final : public ClientControl,
   bool guarded_ =
       false;  // loading, a replica, or writes are refused: every command passes the gate
   bool following_ = false;
+  // On a replica that takes writes: the deadlines that its own clients set, which no primary ends.
+  std::set<std::tuple<std::int64_t, DbIndex, std::string>> own_deadlines_;
   std::size_t good_replicas_ = 0;
   DebugSwitches debug_;
   std::string replication_id_;

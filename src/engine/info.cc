@@ -212,7 +212,7 @@ void Engine::write_memory(InfoWriter& out) {
   out.field("rss_overhead_bytes", as_signed(rss) - as_signed(a.resident));
   out.fixed("mem_fragmentation_ratio", ratio(rss, m.total));
   out.field("mem_fragmentation_bytes", as_signed(rss) - as_signed(m.total));
-  out.field("mem_not_counted_for_evict", 0);
+  out.field("mem_not_counted_for_evict", as_signed(unsent_to_replicas()));
   const std::uint64_t backlog =
       services_.replication != nullptr ? services_.replication->backlog_bytes() : 0;
   out.field("mem_replication_backlog", as_signed(backlog));

@@ -86,14 +86,19 @@ void Engine::refresh_wants() {
   const bool published = (hot_.notify & (static_cast<std::uint32_t>(Notify::kKeyspace) |
                                          static_cast<std::uint32_t>(Notify::kKeyevent))) != 0;
   const bool all = !watched_.empty() || blocked_.waits_for_keys() || sinks_want_events_ ||
+                   (following_ && !settings().replica_read_only) ||
                    (tracker_ != nullptr && tracker_->is_on());
   effects_.set_wants(sinks_want_commands_, all ? kChanges : published ? hot_.notify : 0);
+}
+
+std::uint64_t Engine::unsent_to_replicas() const {
+  return services_.replication != nullptr ? services_.replication->unsent_bytes() : 0;
 }
 
 // What clients hold that are about to be closed needs no room made for it.
 std::uint64_t Engine::used_bytes() const {
   const std::uint64_t used = memory::used_bytes();
-  return used - std::min(used, dying_bytes_);
+  return used - std::min(used, dying_bytes_ + unsent_to_replicas());
 }
 
 // Returns what it freed, or will when the background thread gets to it.
@@ -157,7 +162,31 @@ void Engine::commit_evictions() {
   commit();
 }
 
+void Engine::note_own_deadlines(const CommittedUnit& unit) {
+  for (const KeyEvent& event : unit.events) {
+    Keys keys(env_, event.db);
+    const Found at = keys.database().find(keys.make_ref(event.key));
+    if (at && at->has_deadline()) own_deadlines_.emplace(at->deadline(), event.db, event.key);
+  }
+}
+
+// What the primary did to the key since then counts: a deadline that is another now is its.
+void Engine::expire_own_keys() {
+  while (!own_deadlines_.empty() && std::get<0>(*own_deadlines_.begin()) <= env_.now.ms) {
+    const auto [deadline, db, name] = *own_deadlines_.begin();
+    own_deadlines_.erase(own_deadlines_.begin());
+    Keys keys(env_, db);
+    const KeyRef ref = keys.make_ref(name);
+    const Found at = keys.database().find(ref);
+    if (at && at->deadline() == deadline) keys.expire(ref, at);
+  }
+  if (effects_.empty()) return;
+  effects_.keep_apart();
+  commit();
+}
+
 void Engine::expire_cycle() {
+  if (following_ && !paused_) expire_own_keys();
   if (!env_.expire_removes || !active_expire_ || loading_) return;
   // Effort 1 .. 10: more time per tick, and a smaller share of stale keys before it stops.
   const auto effort = static_cast<std::uint64_t>(std::max(0, settings().active_expire_effort - 1));

@@ -12,6 +12,7 @@
 
 #include "src/base/log.h"
 #include "src/command/context.h"
+#include "src/config/words.h"
 
 namespace hearth {
 namespace {
@@ -284,6 +285,19 @@ void Replication::acknowledge(Replica& replica, CommandContext& ctx, std::size_t
   engine_->services().blocking->progressed();
 }
 
+// The words are the parts that are wanted: "functions", and none for neither keys nor functions.
+Result<Replication::Content, ReplyError> Replication::content_of(std::string_view filter) {
+  Content content{false, false};
+  const auto words = config::split_words(filter);
+  if (!words) return refuse("ERR Missing rdb-filter-only values");
+  for (const std::string& word : *words) {
+    if (word != "functions")
+      return refuse("ERR Unsupported rdb-filter-only option: " + word);
+    content.functions = true;
+  }
+  return content;
+}
+
 Outcome Replication::configure(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   Replica& replica = replicas_[ctx.session().id];
@@ -308,6 +322,8 @@ Outcome Replication::configure(CommandContext& ctx) {
     } else if (args.is(i, "rdb-only")) {
       HEARTH_TRY(const std::int64_t on, args.integer_between(i + 1, 0, 1));
       replica.rdb_only = on == 1;
+    } else if (args.is(i, "rdb-filter-only")) {
+      HEARTH_TRY(replica.content, content_of(args[i + 1]));
     } else if (!args.is(i, "version")) {
       return refuse("ERR Unrecognized REPLCONF option: " + std::string(args[i]));
     }
@@ -325,8 +341,12 @@ void Replication::start_snapshots() {
   const MonoTime now = ports_.clock->mono_now();
   int direct = 0, by_file = 0;
   bool due = false;
+  // One snapshot serves all who want the same of the data; the others wait for the next.
+  Content content;
   for (const auto& [id, replica] : replicas_) {
     if (replica.state != State::kWaiting) continue;
+    if (direct + by_file == 0) content = replica.content;
+    if (replica.content != content) continue;
     if (!s.repl_diskless_sync || !replica.takes_eof) {
       ++by_file;
       continue;
@@ -334,23 +354,23 @@ void Replication::start_snapshots() {
     ++direct;
     due = due || now - replica.waiting_since >= s.repl_diskless_sync_delay;
   }
-  if (by_file > 0) return begin_snapshot(false);
+  if (by_file > 0) return begin_snapshot(false, content);
   if (direct == 0) return;
   const bool enough =
       s.repl_diskless_sync_max_replicas > 0 && direct >= s.repl_diskless_sync_max_replicas;
   if (due || enough) {
-    begin_snapshot(true);
+    begin_snapshot(true, content);
   } else {
     log::debug("Delay next BGSAVE for diskless SYNC");
   }
 }
 
-void Replication::begin_snapshot(bool direct) {
+void Replication::begin_snapshot(bool direct, Content content) {
   log::notice("Starting BGSAVE for SYNC with target: {}", direct ? "replicas sockets" : "disk");
   // The stream goes on from here, for readers that know of no database yet.
   stream_.forget_database();
   for_each([&](Session& session, Replica& replica) {
-    if (replica.state != State::kWaiting) return;
+    if (replica.state != State::kWaiting || replica.content != content) return;
     if (direct && !replica.takes_eof) return;
     replica.state = State::kSaving;
     replica.direct = direct;
@@ -359,7 +379,7 @@ void Replication::begin_snapshot(bool direct) {
       send(session, fmt::format("+FULLRESYNC {} {}\r\n", engine_->replication_id(), offset()));
     }
   });
-  const auto started = direct ? fork_to_sockets() : fork_to_file();
+  const auto started = direct ? fork_to_sockets(content) : fork_to_file(content);
   if (started) return;
   log::warning("BGSAVE for replication failed: {}", started.error().context);
   for_each([&](Session& session, Replica& replica) {
@@ -367,16 +387,21 @@ void Replication::begin_snapshot(bool direct) {
   });
 }
 
-rdb::FileOptions Replication::snapshot_options(const ChildLauncher::Report& report) {
+rdb::FileOptions Replication::snapshot_options(const ChildLauncher::Report& report,
+                                               Content content) {
   // Our own stream selects its database anew; a primary's goes on as it comes.
-  return ports_.persistence->sync_options(report, following_ ? stream_db_ : 0);
+  rdb::FileOptions options =
+      ports_.persistence->sync_options(report, following_ ? stream_db_ : 0);
+  options.with_keys = content.keys;
+  if (!content.functions) options.functions = {};
+  return options;
 }
 
-Result<void> Replication::fork_to_file() {
+Result<void> Replication::fork_to_file(Content content) {
   ChildLauncher::Job job;
   const std::string path = fmt::format("temp-repl-{}.rdb", ports_.clock->mono_now().us);
-  job.run = [this, path](int, const ChildLauncher::Report& report) -> Result<void> {
-    rdb::FileOptions options = snapshot_options(report);
+  job.run = [this, path, content](int, const ChildLauncher::Report& report) -> Result<void> {
+    const rdb::FileOptions options = snapshot_options(report, content);
     const snapshot::SaveRequest request{"", path, settings().rdb_save_incremental_fsync};
     HEARTH_TRY_VOID(snapshot::write_and_sync(*ports_.disk, request, engine_->keyspace(), options));
     return {};
@@ -431,16 +456,16 @@ void Replication::send_files() {
   if (more) uv_async_send(&wake_);
 }
 
-Result<void> Replication::fork_to_sockets() {
+Result<void> Replication::fork_to_sockets(Content content) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     return fail(ErrorCode::kIo, fmt::format("pipe: {}", std::strerror(errno)));
   eof_mark_ = engine_->environment().rng->hex(40);
   ChildLauncher::Job job;
   job.keep_fd = ends[1];
-  job.run = [this, fd = ends[1]](int, const ChildLauncher::Report& report) -> Result<void> {
+  job.run = [this, fd = ends[1], content](int, const ChildLauncher::Report& report) -> Result<void> {
     PipeSink sink(fd);
-    HEARTH_TRY_VOID(rdb::write_file(engine_->keyspace(), snapshot_options(report), sink));
+    HEARTH_TRY_VOID(rdb::write_file(engine_->keyspace(), snapshot_options(report, content), sink));
     return {};
   };
   job.on_progress = [this](const ChildProgress& p) { ports_.persistence->note_progress(p); };
@@ -621,6 +646,15 @@ bool Replication::is_on_disk_here(std::uint64_t) const {
 std::uint64_t Replication::backlog_bytes() const {
   std::uint64_t bytes = backlog_ ? backlog_->held() : 0;
   for (const auto& [id, replica] : replicas_) bytes += replica.pending.size();
+  return bytes;
+}
+
+std::uint64_t Replication::unsent_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [id, replica] : replicas_) {
+    bytes += replica.pending.capacity();
+    if (const Session* session = engine_->find(id)) bytes += session->out.capacity_bytes();
+  }
   return bytes;
 }
 

@@ -89,6 +89,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
     return backlog_ ? backlog_->last() : offset_;
   }
   [[nodiscard]] std::uint64_t backlog_bytes() const override;
+  [[nodiscard]] std::uint64_t unsent_bytes() const override;
   void id_changed() override {}
 
   // --- ProgressSource ---
@@ -100,11 +101,17 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
 
  private:
   enum class State : std::uint8_t { kGreeting, kWaiting, kSaving, kSending, kAwaitAck, kOnline };
+  // What of the data set a snapshot holds.
+  struct Content {
+    bool keys = true, functions = true;
+    friend bool operator==(const Content&, const Content&) = default;
+  };
   struct Replica {
     State state = State::kGreeting;
     bool takes_eof = false;  // a snapshot of unknown length, ended by a mark
     bool takes_psync2 = false;
     bool rdb_only = false;      // wants no stream
+    Content content;
     bool acknowledges = false;  // came by PSYNC
     bool direct = false;        // its snapshot goes to the socket without a file
     int port = 0;
@@ -118,16 +125,18 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
 
   [[nodiscard]] const config::Settings& settings() const { return ports_.config->settings(); }
   [[nodiscard]] bool try_partial(CommandContext& ctx, Replica& replica);
+  [[nodiscard]] static Result<Content, ReplyError> content_of(std::string_view filter);
   void acknowledge(Replica& replica, CommandContext& ctx, std::size_t at);
   void start_stream(Session& session, Replica& replica);
   void send(Session& session, std::string_view bytes);
   void feed(std::string_view bytes);
   void count_good_replicas();
   void start_snapshots();
-  void begin_snapshot(bool direct);
-  [[nodiscard]] rdb::FileOptions snapshot_options(const ChildLauncher::Report& report);
-  [[nodiscard]] Result<void> fork_to_file();
-  [[nodiscard]] Result<void> fork_to_sockets();
+  void begin_snapshot(bool direct, Content content);
+  [[nodiscard]] rdb::FileOptions snapshot_options(const ChildLauncher::Report& report,
+                                                  Content content);
+  [[nodiscard]] Result<void> fork_to_file(Content content);
+  [[nodiscard]] Result<void> fork_to_sockets(Content content);
   void file_written(const ChildOutcome& outcome, const std::string& path);
   void sockets_written(const ChildOutcome& outcome);
   void read_pipe();

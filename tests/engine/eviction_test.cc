@@ -2,6 +2,7 @@
 
 #include "src/store/memory.h"
 #include "tests/support/engine_fixture.h"
+#include "tests/support/fake_persistence.h"
 
 using hearth::Garbage;
 using hearth::milliseconds;
@@ -282,6 +283,24 @@ TEST_CASE("telling clients of evictions does not make for more of them") {
   e.server.run("GET", "none");
   CHECK(e.server.engine().stats().evicted_keys >= 10);
   CHECK(e.server.engine().stats().evicted_keys <= 50);
+}
+
+TEST_CASE("what replicas have not taken yet makes no room necessary") {
+  Evicting e("allkeys-lru");
+  hearth::test::FakeReplication replication;
+  e.server.engine().services().replication = &replication;
+  e.fill("k", 0, 20);
+  e.limit(-1000);
+  replication.unsent = 100'000;
+  e.server.run("SET", "small", "v");
+  CHECK(e.server.engine().stats().evicted_keys == 0);
+  CHECK(e.server.run("INFO", "memory").find("mem_not_counted_for_evict:100000") !=
+        std::string::npos);
+  replication.unsent = 0;
+  e.server.run("SET", "small", "w");
+  CHECK(e.server.engine().stats().evicted_keys > 0);
+  e.no_limit();
+  e.server.engine().services().replication = nullptr;
 }
 
 TEST_CASE("clients that take too much go before keys do") {

@@ -125,3 +125,23 @@ TEST_CASE("REPLICAOF names a primary or none, and ROLE and INFO tell of it") {
   CHECK(server.run("REPLICAOF", "host", "70000") == "-ERR Invalid master port\r\n");
   CHECK(server.run("REPLICAOF", "host", "x") == "-ERR Invalid master port\r\n");
 }
+
+TEST_CASE("what a replica's own clients gave a deadline it removes itself, and nothing else") {
+  Replica server;
+  server.run("CONFIG", "SET", "replica-read-only", "no");
+  server.told("SET", "primary's", "v", "PX", "5");
+  server.run("SET", "own", "v", "PX", "5");
+  server.run("HSET", "hash", "f", "v");
+  server.run("PEXPIRE", "hash", "5");
+  // The primary has another word on this one.
+  server.run("SET", "shared", "v", "PX", "5");
+  server.told("SET", "shared", "w", "PX", "7");
+  server.advance(milliseconds(1000));
+  server.tick();
+  CHECK(server.engine().stats().expired_keys == 2);
+  CHECK(server.run("DBSIZE") == ":2\r\n");
+  CHECK(server.run("GET", "own") == "$-1\r\n");
+  CHECK(server.run("GET", "shared") == "$-1\r\n");  // hidden until the primary says DEL
+  server.told("DEL", "shared");
+  CHECK(server.run("DBSIZE") == ":1\r\n");
+}

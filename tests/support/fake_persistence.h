@@ -87,9 +87,11 @@ class FakeReplication final : public ReplicationControl {
   void closed(Session&) override {}
   std::uint64_t offset() const override { return 7; }
   std::uint64_t backlog_bytes() const override { return 0; }
+  std::uint64_t unsent_bytes() const override { return unsent; }
   void id_changed() override {}
 
   int syncs = 0;
+  std::uint64_t unsent = 0;
 };
 
 }  // namespace hearth::test

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/support/child_process.h"
+#include "tests/support/temp_dir.h"
 #include "tests/system/peers.h"
 
 using namespace hearth::test;
@@ -172,4 +173,31 @@ TEST_CASE("a primary that wants a password refuses a replica without it, which g
   replica->run({"CONFIG", "SET", "masterauth", "secret"});
   CHECK(eventually([&] { return replication_field(*replica, "master_link_status") == "up"; },
                    milliseconds{20'000}));
+}
+
+TEST_CASE("redis-cli takes a snapshot of the data, or of the functions alone") {
+  const auto cli = find_program("redis-cli");
+  if (!cli) {
+    MESSAGE("skipped: redis-cli is not installed");
+    return;
+  }
+  const TempDir dir;
+  for (const std::string diskless : {"yes", "no"}) {
+    CAPTURE(diskless);
+    const auto server = start(hearth_server(), {"repl-diskless-sync " + diskless});
+    server->run({"FUNCTION", "LOAD",
+                 "#!lua name=lib\nredis.register_function('fn_of_lib', function() return 1 end)"});
+    server->run({"SET", "key_of_data", "v"});
+    for (const std::string option : {"--rdb", "--functions-rdb"}) {
+      const std::string name = diskless + option;
+      const CommandResult result =
+          run_command({*cli, "-p", std::to_string(server->port()), option, dir.file(name)});
+      INFO(result.out);
+      REQUIRE(result.exit_code == 0);
+      const std::string snapshot = dir.read(name);
+      CHECK(snapshot.starts_with("REDIS"));
+      CHECK(snapshot.find("fn_of_lib") != std::string::npos);
+      CHECK((snapshot.find("key_of_data") != std::string::npos) == (option == "--rdb"));
+    }
+  }
 }
