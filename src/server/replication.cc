@@ -291,8 +291,7 @@ Result<Replication::Content, ReplyError> Replication::content_of(std::string_vie
   const auto words = config::split_words(filter);
   if (!words) return refuse("ERR Missing rdb-filter-only values");
   for (const std::string& word : *words) {
-    if (word != "functions")
-      return refuse("ERR Unsupported rdb-filter-only option: " + word);
+    if (word != "functions") return refuse("ERR Unsupported rdb-filter-only option: " + word);
     content.functions = true;
   }
   return content;
@@ -390,8 +389,7 @@ void Replication::begin_snapshot(bool direct, Content content) {
 rdb::FileOptions Replication::snapshot_options(const ChildLauncher::Report& report,
                                                Content content) {
   // Our own stream selects its database anew; a primary's goes on as it comes.
-  rdb::FileOptions options =
-      ports_.persistence->sync_options(report, following_ ? stream_db_ : 0);
+  rdb::FileOptions options = ports_.persistence->sync_options(report, following_ ? stream_db_ : 0);
   options.with_keys = content.keys;
   if (!content.functions) options.functions = {};
   return options;
@@ -463,7 +461,8 @@ Result<void> Replication::fork_to_sockets(Content content) {
   eof_mark_ = engine_->environment().rng->hex(40);
   ChildLauncher::Job job;
   job.keep_fd = ends[1];
-  job.run = [this, fd = ends[1], content](int, const ChildLauncher::Report& report) -> Result<void> {
+  job.run = [this, fd = ends[1], content](int,
+                                          const ChildLauncher::Report& report) -> Result<void> {
     PipeSink sink(fd);
     HEARTH_TRY_VOID(rdb::write_file(engine_->keyspace(), snapshot_options(report, content), sink));
     return {};

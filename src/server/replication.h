@@ -110,7 +110,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
     State state = State::kGreeting;
     bool takes_eof = false;  // a snapshot of unknown length, ended by a mark
     bool takes_psync2 = false;
-    bool rdb_only = false;      // wants no stream
+    bool rdb_only = false;  // wants no stream
     Content content;
     bool acknowledges = false;  // came by PSYNC
     bool direct = false;        // its snapshot goes to the socket without a file
