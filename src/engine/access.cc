@@ -20,9 +20,10 @@ acl::Selector::Channels new_channels(const config::Settings& s) {
 // Does it listen to what the user may not hear?
 bool hears_too_much(const Session& session, const acl::User& user) {
   const Subscriptions& s = session.subscriptions;
-  const auto denied = [&](const std::string& name) { return !user.allows_channel(name); };
-  return std::any_of(s.patterns.begin(), s.patterns.end(),
-                     [&](const std::string& p) { return !user.allows_channel_pattern(p); }) ||
+  const auto denied = [&](const auto& entry) { return !user.allows_channel(entry.first); };
+  return std::any_of(
+             s.patterns.begin(), s.patterns.end(),
+             [&](const auto& entry) { return !user.allows_channel_pattern(entry.first); }) ||
          std::any_of(s.channels.begin(), s.channels.end(), denied) ||
          std::any_of(s.shard_channels.begin(), s.shard_channels.end(), denied);
 }

@@ -140,7 +140,7 @@ Engine::Engine(Options options)
 }
 
 Engine::~Engine() {
-  for (auto& [id, session] : sessions_) pubsub_.unsubscribe_all(*session, session->subscriptions);
+  for (auto& [id, session] : sessions_) pubsub_.unsubscribe_all(session->subscriptions);
 }
 
 Session& Engine::open(const ClientAddress& from) {
@@ -164,7 +164,7 @@ Session& Engine::open(const ClientAddress& from) {
 
 void Engine::close(Session& session) {
   if (services_.replication != nullptr) services_.replication->closed(session);
-  pubsub_.unsubscribe_all(session, session.subscriptions);
+  pubsub_.unsubscribe_all(session.subscriptions);
   unwatch(session);
   unmonitor(session);
   if (session.blocked) {

@@ -391,6 +391,7 @@ class Engine final : public ClientControl,
   void write_latencystats(InfoWriter& out);
   void write_cluster(InfoWriter& out);
   void write_keyspace(InfoWriter& out);
+  void write_key_sizes(InfoWriter& out);
   void write_debug(InfoWriter& out);
 
   config::Registry* config_;

@@ -5,6 +5,7 @@
 
 #include "src/command/cluster_control.h"
 #include "src/engine/engine.h"
+#include "src/engine/key_sizes.h"
 #include "src/store/memory.h"
 
 namespace hearth {
@@ -50,7 +51,7 @@ std::span<const InfoControl::Section> Engine::sections() const {
       {"persistence", true, true}, {"stats", true, true},         {"replication", true, true},
       {"cpu", true, true},         {"modules", true, true},       {"commandstats", false, true},
       {"errorstats", true, true},  {"latencystats", false, true}, {"cluster", true, true},
-      {"keyspace", true, true},    {"debug", false, false},
+      {"keyspace", true, true},    {"keysizes", false, true},     {"debug", false, false},
   };
   return kSections;
 }
@@ -82,6 +83,8 @@ void Engine::write(std::string_view section, InfoWriter& out) {
     write_cluster(out);
   else if (section == "keyspace")
     write_keyspace(out);
+  else if (section == "keysizes")
+    write_key_sizes(out);
   else if (section == "debug")
     write_debug(out);
 }
@@ -387,6 +390,27 @@ void Engine::write_keyspace(InfoWriter& out) {
     out.field("db" + std::to_string(i), "keys=" + std::to_string(db.size()) +
                                             ",expires=" + std::to_string(db.volatile_count()) +
                                             ",avg_ttl=" + std::to_string(db.average_ttl_ms()));
+  }
+}
+
+// Counted when asked for, so that no write pays for it: of a database with more keys, that many are
+// looked at and the counts stand for all.
+void Engine::write_key_sizes(InfoWriter& out) {
+  constexpr std::uint64_t kMostKeys = 100'000;
+  out.section("Keysizes");
+  for (DbIndex i = 0; i < keyspace_.db_count(); ++i) {
+    const Database& db = keyspace_.db(i);
+    if (db.size() == 0) continue;
+    KeySizes sizes;
+    std::uint64_t cursor = 0, seen = 0;
+    do {
+      cursor = db.scan(cursor, [&](const Entry& e) {
+        sizes.add(e);
+        ++seen;
+      });
+    } while (cursor != 0 && seen < kMostKeys);
+    if (cursor != 0) sizes.scale(db.size(), seen);
+    sizes.write("db" + std::to_string(i) + "_distrib_", out);
   }
 }
 

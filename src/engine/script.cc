@@ -83,8 +83,7 @@ void Engine::end_script() {
   ScriptRun& run = *script_;
   run.active = false;
   effects_.set_targets(Effect::kToAll);
-  if (run.session.in_subscribe_mode())
-    pubsub_.unsubscribe_all(run.session, run.session.subscriptions);
+  if (run.session.in_subscribe_mode()) pubsub_.unsubscribe_all(run.session.subscriptions);
   if (!script_busy_) return;
   script_busy_ = false;
   host_->script_ended(*run.caller);

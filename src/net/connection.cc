@@ -59,7 +59,10 @@ void Connection::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buf) {
   const std::size_t unread = self->input_end_ - self->input_begin_;
   const std::size_t wanted = self->parser_.bytes_wanted();
   const std::size_t missing = wanted > unread ? wanted - unread : 0;
-  const std::size_t room = std::max(kReadChunk, std::min<std::size_t>(missing, 64 * 1024 * 1024));
+  // A large request is read to its end and no further: what the buffer takes is what it needs.
+  const std::size_t room = wanted > kReadChunk && missing > 0
+                               ? std::min<std::size_t>(missing, 64 * 1024 * 1024)
+                               : kReadChunk;
   if (self->input_begin_ > 0 && self->input_.size() - self->input_end_ < room) {
     std::memmove(self->input_.data(), self->input_.data() + self->input_begin_, unread);
     self->input_begin_ = 0;

@@ -1,7 +1,5 @@
 #include "src/pubsub/pubsub.h"
 
-#include <algorithm>
-
 #include "src/base/glob.h"
 
 namespace hearth {
@@ -13,53 +11,61 @@ const PubSub::Map& PubSub::map_of(Kind kind) const {
   return kind == Kind::kChannel ? channels_ : kind == Kind::kPattern ? patterns_ : shard_channels_;
 }
 
-std::vector<std::string>& PubSub::names_of(Kind kind, Subscriptions& mine) {
+Subscriptions::Names& PubSub::names_of(Kind kind, Subscriptions& mine) {
   return kind == Kind::kChannel   ? mine.channels
          : kind == Kind::kPattern ? mine.patterns
                                   : mine.shard_channels;
 }
 
 bool PubSub::subscribe(Kind kind, std::string_view name, Subscriber& who, Subscriptions& mine) {
-  auto& listeners = map_of(kind)[std::string(name)];
-  if (std::find(listeners.begin(), listeners.end(), &who) != listeners.end()) return false;
-  listeners.push_back(&who);
-  names_of(kind, mine).emplace_back(name);
-  return true;
-}
-
-bool PubSub::unsubscribe(Kind kind, std::string_view name, Subscriber& who, Subscriptions& mine) {
+  Subscriptions::Names& names = names_of(kind, mine);
+  if (names.contains(name)) return false;
   Map& map = map_of(kind);
-  const auto at = map.find(name);
-  if (at == map.end()) return false;
-  auto& listeners = at->second;
-  const auto me = std::find(listeners.begin(), listeners.end(), &who);
-  if (me == listeners.end()) return false;
-  listeners.erase(me);
-  if (listeners.empty()) map.erase(at);
-  auto& names = names_of(kind, mine);
-  names.erase(std::find(names.begin(), names.end(), name));
+  auto channel = map.find(name);
+  if (channel == map.end()) channel = map.try_emplace(std::string(name)).first;
+  auto& [full_name, listeners] = *channel;
+  const auto mine_at = names.try_emplace(full_name, &*channel, listeners.size()).first;
+  listeners.push_back({&who, &mine_at->second.place});
   return true;
 }
 
-void PubSub::unsubscribe_all(Subscriber& who, Subscriptions& mine) {
+// The last listener takes the place of the one who leaves. The name may go with the channel: until
+// its entry is erased, nothing may be looked up in the subscriber's names.
+void PubSub::leave(Kind kind, const Subscriptions::At& at) {
+  auto& listeners = at.channel->second;
+  listeners[at.place] = listeners.back();
+  *listeners[at.place].place = at.place;
+  listeners.pop_back();
+  if (!listeners.empty()) return;
+  Map& map = map_of(kind);
+  map.erase(map.find(at.channel->first));
+}
+
+bool PubSub::unsubscribe(Kind kind, std::string_view name, Subscriptions& mine) {
+  Subscriptions::Names& names = names_of(kind, mine);
+  const auto at = names.find(name);
+  if (at == names.end()) return false;
+  leave(kind, at->second);
+  names.erase(at);
+  return true;
+}
+
+void PubSub::unsubscribe_all(Subscriptions& mine) {
   for (const Kind kind : {Kind::kChannel, Kind::kPattern, Kind::kShard}) {
-    auto& names = names_of(kind, mine);
-    while (!names.empty()) {
-      const std::string name = names.back();
-      unsubscribe(kind, name, who, mine);
-    }
+    for (const auto& [name, at] : names_of(kind, mine)) leave(kind, at);
+    names_of(kind, mine).clear();
   }
 }
 
 std::size_t PubSub::publish(std::string_view channel, std::string_view payload) {
   std::size_t receivers = 0;
   if (const auto at = channels_.find(channel); at != channels_.end()) {
-    for (Subscriber* s : at->second) s->on_message({}, channel, payload, false);
+    for (const Listener& l : at->second) l.who->on_message({}, channel, payload, false);
     receivers += at->second.size();
   }
   for (const auto& [pattern, listeners] : patterns_) {
     if (!glob_match(pattern, channel)) continue;
-    for (Subscriber* s : listeners) s->on_message(pattern, channel, payload, false);
+    for (const Listener& l : listeners) l.who->on_message(pattern, channel, payload, false);
     receivers += listeners.size();
   }
   return receivers;
@@ -68,7 +74,7 @@ std::size_t PubSub::publish(std::string_view channel, std::string_view payload) 
 std::size_t PubSub::publish_shard(std::string_view channel, std::string_view payload) {
   const auto at = shard_channels_.find(channel);
   if (at == shard_channels_.end()) return 0;
-  for (Subscriber* s : at->second) s->on_message({}, channel, payload, true);
+  for (const Listener& l : at->second) l.who->on_message({}, channel, payload, true);
   return at->second.size();
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace hearth {
@@ -22,9 +23,22 @@ class Subscriber {
                           std::string_view payload, bool shard) = 0;
 };
 
-// Names that one subscriber listens to; kept by the subscriber, changed by PubSub only.
+// A channel, pattern or shard channel with all who listen to it, in no order.
+struct Listener {
+  Subscriber* who;
+  std::size_t* place;  // this listener's index, kept with the subscriber's names
+};
+using Channel = std::pair<const std::string, std::vector<Listener>>;
+
+// Names that one subscriber listens to, in the order of their bytes; kept by the subscriber,
+// changed by PubSub only.
 struct Subscriptions {
-  std::vector<std::string> channels, patterns, shard_channels;
+  struct At {
+    Channel* channel;
+    std::size_t place;  // in its listeners
+  };
+  using Names = std::map<std::string_view, At>;  // the names stand in the channels
+  Names channels, patterns, shard_channels;
   [[nodiscard]] std::size_t normal_count() const { return channels.size() + patterns.size(); }
 };
 
@@ -32,11 +46,11 @@ class PubSub {
  public:
   enum class Kind : std::uint8_t { kChannel, kPattern, kShard };
 
-  // True if it was not subscribed before.
+  // True if it was not subscribed before. O(log names of the subscriber), as all of these.
   bool subscribe(Kind kind, std::string_view name, Subscriber& who, Subscriptions& mine);
   // True if it was subscribed.
-  bool unsubscribe(Kind kind, std::string_view name, Subscriber& who, Subscriptions& mine);
-  void unsubscribe_all(Subscriber& who, Subscriptions& mine);
+  bool unsubscribe(Kind kind, std::string_view name, Subscriptions& mine);
+  void unsubscribe_all(Subscriptions& mine);
 
   // Returns how many received it. O(listeners + patterns).
   std::size_t publish(std::string_view channel, std::string_view payload);
@@ -54,10 +68,11 @@ class PubSub {
     using is_transparent = void;
     std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
   };
-  using Map = std::unordered_map<std::string, std::vector<Subscriber*>, NameHash, std::equal_to<>>;
+  using Map = std::unordered_map<std::string, std::vector<Listener>, NameHash, std::equal_to<>>;
   [[nodiscard]] Map& map_of(Kind kind);
   [[nodiscard]] const Map& map_of(Kind kind) const;
-  static std::vector<std::string>& names_of(Kind kind, Subscriptions& mine);
+  static Subscriptions::Names& names_of(Kind kind, Subscriptions& mine);
+  void leave(Kind kind, const Subscriptions::At& at);
 
   Map channels_, patterns_, shard_channels_;
 };

@@ -59,6 +59,43 @@ Lines field_names(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("INFO keysizes counts keys by the powers of two of their sizes") {
+  EngineFixture server;
+  server.run("SET", "empty", "");
+  for (const int size : {1, 2, 3, 1023, 1024, 5000}) {
+    server.run("SET", "s" + std::to_string(size), std::string(static_cast<std::size_t>(size), 'x'));
+  }
+  server.run("RPUSH", "l", "a", "b", "c", "d");
+  server.run("SADD", "set", "a");
+  server.run("ZADD", "z", "1", "a", "2", "b");
+  server.run("SELECT", "3");
+  server.run("HSET", "h", "f", "v");
+  server.run("XADD", "x", "*", "f", "v");
+  CHECK(server.run("INFO", "keysizes")
+            .ends_with("# Keysizes\r\n"
+                       "db0_distrib_strings_sizes:0=1,1=1,2=2,512=1,1K=1,4K=1\r\n"
+                       "db0_distrib_lists_items:4=1\r\n"
+                       "db0_distrib_sets_items:1=1\r\n"
+                       "db0_distrib_zsets_items:2=1\r\n"
+                       "db3_distrib_hashes_items:1=1\r\n"
+                       "db3_distrib_streams_items:1=1\r\n\r\n"));
+}
+
+TEST_CASE("of many keys INFO keysizes looks at some, which stand for all") {
+  EngineFixture server;
+  std::vector<std::string> words{"MSET"};
+  for (int i = 0; i < 150'000; ++i) {
+    words.push_back("key" + std::to_string(i));
+    words.emplace_back("0123456789");
+  }
+  REQUIRE(server.run_words(server.session(), words) == "+OK\r\n");
+  const std::string text = info(server, "keysizes", "db0_distrib_strings_sizes");
+  REQUIRE(text.starts_with("8="));
+  const int counted = std::stoi(text.substr(2));
+  CHECK(counted >= 149'990);
+  CHECK(counted <= 150'000);
+}
+
 TEST_CASE("INFO gives the sections that are asked for, each once, in its own order") {
   EngineFixture server;
   const std::string all = server.run("INFO", "all");

@@ -49,7 +49,7 @@ Outcome reset(CommandContext& ctx) {
   Session& s = ctx.session();
   const Services& services = ctx.services();
   services.transactions->discard(s);
-  services.pubsub->unsubscribe_all(s, s.subscriptions);
+  services.pubsub->unsubscribe_all(s.subscriptions);
   services.clients->unmonitor(s);
   s.db = 0;
   s.resp = 2;

@@ -15,7 +15,7 @@ std::int64_t count_of(const Session& s, Kind kind) {
                                                         : s.subscriptions.normal_count());
 }
 
-const std::vector<std::string>& names_of(const Session& s, Kind kind) {
+const Subscriptions::Names& names_of(const Session& s, Kind kind) {
   return kind == Kind::kShard     ? s.subscriptions.shard_channels
          : kind == Kind::kPattern ? s.subscriptions.patterns
                                   : s.subscriptions.channels;
@@ -46,14 +46,15 @@ Outcome unsubscribe_from(CommandContext& ctx, Kind kind, std::string_view what) 
   Session& s = ctx.session();
   if (ctx.args().size() > 1) {
     for (const std::string_view name : ctx.args().from(1)) {
-      ctx.services().pubsub->unsubscribe(kind, name, s, s.subscriptions);
+      ctx.services().pubsub->unsubscribe(kind, name, s.subscriptions);
       confirm(ctx, what, &name, kind);
     }
     return {};
   }
-  const std::vector<std::string> all = names_of(s, kind);
+  std::vector<std::string> all;
+  for (const auto& [name, at] : names_of(s, kind)) all.emplace_back(name);
   for (const std::string_view name : all) {
-    ctx.services().pubsub->unsubscribe(kind, name, s, s.subscriptions);
+    ctx.services().pubsub->unsubscribe(kind, name, s.subscriptions);
     confirm(ctx, what, &name, kind);
   }
   if (all.empty()) confirm(ctx, what, nullptr, kind);

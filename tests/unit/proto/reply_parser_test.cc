@@ -254,20 +254,50 @@ TEST_CASE("room hands out the buffer and filled counts what was put there") {
   }
 }
 
-TEST_CASE("random bytes never crash the parser, seeded") {
+TEST_CASE("random bytes mean the same however they are cut into pieces, seeded") {
+  struct Outcome {
+    std::vector<RespValue> replies;
+    std::string error;
+  };
+  const auto drain = [](ReplyParser& parser, Outcome& outcome) {
+    for (;;) {
+      auto reply = parser.next();
+      if (!reply) outcome.error = reply.error().context;
+      if (!reply || !reply->has_value()) return;
+      outcome.replies.push_back(std::move(**reply));
+    }
+  };
   Rng rng(99);
   static constexpr char kAlphabet[] = "+-:$*_%~>,#(!=|0123456789\r\n\r\nab";
+  constexpr ReplyLimits kSmall{.bulk_bytes = 1000, .elements = 100, .depth = 4};
+  const std::vector<Sample> known = samples();
+  std::size_t replies = 0, errors = 0;
   for (int round = 0; round < 3000; ++round) {
-    ReplyParser parser({.bulk_bytes = 1000, .elements = 100, .depth = 4});
+    ReplyParser in_pieces(kSmall), at_once(kSmall);
+    Outcome from_pieces, from_all;
+    std::string all, rest;
     for (int i = 0; i < 20; ++i) {
-      std::string bytes;
-      for (std::uint64_t n = rng.below(12); n > 0; --n)
+      // Whole replies, cut anywhere, with noise now and then.
+      std::string bytes = std::exchange(rest, {});
+      bytes += known[rng.below(known.size())].bytes;
+      for (std::uint64_t n = rng.chance(0.05) ? rng.below(12) : 0; n > 0; --n)
         bytes += kAlphabet[rng.below(sizeof kAlphabet - 1)];
-      parser.feed(bytes);
-      while (true) {
-        const auto reply = parser.next();
-        if (!reply || !reply->has_value()) break;
-      }
+      const std::size_t cut = rng.below(bytes.size() + 1);
+      rest = bytes.substr(cut);
+      bytes.resize(cut);
+      in_pieces.feed(bytes);
+      drain(in_pieces, from_pieces);
+      all += bytes;
     }
+    at_once.feed(all);
+    drain(at_once, from_all);
+    CAPTURE(all);
+    REQUIRE(from_pieces.replies == from_all.replies);
+    REQUIRE(from_pieces.error == from_all.error);
+    replies += from_all.replies.size();
+    errors += from_all.error.empty() ? 0 : 1;
   }
+  CHECK(replies > 10'000);
+  CHECK(errors > 500);
+  CHECK(errors < 2500);
 }
