@@ -121,6 +121,7 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
       return refuse_with(redirect);
     }
   }
+  if (hot_.maxmemory != 0) note_buffers(session);  // earlier requests of this batch made replies
   const bool has_room = hot_.maxmemory == 0 || make_room();
   if (session.close_now) return Gate::kRefused;  // it was evicted for its own memory
   if (!has_room) {

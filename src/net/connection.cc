@@ -178,7 +178,9 @@ void Connection::note_input() {
   const std::size_t unread = input_end_ - input_begin_;
   session_->argv_bytes = std::min(unread, parser_.bytes_behind());
   session_->query_bytes = unread - session_->argv_bytes;
-  session_->query_free = input_.size() - input_end_;
+  // A string that holds nothing yet has some capacity that takes no memory.
+  const std::size_t capacity = input_.empty() ? 0 : input_.capacity();
+  session_->query_free = capacity - input_end_;
   network_.engine_->note_buffers(*session_);
 }
 

@@ -303,6 +303,26 @@ TEST_CASE("what replicas have not taken yet makes no room necessary") {
   e.server.engine().services().replication = nullptr;
 }
 
+TEST_CASE("replies to one batch of requests count before the batch is done") {
+  Evicting e("allkeys-lru");
+  e.fill("k", 0, 20);
+  hearth::Session& greedy = e.server.open();
+  e.server.run("SET", "big", std::string(100'000, 'x'));
+  REQUIRE(e.server.config().set({{{"maxmemory-clients", "1000000"}}}, {}));
+  e.limit(2'500'000);
+  hearth::RequestBatch batch;
+  for (std::uint32_t i = 0; i < 40; ++i) {
+    batch.words.insert(batch.words.end(), {"GET", "big"});
+    batch.requests.push_back({2 * i, 2, i + 1, nullptr, {}});
+  }
+  e.server.engine().run(greedy, batch);
+  CHECK(greedy.close_now);
+  CHECK(e.server.engine().stats().evicted_clients == 1);
+  CHECK(e.server.engine().stats().evicted_keys == 0);
+  e.server.engine().close(greedy);
+  e.no_limit();
+}
+
 TEST_CASE("clients that take too much go before keys do") {
   Evicting e("allkeys-lru");
   e.fill("k", 0, 20);
