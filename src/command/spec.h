@@ -359,6 +359,9 @@ struct CommandSpec {
   std::span<const HistoryNote> history{};
   // For keys marked kVariableFlags: what this request does with them.
   std::uint16_t (*key_access)(std::span<const std::string_view> argv) = nullptr;
+  // The first word that is looked for as a field or member in the value of the first key; 0: none.
+  // It lets a batch of requests fetch what they will need into the cache together.
+  std::uint8_t member_at = 0;
   ChannelUse channels = ChannelUse::kNone;
   DatabaseUse databases = DatabaseUse::kSelected;
 };

@@ -59,6 +59,10 @@ void derive_legacy_keys(Command& command) {
     command.last_key = static_cast<std::int16_t>(last);
   }
   if (movable) command.flags = command.flags | Flag::kMovableKeys;
+  const Group group = command.spec->group;
+  command.opens_value = command.first_key > 0 &&
+                        (group == Group::kList || group == Group::kSet || group == Group::kHash ||
+                         group == Group::kSortedSet || group == Group::kGeo);
 }
 
 }  // namespace

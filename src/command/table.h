@@ -23,6 +23,7 @@ struct Command {
   std::uint32_t id = 0;             // index for per-command statistics
   // Legacy key positions, as COMMAND INFO has them; also the fast path of key extraction.
   std::int16_t first_key = 0, last_key = 0, key_step = 0;
+  bool opens_value = false;  // looks into the list, set, sorted set or hash of its first key
   std::vector<std::unique_ptr<Command>> subcommands;
 
   [[nodiscard]] bool is_container() const { return !subcommands.empty(); }

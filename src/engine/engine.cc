@@ -1,6 +1,7 @@
 #include "src/engine/engine.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "cluster/model/slot.h"
@@ -8,6 +9,7 @@
 #include "src/engine/script_run.h"
 #include "src/proto/reply_writer.h"
 #include "src/store/memory.h"
+#include "src/store/value_lookup.h"
 
 namespace hearth {
 
@@ -259,6 +261,27 @@ void Engine::unpause() {
 
 // --- requests ---
 
+// What the requests of a batch will look for in large values, step by step for all of them.
+void Engine::fetch_values(const Database& db, const RequestBatch& batch) {
+  std::array<ValueLookup, RequestBatch::kRequestsMost> lookups;
+  std::size_t count = 0;
+  const KeyRef* last = nullptr;
+  Found at;
+  for (const ParsedRequest& r : batch.requests) {
+    if (r.key.name.empty() || !r.command->opens_value || count == lookups.size()) continue;
+    if (last == nullptr || last->hash != r.key.hash || last->name != r.key.name)
+      at = db.find(r.key);
+    last = &r.key;
+    const std::size_t member = r.command->spec->member_at;
+    const bool has_member = member > 0 && member < r.count;
+    if (at) lookups[count++] = {*at, has_member ? batch.argv(r)[member] : std::string_view()};
+  }
+  const std::span<ValueLookup> all(lookups.data(), count);
+  for (ValueLookup& lookup : all) lookup.fetch_body();
+  for (ValueLookup& lookup : all) lookup.fetch_bucket();
+  for (const ValueLookup& lookup : all) lookup.fetch_node();
+}
+
 void Engine::prepare(Session& session, RequestBatch& batch) {
   const Command* last = session.last_command;
   if (last != nullptr && last->renamed) last = nullptr;  // its own name is no way to it
@@ -288,9 +311,13 @@ void Engine::prepare(Session& session, RequestBatch& batch) {
     if (several) db.prefetch_bucket(r.key);
   }
   if (!several) return;
+  bool opens_values = false;
   for (const ParsedRequest& r : batch.requests) {
-    if (!r.key.name.empty()) db.prefetch_entry(r.key);
+    if (r.key.name.empty()) continue;
+    db.prefetch_entry(r.key);
+    opens_values = opens_values || r.command->opens_value;
   }
+  if (opens_values) fetch_values(db, batch);
 }
 
 std::size_t Engine::run(Session& session, RequestBatch& batch) {

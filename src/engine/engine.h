@@ -291,6 +291,7 @@ class Engine final : public ClientControl,
   struct ScriptRun;
   class KeyspaceNotifier;
 
+  static void fetch_values(const Database& db, const RequestBatch& batch);
   void prepare(Session& session, RequestBatch& batch);
   void execute_one(Session& session, const ParsedRequest& request,
                    std::span<const std::string_view> argv);

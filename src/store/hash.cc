@@ -276,6 +276,15 @@ std::uint64_t Hash::bucket_count() const {
   return encoding() == HashEncoding::kHashtable ? table()->fields.bucket_count() : 0;
 }
 
+std::optional<std::uint64_t> Hash::fetch_bucket(std::string_view field) const {
+  if (encoding() != HashEncoding::kHashtable) return std::nullopt;
+  const std::uint64_t hash = table()->fields.hash_of(field);
+  table()->fields.prefetch_bucket(hash);
+  return hash;
+}
+
+void Hash::fetch_node(std::uint64_t hash) const { table()->fields.prefetch_entry(hash); }
+
 // --- reading ---
 
 std::uint64_t Hash::size() const {

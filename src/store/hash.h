@@ -121,6 +121,10 @@ class Hash {
   [[nodiscard]] std::size_t memory_bytes() const;
   // Buckets of the table; 0 in the other shapes.
   [[nodiscard]] std::uint64_t bucket_count() const;
+  // A look-up of `field` that is still to come, for a batch: fetches the bucket into the cache and
+  // returns the hash; then, when the bucket has arrived, the node. Nothing where there is no table.
+  [[nodiscard]] std::optional<std::uint64_t> fetch_bucket(std::string_view field) const;
+  void fetch_node(std::uint64_t hash) const;
 
  private:
   struct Packed;  // pack with deadlines

@@ -252,6 +252,15 @@ std::uint64_t Set::bucket_count() const {
   return encoding() == SetEncoding::kHashtable ? table()->members.bucket_count() : 0;
 }
 
+std::optional<std::uint64_t> Set::fetch_bucket(std::string_view member) const {
+  if (encoding() != SetEncoding::kHashtable) return std::nullopt;
+  const std::uint64_t hash = table()->members.hash_of(member);
+  table()->members.prefetch_bucket(hash);
+  return hash;
+}
+
+void Set::fetch_node(std::uint64_t hash) const { table()->members.prefetch_entry(hash); }
+
 // --- reading ---
 
 std::uint64_t Set::size() const {

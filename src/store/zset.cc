@@ -128,6 +128,15 @@ std::size_t Zset::memory_bytes() const {
 
 std::uint64_t Zset::bucket_count() const { return is_large() ? large()->index.bucket_count() : 0; }
 
+std::optional<std::uint64_t> Zset::fetch_bucket(std::string_view member) const {
+  if (!is_large()) return std::nullopt;
+  const std::uint64_t hash = large()->index.hash_of(member);
+  large()->index.prefetch_bucket(hash);
+  return hash;
+}
+
+void Zset::fetch_node(std::uint64_t hash) const { large()->index.prefetch_entry(hash); }
+
 ds::Listpack Zset::to_listpack() const {
   ds::Listpack out;
   Walk all = walk();

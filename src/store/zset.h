@@ -151,6 +151,10 @@ class Zset {
   [[nodiscard]] std::size_t memory_bytes() const;
   // Buckets of the table; 0 in a listpack.
   [[nodiscard]] std::uint64_t bucket_count() const;
+  // A look-up of `member` that is still to come, for a batch: fetches the bucket into the cache and
+  // returns the hash; then, when the bucket has arrived, the node. Nothing where there is no table.
+  [[nodiscard]] std::optional<std::uint64_t> fetch_bucket(std::string_view member) const;
+  void fetch_node(std::uint64_t hash) const;
 
  private:
   friend class ZsetBuilder;

@@ -76,6 +76,7 @@ constexpr CommandSpec kGeoAdd{
     .reply = Shape::kInteger,
     .handler = geoadd,
     .history = kHistory,
+    .member_at = 4,
 };
 
 }  // namespace hearth::commands

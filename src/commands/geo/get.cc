@@ -71,6 +71,7 @@ constexpr CommandSpec kGeoPos{
     .args = kMembersArgs,
     .reply = Shape::kArray,
     .handler = geopos,
+    .member_at = 2,
 };
 constexpr CommandSpec kGeoHash{
     .name = "GEOHASH",
@@ -85,6 +86,7 @@ constexpr CommandSpec kGeoHash{
     .args = kMembersArgs,
     .reply = Shape::kArray,
     .handler = geohash,
+    .member_at = 2,
 };
 constexpr CommandSpec kGeoDist{
     .name = "GEODIST",
@@ -99,6 +101,7 @@ constexpr CommandSpec kGeoDist{
     .args = kDistArgs,
     .reply = Shape::kBulk | Shape::kNull,
     .handler = geodist,
+    .member_at = 2,
 };
 
 }  // namespace hearth::commands

@@ -217,6 +217,7 @@ constexpr CommandSpec kHGetDel{
     .args = kGetDelArgs,
     .reply = Shape::kArray,
     .handler = hgetdel,
+    .member_at = 4,
 };
 constexpr CommandSpec kHGetEx{
     .name = "HGETEX",

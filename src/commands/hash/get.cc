@@ -102,6 +102,7 @@ constexpr CommandSpec kHGet{
     .args = kKeyField,
     .reply = Shape::kBulk | Shape::kNull,
     .handler = hget,
+    .member_at = 2,
 };
 constexpr CommandSpec kHMGet{
     .name = "HMGET",
@@ -116,6 +117,7 @@ constexpr CommandSpec kHMGet{
     .args = kKeyFields,
     .reply = Shape::kArray,
     .handler = hmget,
+    .member_at = 2,
 };
 constexpr CommandSpec kHGetAll{
     .name = "HGETALL",
@@ -189,6 +191,7 @@ constexpr CommandSpec kHExists{
     .args = kKeyField,
     .reply = Shape::kInteger,
     .handler = hexists,
+    .member_at = 2,
 };
 constexpr CommandSpec kHStrLen{
     .name = "HSTRLEN",
@@ -203,6 +206,7 @@ constexpr CommandSpec kHStrLen{
     .args = kKeyField,
     .reply = Shape::kInteger,
     .handler = hstrlen,
+    .member_at = 2,
 };
 
 }  // namespace hearth::commands

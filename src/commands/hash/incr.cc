@@ -84,6 +84,7 @@ constexpr CommandSpec kHIncrBy{
     .args = kIntegerArgs,
     .reply = Shape::kInteger,
     .handler = hincrby,
+    .member_at = 2,
 };
 constexpr CommandSpec kHIncrByFloat{
     .name = "HINCRBYFLOAT",
@@ -98,6 +99,7 @@ constexpr CommandSpec kHIncrByFloat{
     .args = kFloatArgs,
     .reply = Shape::kBulk,
     .handler = hincrbyfloat,
+    .member_at = 2,
 };
 
 }  // namespace hearth::commands

@@ -101,6 +101,7 @@ constexpr CommandSpec kHSet{
     .reply = Shape::kInteger,
     .handler = hset,
     .history = kSetHistory,
+    .member_at = 2,
 };
 constexpr CommandSpec kHMSet{
     .name = "HMSET",
@@ -117,6 +118,7 @@ constexpr CommandSpec kHMSet{
     .handler = hmset,
     .deprecated_since = "4.0.0",
     .replaced_by = "`HSET` with several pairs of field and value",
+    .member_at = 2,
 };
 constexpr CommandSpec kHSetNx{
     .name = "HSETNX",
@@ -131,6 +133,7 @@ constexpr CommandSpec kHSetNx{
     .args = kSetNxArgs,
     .reply = Shape::kInteger,
     .handler = hsetnx,
+    .member_at = 2,
 };
 constexpr CommandSpec kHDel{
     .name = "HDEL",
@@ -146,6 +149,7 @@ constexpr CommandSpec kHDel{
     .reply = Shape::kInteger,
     .handler = hdel,
     .history = kDelHistory,
+    .member_at = 2,
 };
 
 }  // namespace hearth::commands

@@ -64,6 +64,7 @@ constexpr CommandSpec kHTtl{
     .reply = Shape::kArray,
     .handler = httl,
     .tips = kTips,
+    .member_at = 4,
 };
 constexpr CommandSpec kHPTtl{
     .name = "HPTTL",
@@ -79,6 +80,7 @@ constexpr CommandSpec kHPTtl{
     .reply = Shape::kArray,
     .handler = hpttl,
     .tips = kTips,
+    .member_at = 4,
 };
 constexpr CommandSpec kHExpireTime{
     .name = "HEXPIRETIME",

@@ -127,6 +127,7 @@ constexpr CommandSpec kSIsMember{
     .args = kMemberArgs,
     .reply = Shape::kInteger,
     .handler = sismember,
+    .member_at = 2,
 };
 constexpr CommandSpec kSMIsMember{
     .name = "SMISMEMBER",
@@ -141,6 +142,7 @@ constexpr CommandSpec kSMIsMember{
     .args = kMembersArgs,
     .reply = Shape::kArray,
     .handler = smismember,
+    .member_at = 2,
 };
 constexpr CommandSpec kSMembers{
     .name = "SMEMBERS",

@@ -107,6 +107,7 @@ constexpr CommandSpec kSAdd{
     .reply = Shape::kInteger,
     .handler = sadd,
     .history = kHistory,
+    .member_at = 2,
 };
 constexpr CommandSpec kSRem{
     .name = "SREM",
@@ -122,6 +123,7 @@ constexpr CommandSpec kSRem{
     .reply = Shape::kInteger,
     .handler = srem,
     .history = kHistory,
+    .member_at = 2,
 };
 constexpr CommandSpec kSMove{
     .name = "SMOVE",

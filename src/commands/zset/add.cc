@@ -171,6 +171,7 @@ constexpr CommandSpec kZAdd{
     .reply = Shape::kInteger | Shape::kDouble | Shape::kNull,
     .handler = zadd,
     .history = kAddHistory,
+    .member_at = 3,
 };
 constexpr CommandSpec kZIncrBy{
     .name = "ZINCRBY",
@@ -185,6 +186,7 @@ constexpr CommandSpec kZIncrBy{
     .args = kIncrArgs,
     .reply = Shape::kDouble,
     .handler = zincrby,
+    .member_at = 3,
 };
 constexpr CommandSpec kZRem{
     .name = "ZREM",
@@ -200,6 +202,7 @@ constexpr CommandSpec kZRem{
     .reply = Shape::kInteger,
     .handler = zrem,
     .history = kRemHistory,
+    .member_at = 2,
 };
 
 }  // namespace hearth::commands

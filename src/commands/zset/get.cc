@@ -112,6 +112,7 @@ constexpr CommandSpec kZScore{
     .args = kScoreArgs,
     .reply = Shape::kDouble | Shape::kNull,
     .handler = zscore,
+    .member_at = 2,
 };
 constexpr CommandSpec kZMScore{
     .name = "ZMSCORE",
@@ -126,6 +127,7 @@ constexpr CommandSpec kZMScore{
     .args = kScoresArgs,
     .reply = Shape::kArray,
     .handler = zmscore,
+    .member_at = 2,
 };
 constexpr CommandSpec kZRank{
     .name = "ZRANK",
@@ -141,6 +143,7 @@ constexpr CommandSpec kZRank{
     .reply = Shape::kInteger | Shape::kNull | Shape::kArray | Shape::kNullArray,
     .handler = zrank,
     .history = kRankHistory,
+    .member_at = 2,
 };
 constexpr CommandSpec kZRevRank{
     .name = "ZREVRANK",
@@ -156,6 +159,7 @@ constexpr CommandSpec kZRevRank{
     .reply = Shape::kInteger | Shape::kNull | Shape::kArray | Shape::kNullArray,
     .handler = zrevrank,
     .history = kRankHistory,
+    .member_at = 2,
 };
 constexpr CommandSpec kZCount{
     .name = "ZCOUNT",

@@ -1,0 +1,34 @@
+// ValueLookup: a look-up in the value of a key that is still to come. Each of its steps fetches
+// into the cache what the step before has found, so that the misses of many look-ups overlap when
+// their steps are taken side by side; nothing is changed.
+//
+//   the entry's object  ->  what the object points to  ->  the bucket of the member  ->  its node
+//
+// The entry must stay as it is until the last step.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "src/store/entry.h"
+
+namespace hearth {
+
+class ValueLookup {
+ public:
+  ValueLookup() = default;
+  // `member` is a field or member that the value is asked for, or empty. Lists, sets, sorted sets
+  // and hashes only; others have no steps.
+  ValueLookup(const Entry& entry, std::string_view member);
+  void fetch_body();
+  void fetch_bucket();
+  void fetch_node() const;
+
+ private:
+  const void* object_ = nullptr;  // nullptr: nothing left to do
+  std::string_view member_;
+  std::uint64_t hash_ = 0;
+  Type type_ = Type::kString;
+};
+
+}  // namespace hearth
