@@ -146,7 +146,7 @@ void Keys::discard(Entry* entry, bool lazy) {
 void Keys::check_declared([[maybe_unused]] std::string_view name) const {
 #ifdef HEARTH_CHECKED
   if (any_key_) return;
-  HEARTH_CHECK(std::find(declared_.begin(), declared_.end(), name) != declared_.end());
+  HEARTH_CHECK(std::binary_search(declared_.begin(), declared_.end(), name));
 #endif
 }
 

@@ -97,6 +97,7 @@ class Keys {
   // Commands run with no_touch sessions leave access fields alone.
   void set_no_touch(bool on) { no_touch_ = on; }
 #ifdef HEARTH_CHECKED
+  // The names that the command's key specs give, sorted.
   void set_declared(std::span<const std::string_view> declared, bool any, bool may_write) {
     declared_ = declared;
     any_key_ = any;

@@ -491,6 +491,7 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   std::vector<std::string_view> declared;
   const bool known = extract_keys(command, argv, positions);
   for (const KeyPosition& p : positions) declared.push_back(argv[p.index]);
+  std::sort(declared.begin(), declared.end());
   const bool any =
       !known || has(command.flags, Flag::kTouchesArbitraryKeys) || command.spec->keys.empty();
   ctx.keys().set_declared(declared, any, !has(command.flags, Flag::kReadonly));
