@@ -71,7 +71,8 @@ class TextNode {
   }
   [[nodiscard]] const char* base() const { return reinterpret_cast<const char*>(this) - mark(); }
 
-  char first_;  // never touched by name: a node of this type begins `mark` bytes further on
+  // Never touched by name: a node of this type begins `mark` bytes further on.
+  [[maybe_unused]] char first_;
 };
 static_assert(alignof(TextNode) == 1);
 

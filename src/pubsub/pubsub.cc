@@ -24,7 +24,8 @@ bool PubSub::subscribe(Kind kind, std::string_view name, Subscriber& who, Subscr
   auto channel = map.find(name);
   if (channel == map.end()) channel = map.try_emplace(std::string(name)).first;
   auto& [full_name, listeners] = *channel;
-  const auto mine_at = names.try_emplace(full_name, &*channel, listeners.size()).first;
+  const auto mine_at =
+      names.try_emplace(full_name, Subscriptions::At{&*channel, listeners.size()}).first;
   listeners.push_back({&who, &mine_at->second.place});
   return true;
 }

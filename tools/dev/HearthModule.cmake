@@ -29,6 +29,8 @@ if(HEARTH_SANITIZE)
   target_compile_options(hearth_flags INTERFACE -fsanitize=${HEARTH_SANITIZE})
   target_link_options(hearth_flags INTERFACE -fsanitize=${HEARTH_SANITIZE})
 endif()
+# Clang 14 has the sized operator delete of C++14 only on request.
+target_compile_options(hearth_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-fsized-deallocation>)
 if(HEARTH_FUZZ)
   target_compile_options(hearth_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
