@@ -73,8 +73,9 @@ void Tracker::send_broadcasts() {
   if (broadcasts_.empty()) return;
   for (const auto& [prefix, keys] : broadcasts_) {
     std::vector<ConnId> clients;
+    const std::string& wanted = prefix;
     table_.for_each_prefix_of(prefix, [&](const std::string& p, const std::vector<ConnId>& ids) {
-      if (p == prefix) clients = ids;
+      if (p == wanted) clients = ids;
     });
     for (const ConnId id : clients) {
       Session* s = parts_.clients.find(id);

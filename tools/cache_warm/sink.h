@@ -22,7 +22,7 @@ class RowSink {
 // Counts and forgets: measures the loader itself.
 class NullSink final : public RowSink {
  public:
-  NullSink(client::CompletionSink& fates, const Clock& clock) : fates_(fates), clock_(clock) {}
+  explicit NullSink(client::CompletionSink& fates) : fates_(fates) {}
   Result<void> put(const client::Operation& row) override {
     fates_.on_done(row.tag);
     return {};
@@ -32,7 +32,6 @@ class NullSink final : public RowSink {
 
  private:
   client::CompletionSink& fates_;
-  const Clock& clock_;
 };
 
 class ClusterSink final : public RowSink {

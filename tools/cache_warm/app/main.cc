@@ -182,7 +182,7 @@ int run(const Arguments& args) {
   Loader loader(*plan, clock, progress, *rejects, g_interrupted);
   if (args.dry_run) return conclude(args, loader.dry_run(**source, args.show), {}, 0, *rejects);
   if (args.null_sink) {
-    NullSink sink(loader, clock);
+    NullSink sink(loader);
     return conclude(args, loader.run(**source, sink), {}, 0, *rejects);
   }
 
