@@ -50,6 +50,24 @@ struct Evicting {
   EngineFixture server;
 };
 
+// One client, which may take a megabyte, asks for a large value again and again.
+struct Greedy : Evicting {
+  explicit Greedy(std::int64_t room) : Evicting("allkeys-lru"), client(server.open()) {
+    fill("k", 0, 20);
+    server.run("SET", "big", std::string(100'000, 'x'));
+    REQUIRE(server.config().set({{{"maxmemory-clients", "1000000"}}}, {}));
+    limit(room);
+  }
+  ~Greedy() {
+    server.engine().close(client);
+    no_limit();
+  }
+  Greedy(const Greedy&) = delete;
+  Greedy& operator=(const Greedy&) = delete;
+
+  hearth::Session& client;
+};
+
 }  // namespace
 
 TEST_CASE("without a policy writes are refused above maxmemory, reads and removals are not") {
@@ -304,40 +322,26 @@ TEST_CASE("what replicas have not taken yet makes no room necessary") {
 }
 
 TEST_CASE("replies to one batch of requests count before the batch is done") {
-  Evicting e("allkeys-lru");
-  e.fill("k", 0, 20);
-  hearth::Session& greedy = e.server.open();
-  e.server.run("SET", "big", std::string(100'000, 'x'));
-  REQUIRE(e.server.config().set({{{"maxmemory-clients", "1000000"}}}, {}));
-  e.limit(2'500'000);
+  Greedy e(2'500'000);
   hearth::RequestBatch batch;
   for (std::uint32_t i = 0; i < 40; ++i) {
     batch.words.insert(batch.words.end(), {"GET", "big"});
     batch.requests.push_back({2 * i, 2, i + 1, nullptr, {}});
   }
-  e.server.engine().run(greedy, batch);
-  CHECK(greedy.close_now);
+  e.server.engine().run(e.client, batch);
+  CHECK(e.client.close_now);
   CHECK(e.server.engine().stats().evicted_clients == 1);
   CHECK(e.server.engine().stats().evicted_keys == 0);
-  e.server.engine().close(greedy);
-  e.no_limit();
 }
 
 TEST_CASE("clients that take too much go before keys do") {
-  Evicting e("allkeys-lru");
-  e.fill("k", 0, 20);
-  hearth::Session& greedy = e.server.open();
-  e.server.run("SET", "big", std::string(100'000, 'x'));
-  REQUIRE(e.server.config().set({{{"maxmemory-clients", "1000000"}}}, {}));
-  e.limit(1'500'000);
+  Greedy e(1'500'000);
   // Its replies pile up within one turn of the loop.
   const std::vector<std::string_view> words{"GET", "big"};
-  for (int i = 0; i < 40 && !greedy.close_now; ++i) e.server.engine().execute(greedy, words);
-  CHECK(greedy.close_now);
+  for (int i = 0; i < 40 && !e.client.close_now; ++i) e.server.engine().execute(e.client, words);
+  CHECK(e.client.close_now);
   CHECK(e.server.engine().stats().evicted_clients == 1);
   // It still holds its memory, but is on its way out.
   e.server.run("GET", "none");
   CHECK(e.server.engine().stats().evicted_keys == 0);
-  e.server.engine().close(greedy);
-  e.no_limit();
 }

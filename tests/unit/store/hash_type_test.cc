@@ -44,11 +44,14 @@ Pairs contents(const Model& model, UnixMillis now) {
 constexpr UnixMillis kNow{1000};
 constexpr HashLimits kLimits{.listpack_entries = 8, .listpack_value = 10, .seed = 7};
 
-void run_against_model(std::uint64_t seed, const HashLimits& limits, unsigned field_range) {
+// Returns the shapes that the hash went through.
+std::set<HashEncoding> run_against_model(std::uint64_t seed, const HashLimits& limits,
+                                         unsigned field_range) {
   CAPTURE(seed);
   Rng rng(seed);
   Hash hash;
   Model model;
+  std::set<HashEncoding> shapes;
   UnixMillis now{1000};
   for (int step = 0; step < 1500; ++step) {
     now = now + milliseconds{static_cast<std::int64_t>(rng.below(4))};
@@ -108,6 +111,7 @@ void run_against_model(std::uint64_t seed, const HashLimits& limits, unsigned fi
       }
     }
     CHECK(hash.size() == model.cells.size());
+    if (hash.size() > 0) shapes.insert(hash.encoding());
     std::int64_t earliest = Hash::kNone;
     for (const auto& [name, cell] : model.cells) {
       if (cell.deadline != Hash::kNone && (earliest == Hash::kNone || cell.deadline < earliest))
@@ -133,16 +137,20 @@ void run_against_model(std::uint64_t seed, const HashLimits& limits, unsigned fi
     hash.expire_fields(now, 5, [](std::string_view) {});
   CHECK(hash.min_deadline() == Hash::kNone);
   CHECK(hash.size() == contents(model, now).size());
+  return shapes;
 }
 
 }  // namespace
 
 TEST_CASE("a hash agrees with a map under random operations, in every encoding") {
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
-    run_against_model(seed, {.listpack_entries = 100000, .listpack_value = 100000, .seed = seed},
-                      20);
-    run_against_model(seed, {.listpack_entries = 0, .listpack_value = 64, .seed = seed}, 300);
-    run_against_model(seed, {.listpack_entries = 20, .listpack_value = 12, .seed = seed}, 30);
+    const HashLimits packed{.listpack_entries = 100000, .listpack_value = 100000, .seed = seed};
+    const HashLimits table{.listpack_entries = 0, .listpack_value = 64, .seed = seed};
+    const HashLimits mixed{.listpack_entries = 20, .listpack_value = 12, .seed = seed};
+    CHECK(run_against_model(seed, packed, 20) ==
+          std::set{HashEncoding::kListpack, HashEncoding::kListpackEx});
+    CHECK(run_against_model(seed, table, 300) == std::set{HashEncoding::kHashtable});
+    CHECK(run_against_model(seed, mixed, 30).contains(HashEncoding::kHashtable));
   }
 }
 

@@ -35,12 +35,14 @@ std::string some_member(Rng& rng, std::uint64_t range) {
   }
 }
 
-// Integers for a while, so that all three shapes come about and go.
-void run_against_model(std::uint64_t seed, const SetLimits& limits, std::uint64_t range) {
+// Integers for a while, so that all three shapes come about and go. Returns those that did.
+std::set<SetEncoding> run_against_model(std::uint64_t seed, const SetLimits& limits,
+                                        std::uint64_t range) {
   CAPTURE(seed);
   Rng rng(seed);
   Set set;
   Model model;
+  std::set<SetEncoding> shapes;
   for (int step = 0; step < 1500; ++step) {
     const bool only_integers = step % 300 < 100;
     const std::string member =
@@ -83,6 +85,7 @@ void run_against_model(std::uint64_t seed, const SetLimits& limits, std::uint64_
       }
     }
     REQUIRE(set.size() == model.size());
+    shapes.insert(set.encoding());
     if (step % 50 == 0) {
       CHECK(contents(set) == model);
       CHECK(contents(set.clone()) == model);
@@ -100,6 +103,7 @@ void run_against_model(std::uint64_t seed, const SetLimits& limits, std::uint64_
     }
   }
   CHECK(contents(set) == model);
+  return shapes;
 }
 
 Set made(const std::vector<std::string>& members, const SetLimits& limits) {
@@ -118,10 +122,11 @@ std::vector<std::string> numbers(int from, int count) {
 
 TEST_CASE("a set does what std::set does, through all its shapes") {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
-    run_against_model(seed, kLimits, 14);
-    run_against_model(seed + 100, kLimits, 60);
-    run_against_model(seed + 200, kAlwaysTable, 40);
-    run_against_model(seed + 300, kLarge, 400);
+    const std::set all{SetEncoding::kIntset, SetEncoding::kListpack, SetEncoding::kHashtable};
+    CHECK(run_against_model(seed, kLimits, 14) == all);
+    CHECK(run_against_model(seed + 100, kLimits, 60) == all);
+    CHECK(run_against_model(seed + 200, kAlwaysTable, 40).contains(SetEncoding::kHashtable));
+    CHECK(run_against_model(seed + 300, kLarge, 400) == all);
   }
 }
 

@@ -82,11 +82,14 @@ void check_against(const Zset& zset, const Model& model, Rng& rng) {
   CHECK(zset.count_below(bound, true) == below(true));
 }
 
-void run_against_model(std::uint64_t seed, const ZsetLimits& limits, unsigned range) {
+// Returns the shapes that the set went through.
+std::set<ZsetEncoding> run_against_model(std::uint64_t seed, const ZsetLimits& limits,
+                                         unsigned range) {
   CAPTURE(seed);
   Rng rng(seed);
   Zset zset;
   Model model;
+  std::set<ZsetEncoding> shapes;
   for (int step = 0; step < 3000; ++step) {
     const std::string member =
         rng.chance(0.5) ? std::to_string(rng.below(range)) : "m" + std::to_string(rng.below(range));
@@ -148,6 +151,7 @@ void run_against_model(std::uint64_t seed, const ZsetLimits& limits, unsigned ra
       }
     }
     CHECK(zset.size() == model.scores.size());
+    if (zset.size() > 0) shapes.insert(zset.encoding());
     if (step % 100 == 0) {
       check_against(zset, model, rng);
       const Zset copy = zset.clone();
@@ -158,15 +162,20 @@ void run_against_model(std::uint64_t seed, const ZsetLimits& limits, unsigned ra
       CHECK(zset.to_listpack().size() == zset.size() * 2);
     }
   }
+  return shapes;
 }
 
 }  // namespace
 
 TEST_CASE("a sorted set behaves like a map with ranks in both encodings") {
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
-    run_against_model(seed, {.listpack_entries = 24, .listpack_value = 8, .seed = seed}, 40);
-    run_against_model(seed, {.listpack_entries = 5000, .listpack_value = 64, .seed = seed}, 60);
-    run_against_model(seed, {.listpack_entries = 0, .listpack_value = 0, .seed = seed}, 700);
+    const ZsetLimits mixed{.listpack_entries = 24, .listpack_value = 8, .seed = seed};
+    const ZsetLimits packed{.listpack_entries = 5000, .listpack_value = 64, .seed = seed};
+    const ZsetLimits large{.listpack_entries = 0, .listpack_value = 0, .seed = seed};
+    CHECK(run_against_model(seed, mixed, 40) ==
+          std::set{ZsetEncoding::kListpack, ZsetEncoding::kSkiplist});
+    CHECK(run_against_model(seed, packed, 60) == std::set{ZsetEncoding::kListpack});
+    CHECK(run_against_model(seed, large, 700) == std::set{ZsetEncoding::kSkiplist});
   }
 }
 
