@@ -15,7 +15,7 @@ EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std:
   if (entry.type() == Type::kHash) return encode_hash(*entry.hash(), options, out);
   if (entry.type() == Type::kSet) return encode_set(*entry.set(), options, out);
   if (entry.type() == Type::kStream) return encode_stream(*entry.stream(), options, out);
-  if (entry.type() == Type::kList) return encode_list(*entry.list(), options, out);
+  if (entry.type() == Type::kList) return encode_list(ListView(entry), options, out);
   if (entry.type() == Type::kZset) return encode_zset(*entry.zset(), options, out);
   if (entry.is_int()) {
     write_number(out, entry.int_value());
@@ -27,47 +27,65 @@ EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std:
           options.target == Target::kRedis70 ? kVersionRedis70 : kVersionPortable};
 }
 
+namespace {
+
+// A list is packed where it is small; all others take the constructor of their class.
+struct EntryMaker {
+  std::string_view key;
+  std::int64_t deadline;
+  std::uint32_t access;
+
+  Entry* operator()(std::string&& text) const {
+    std::int64_t number = 0;
+    return as_stored_int(text, number) ? Entry::make_int(key, number, deadline, access)
+                                       : Entry::make_string(key, text, deadline, access);
+  }
+  Entry* operator()(List&& list) const { return make_list(key, std::move(list), deadline, access); }
+  template <typename V>
+  Entry* operator()(V&& value) const {
+    return Entry::make(key, std::forward<V>(value), deadline, access);
+  }
+};
+
+}  // namespace
+
+Entry* make_entry(std::string_view key, Object object, std::int64_t deadline,
+                  std::uint32_t access) {
+  return std::visit(EntryMaker{key, deadline, access}, std::move(object.value));
+}
+
 Result<Object> decode_object(std::uint8_t type, std::uint16_t version, ByteReader& in,
                              const DecodeLimits& limits) {
   Object object;
-  if (static_cast<ObjectType>(type) == ObjectType::kString) {
-    HEARTH_TRY(object.text, read_string(in, limits.string_bytes));
-    return object;
-  }
   if (is_set_type(type)) {
-    object.type = Type::kSet;
-    HEARTH_TRY(std::unique_ptr<Set> set, decode_set(type, in, limits));
-    object.body = object_body(std::move(set));
+    HEARTH_TRY(object.value, decode_set(type, in, limits));
     return object;
   }
   if (is_stream_type(type)) {
-    object.type = Type::kStream;
-    HEARTH_TRY(std::unique_ptr<Stream> stream, decode_stream(type, in, limits));
-    object.body = object_body(std::move(stream));
+    HEARTH_TRY(object.value, decode_stream(type, in, limits));
+    return object;
+  }
+  if (is_zset_type(type)) {
+    HEARTH_TRY(object.value, decode_zset(type, in, limits));
     return object;
   }
   switch (static_cast<ObjectType>(type)) {
+    case ObjectType::kString: {
+      HEARTH_TRY(object.value, read_string(in, limits.string_bytes));
+      return object;
+    }
     case ObjectType::kList:
     case ObjectType::kListZiplist:
     case ObjectType::kListQuicklist:
     case ObjectType::kListQuicklist2: {
-      object.type = Type::kList;
-      HEARTH_TRY(std::unique_ptr<List> list, decode_list(type, in, limits));
-      object.body = object_body(std::move(list));
+      HEARTH_TRY(object.value, decode_list(type, in, limits));
       return object;
     }
-    default: break;
+    default: {
+      HEARTH_TRY(object.value, decode_hash(type, version, in, limits));
+      return object;
+    }
   }
-  if (is_zset_type(type)) {
-    object.type = Type::kZset;
-    HEARTH_TRY(std::unique_ptr<Zset> zset, decode_zset(type, in, limits));
-    object.body = object_body(std::move(zset));
-    return object;
-  }
-  object.type = Type::kHash;
-  HEARTH_TRY(std::unique_ptr<Hash> hash, decode_hash(type, version, in, limits));
-  object.body = object_body(std::move(hash));
-  return object;
 }
 
 }  // namespace hearth::rdb

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <variant>
 
 #include "persistence/rdb/fields.h"
 #include "persistence/rdb/format.h"
@@ -16,8 +18,9 @@
 #include "src/base/time.h"
 #include "src/store/entry.h"
 #include "src/store/hash.h"
-#include "src/store/list.h"
+#include "src/store/list_value.h"
 #include "src/store/set.h"
+#include "src/store/stream.h"
 #include "src/store/zset.h"
 
 namespace hearth::rdb {
@@ -43,19 +46,18 @@ struct DecodeLimits {
   ListLimits list{};
 };
 
-// A value of any type but string, owned.
-using ObjectBody = std::unique_ptr<void, void (*)(void*)>;
-template <typename T>
-[[nodiscard]] ObjectBody object_body(std::unique_ptr<T> value) {
-  return {value.release(), [](void* p) { delete static_cast<T*>(p); }};
-}
-
-// A decoded value that belongs to no key yet.
+// A decoded value that belongs to no key yet; the alternatives stand in the order of Type.
 struct Object {
-  Type type = Type::kString;
-  std::string text;                        // kString
-  ObjectBody body{nullptr, [](void*) {}};  // all others: what Entry::make_object takes
+  std::variant<std::string, List, Set, Zset, Hash, std::unique_ptr<Stream>> value;
+
+  [[nodiscard]] Type type() const { return static_cast<Type>(value.index()); }
+  [[nodiscard]] bool is_string() const { return type() == Type::kString; }
+  [[nodiscard]] const std::string& text() const { return std::get<std::string>(value); }
 };
+
+// The entry for a value, which moves into it.
+[[nodiscard]] Entry* make_entry(std::string_view key, Object object, std::int64_t deadline,
+                                std::uint32_t access);
 
 struct EncodedType {
   ObjectType type = ObjectType::kString;

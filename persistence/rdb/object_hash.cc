@@ -52,20 +52,20 @@ void write_with_deadlines(const Hash& hash, std::int64_t earliest, const EncodeO
 // Collects decoded fields into a hash and refuses a second field of the same name.
 class Builder {
  public:
-  explicit Builder(const DecodeLimits& limits) : limits_(limits), hash_(std::make_unique<Hash>()) {}
+  explicit Builder(const DecodeLimits& limits) : limits_(limits) {}
 
   [[nodiscard]] bool add(std::string_view field, std::string_view value,
                          std::int64_t deadline = Hash::kNone) {
-    return hash_->set(field, value, deadline, kBeforeAll, limits_.hash) == Hash::Set::kCreated;
+    return hash_.set(field, value, deadline, kBeforeAll, limits_.hash) == Hash::Set::kCreated;
   }
-  Result<std::unique_ptr<Hash>> finish(const ByteReader& in) {
-    if (hash_->size() == 0) return corrupt(in, "a hash with at least one field");
+  Result<Hash> finish(const ByteReader& in) {
+    if (hash_.size() == 0) return corrupt(in, "a hash with at least one field");
     return std::move(hash_);
   }
 
  private:
   const DecodeLimits& limits_;
-  std::unique_ptr<Hash> hash_;
+  Hash hash_;
 };
 
 constexpr std::string_view kDistinct = "a field that was not there before";
@@ -78,8 +78,7 @@ struct FieldLayout {
 
 bool is_deadline(std::int64_t ms) { return ms > 0; }
 
-Result<std::unique_ptr<Hash>> decode_fields(ByteReader& in, const DecodeLimits& limits,
-                                            const FieldLayout& layout) {
+Result<Hash> decode_fields(ByteReader& in, const DecodeLimits& limits, const FieldLayout& layout) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
   // A field and a value take a byte each at the least.
   if (count > in.remaining() / 2) return corrupt(in, "as many fields as there are bytes for");
@@ -116,7 +115,7 @@ Result<Listpack> read_listpack(ByteReader& in, const DecodeLimits& limits) {
   return pack;
 }
 
-Result<std::unique_ptr<Hash>> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
+Result<Hash> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const Listpack pack, read_listpack(in, limits));
   const std::size_t count = pack.size();
   if (count == 0 || count % 2 != 0) return corrupt(in, "pairs of field and value");
@@ -125,11 +124,10 @@ Result<std::unique_ptr<Hash>> decode_listpack(ByteReader& in, const DecodeLimits
   for (auto at = pack.first(); at != Listpack::kEnd; at = pack.next(pack.next(at))) {
     if (!fields.emplace(pack.get(at).text(scratch)).second) return corrupt(in, kDistinct);
   }
-  return std::make_unique<Hash>(Hash::from_listpack(pack, limits.hash));
+  return Hash::from_listpack(pack, limits.hash);
 }
 
-Result<std::unique_ptr<Hash>> decode_listpack_with_deadlines(ByteReader& in,
-                                                             const DecodeLimits& limits) {
+Result<Hash> decode_listpack_with_deadlines(ByteReader& in, const DecodeLimits& limits) {
   std::int64_t earliest = 0;
   if (!in.le(earliest)) return corrupt(in, "the earliest deadline");
   HEARTH_TRY(const Listpack pack, read_listpack(in, limits));
@@ -154,8 +152,7 @@ Result<std::unique_ptr<Hash>> decode_listpack_with_deadlines(ByteReader& in,
 
 using PairReader = Result<void> (*)(std::string_view, const PairVisitor&);
 
-Result<std::unique_ptr<Hash>> decode_old_packed(ByteReader& in, const DecodeLimits& limits,
-                                                PairReader read_pairs) {
+Result<Hash> decode_old_packed(ByteReader& in, const DecodeLimits& limits, PairReader read_pairs) {
   HEARTH_TRY(const std::string bytes, read_string(in, limits.string_bytes));
   Builder builder(limits);
   const auto read = read_pairs(bytes, [&](std::string_view field, std::string_view value) {
@@ -190,8 +187,8 @@ EncodedType encode_hash(const Hash& hash, const EncodeOptions& options, std::str
   return {ObjectType::kHashExpiry, kVersionFieldExpiry};
 }
 
-Result<std::unique_ptr<Hash>> decode_hash(std::uint8_t type, std::uint16_t version, ByteReader& in,
-                                          const DecodeLimits& limits) {
+Result<Hash> decode_hash(std::uint8_t type, std::uint16_t version, ByteReader& in,
+                         const DecodeLimits& limits) {
   const bool valkey = version >= kVersionValkeyFirst;
   switch (static_cast<ObjectType>(type)) {
     case ObjectType::kHash: return decode_fields(in, limits, {});

@@ -6,7 +6,7 @@
 namespace hearth::rdb {
 
 EncodedType encode_hash(const Hash& hash, const EncodeOptions& options, std::string& out);
-[[nodiscard]] Result<std::unique_ptr<Hash>> decode_hash(std::uint8_t type, std::uint16_t version,
-                                                        ByteReader& in, const DecodeLimits& limits);
+[[nodiscard]] Result<Hash> decode_hash(std::uint8_t type, std::uint16_t version, ByteReader& in,
+                                       const DecodeLimits& limits);
 
 }  // namespace hearth::rdb

@@ -31,9 +31,9 @@ std::string as_listpack(std::string_view elements, std::size_t count) {
 // Adds what was read to a list.
 class Builder {
  public:
-  explicit Builder(const DecodeLimits& limits) : limits_(limits), list_(std::make_unique<List>()) {}
+  explicit Builder(const DecodeLimits& limits) : limits_(limits) {}
 
-  void add(std::string_view item) { list_->push(ListEnd::kTail, item, limits_.list); }
+  void add(std::string_view item) { list_.push(ListEnd::kTail, item, limits_.list); }
 
   // A packed node; refuses one that is damaged or empty.
   Result<void> add_listpack(const ByteReader& in, std::string_view bytes) {
@@ -46,30 +46,30 @@ class Builder {
     for (std::size_t at = 0; at < elements.size(); ++count)
       at += ds::stored_size_at(elements.data() + at);
     if (count == 0) return corrupt(in, "a node with at least one item");
-    list_->append_packed(elements, count, limits_.list);
+    list_.append_packed(elements, count, limits_.list);
     return {};
   }
 
   Result<void> add_ziplist(const ByteReader& in, std::string_view bytes) {
-    const std::uint64_t before = list_->size();
+    const std::uint64_t before = list_.size();
     const auto read = read_ziplist_items(bytes, [this](std::string_view item) { add(item); });
     if (!read) {
       return fail(ErrorCode::kCorrupt,
                   fmt::format("offset {}: {}", in.offset(), read.error().context));
     }
-    if (list_->size() == before) return corrupt(in, "a node with at least one item");
+    if (list_.size() == before) return corrupt(in, "a node with at least one item");
     return {};
   }
 
-  Result<std::unique_ptr<List>> finish(const ByteReader& in) {
-    if (list_->size() == 0) return corrupt(in, "a list with at least one item");
-    list_->settle(limits_.list);
+  Result<List> finish(const ByteReader& in) {
+    if (list_.size() == 0) return corrupt(in, "a list with at least one item");
+    list_.settle(limits_.list);
     return std::move(list_);
   }
 
  private:
   const DecodeLimits& limits_;
-  std::unique_ptr<List> list_;
+  List list_;
 };
 
 Result<std::string> read_node(ByteReader& in, const DecodeLimits& limits) {
@@ -98,7 +98,7 @@ Result<void> read_quicklist_node(ByteReader& in, const DecodeLimits& limits, Bui
 }  // namespace
 
 // Always as a quicklist: redis-server 7.0 knows no other current form.
-EncodedType encode_list(const List& list, const EncodeOptions& options, std::string& out) {
+EncodedType encode_list(const ListView& list, const EncodeOptions& options, std::string& out) {
   write_length(out, list.segment_count());
   list.for_each_segment({[&](std::string_view elements, std::size_t count) {
                            write_length(out, kPackedNode);
@@ -112,8 +112,7 @@ EncodedType encode_list(const List& list, const EncodeOptions& options, std::str
           options.target == Target::kRedis70 ? kVersionRedis70 : kVersionPortable};
 }
 
-Result<std::unique_ptr<List>> decode_list(std::uint8_t type, ByteReader& in,
-                                          const DecodeLimits& limits) {
+Result<List> decode_list(std::uint8_t type, ByteReader& in, const DecodeLimits& limits) {
   Builder builder(limits);
   if (static_cast<ObjectType>(type) == ObjectType::kListZiplist) {
     HEARTH_TRY(const std::string bytes, read_node(in, limits));

@@ -6,8 +6,8 @@
 
 namespace hearth::rdb {
 
-EncodedType encode_list(const List& list, const EncodeOptions& options, std::string& out);
-[[nodiscard]] Result<std::unique_ptr<List>> decode_list(std::uint8_t type, ByteReader& in,
-                                                        const DecodeLimits& limits);
+EncodedType encode_list(const ListView& list, const EncodeOptions& options, std::string& out);
+[[nodiscard]] Result<List> decode_list(std::uint8_t type, ByteReader& in,
+                                       const DecodeLimits& limits);
 
 }  // namespace hearth::rdb

@@ -19,28 +19,28 @@ tl::unexpected<Error> corrupt_part(const ByteReader& in, const Error& error) {
   return fail(ErrorCode::kCorrupt, fmt::format("offset {}: {}", in.offset(), error.context));
 }
 
-Result<std::unique_ptr<Set>> decode_members(ByteReader& in, const DecodeLimits& limits) {
+Result<Set> decode_members(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
   if (count > in.remaining()) return corrupt(in, "as many members as there are bytes for");
   if (count == 0) return corrupt(in, kAnyMember);
-  auto set = std::make_unique<Set>();
+  Set set;
   for (std::uint64_t i = 0; i < count; ++i) {
     HEARTH_TRY(const std::string member, read_string(in, limits.string_bytes));
-    if (i == 0) *set = Set::for_members(member, count, limits.set);
-    if (!set->add(member, limits.set)) return corrupt(in, kDistinct);
+    if (i == 0) set = Set::for_members(member, count, limits.set);
+    if (!set.add(member, limits.set)) return corrupt(in, kDistinct);
   }
   return set;
 }
 
-Result<std::unique_ptr<Set>> decode_intset(ByteReader& in, const DecodeLimits& limits) {
+Result<Set> decode_intset(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::string bytes, read_string(in, limits.string_bytes));
   auto ints = Intset::from_bytes(bytes);
   if (!ints) return corrupt_part(in, ints.error());
   if (ints->size() == 0) return corrupt(in, kAnyMember);
-  return std::make_unique<Set>(Set::from_intset(std::move(*ints), limits.set));
+  return Set::from_intset(std::move(*ints), limits.set);
 }
 
-Result<std::unique_ptr<Set>> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
+Result<Set> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::string bytes,
              read_string(in, std::max<std::uint64_t>(limits.string_bytes, Listpack::kBytesMax)));
   const auto all = Listpack::from_bytes(bytes);
@@ -52,7 +52,7 @@ Result<std::unique_ptr<Set>> decode_listpack(ByteReader& in, const DecodeLimits&
   checking.listpack_entries = 0;
   checking.intset_entries = 0;
   Set seen = Set::for_members({}, all->size(), checking);
-  auto set = std::make_unique<Set>();
+  Set set;
   char scratch[kInt64TextMax];
   for (auto at = all->first(); at != Listpack::kEnd; at = all->next(at)) {
     const std::string_view member = all->get(at).text(scratch);
@@ -60,13 +60,13 @@ Result<std::unique_ptr<Set>> decode_listpack(ByteReader& in, const DecodeLimits&
   }
   SetLimits keeping = limits.set;
   keeping.intset_entries = 0;
-  *set = Set::for_members(all->get(all->first()).text(scratch), all->size(), keeping);
-  if (set->encoding() == SetEncoding::kHashtable) {
-    *set = std::move(seen);
+  set = Set::for_members(all->get(all->first()).text(scratch), all->size(), keeping);
+  if (set.encoding() == SetEncoding::kHashtable) {
+    set = std::move(seen);
     return set;
   }
   for (auto at = all->first(); at != Listpack::kEnd; at = all->next(at)) {
-    set->add(all->get(at).text(scratch), keeping);
+    set.add(all->get(at).text(scratch), keeping);
   }
   return set;
 }
@@ -94,8 +94,7 @@ bool is_set_type(std::uint8_t type) {
   return t == ObjectType::kSet || t == ObjectType::kSetIntset || t == ObjectType::kSetListpack;
 }
 
-Result<std::unique_ptr<Set>> decode_set(std::uint8_t type, ByteReader& in,
-                                        const DecodeLimits& limits) {
+Result<Set> decode_set(std::uint8_t type, ByteReader& in, const DecodeLimits& limits) {
   switch (static_cast<ObjectType>(type)) {
     case ObjectType::kSetIntset: return decode_intset(in, limits);
     case ObjectType::kSetListpack: return decode_listpack(in, limits);

@@ -7,7 +7,6 @@ namespace hearth::rdb {
 
 EncodedType encode_set(const Set& set, const EncodeOptions& options, std::string& out);
 [[nodiscard]] bool is_set_type(std::uint8_t type);
-[[nodiscard]] Result<std::unique_ptr<Set>> decode_set(std::uint8_t type, ByteReader& in,
-                                                      const DecodeLimits& limits);
+[[nodiscard]] Result<Set> decode_set(std::uint8_t type, ByteReader& in, const DecodeLimits& limits);
 
 }  // namespace hearth::rdb

@@ -30,9 +30,9 @@ class Collector {
   [[nodiscard]] bool add(std::string_view member, double score) {
     return builder_.add(member, score);
   }
-  Result<std::unique_ptr<Zset>> finish(const ByteReader& in) {
+  Result<Zset> finish(const ByteReader& in) {
     if (builder_.size() == 0) return corrupt(in, "a sorted set with at least one member");
-    return std::make_unique<Zset>(builder_.build(limits_.zset));
+    return builder_.build(limits_.zset);
   }
 
  private:
@@ -59,8 +59,7 @@ Result<double> read_score(ByteReader& in, ObjectType type) {
   return score;
 }
 
-Result<std::unique_ptr<Zset>> decode_pairs(ObjectType type, ByteReader& in,
-                                           const DecodeLimits& limits) {
+Result<Zset> decode_pairs(ObjectType type, ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
   // A member and a score take a byte each at the least.
   if (count > in.remaining() / 2) return corrupt(in, "as many members as there are bytes for");
@@ -77,7 +76,7 @@ tl::unexpected<Error> corrupt_inside(const ByteReader& in, const Error& error) {
   return fail(ErrorCode::kCorrupt, fmt::format("offset {}: {}", in.offset(), error.context));
 }
 
-Result<std::unique_ptr<Zset>> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
+Result<Zset> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::string bytes,
              read_string(in, std::max<std::uint64_t>(limits.string_bytes, Listpack::kBytesMax)));
   const auto pack = Listpack::from_bytes(bytes);
@@ -96,7 +95,7 @@ Result<std::unique_ptr<Zset>> decode_listpack(ByteReader& in, const DecodeLimits
   return collector.finish(in);
 }
 
-Result<std::unique_ptr<Zset>> decode_ziplist(ByteReader& in, const DecodeLimits& limits) {
+Result<Zset> decode_ziplist(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::string bytes, read_string(in, limits.string_bytes));
   Collector collector(limits);
   const auto read = read_ziplist(bytes, [&](std::string_view member, std::string_view text) {
@@ -127,8 +126,7 @@ EncodedType encode_zset(const Zset& zset, const EncodeOptions& options, std::str
   return {ObjectType::kZset2, version};
 }
 
-Result<std::unique_ptr<Zset>> decode_zset(std::uint8_t type, ByteReader& in,
-                                          const DecodeLimits& limits) {
+Result<Zset> decode_zset(std::uint8_t type, ByteReader& in, const DecodeLimits& limits) {
   const auto form = static_cast<ObjectType>(type);
   switch (form) {
     case ObjectType::kZsetZiplist: return decode_ziplist(in, limits);

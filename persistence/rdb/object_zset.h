@@ -17,7 +17,7 @@ EncodedType encode_zset(const Zset& zset, const EncodeOptions& options, std::str
   }
 }
 // type: one of those. Refuses members that come twice and scores that are no numbers.
-[[nodiscard]] Result<std::unique_ptr<Zset>> decode_zset(std::uint8_t type, ByteReader& in,
-                                                        const DecodeLimits& limits);
+[[nodiscard]] Result<Zset> decode_zset(std::uint8_t type, ByteReader& in,
+                                       const DecodeLimits& limits);
 
 }  // namespace hearth::rdb

@@ -28,7 +28,8 @@ class Loader final : public rdb::FileVisitor {
       return fail(ErrorCode::kCorrupt,
                   fmt::format("the key '{}' of database {} stands in it twice", key.name, key.db));
     }
-    Entry* const entry = entry_of(key);
+    Entry* const entry =
+        rdb::make_entry(key.name, std::move(key.object), key.deadline, access_of(key));
     if (at)
       db.replace(ref, at, entry);
     else
@@ -69,18 +70,6 @@ class Loader final : public rdb::FileVisitor {
                                   static_cast<std::int64_t>(std::min(*key.idle_seconds, kIdleMost)),
                                   options_.now)
                             : access_clock::lru(options_.now);
-  }
-
-  [[nodiscard]] Entry* entry_of(rdb::FileKey& key) const {
-    const std::uint32_t access = access_of(key);
-    if (key.object.type != Type::kString) {
-      return Entry::make_object(key.name, key.object.type, key.object.body.release(), key.deadline,
-                                access);
-    }
-    std::int64_t number = 0;
-    return as_stored_int(key.object.text, number)
-               ? Entry::make_int(key.name, number, key.deadline, access)
-               : Entry::make_string(key.name, key.object.text, key.deadline, access);
   }
 
   Keyspace& keyspace_;

@@ -9,20 +9,16 @@ ZsetLimits zset_limits(CommandContext& ctx) {
 
 Found made_zset(CommandContext& ctx, const KeyRef& key, Found at) {
   if (at) return at;
-  auto zset = std::make_unique<Zset>();
   return ctx.keys().put(key, at,
-                        Entry::make_object(key.name, Type::kZset, zset.release(), kNoDeadline,
-                                           ctx.keys().new_access()));
+                        Entry::make(key.name, Zset(), kNoDeadline, ctx.keys().new_access()));
 }
 
 void store_zset(CommandContext& ctx, const KeyRef& key, Zset zset, std::string_view event) {
   const std::uint64_t size = zset.size();
   const Found at = ctx.keys().peek(key);
   if (size > 0) {
-    auto owned = std::make_unique<Zset>(std::move(zset));
     ctx.keys().put(key, at,
-                   Entry::make_object(key.name, Type::kZset, owned.release(), kNoDeadline,
-                                      ctx.keys().new_access()));
+                   Entry::make(key.name, std::move(zset), kNoDeadline, ctx.keys().new_access()));
     ctx.effects().replicate_verbatim();
     ctx.effects().event(Notify::kZset, event, key.name);
   } else if (at) {

@@ -277,7 +277,6 @@ void Engine::fetch_values(const Database& db, const RequestBatch& batch) {
     if (at) lookups[count++] = {*at, has_member ? batch.argv(r)[member] : std::string_view()};
   }
   const std::span<ValueLookup> all(lookups.data(), count);
-  for (ValueLookup& lookup : all) lookup.fetch_body();
   for (ValueLookup& lookup : all) lookup.fetch_bucket();
   for (const ValueLookup& lookup : all) lookup.fetch_node();
 }

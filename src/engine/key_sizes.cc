@@ -6,7 +6,7 @@
 
 #include "src/command/services.h"
 #include "src/store/hash.h"
-#include "src/store/list.h"
+#include "src/store/list_value.h"
 #include "src/store/set.h"
 #include "src/store/stream.h"
 #include "src/store/zset.h"
@@ -17,7 +17,7 @@ namespace {
 std::uint64_t size_of(const Entry& e) {
   switch (e.type()) {
     case Type::kString: return e.string_length();
-    case Type::kList: return e.list()->size();
+    case Type::kList: return ListView(e).size();
     case Type::kSet: return e.set()->size();
     case Type::kZset: return e.zset()->size();
     case Type::kHash: return e.hash()->size();

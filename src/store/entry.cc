@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <new>
+#include <type_traits>
+#include <utility>
 
 #include "src/base/format_number.h"
 #include "src/base/parse_number.h"
@@ -43,8 +45,9 @@ Entry* Entry::allocate(const Shape& shape, Type type, StringEncoding encoding,
                        std::uint32_t access) {
   const bool wide = shape.key.size() > 255;
   const bool timed = shape.deadline != kNoDeadline;
-  const std::size_t bytes = sizeof(Entry) + (timed ? 8U : 0U) + (shape.inline_value ? 0U : 8U) +
-                            (wide ? 8U : 0U) + shape.key.size() + shape.inline_length;
+  std::size_t bytes = sizeof(Entry) + (timed ? 8U : 0U) + (shape.inline_value ? 0U : 8U) +
+                      (wide ? 8U : 0U) + shape.key.size() + shape.inline_length;
+  if (type == Type::kList) bytes = memory::rounded(bytes);  // splice() uses all that is there
   auto* e = static_cast<Entry*>(::operator new(bytes));
   e->head_ = static_cast<std::uint8_t>(static_cast<unsigned>(type) |
                                        (static_cast<unsigned>(encoding) << 4));
@@ -90,14 +93,89 @@ Entry* Entry::make_int(std::string_view key, std::int64_t value, std::int64_t de
 Entry* Entry::make_raw(std::string_view key, RawString* s, std::int64_t deadline,
                        std::uint32_t access) {
   Entry* e = allocate({key, deadline, 0, false}, Type::kString, StringEncoding::kRaw, access);
-  e->set_body(s);
+  e->set_raw(s);
   return e;
 }
 
-Entry* Entry::make_object(std::string_view key, Type type, void* object, std::int64_t deadline,
-                          std::uint32_t access) {
+// What a body is made of, and why it may be moved as plain bytes: one word each, a number or a
+// pointer with a tag, that nothing points to.
+template <typename V>
+Entry* Entry::make_body(std::string_view key, Type type, V&& value, std::int64_t deadline,
+                        std::uint32_t access) {
+  using Value = std::remove_cvref_t<V>;
+  static_assert(sizeof(Value) == 8 && alignof(Value) <= 8);
   Entry* e = allocate({key, deadline, 0, false}, type, StringEncoding::kInt, access);
-  e->set_body(object);
+  new (e->mutable_after_optional()) Value(std::forward<V>(value));
+  return e;
+}
+
+Entry* Entry::make(std::string_view key, Hash&& value, std::int64_t deadline,
+                   std::uint32_t access) {
+  return make_body(key, Type::kHash, std::move(value), deadline, access);
+}
+
+Entry* Entry::make(std::string_view key, Set&& value, std::int64_t deadline, std::uint32_t access) {
+  return make_body(key, Type::kSet, std::move(value), deadline, access);
+}
+
+Entry* Entry::make(std::string_view key, Zset&& value, std::int64_t deadline,
+                   std::uint32_t access) {
+  return make_body(key, Type::kZset, std::move(value), deadline, access);
+}
+
+Entry* Entry::make(std::string_view key, List&& value, std::int64_t deadline,
+                   std::uint32_t access) {
+  return make_body(key, Type::kList, std::move(value), deadline, access);
+}
+
+Entry* Entry::make(std::string_view key, std::unique_ptr<Stream> value, std::int64_t deadline,
+                   std::uint32_t access) {
+  return make_body(key, Type::kStream, value.release(), deadline, access);
+}
+
+Entry* Entry::make_packed_list(std::string_view key, std::string_view packed, std::int64_t deadline,
+                               std::uint32_t access) {
+  Entry* e =
+      allocate({key, deadline, packed.size(), true}, Type::kList, StringEncoding::kInt, access);
+  std::memcpy(e->mutable_inline_value(), packed.data(), packed.size());
+  return e;
+}
+
+Entry* Entry::splice(Entry* old, std::size_t offset, std::size_t removed,
+                     std::string_view inserted) {
+  const std::size_t head = old->head_bytes();
+  const std::size_t before = old->value_length_;
+  const std::size_t after = before - removed + inserted.size();
+  const std::size_t behind = before - offset - removed;
+  Entry* e = old;
+  if (memory::rounded(head + before) == memory::rounded(head + after)) {
+    char* value = e->mutable_inline_value() + offset;
+    std::memmove(value + inserted.size(), value + removed, behind);
+    e->value_length_ = static_cast<std::uint16_t>(after);
+  } else {
+    e = allocate({old->key(), old->deadline(), after, true}, old->type(), old->string_encoding(),
+                 old->access());
+    const char* from = old->inline_value().data();
+    std::memcpy(e->mutable_inline_value(), from, offset);
+    std::memcpy(e->mutable_inline_value() + offset + inserted.size(), from + offset + removed,
+                behind);
+    ::operator delete(old);
+  }
+  if (!inserted.empty())
+    std::memcpy(e->mutable_inline_value() + offset, inserted.data(), inserted.size());
+  return e;
+}
+
+Entry* Entry::reshaped(Entry* old, std::string_view key, std::int64_t deadline) {
+  Entry* e = allocate({key, deadline, old->value_length_, old->is_inline()}, old->type(),
+                      old->string_encoding(), old->access());
+  if (old->is_inline()) {
+    const std::string_view value = old->inline_value();
+    std::memcpy(e->mutable_inline_value(), value.data(), value.size());
+  } else {
+    std::memcpy(e->mutable_after_optional(), old->after_optional(), 8);
+  }
+  ::operator delete(old);  // the value lives on in the new entry
   return e;
 }
 
@@ -106,30 +184,11 @@ Entry* Entry::with_deadline(Entry* old, std::int64_t deadline) {
     store_le(reinterpret_cast<char*>(old) + 8, deadline);
     return old;
   }
-  if (old->deadline() == deadline) return old;
-  Entry* e = allocate({old->key(), deadline, old->value_length_, old->is_inline()}, old->type(),
-                      old->string_encoding(), old->access());
-  if (old->is_inline()) {
-    const std::string_view value = old->inline_value();
-    std::memcpy(e->mutable_inline_value(), value.data(), value.size());
-  } else {
-    e->set_body(old->body());
-  }
-  ::operator delete(old);  // the value lives on in the new entry
-  return e;
+  return old->deadline() == deadline ? old : reshaped(old, old->key(), deadline);
 }
 
 Entry* Entry::with_key(Entry* old, std::string_view key) {
-  Entry* e = allocate({key, old->deadline(), old->value_length_, old->is_inline()}, old->type(),
-                      old->string_encoding(), old->access());
-  if (old->is_inline()) {
-    const std::string_view value = old->inline_value();
-    std::memcpy(e->mutable_inline_value(), value.data(), value.size());
-  } else {
-    e->set_body(old->body());
-  }
-  ::operator delete(old);
-  return e;
+  return reshaped(old, key, old->deadline());
 }
 
 Entry* Entry::copy_as(std::string_view new_key) const {
@@ -149,16 +208,11 @@ Entry* Entry::copy_as(std::string_view new_key) const {
       std::memcpy(s->data(), from->data(), from->size);
       return make_raw(new_key, s, deadline(), access());
     }
-    case Type::kHash:
-      return make_object(new_key, type(), new Hash(hash()->clone()), deadline(), access());
-    case Type::kList:
-      return make_object(new_key, type(), new List(list()->clone()), deadline(), access());
-    case Type::kSet:
-      return make_object(new_key, type(), new Set(set()->clone()), deadline(), access());
-    case Type::kStream:
-      return make_object(new_key, type(), stream()->clone().release(), deadline(), access());
-    case Type::kZset:
-      return make_object(new_key, type(), new Zset(zset()->clone()), deadline(), access());
+    case Type::kHash: return make(new_key, hash()->clone(), deadline(), access());
+    case Type::kList: return make(new_key, list()->clone(), deadline(), access());
+    case Type::kSet: return make(new_key, set()->clone(), deadline(), access());
+    case Type::kStream: return make(new_key, stream()->clone(), deadline(), access());
+    case Type::kZset: return make(new_key, zset()->clone(), deadline(), access());
   }
   HEARTH_CHECK(false && "no value of this type can exist");
   return nullptr;
@@ -169,11 +223,13 @@ void Entry::free(Entry* e) {
     case Type::kString:
       if (!e->is_inline() && !e->is_int()) RawString::free(e->raw());
       break;
-    case Type::kHash: delete e->hash(); break;
-    case Type::kSet: delete e->set(); break;
+    case Type::kHash: e->hash()->~Hash(); break;
+    case Type::kSet: e->set()->~Set(); break;
     case Type::kStream: delete e->stream(); break;
-    case Type::kList: delete e->list(); break;
-    case Type::kZset: delete e->zset(); break;
+    case Type::kList:
+      if (!e->is_inline()) e->list()->~List();
+      break;
+    case Type::kZset: e->zset()->~Zset(); break;
   }
   ::operator delete(e);
 }
@@ -191,21 +247,16 @@ std::size_t Entry::string_length() const {
 }
 
 std::size_t Entry::memory_bytes() const {
-  const std::size_t own = sizeof(Entry) + (has_deadline() ? 8U : 0U) + (is_inline() ? 0U : 8U) +
-                          ((flags_ & kWideKey) != 0 ? 8U : 0U) + key().size() + value_length_;
-  std::size_t bytes = memory::rounded(own);
-  if (type() == Type::kHash)
-    bytes += hash()->memory_bytes();
-  else if (type() == Type::kSet)
-    bytes += set()->memory_bytes();
-  else if (type() == Type::kStream)
-    bytes += stream()->memory_bytes();
-  else if (type() == Type::kList)
-    bytes += list()->memory_bytes();
-  else if (type() == Type::kZset)
-    bytes += zset()->memory_bytes();
-  else if (type() == Type::kString && !is_inline() && !is_int())
-    bytes += memory::rounded(sizeof(RawString) + raw()->capacity);
+  const std::size_t bytes = memory::rounded(head_bytes() + value_length_);
+  if (is_inline() || is_int()) return bytes;
+  switch (type()) {
+    case Type::kString: return bytes + memory::rounded(sizeof(RawString) + raw()->capacity);
+    case Type::kHash: return bytes + hash()->memory_bytes();
+    case Type::kSet: return bytes + set()->memory_bytes();
+    case Type::kStream: return bytes + stream()->memory_bytes();
+    case Type::kList: return bytes + list()->memory_bytes();
+    case Type::kZset: return bytes + zset()->memory_bytes();
+  }
   return bytes;
 }
 
@@ -220,7 +271,7 @@ std::size_t Entry::free_effort() const {
     case Type::kHash: return hash()->size();
     case Type::kSet: return set()->encoding() == SetEncoding::kHashtable ? set()->size() : 1;
     case Type::kStream: return stream()->free_effort();
-    case Type::kList: return list()->segment_count();
+    case Type::kList: return is_inline() ? 1 : list()->segment_count();
     case Type::kZset: return zset()->encoding() == ZsetEncoding::kSkiplist ? zset()->size() : 1;
     default: return 1;
   }

@@ -6,16 +6,22 @@
 //          5   key length, if below 256 and kWideKey is not set
 //          6   length of the in-line value, u16
 //          8   [deadline, i64 ms since 1970]              if kHasDeadline
-//              [body, 8 bytes: integer or pointer]        unless kInline
+//              [body, 8 bytes: see below]                 unless kInline
 //              [key length, u64]                          if kWideKey
 //              key bytes, then the value bytes if kInline
 //
-// A 16-byte key with an 8-byte value is 32 bytes; with a 64-byte value 88. Entries never change
-// size in place: growing an entry is making another one (see Database, the only owner).
+// The body is an integer, the pointer to a RawString or a Stream, or the List, Set, Zset or Hash
+// itself: each of those is one word that may be moved as plain bytes. In line stand short strings
+// and small lists (list_value.h).
+//
+// A 16-byte key with an 8-byte value is 32 bytes; with a 64-byte value 88. An entry that must
+// become larger or smaller is replaced by another one (see Database, the only owner).
 #pragma once
 
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <string_view>
 
 #include "src/base/bytes.h"
@@ -65,13 +71,28 @@ class Entry {
   // Takes ownership of `s`.
   static Entry* make_raw(std::string_view key, RawString* s, std::int64_t deadline,
                          std::uint32_t access);
-  // Takes ownership of `object`, whose class goes with `type` (kHash: Hash, kList: List ...).
-  static Entry* make_object(std::string_view key, Type type, void* object, std::int64_t deadline,
-                            std::uint32_t access);
+  static Entry* make(std::string_view key, Hash&& value, std::int64_t deadline,
+                     std::uint32_t access);
+  static Entry* make(std::string_view key, Set&& value, std::int64_t deadline,
+                     std::uint32_t access);
+  static Entry* make(std::string_view key, Zset&& value, std::int64_t deadline,
+                     std::uint32_t access);
+  static Entry* make(std::string_view key, std::unique_ptr<Stream> value, std::int64_t deadline,
+                     std::uint32_t access);
+  // Any list in a body; make_list (list_value.h) puts small ones in line.
+  static Entry* make(std::string_view key, List&& value, std::int64_t deadline,
+                     std::uint32_t access);
+  // A small list in its packed form (list_value.h). To be changed by splice() only.
+  static Entry* make_packed_list(std::string_view key, std::string_view packed,
+                                 std::int64_t deadline, std::uint32_t access);
   // The same entry with another deadline (or none): key and value move, `old` is freed.
   static Entry* with_deadline(Entry* old, std::int64_t deadline);
   // The same value under another key; `old` is freed.
   static Entry* with_key(Entry* old, std::string_view key);
+  // The same entry with `inserted` in place of `removed` bytes of its packed list. In place where
+  // the allocation has the right size; else `old` is freed.
+  static Entry* splice(Entry* old, std::size_t offset, std::size_t removed,
+                       std::string_view inserted);
   // A second entry under another key, with a copy of the value and the same deadline and access.
   // O(size of the value).
   [[nodiscard]] Entry* copy_as(std::string_view key) const;
@@ -113,15 +134,18 @@ class Entry {
     return reinterpret_cast<char*>(this) +
            (k.data() + k.size() - reinterpret_cast<const char*>(this));
   }
-  // The pointer of a non-in-line, non-integer value.
-  [[nodiscard]] void* body() const { return load_le<void*>(after_optional()); }
-  void set_body(void* p) { store_le(mutable_after_optional(), p); }
-  [[nodiscard]] RawString* raw() const { return static_cast<RawString*>(body()); }
-  [[nodiscard]] Hash* hash() const { return static_cast<Hash*>(body()); }
-  [[nodiscard]] List* list() const { return static_cast<List*>(body()); }
-  [[nodiscard]] Set* set() const { return static_cast<Set*>(body()); }
-  [[nodiscard]] Zset* zset() const { return static_cast<Zset*>(body()); }
-  [[nodiscard]] Stream* stream() const { return static_cast<Stream*>(body()); }
+  // Values that are not in line; list() of lists only that are not packed.
+  [[nodiscard]] RawString* raw() const { return load_le<RawString*>(after_optional()); }
+  void set_raw(RawString* s) { store_le(mutable_after_optional(), s); }
+  [[nodiscard]] Hash* hash() { return body<Hash>(); }
+  [[nodiscard]] const Hash* hash() const { return body<Hash>(); }
+  [[nodiscard]] List* list() { return body<List>(); }
+  [[nodiscard]] const List* list() const { return body<List>(); }
+  [[nodiscard]] Set* set() { return body<Set>(); }
+  [[nodiscard]] const Set* set() const { return body<Set>(); }
+  [[nodiscard]] Zset* zset() { return body<Zset>(); }
+  [[nodiscard]] const Zset* zset() const { return body<Zset>(); }
+  [[nodiscard]] Stream* stream() const { return load_le<Stream*>(after_optional()); }
 
   // The value of a string entry of any encoding; `scratch` (kInt64TextMax bytes) holds integers.
   [[nodiscard]] std::string_view string_value(char* scratch) const;
@@ -161,10 +185,28 @@ class Entry {
   };
   static Entry* allocate(const Shape& shape, Type type, StringEncoding encoding,
                          std::uint32_t access);
+  template <typename V>
+  static Entry* make_body(std::string_view key, Type type, V&& value, std::int64_t deadline,
+                          std::uint32_t access);
+  // Of the same type, with the value moved into it; `old` is freed.
+  static Entry* reshaped(Entry* old, std::string_view key, std::int64_t deadline);
+  // Bytes in front of an in-line value, or of the whole entry.
+  [[nodiscard]] std::size_t head_bytes() const {
+    return sizeof(Entry) + (has_deadline() ? 8U : 0U) + (is_inline() ? 0U : 8U) +
+           ((flags_ & kWideKey) != 0 ? 8U : 0U) + key().size();
+  }
   [[nodiscard]] const char* fields() const { return reinterpret_cast<const char*>(this) + 8; }
   [[nodiscard]] const char* after_optional() const { return fields() + (has_deadline() ? 8 : 0); }
   char* mutable_after_optional() {
     return reinterpret_cast<char*>(this) + 8 + (has_deadline() ? 8 : 0);
+  }
+  template <typename V>
+  [[nodiscard]] V* body() {
+    return std::launder(reinterpret_cast<V*>(mutable_after_optional()));
+  }
+  template <typename V>
+  [[nodiscard]] const V* body() const {
+    return std::launder(reinterpret_cast<const V*>(after_optional()));
   }
 
   std::uint8_t head_;

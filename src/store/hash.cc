@@ -261,13 +261,12 @@ Listpack Hash::to_listpack() const {
 std::size_t Hash::memory_bytes() const {
   using memory::rounded;
   switch (encoding()) {
-    case HashEncoding::kListpack: return rounded(sizeof(Hash)) + rounded(pack().total_bytes());
-    case HashEncoding::kListpackEx:
-      return rounded(sizeof(Hash)) + rounded(sizeof(Packed)) + rounded(pack().total_bytes());
+    case HashEncoding::kListpack: return rounded(pack().total_bytes());
+    case HashEncoding::kListpackEx: return rounded(sizeof(Packed)) + rounded(pack().total_bytes());
     case HashEncoding::kHashtable: break;
   }
   const Table& t = *table();
-  std::size_t bytes = rounded(sizeof(Hash)) + rounded(sizeof(Table)) + t.fields.memory_bytes();
+  std::size_t bytes = rounded(sizeof(Table)) + t.fields.memory_bytes();
   if (!t.fields.empty()) bytes += t.fields.size() * rounded(t.node_bytes / t.fields.size());
   return bytes;
 }

@@ -116,8 +116,8 @@ class Hash {
   // --- other ---
   // Fields and values in turn, as files have a small hash. Deadlines are left out. O(fields).
   [[nodiscard]] ds::Listpack to_listpack() const;
-  // Bytes of all allocations as the allocator rounds them. O(1); in a table the fields' part is
-  // estimated from the bytes they hold.
+  // Bytes of all allocations as the allocator rounds them, itself not counted. O(1); in a table the
+  // fields' part is estimated from the bytes they hold.
   [[nodiscard]] std::size_t memory_bytes() const;
   // Buckets of the table; 0 in the other shapes.
   [[nodiscard]] std::uint64_t bucket_count() const;

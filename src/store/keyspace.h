@@ -46,6 +46,8 @@ class Found {
   Entry* operator->() const { return *slot_; }
   Entry& operator*() const { return **slot_; }
   [[nodiscard]] Entry** slot() const { return slot_; }
+  // The entry has become another one, with the same key and deadline.
+  void moved_to(Entry* entry) const { *slot_ = entry; }
 
  private:
   Entry** slot_ = nullptr;

@@ -139,6 +139,12 @@ void List::become_segment() {
   new (body_) Segment(std::move(only));
 }
 
+List List::of_listpack(std::string_view elements, std::size_t count) {
+  List list;
+  list.segment() = Segment::from_elements(elements, count);
+  return list;
+}
+
 List List::clone() const {
   List copy;
   if (!is_row()) {
@@ -249,10 +255,14 @@ void List::find(std::string_view text, bool from_tail, std::uint64_t skip, std::
 
 // --- writing ---
 
+bool List::may_be_listpack(std::size_t bytes, std::size_t count, const ListLimits& limits) {
+  return !exceeds(limits, bytes + kListpackFrame, count);
+}
+
 bool List::fits_listpack(std::span<const std::string_view> items, const ListLimits& limits) const {
-  std::size_t bytes = segment().data_bytes() + kListpackFrame;
+  std::size_t bytes = segment().data_bytes();
   for (const std::string_view item : items) bytes += item.size();
-  return !exceeds(limits, bytes, segment().size() + items.size());
+  return may_be_listpack(bytes, segment().size() + items.size(), limits);
 }
 
 void List::push(ListEnd end, std::span<const std::string_view> items, const ListLimits& limits) {
@@ -469,14 +479,10 @@ void List::for_each_segment(const SegmentVisitor& visitor) const {
 
 std::size_t List::memory_bytes() const {
   constexpr std::size_t kDequeBlock = 512;
-  const std::size_t own = memory::rounded(sizeof(List));
-  if (!is_row()) {
-    const std::size_t bytes = segment().allocated_bytes();
-    return own + (bytes == 0 ? 0 : memory::rounded(bytes));
-  }
+  if (!is_row()) return memory::rounded(segment().allocated_bytes());
   const std::deque<Node>& nodes = row().nodes;
-  std::size_t bytes = own + memory::rounded(sizeof(Row)) +
-                      (nodes.size() * sizeof(Node) / kDequeBlock + 2) * kDequeBlock;
+  std::size_t bytes =
+      memory::rounded(sizeof(Row)) + (nodes.size() * sizeof(Node) / kDequeBlock + 2) * kDequeBlock;
   for (const Node& node : nodes) {
     if (node.alone != nullptr)
       bytes += sizeof(std::string) + memory::rounded(node.alone->capacity() + 1);

@@ -4,6 +4,7 @@
 // clients know them:
 //   listpack   one segment of packed items (ds/segment.h)      small lists
 //   quicklist  a row of segments; an item that is too large stands alone
+// The smallest lists are no List at all: they stand in their entry (list_value.h).
 // A list becomes a quicklist when an addition passes the limits, and goes back when it has shrunk
 // to half of them (shrink()), as clients expect.
 //
@@ -52,6 +53,12 @@ class List {
   List(const List&) = delete;
   List& operator=(const List&) = delete;
   [[nodiscard]] List clone() const;
+
+  // Of trusted elements (ds/segment.h), few enough for one segment.
+  [[nodiscard]] static List of_listpack(std::string_view elements, std::size_t count);
+  // Whether a list of `count` items with `bytes` bytes is still a small one.
+  [[nodiscard]] static bool may_be_listpack(std::size_t bytes, std::size_t count,
+                                            const ListLimits& limits);
 
   // --- reading ---
   [[nodiscard]] std::uint64_t size() const;  // O(1)
@@ -104,8 +111,10 @@ class List {
     std::function<void(std::string_view text)> alone;
   };
   [[nodiscard]] std::uint64_t segment_count() const;
+  // Bytes of the elements, in a listpack only.
+  [[nodiscard]] std::size_t listpack_bytes() const { return segment().data_bytes(); }
   void for_each_segment(const SegmentVisitor& visitor) const;
-  // Bytes of all allocations. O(segments).
+  // Bytes of all allocations, of which a list that holds nothing has none. O(segments).
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:

@@ -237,13 +237,12 @@ ds::Listpack Set::to_listpack() const {
 std::size_t Set::memory_bytes() const {
   using memory::rounded;
   switch (encoding()) {
-    case SetEncoding::kListpack: return rounded(sizeof(Set)) + rounded(pack().total_bytes());
-    case SetEncoding::kIntset:
-      return rounded(sizeof(Set)) + rounded(BorrowedInts(word())->bytes().size());
+    case SetEncoding::kListpack: return rounded(pack().total_bytes());
+    case SetEncoding::kIntset: return rounded(BorrowedInts(word())->bytes().size());
     case SetEncoding::kHashtable: break;
   }
   const Table& t = *table();
-  std::size_t bytes = rounded(sizeof(Set)) + rounded(sizeof(Table)) + t.members.memory_bytes();
+  std::size_t bytes = rounded(sizeof(Table)) + t.members.memory_bytes();
   if (!t.members.empty()) bytes += t.members.size() * rounded(t.node_bytes / t.members.size());
   return bytes;
 }

@@ -96,8 +96,8 @@ class Set {
   [[nodiscard]] std::string_view intset_bytes() const;
   // Members as files have a small set. O(n); of a compact set only.
   [[nodiscard]] ds::Listpack to_listpack() const;
-  // Bytes of all allocations as the allocator rounds them. O(1); in a table the members' part is
-  // estimated from the bytes they hold.
+  // Bytes of all allocations as the allocator rounds them, itself not counted. O(1); in a table the
+  // members' part is estimated from the bytes they hold.
   [[nodiscard]] std::size_t memory_bytes() const;
   // Buckets of the table; 0 in the other shapes.
   [[nodiscard]] std::uint64_t bucket_count() const;

@@ -19,7 +19,7 @@ RawString* make_growable(Database& db, const KeyRef& key, Found at, std::uint64_
       RawString* bigger = RawString::make(s->size, capacity + spare);
       std::memcpy(bigger->data(), s->data(), s->size);
       RawString::free(s);
-      e->set_body(bigger);
+      e->set_raw(bigger);
       s = bigger;
     }
     e->mark_edited();

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "src/store/hash.h"
-#include "src/store/list.h"
+#include "src/store/list_value.h"
 #include "src/store/set.h"
 #include "src/store/zset.h"
 
@@ -29,12 +29,16 @@ const T& as(const void* object) {
 
 ValueLookup::ValueLookup(const Entry& entry, std::string_view member)
     : member_(member), type_(entry.type()) {
-  if (type_ == Type::kString || type_ == Type::kStream) return;
-  object_ = entry.body();
-  __builtin_prefetch(object_);
-}
-
-void ValueLookup::fetch_body() {
+  switch (type_) {
+    case Type::kHash: object_ = entry.hash(); break;
+    case Type::kSet: object_ = entry.set(); break;
+    case Type::kZset: object_ = entry.zset(); break;
+    case Type::kList:
+      if (!entry.is_inline()) object_ = entry.list();
+      break;
+    case Type::kString:
+    case Type::kStream: break;
+  }
   if (object_ == nullptr) return;
   std::uintptr_t word = 0;
   std::memcpy(&word, object_, sizeof word);

@@ -2,7 +2,7 @@
 // into the cache what the step before has found, so that the misses of many look-ups overlap when
 // their steps are taken side by side; nothing is changed.
 //
-//   the entry's object  ->  what the object points to  ->  the bucket of the member  ->  its node
+//   what the value in the entry points to  ->  the bucket of the member  ->  its node
 //
 // The entry must stay as it is until the last step.
 #pragma once
@@ -18,9 +18,8 @@ class ValueLookup {
  public:
   ValueLookup() = default;
   // `member` is a field or member that the value is asked for, or empty. Lists, sets, sorted sets
-  // and hashes only; others have no steps.
+  // and hashes only; others have no steps. Takes the first step.
   ValueLookup(const Entry& entry, std::string_view member);
-  void fetch_body();
   void fetch_bucket();
   void fetch_node() const;
 

@@ -118,10 +118,9 @@ Zset Zset::clone() const {
 
 std::size_t Zset::memory_bytes() const {
   using memory::rounded;
-  if (!is_large()) return rounded(sizeof(Zset)) + rounded(pack().total_bytes());
+  if (!is_large()) return rounded(pack().total_bytes());
   const Large& l = *large();
-  std::size_t bytes = rounded(sizeof(Zset)) + rounded(sizeof(Large)) + l.index.memory_bytes() +
-                      l.tree.memory_bytes();
+  std::size_t bytes = rounded(sizeof(Large)) + l.index.memory_bytes() + l.tree.memory_bytes();
   if (size() > 0) bytes += size() * rounded(l.member_bytes / size());
   return bytes;
 }

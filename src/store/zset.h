@@ -146,8 +146,8 @@ class Zset {
   // --- other ---
   // Members and scores in turn, as files have a small sorted set. O(n).
   [[nodiscard]] ds::Listpack to_listpack() const;
-  // Bytes of all allocations as the allocator rounds them. O(1); in a skiplist the members' part is
-  // estimated from the bytes they hold.
+  // Bytes of all allocations as the allocator rounds them, itself not counted. O(1); in a skiplist
+  // the members' part is estimated from the bytes they hold.
   [[nodiscard]] std::size_t memory_bytes() const;
   // Buckets of the table; 0 in a listpack.
   [[nodiscard]] std::uint64_t bucket_count() const;

@@ -243,11 +243,29 @@ TEST_CASE("a list's encoding follows its size, both ways") {
   CHECK(server.run("OBJECT", "ENCODING", "l") == bulk("quicklist"));
 }
 
-TEST_CASE("ten short items take less than 200 bytes") {
+TEST_CASE("ten items of twelve bytes take less than 200 bytes") {
   EngineFixture server;
-  for (int i = 0; i < 10; ++i) server.run("RPUSH", "key:000001", "item:" + std::to_string(i));
-  const std::string usage = server.run("MEMORY", "USAGE", "key:000001");
+  const std::string key = "key:000000000001";
+  for (int i = 0; i < 10; ++i) server.run("RPUSH", key, "value:" + std::to_string(100'000 + i));
+  const std::string usage = server.run("MEMORY", "USAGE", key);
   CHECK(std::stoi(usage.substr(1)) <= 200);
+}
+
+TEST_CASE("a small list keeps what else is known of its key while it changes") {
+  EngineFixture server;
+  server.run("RPUSH", "l", "a");
+  server.run("PEXPIRE", "l", "5000");
+  for (int i = 0; i < 60; ++i) server.run("LPUSH", "l", "item " + std::to_string(i));
+  CHECK(server.run("PTTL", "l") == ":5000\r\n");
+  CHECK(server.run("LLEN", "l") == ":61\r\n");
+  server.run("LTRIM", "l", "-2", "-1");
+  CHECK(all(server, "l") == array({"item 0", "a"}));
+  CHECK(server.run("RENAME", "l", "m") == "+OK\r\n");
+  CHECK(server.run("PERSIST", "m") == ":1\r\n");
+  CHECK(server.run("LMOVE", "m", "m", "LEFT", "RIGHT") == bulk("item 0"));
+  CHECK(all(server, "m") == array({"a", "item 0"}));
+  CHECK(server.run("LPOP", "m", "2") == array({"a", "item 0"}));
+  CHECK(server.run("EXISTS", "m") == ":0\r\n");
 }
 
 TEST_CASE("COPY, DUMP, RESTORE and digests hold for lists") {

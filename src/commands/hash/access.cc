@@ -25,10 +25,8 @@ Result<Found, ReplyError> write_hash(CommandContext& ctx, const KeyRef& key) {
 
 Found made_hash(CommandContext& ctx, const KeyRef& key, Found at) {
   if (at) return at;
-  auto hash = std::make_unique<Hash>();
   return ctx.keys().put(key, at,
-                        Entry::make_object(key.name, Type::kHash, hash.release(), kNoDeadline,
-                                           ctx.keys().new_access()));
+                        Entry::make(key.name, Hash(), kNoDeadline, ctx.keys().new_access()));
 }
 
 void remove_if_empty(CommandContext& ctx, const KeyRef& key, Found at) {

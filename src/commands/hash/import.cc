@@ -46,13 +46,12 @@ Outcome set(CommandContext& ctx) {
   const auto values = ctx.args().from(4);
   if (values.size() != fields.size()) return refuse("ERR wrong number of values for the fieldset");
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kHash));
-  auto hash = std::make_unique<Hash>();
+  Hash hash;
   const HashLimits limits = hash_limits(ctx);
   for (std::size_t i = 0; i < fields.size(); ++i)
-    hash->set(fields[i], values[i], Hash::kNone, ctx.now(), limits);
+    hash.set(fields[i], values[i], Hash::kNone, ctx.now(), limits);
   ctx.keys().put(key, at,
-                 Entry::make_object(key.name, Type::kHash, hash.release(), kNoDeadline,
-                                    ctx.keys().new_access()));
+                 Entry::make(key.name, std::move(hash), kNoDeadline, ctx.keys().new_access()));
   log_import(ctx, key, fields, values, static_cast<bool>(at));
   ctx.effects().event(Notify::kHash, "hset", key.name);
   ctx.reply().ok();

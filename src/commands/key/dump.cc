@@ -114,13 +114,8 @@ Outcome restore(CommandContext& ctx) {
     ctx.reply().ok();
     return {};
   }
-  if (object.type == Type::kString) {
-    ctx.keys().put_string(key, at, object.text, deadline);
-  } else {
-    ctx.keys().put(key, at,
-                   Entry::make_object(key.name, object.type, object.body.release(), deadline,
-                                      ctx.keys().new_access()));
-  }
+  ctx.keys().put(key, at,
+                 rdb::make_entry(key.name, std::move(object), deadline, ctx.keys().new_access()));
   set_access(ctx, ctx.keys().database().find(key), options);
   log_restore(ctx, key, options, deadline);
   ctx.reply().ok();

@@ -10,7 +10,7 @@
 #include "src/commands/key/sort_order.h"
 #include "src/commands/key/sort_types.h"
 #include "src/store/hash.h"
-#include "src/store/list.h"
+#include "src/store/list_value.h"
 #include "src/store/set.h"
 #include "src/store/zset.h"
 
@@ -28,7 +28,7 @@ void collect_zset(const Entry& value, std::vector<std::string>& out) {
 }
 
 void collect_list(const Entry& value, std::vector<std::string>& out) {
-  const List& list = *value.list();
+  const ListView list(value);
   out.reserve(out.size() + list.size());
   char scratch[kInt64TextMax];
   list.visit(0, list.size(),
@@ -39,11 +39,9 @@ void store_list(CommandContext& ctx, const KeyRef& key, Found at,
                 std::span<const std::string> values) {
   const ListLimits limits{ctx.settings().list_max_listpack_size,
                           ctx.services().debug->packed_threshold};
-  auto list = std::make_unique<List>();
-  for (const std::string& value : values) list->push(ListEnd::kTail, value, limits);
+  const std::vector<std::string_view> items(values.begin(), values.end());
   ctx.keys().put(key, at,
-                 Entry::make_object(key.name, Type::kList, list.release(), kNoDeadline,
-                                    ctx.keys().new_access()));
+                 make_list(key.name, ListEnd::kTail, items, limits, ctx.keys().new_access()));
 }
 
 constexpr SortTypes kSortTypes = [] {

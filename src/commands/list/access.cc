@@ -1,23 +1,20 @@
 #include "src/commands/list/access.h"
 
-#include <memory>
-
 namespace hearth::commands {
 
-Found made_list(CommandContext& ctx, const KeyRef& key, Found at) {
-  if (at) return at;
-  auto list = std::make_unique<List>();
-  return ctx.keys().put(key, at,
-                        Entry::make_object(key.name, Type::kList, list.release(), kNoDeadline,
-                                           ctx.keys().new_access()));
+Found push_items(CommandContext& ctx, const KeyRef& key, Found at, ListEnd end,
+                 std::span<const std::string_view> items) {
+  const ListLimits limits = list_limits(ctx);
+  if (at) {
+    ListValue(at).push(end, items, limits);
+    return at;
+  }
+  return ctx.keys().put(key, at, make_list(key.name, end, items, limits, ctx.keys().new_access()));
 }
 
 void settle_after_removal(CommandContext& ctx, const KeyRef& key, Found at) {
-  List& list = *at->list();
-  if (list.size() > 0) {
-    if (list.encoding() == ListEncoding::kQuicklist) list.shrink(list_limits(ctx));
-    return;
-  }
+  ListValue list(at);
+  if (list.size() > 0) return list.settle(list_limits(ctx));
   ctx.keys().remove(key, at, false);
   ctx.effects().event(Notify::kGeneric, "del", key.name);
 }
@@ -33,7 +30,7 @@ Result<ListEnd, ReplyError> list_end(const ArgReader& args, std::size_t i) {
 }
 
 void pop_items(CommandContext& ctx, const KeyRef& key, Found at, ListEnd end, std::uint64_t count) {
-  List& list = *at->list();
+  ListValue list(at);
   ReplyWriter& reply = ctx.reply();
   const auto write = [&reply](const ds::Element& item) { reply_item(reply, item); };
   if (end == ListEnd::kHead)

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "src/command/context.h"
-#include "src/store/list.h"
+#include "src/store/list_value.h"
 
 namespace hearth::commands {
 
@@ -18,8 +18,10 @@ namespace hearth::commands {
   return ctx.keys().write(key, Type::kList);
 }
 
-// The same place, with an empty list made if there was none.
-[[nodiscard]] Found made_list(CommandContext& ctx, const KeyRef& key, Found at);
+// Pushes items, one at least, one after the other at this end of the list, which is made if there
+// was none. Returns its place.
+Found push_items(CommandContext& ctx, const KeyRef& key, Found at, ListEnd end,
+                 std::span<const std::string_view> items);
 
 // To be called when items were taken away: a list that has lost its last item goes, with the event
 // for that; another may become compact again.

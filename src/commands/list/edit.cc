@@ -11,9 +11,9 @@ Outcome lset(CommandContext& ctx) {
   HEARTH_TRY(const Found at, write_list(ctx, key));
   if (!at) return refuse(std::string(kNoSuchKey));
   HEARTH_TRY(const std::int64_t index, ctx.args().integer(2));
-  const auto place = list_index(index, at->list()->size());
+  const auto place = list_index(index, ListView(*at).size());
   if (!place) return refuse("ERR index out of range");
-  at->list()->set(*place, ctx.arg(3), list_limits(ctx));
+  ListValue(at).set(*place, ctx.arg(3), list_limits(ctx));
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kList, "lset", key.name);
   ctx.reply().ok();
@@ -29,7 +29,7 @@ Outcome ltrim(CommandContext& ctx) {
     ctx.reply().ok();
     return {};
   }
-  List& list = *at->list();
+  ListValue list(at);
   const std::uint64_t size = list.size();
   const ListRange kept = list_range(start, stop, size);
   if (kept.count < size) {
@@ -57,7 +57,7 @@ Outcome lrem(CommandContext& ctx) {
   std::uint64_t most = UINT64_MAX;
   if (count > 0) most = static_cast<std::uint64_t>(count);
   if (count < 0) most = std::uint64_t{0} - static_cast<std::uint64_t>(count);
-  const std::uint64_t removed = at->list()->remove(ctx.arg(3), count < 0, most);
+  const std::uint64_t removed = ListValue(at).remove(ctx.arg(3), count < 0, most);
   if (removed > 0) {
     ctx.effects().replicate_verbatim();
     ctx.effects().count_changes(removed - 1);

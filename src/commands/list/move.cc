@@ -38,7 +38,8 @@ Result<Lists, ReplyError> find_lists(CommandContext& ctx) {
 
 // Takes `count` items, which exist, off the source; they come in the order in which they are to
 // stand in the destination.
-std::vector<std::string> take_items(List& source, const Move& move, std::uint64_t count) {
+std::vector<std::string> take_items(Found at, const Move& move, std::uint64_t count) {
+  ListValue source(at);
   std::vector<std::string> items;
   items.reserve(count);
   const auto collect = [&items](const ds::Element& item) {
@@ -62,11 +63,10 @@ std::vector<std::string> move_items(CommandContext& ctx, const Lists& lists, con
                                     std::uint64_t count) {
   const KeyRef source = ctx.key(1);
   const KeyRef destination = ctx.key(2);
-  const std::vector<std::string> items = take_items(*lists.source->list(), move, count);
-  const Found target = made_list(ctx, destination, lists.destination);
+  const std::vector<std::string> items = take_items(lists.source, move, count);
   std::vector<std::string_view> words(items.begin(), items.end());
   if (move.to == ListEnd::kHead) std::reverse(words.begin(), words.end());
-  target->list()->push(move.to, words, list_limits(ctx));
+  push_items(ctx, destination, lists.destination, move.to, words);
   ctx.effects().event(Notify::kList, push_event(move.to), destination.name);
   ctx.effects().event(Notify::kList, pop_event(move.from), source.name);
   // Making the destination may have moved the source's place.
@@ -183,7 +183,7 @@ void log_move(CommandContext& ctx, const Move& move, const std::vector<std::stri
 // False if there is not enough in the source.
 Result<bool, ReplyError> move_several(CommandContext& ctx, const Move& move) {
   HEARTH_TRY(const Lists lists, find_lists(ctx));
-  const std::uint64_t have = lists.source ? lists.source->list()->size() : 0;
+  const std::uint64_t have = lists.source ? ListView(*lists.source).size() : 0;
   if (have == 0 || (move.exactly && have < move.count)) return false;
   const std::uint64_t count = std::min(have, move.count);
   const bool in_place = !move.bulk && move.from == move.to && ctx.arg(1) == ctx.arg(2);

@@ -28,7 +28,7 @@ Outcome pop(CommandContext& ctx, ListEnd end) {
     return {};
   }
   const std::uint64_t count =
-      std::min<std::uint64_t>(static_cast<std::uint64_t>(most), at->list()->size());
+      std::min<std::uint64_t>(static_cast<std::uint64_t>(most), ListView(*at).size());
   if (counted) ctx.reply().array(count);
   if (count == 0) return {};
   ctx.effects().replicate_verbatim();
@@ -104,7 +104,7 @@ Result<bool, ReplyError> pop_from_first(CommandContext& ctx, const MultiPop& m) 
     const KeyRef key = ctx.key(i);
     HEARTH_TRY(const Found at, write_list(ctx, key));
     if (!at) continue;
-    const std::uint64_t count = std::min(m.count, at->list()->size());
+    const std::uint64_t count = std::min(m.count, ListView(*at).size());
     ctx.reply().array(2);
     ctx.reply().bulk(key.name);
     ctx.reply().array(count);

@@ -14,13 +14,12 @@ Outcome push(CommandContext& ctx, ListEnd end, Absent absent) {
     ctx.reply().integer(0);
     return {};
   }
-  at = made_list(ctx, key, at);
   const auto items = ctx.args().from(2);
-  at->list()->push(end, items, list_limits(ctx));
+  at = push_items(ctx, key, at, end, items);
   ctx.effects().replicate_verbatim();
   ctx.effects().count_changes(items.size() - 1);
   ctx.effects().event(Notify::kList, push_event(end), key.name);
-  ctx.reply().integer(static_cast<std::int64_t>(at->list()->size()));
+  ctx.reply().integer(static_cast<std::int64_t>(ListView(*at).size()));
   return {};
 }
 
@@ -38,13 +37,13 @@ Outcome linsert(CommandContext& ctx) {
     ctx.reply().integer(0);
     return {};
   }
-  if (!at->list()->insert(ctx.arg(3), behind, ctx.arg(4), list_limits(ctx))) {
+  if (!ListValue(at).insert(ctx.arg(3), behind, ctx.arg(4), list_limits(ctx))) {
     ctx.reply().integer(-1);
     return {};
   }
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kList, "linsert", key.name);
-  ctx.reply().integer(static_cast<std::int64_t>(at->list()->size()));
+  ctx.reply().integer(static_cast<std::int64_t>(ListView(*at).size()));
   return {};
 }
 

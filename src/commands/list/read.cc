@@ -11,7 +11,7 @@ namespace {
 
 Outcome llen(CommandContext& ctx) {
   HEARTH_TRY(const Found at, read_list(ctx, ctx.key(1)));
-  ctx.reply().integer(at ? static_cast<std::int64_t>(at->list()->size()) : 0);
+  ctx.reply().integer(at ? static_cast<std::int64_t>(ListView(*at).size()) : 0);
   return {};
 }
 
@@ -22,8 +22,8 @@ Outcome lindex(CommandContext& ctx) {
     return {};
   }
   HEARTH_TRY(const std::int64_t index, ctx.args().integer(2));
-  if (const auto place = list_index(index, at->list()->size()))
-    reply_item(ctx.reply(), at->list()->at(*place));
+  if (const auto place = list_index(index, ListView(*at).size()))
+    reply_item(ctx.reply(), ListView(*at).at(*place));
   else
     ctx.reply().null();
   return {};
@@ -33,12 +33,12 @@ Outcome lrange(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t start, ctx.args().integer(2));
   HEARTH_TRY(const std::int64_t stop, ctx.args().integer(3));
   HEARTH_TRY(const Found at, read_list(ctx, ctx.key(1)));
-  const ListRange range = list_range(start, stop, at ? at->list()->size() : 0);
+  const ListRange range = list_range(start, stop, at ? ListView(*at).size() : 0);
   ReplyWriter& reply = ctx.reply();
   reply.array(range.count);
   if (range.count == 0) return {};
-  at->list()->visit(range.first, range.count,
-                    [&reply](const ds::Element& item) { reply_item(reply, item); });
+  ListView(*at).visit(range.first, range.count,
+                      [&reply](const ds::Element& item) { reply_item(reply, item); });
   return {};
 }
 
@@ -84,7 +84,7 @@ Outcome lpos(CommandContext& ctx) {
   std::vector<std::uint64_t> places;
   const std::uint64_t most = o.count ? *o.count : 1;
   if (at) {
-    at->list()->find(ctx.arg(2), o.from_tail, o.skip, o.most_looks, [&](std::uint64_t index) {
+    ListView(*at).find(ctx.arg(2), o.from_tail, o.skip, o.most_looks, [&](std::uint64_t index) {
       places.push_back(index);
       return places.size() != most;
     });

@@ -8,7 +8,7 @@
 #include "src/commands/server/digest.h"
 #include "src/store/encoding.h"
 #include "src/store/hash.h"
-#include "src/store/list.h"
+#include "src/store/list_value.h"
 #include "src/store/memory.h"
 #include "src/store/set.h"
 #include "src/store/zset.h"
@@ -30,8 +30,8 @@ Outcome object(CommandContext& ctx) {
                 static_cast<const void*>(&*at), std::string(encoding_name(*at)).c_str(),
                 at->memory_bytes(), at->access(), static_cast<long long>(idle_ms / 1000));
   std::string all = text;
-  if (at->type() == Type::kList && at->list()->encoding() == ListEncoding::kQuicklist) {
-    const List& list = *at->list();
+  if (at->type() == Type::kList && ListView(*at).encoding() == ListEncoding::kQuicklist) {
+    const ListView list(*at);
     const std::uint64_t nodes = list.segment_count();
     std::snprintf(
         text, sizeof text, " ql_nodes:%llu ql_avg_node:%.2f ql_listpack_max:%d ql_compressed:%d",
@@ -56,7 +56,7 @@ Outcome quicklist(CommandContext& ctx) {
   const Found at = ctx.keys().peek(ctx.key(2));
   if (!at) return refuse(std::string(kNoSuchKey));
   if (encoding_name(*at) != "quicklist") return refuse("ERR Not a quicklist encoded object.");
-  ctx.reply().simple("Quicklist of " + std::to_string(at->list()->segment_count()) + " nodes");
+  ctx.reply().simple("Quicklist of " + std::to_string(ListView(*at).segment_count()) + " nodes");
   return {};
 }
 

@@ -5,7 +5,7 @@
 #include "src/base/format_number.h"
 #include "src/base/hash.h"
 #include "src/store/hash.h"
-#include "src/store/list.h"
+#include "src/store/list_value.h"
 #include "src/store/set.h"
 #include "src/store/stream.h"
 #include "src/store/zset.h"
@@ -68,7 +68,7 @@ void append_stream(Digest& digest, const Stream& stream) {
   }
 }
 
-void append_list(Digest& digest, const List& list) {
+void append_list(Digest& digest, const ListView& list) {
   char scratch[kInt64TextMax];
   list.visit(0, list.size(), [&](const ds::Element& item) { digest.append(item.text(scratch)); });
 }
@@ -117,7 +117,7 @@ Digest digest_of_value(const Entry& entry, UnixMillis now) {
     case Type::kHash: append_hash(digest, *entry.hash(), now); break;
     case Type::kSet: append_set(digest, *entry.set()); break;
     case Type::kStream: append_stream(digest, *entry.stream()); break;
-    case Type::kList: append_list(digest, *entry.list()); break;
+    case Type::kList: append_list(digest, ListView(entry)); break;
     case Type::kZset: append_zset(digest, *entry.zset()); break;
   }
   if (entry.has_deadline()) digest.append("!deadline");

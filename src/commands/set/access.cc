@@ -23,10 +23,9 @@ Result<std::vector<const Set*>, ReplyError> read_sets(CommandContext& ctx, std::
 Found made_set(CommandContext& ctx, const KeyRef& key, Found at, std::string_view member,
                std::uint64_t count) {
   if (at) return at;
-  auto set = std::make_unique<Set>(Set::for_members(member, count, set_limits(ctx)));
   return ctx.keys().put(key, at,
-                        Entry::make_object(key.name, Type::kSet, set.release(), kNoDeadline,
-                                           ctx.keys().new_access()));
+                        Entry::make(key.name, Set::for_members(member, count, set_limits(ctx)),
+                                    kNoDeadline, ctx.keys().new_access()));
 }
 
 void remove_empty_set(CommandContext& ctx, const KeyRef& key, Found at) {
@@ -40,10 +39,8 @@ void store_set(CommandContext& ctx, Set result, std::string_view name) {
   const Found at = ctx.keys().peek(key);
   const std::uint64_t size = result.size();
   if (size > 0) {
-    auto set = std::make_unique<Set>(std::move(result));
     ctx.keys().put(key, at,
-                   Entry::make_object(key.name, Type::kSet, set.release(), kNoDeadline,
-                                      ctx.keys().new_access()));
+                   Entry::make(key.name, std::move(result), kNoDeadline, ctx.keys().new_access()));
     ctx.effects().replicate_verbatim();
     ctx.effects().event(Notify::kSet, name, key.name);
   } else if (at) {

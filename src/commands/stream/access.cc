@@ -93,10 +93,9 @@ StreamLimits stream_limits(const CommandContext& ctx) {
 
 Found made_stream(CommandContext& ctx, const KeyRef& key, Found at) {
   if (at) return at;
-  auto stream = std::make_unique<Stream>();
-  return ctx.keys().put(key, at,
-                        Entry::make_object(key.name, Type::kStream, stream.release(), kNoDeadline,
-                                           ctx.keys().new_access()));
+  return ctx.keys().put(
+      key, at,
+      Entry::make(key.name, std::make_unique<Stream>(), kNoDeadline, ctx.keys().new_access()));
 }
 
 Result<GroupAt, ReplyError> group_for_read(CommandContext& ctx, const KeyRef& key,

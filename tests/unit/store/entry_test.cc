@@ -118,10 +118,10 @@ TEST_CASE("an entry is expired from its deadline on") {
 }
 
 TEST_CASE("a copied hash is a hash of its own") {
-  auto hash = std::make_unique<Hash>();
+  Hash hash;
   const hearth::HashLimits limits;
-  hash->set("f", "v", Hash::kNone, UnixMillis{1}, limits);
-  const Owned e(Entry::make_object("h", Type::kHash, hash.release(), 700, kAccess));
+  hash.set("f", "v", Hash::kNone, UnixMillis{1}, limits);
+  const Owned e(Entry::make("h", std::move(hash), 700, kAccess));
   const Owned copy(e->copy_as("h2"));
   e->hash()->set("f", "changed", Hash::kNone, UnixMillis{1}, limits);
   Hash::Scratch scratch;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "src/base/random.h"
+#include "src/store/list_value.h"
 
 using namespace hearth;
 using Model = std::deque<std::string>;
@@ -18,7 +19,8 @@ std::string text(const ds::Element& e) {
   return std::string(e.text(scratch));
 }
 
-Model contents(const List& list) {
+template <typename L>
+Model contents(const L& list) {
   Model out;
   list.visit(0, list.size(), [&](const ds::Element& e) { out.push_back(text(e)); });
   return out;
@@ -50,7 +52,8 @@ void remove_from_model(Model& model, const std::string& item, bool from_tail, st
   }
 }
 
-void check_finds(const List& list, const Model& model, const std::string& item, Rng& rng) {
+template <typename L>
+void check_finds(const L& list, const Model& model, const std::string& item, Rng& rng) {
   const std::uint64_t skip = rng.below(3), looks = rng.chance(0.5) ? 0 : 1 + rng.below(50);
   const bool from_tail = rng.chance(0.5);
   std::vector<std::uint64_t> expected, found;
@@ -67,14 +70,16 @@ void check_finds(const List& list, const Model& model, const std::string& item, 
 }
 
 // One random edit of both.
-void edit(List& list, Model& model, const ListLimits& limits, Rng& rng, bool growing,
+template <typename L>
+void edit(L& list, Model& model, const ListLimits& limits, Rng& rng, bool growing,
           std::size_t long_most) {
   const std::string item = random_item(rng, long_most);
+  const std::string_view word = item;
   const std::uint64_t index = model.empty() ? 0 : rng.below(model.size());
   switch (rng.below(10)) {
     case 0:
     case 1:
-      list.push(ListEnd::kHead, item, limits);
+      list.push(ListEnd::kHead, std::span(&word, 1), limits);
       model.push_front(item);
       break;
     case 2: {
@@ -123,11 +128,19 @@ void edit(List& list, Model& model, const ListLimits& limits, Rng& rng, bool gro
     default: {
       if (model.empty() || growing) break;
       const std::uint64_t count = 1 + rng.below(model.size() - index);
-      list.erase(index, count);
-      model.erase(model.begin() + at(index), model.begin() + at(index + count));
+      if constexpr (std::is_same_v<L, List>)
+        list.erase(index, count);
+      else
+        list.drop(ListEnd::kTail, count);
+      const std::uint64_t first = std::is_same_v<L, List> ? index : model.size() - count;
+      model.erase(model.begin() + at(first), model.begin() + at(first + count));
     }
   }
-  if (rng.chance(0.1)) list.shrink(limits);
+  if (!rng.chance(0.1)) return;
+  if constexpr (std::is_same_v<L, List>)
+    list.shrink(limits);
+  else
+    list.settle(limits);
 }
 
 }  // namespace
@@ -173,6 +186,100 @@ TEST_CASE("random edits of a list agree with a deque, in every shape and for all
   }
   CHECK(seen[0]);
   CHECK(seen[1]);
+}
+
+namespace {
+
+// The place of an entry, as a table has it.
+struct Place {
+  explicit Place(Entry* made) : entry(made) {}
+  ~Place() { Entry::free(entry); }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  Entry* entry;
+};
+
+}  // namespace
+
+TEST_CASE("random edits of a key's list agree with a deque, packed in the entry or not") {
+  struct Setting {
+    ListLimits limits;
+    std::int64_t deadline;
+    std::size_t longest;  // the list is cut back to so many items
+  };
+  const Setting settings[] = {{{-2, 0}, kNoDeadline, 8},
+                              {{-2, 0}, 12345, 40},
+                              {{3, 0}, kNoDeadline, 6},
+                              {{-2, 100}, kNoDeadline, 12},
+                              {{1, 0}, 5, 3}};
+  int moves = 0, packed_steps = 0, whole_steps = 0;
+  for (const Setting& setting : settings) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      CAPTURE(setting.limits.listpack_size);
+      CAPTURE(seed);
+      Rng rng(seed);
+      Model model{"first", "second"};
+      const std::vector<std::string_view> words(model.rbegin(), model.rend());
+      Place place(make_list("some key", ListEnd::kHead, words, setting.limits, 77));
+      place.entry = Entry::with_deadline(place.entry, setting.deadline);
+      ListValue list{Found(&place.entry)};
+      for (int step = 0; step < 3000; ++step) {
+        const bool was_packed = place.entry->is_inline();
+        edit(list, model, setting.limits, rng, model.size() < 3, 250);
+        if (model.size() > setting.longest) {
+          const std::uint64_t more = model.size() - setting.longest;
+          list.drop(ListEnd::kHead, more);
+          list.settle(setting.limits);
+          model.erase(model.begin(), model.begin() + at(more));
+        }
+        REQUIRE(contents(list) == model);
+        REQUIRE(list.size() == model.size());
+        for (std::size_t i = 0; i < model.size(); ++i) REQUIRE(text(list.at(i)) == model[i]);
+        Model reversed;
+        if (!model.empty())
+          list.visit_back(model.size() - 1, model.size(),
+                          [&](const ds::Element& e) { reversed.push_front(text(e)); });
+        REQUIRE(reversed == model);
+        check_finds(list, model, random_item(rng, 10), rng);
+        REQUIRE(place.entry->key() == "some key");
+        REQUIRE(place.entry->deadline() == setting.deadline);
+        REQUIRE(place.entry->access() == 77);
+        const bool packed = place.entry->is_inline();
+        if (packed) REQUIRE(place.entry->inline_value().size() <= kPackedListMost);
+        moves += packed != was_packed ? 1 : 0;
+        ++(packed ? packed_steps : whole_steps);
+      }
+      Place copy(place.entry->copy_as("copy"));
+      CHECK(contents(ListView(*copy.entry)) == model);
+    }
+  }
+  CHECK(moves > 100);
+  CHECK(packed_steps > 1000);
+  CHECK(whole_steps > 1000);
+}
+
+TEST_CASE("a packed list is one allocation, with nothing but a byte between the items") {
+  std::vector<std::string> texts;
+  for (int i = 0; i < 10; ++i) texts.push_back("value:" + std::to_string(100'000 + i));
+  const std::vector<std::string_view> items(texts.begin(), texts.end());
+  Place place(make_list("key:000000000001", ListEnd::kTail, items, ListLimits{}, 0));
+  CHECK(place.entry->inline_value().size() == 1 + 10 * 13);
+  CHECK(place.entry->memory_bytes() <= 176);  // 155 bytes, as the allocator rounds them
+
+  ListValue list{Found(&place.entry)};
+  const std::string_view more[] = {"value:200000", "value:200001", "value:200002", "value:200003"};
+  list.push(ListEnd::kTail, more, ListLimits{});
+  CHECK(place.entry->inline_value().size() == 1 + 14 * 13);
+  list.push(ListEnd::kTail, more, ListLimits{});
+  CHECK_FALSE(place.entry->is_inline());
+  CHECK(list.size() == 18);
+  list.drop(ListEnd::kTail, 11);
+  list.settle(ListLimits{});
+  CHECK_FALSE(place.entry->is_inline());  // more than half of what fits: it stays
+  list.drop(ListEnd::kTail, 1);
+  list.settle(ListLimits{});
+  CHECK(place.entry->is_inline());
+  CHECK(list.size() == 6);
 }
 
 TEST_CASE("a list becomes a quicklist past its limit and a listpack again at half of it") {

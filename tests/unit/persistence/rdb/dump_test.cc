@@ -35,13 +35,10 @@ std::string dump_string(std::string_view value, const EncodeOptions& options = {
   return dump_payload(*owner.entry, options);
 }
 
-const Hash* hash_of(const Object& object) {
-  return object.type == Type::kHash ? static_cast<const Hash*>(object.body.get()) : nullptr;
-}
+const Hash* hash_of(const Object& object) { return std::get_if<Hash>(&object.value); }
 
 std::string dump_hash(const Hash& hash, const EncodeOptions& options = {}) {
-  const EntryOwner owner(
-      Entry::make_object("k", Type::kHash, new Hash(hash.clone()), kNoDeadline, 0));
+  const EntryOwner owner(Entry::make("k", hash.clone(), kNoDeadline, 0));
   return dump_payload(*owner.entry, options);
 }
 
@@ -129,8 +126,8 @@ TEST_CASE("strings of every form come back") {
       const std::string dumped = dump_string(text, options);
       const auto back = parse_dump_payload(dumped, {});
       REQUIRE(back.has_value());
-      CHECK(back->type == Type::kString);
-      CHECK(back->text == text);
+      CHECK(back->type() == Type::kString);
+      CHECK(back->text() == text);
       if (compression == Compression::kOn && text.size() == 70000) CHECK(dumped.size() < 2000);
     }
   }

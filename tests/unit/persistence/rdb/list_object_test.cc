@@ -26,9 +26,9 @@ Items items_of(const List& list) {
 Result<Items> decode(std::uint8_t type, const std::string& body, const DecodeLimits& limits = {}) {
   ByteReader in(body);
   HEARTH_TRY(const Object object, decode_object(type, kVersionPortable, in, limits));
-  CHECK(object.type == Type::kList);
+  CHECK(object.type() == Type::kList);
   CHECK(in.remaining() == 0);
-  return items_of(*static_cast<List*>(object.body.get()));
+  return items_of(std::get<List>(object.value));
 }
 
 // A string as a file has it that is not compressed.
@@ -91,18 +91,18 @@ TEST_CASE("lists that break a rule are refused") {
 TEST_CASE("lists of every shape come back as they were") {
   Rng rng(7);
   for (const ListLimits& limits : {ListLimits{-2, 0}, ListLimits{3, 0}, ListLimits{-1, 50}}) {
-    for (const int size : {1, 4, 2000}) {
-      auto list = std::make_unique<List>();
+    for (const int size : {1, 4, 40, 2000}) {
+      List list;
       for (int i = 0; i < size; ++i) {
         const std::string item = rng.chance(0.1)   ? std::string(rng.below(9000), 'x')
                                  : rng.chance(0.5) ? std::to_string(rng.next() >> rng.below(64))
                                                    : rng.hex(10);
-        list->push(ListEnd::kTail, item, limits);
+        list.push(ListEnd::kTail, item, limits);
       }
-      const Items expected = items_of(*list);
-      const ListEncoding encoding = list->encoding();
+      const Items expected = items_of(list);
+      const ListEncoding encoding = list.encoding();
       const std::unique_ptr<Entry, FreeEntry> entry(
-          Entry::make_object("k", Type::kList, list.release(), kNoDeadline, 0));
+          hearth::make_list("k", std::move(list), kNoDeadline, 0));
       std::string body;
       CHECK(encode_object(*entry, {}, body).type == ObjectType::kListQuicklist2);
       DecodeLimits decode_limits;
@@ -112,7 +112,7 @@ TEST_CASE("lists of every shape come back as they were") {
       CHECK(*back == expected);
       ByteReader in(body);
       const auto object = decode_object(18, kVersionPortable, in, decode_limits);
-      CHECK(static_cast<List*>(object->body.get())->encoding() == encoding);
+      CHECK(std::get<List>(object->value).encoding() == encoding);
     }
   }
 }

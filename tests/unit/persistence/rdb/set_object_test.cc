@@ -21,7 +21,7 @@ struct Encoded {
 };
 
 Encoded encoded(const Set& set, Target target) {
-  Entry* entry = Entry::make_object("k", Type::kSet, new Set(set.clone()), kNoDeadline, 0);
+  Entry* entry = Entry::make("k", set.clone(), kNoDeadline, 0);
   EncodeOptions options;
   options.target = target;
   Encoded out;
@@ -38,8 +38,8 @@ Result<Object> decoded(ObjectType type, std::string_view body, const SetLimits& 
 }
 
 const Set& set_of(const Object& object) {
-  REQUIRE(object.type == Type::kSet);
-  return *static_cast<const Set*>(object.body.get());
+  REQUIRE(object.type() == Type::kSet);
+  return std::get<Set>(object.value);
 }
 
 Members members(const Set& set) {

@@ -41,8 +41,8 @@ std::string from_hex(std::string_view hex) {
 }
 
 const Stream& stream_of(const Object& object) {
-  REQUIRE(object.type == Type::kStream);
-  return *static_cast<const Stream*>(object.body.get());
+  REQUIRE(object.type() == Type::kStream);
+  return *std::get<std::unique_ptr<Stream>>(object.value);
 }
 
 std::string body_of(const Stream& stream, Target target) {

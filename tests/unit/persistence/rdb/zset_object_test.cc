@@ -33,12 +33,12 @@ Scores scores_of(const Zset& zset) {
 }
 
 const Zset& zset_of(const Object& object) {
-  REQUIRE(object.type == Type::kZset);
-  return *static_cast<const Zset*>(object.body.get());
+  REQUIRE(object.type() == Type::kZset);
+  return std::get<Zset>(object.value);
 }
 
 std::string dump(const Zset& zset, const EncodeOptions& options) {
-  Entry* entry = Entry::make_object("k", Type::kZset, new Zset(zset.clone()), kNoDeadline, 0);
+  Entry* entry = Entry::make("k", zset.clone(), kNoDeadline, 0);
   std::string out = dump_payload(*entry, options);
   Entry::free(entry);
   return out;
