@@ -12,6 +12,11 @@ namespace hearth {
 static_assert(std::endian::native == std::endian::little,
               "fixed-width fields are copied as little endian");
 
+// As ==, but always compiled in place: compilers call the comparison that tells which is less.
+[[nodiscard]] inline bool same_bytes(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
+}
+
 // Fixed-width integers at unaligned addresses.
 template <typename T>
 [[nodiscard]] inline T load_le(const void* p) noexcept {

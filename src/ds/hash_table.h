@@ -24,6 +24,7 @@
 #include <string_view>
 #include <utility>
 
+#include "src/base/bytes.h"
 #include "src/base/check.h"
 #include "src/base/hash.h"
 #include "src/base/random.h"
@@ -61,7 +62,7 @@ class HashTable {
     for (Bucket* b = bucket_at(index_of(hash)); b != nullptr; b = b->next()) {
       for (std::uint64_t match = b->match(tag); match != 0; match &= match - 1) {
         T** slot = b->slot(static_cast<unsigned>(std::countr_zero(match)) / 8);
-        if (Traits::key(**slot) == key) return slot;
+        if (same_bytes(Traits::key(**slot), key)) return slot;
       }
     }
     return nullptr;

@@ -1,15 +1,14 @@
 #include "src/engine/engine.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "cluster/model/slot.h"
+#include "src/base/bytes.h"
 #include "src/base/check.h"
 #include "src/engine/script_run.h"
 #include "src/proto/reply_writer.h"
 #include "src/store/memory.h"
-#include "src/store/value_lookup.h"
 
 namespace hearth {
 
@@ -263,22 +262,23 @@ void Engine::unpause() {
 
 // What the requests of a batch will look for in large values, step by step for all of them.
 void Engine::fetch_values(const Database& db, const RequestBatch& batch) {
-  std::array<ValueLookup, RequestBatch::kRequestsMost> lookups;
-  std::size_t count = 0;
+  lookups_.clear();
   const KeyRef* last = nullptr;
   Found at;
   for (const ParsedRequest& r : batch.requests) {
-    if (r.key.name.empty() || !r.command->opens_value || count == lookups.size()) continue;
-    if (last == nullptr || last->hash != r.key.hash || last->name != r.key.name)
-      at = db.find(r.key);
+    if (r.key.name.empty() || !r.command->opens_value) continue;
+    const bool again = last != nullptr && last->hash == r.key.hash && same_bytes(last->name, r.key.name);
+    if (!again) at = db.find(r.key);
     last = &r.key;
     const std::size_t member = r.command->spec->member_at;
     const bool has_member = member > 0 && member < r.count;
-    if (at) lookups[count++] = {*at, has_member ? batch.argv(r)[member] : std::string_view()};
+    if (at && has_member)
+      lookups_.emplace_back(*at, batch.argv(r)[member]);
+    else if (at && !again)
+      lookups_.emplace_back(*at, std::string_view());
   }
-  const std::span<ValueLookup> all(lookups.data(), count);
-  for (ValueLookup& lookup : all) lookup.fetch_bucket();
-  for (const ValueLookup& lookup : all) lookup.fetch_node();
+  for (ValueLookup& lookup : lookups_) lookup.fetch_bucket();
+  for (const ValueLookup& lookup : lookups_) lookup.fetch_node();
 }
 
 void Engine::prepare(Session& session, RequestBatch& batch) {
@@ -292,8 +292,9 @@ void Engine::prepare(Session& session, RequestBatch& batch) {
     const auto argv = batch.argv(r);
     if (r.command == nullptr && !argv.empty()) {
       if (last != nullptr && !last->is_container() &&
-          (argv[0] == last_name || equals_ignore_case(argv[0], last_name))) {
+          (same_bytes(argv[0], last_name) || equals_ignore_case(argv[0], last_name))) {
         r.command = last;
+        last_name = argv[0];  // as this client writes it: the next one is equal at once
       } else {
         r.command = commands_->resolve(argv);
         if (r.command != nullptr && r.command->parent == nullptr) {

@@ -38,6 +38,7 @@
 #include "src/pubsub/pubsub.h"
 #include "src/store/eviction.h"
 #include "src/store/keyspace.h"
+#include "src/store/value_lookup.h"
 
 namespace hearth {
 
@@ -291,7 +292,7 @@ class Engine final : public ClientControl,
   struct ScriptRun;
   class KeyspaceNotifier;
 
-  static void fetch_values(const Database& db, const RequestBatch& batch);
+  void fetch_values(const Database& db, const RequestBatch& batch);
   void prepare(Session& session, RequestBatch& batch);
   void execute_one(Session& session, const ParsedRequest& request,
                    std::span<const std::string_view> argv);
@@ -478,6 +479,7 @@ class Engine final : public ClientControl,
   std::vector<KeyPosition> positions_;
   std::vector<Slot> slots_;
   std::vector<Entry*> due_;
+  std::vector<ValueLookup> lookups_;  // of the batch that is prepared
   std::uint64_t tick_count_ = 0;
   RateMeter ops_rate_, input_rate_, output_rate_, cycles_rate_, turn_time_rate_;
 };

@@ -128,6 +128,10 @@ const std::map<std::string, Maker>& operations() {
          return std::vector<std::string>{"HGET", "h" + key_text(k % 100),
                                          "f" + std::to_string(k % 20)};
        }},
+      {"lpush",
+       [](std::uint64_t k) {
+         return std::vector<std::string>{"LPUSH", "list", "element:" + std::to_string(k)};
+       }},
       {"ping", [](std::uint64_t) { return std::vector<std::string>{"PING"}; }},
   };
   return all;

@@ -1,0 +1,1 @@
+// Of the library that carries the headers which all modules have precompiled (HearthModule.cmake).
