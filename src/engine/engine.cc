@@ -267,7 +267,8 @@ void Engine::fetch_values(const Database& db, const RequestBatch& batch) {
   Found at;
   for (const ParsedRequest& r : batch.requests) {
     if (r.key.name.empty() || !r.command->opens_value) continue;
-    const bool again = last != nullptr && last->hash == r.key.hash && same_bytes(last->name, r.key.name);
+    const bool again =
+        last != nullptr && last->hash == r.key.hash && same_bytes(last->name, r.key.name);
     if (!again) at = db.find(r.key);
     last = &r.key;
     const std::size_t member = r.command->spec->member_at;
