@@ -73,7 +73,7 @@ std::string_view encoding_name(ZsetEncoding encoding) noexcept {
 
 // --- shape ---
 
-Zset::Zset() : pack_() {}
+Zset::Zset() { new (body_) ScorePack(); }
 
 Zset::~Zset() { release(); }
 
@@ -81,7 +81,9 @@ Zset::Zset(Zset&& other) noexcept : Zset() { *this = std::move(other); }
 
 Zset& Zset::operator=(Zset&& other) noexcept {
   // Both forms are plain words that can change places.
-  std::swap(word_, other.word_);
+  const std::uintptr_t mine = word();
+  set_word(other.word());
+  other.set_word(mine);
   return *this;
 }
 
@@ -89,7 +91,7 @@ void Zset::release() {
   if (is_large())
     delete large();
   else
-    pack_.~ScorePack();
+    pack().~ScorePack();
 }
 
 void Zset::become_large(const ZsetLimits& limits) {
@@ -99,13 +101,13 @@ void Zset::become_large(const ZsetLimits& limits) {
   for (Item item; all.next(item);)
     fresh->add(item.member, item.score, fresh->index.hash_of(item.member));
   release();
-  word_ = reinterpret_cast<std::uintptr_t>(fresh.release()) | 1;
+  set_word(reinterpret_cast<std::uintptr_t>(fresh.release()) | 1);
 }
 
 Zset Zset::clone() const {
   Zset copy;
   if (!is_large()) {
-    copy.pack_ = pack().clone();
+    copy.pack() = pack().clone();
     return copy;
   }
   copy.become_large({.listpack_entries = 0, .listpack_value = 0, .seed = large()->index.seed()});
@@ -256,16 +258,16 @@ std::uint64_t Zset::scan(std::uint64_t cursor, const Visitor& visit) const {
 Zset::Added Zset::add(std::string_view member, double score, const AddRule& rule,
                       const ZsetLimits& limits) {
   if (!is_large()) {
-    const ScorePack::Place place = pack_.find(member);
+    const ScorePack::Place place = pack().find(member);
     if (place.at != ScorePack::kEnd) {
-      const Added done = changed_by(pack_.score(place.at), score, rule);
-      if (done.change == Change::kChanged) pack_.rescore(place.at, member, done.score);
+      const Added done = changed_by(pack().score(place.at), score, rule);
+      if (done.change == Change::kChanged) pack().rescore(place.at, member, done.score);
       return done;
     }
     if (rule.only_existing) return {Change::kRefused, 0};
-    if (pack_.size() < limits.listpack_entries && member.size() <= limits.listpack_value &&
-        pack_.fits(member.size())) {
-      pack_.insert(member, score);
+    if (pack().size() < limits.listpack_entries && member.size() <= limits.listpack_value &&
+        pack().fits(member.size())) {
+      pack().insert(member, score);
       return {Change::kAdded, score};
     }
     become_large(limits);
@@ -284,9 +286,9 @@ Zset::Added Zset::add(std::string_view member, double score, const AddRule& rule
 
 bool Zset::erase(std::string_view member) {
   if (!is_large()) {
-    const ScorePack::Place place = pack_.find(member);
+    const ScorePack::Place place = pack().find(member);
     if (place.at == ScorePack::kEnd) return false;
-    pack_.erase(place.at, 1);
+    pack().erase(place.at, 1);
     return true;
   }
   Large& l = *large();
@@ -308,7 +310,7 @@ void Zset::erase_ranks(std::uint64_t first, std::uint64_t count) {
     l.tree.erase_ranks(first, count, [&](ScoredMember* node) { l.drop(node); });
     return;
   }
-  pack_.erase(pack_.at(first), count);
+  pack().erase(pack().at(first), count);
 }
 
 // --- building ---
@@ -346,12 +348,12 @@ Zset ZsetBuilder::build(const ZsetLimits& limits) {
   auto fresh = std::make_unique<Zset::Large>(large_->index.seed());
   Zset out;
   if (nodes.size() <= limits.listpack_entries && longest_ <= limits.listpack_value &&
-      out.pack_.fits(nodes.size() * (longest_ + 16))) {
-    for (const ScoredMember* node : nodes) out.pack_.insert(node->member(), node->score());
+      out.pack().fits(nodes.size() * (longest_ + 16))) {
+    for (const ScoredMember* node : nodes) out.pack().insert(node->member(), node->score());
   } else {
     for (ScoredMember* node : nodes) large_->tree.insert(node);
     out.release();
-    out.word_ = reinterpret_cast<std::uintptr_t>(large_.release()) | 1;
+    out.set_word(reinterpret_cast<std::uintptr_t>(large_.release()) | 1);
   }
   large_ = std::move(fresh);
   longest_ = 0;

@@ -16,8 +16,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -160,20 +162,28 @@ class Zset {
   friend class ZsetBuilder;
   struct Large;
 
-  [[nodiscard]] bool is_large() const { return (word_ & 1) != 0; }
+  [[nodiscard]] bool is_large() const { return (word() & 1) != 0; }
   [[nodiscard]] Large* large() const {
-    return reinterpret_cast<Large*>(word_ & ~std::uintptr_t{1});
+    return reinterpret_cast<Large*>(word() & ~std::uintptr_t{1});
   }
-  [[nodiscard]] const ds::ScorePack& pack() const { return pack_; }
+  [[nodiscard]] const ds::ScorePack& pack() const {
+    return *std::launder(reinterpret_cast<const ds::ScorePack*>(body_));
+  }
+  [[nodiscard]] ds::ScorePack& pack() {
+    return *std::launder(reinterpret_cast<ds::ScorePack*>(body_));
+  }
+  [[nodiscard]] std::uintptr_t word() const {
+    std::uintptr_t w = 0;
+    std::memcpy(&w, body_, sizeof w);
+    return w;
+  }
+  void set_word(std::uintptr_t w) { std::memcpy(body_, &w, sizeof w); }
   void become_large(const ZsetLimits& limits);
   void release();
 
-  // A pack, or with the lowest bit set the pointer to a Large: a small set is one allocation
-  // besides these 8 bytes.
-  union {
-    ds::ScorePack pack_;
-    std::uintptr_t word_;
-  };
+  // A ScorePack object, or the pointer to a Large with its lowest bit set, which is zero in the
+  // pointer a ScorePack is: a small set is one allocation besides these 8 bytes.
+  alignas(ds::ScorePack) unsigned char body_[sizeof(ds::ScorePack)];
 };
 
 // Collects members in any order and makes a sorted set of them, in the shape that they fit. One
