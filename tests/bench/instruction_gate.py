@@ -42,7 +42,7 @@ def main():
             verdict, failed = "TOO MANY", True
         else:
             verdict = "ok" if measured > limit * (1 - TOLERANCE) else "ok, fewer: update the baseline"
-        print(f"{operation:8} {measured:8.0f} instructions per operation, baseline {limit:6}  {verdict}")
+        print(f"{operation:12} {measured:8.0f} instructions per operation, baseline {limit:6}  {verdict}")
     if update:
         with open(path, "w") as f:
             json.dump(baseline, f, indent=2)

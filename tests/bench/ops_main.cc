@@ -132,6 +132,19 @@ const std::map<std::string, Maker>& operations() {
        [](std::uint64_t k) {
          return std::vector<std::string>{"LPUSH", "list", "element:" + std::to_string(k)};
        }},
+      {"rpush_small",
+       [](std::uint64_t k) {
+         return std::vector<std::string>{"RPUSH", "l" + key_text(k), "item:" + std::to_string(k)};
+       }},
+      {"sadd",
+       [](std::uint64_t k) {
+         return std::vector<std::string>{"SADD", "s" + key_text(k % 100), "m" + std::to_string(k)};
+       }},
+      {"zadd",
+       [](std::uint64_t k) {
+         return std::vector<std::string>{"ZADD", "z" + key_text(k % 100), std::to_string(k % 7),
+                                         "m" + std::to_string(k)};
+       }},
       {"ping", [](std::uint64_t) { return std::vector<std::string>{"PING"}; }},
   };
   return all;
