@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <set>
+#include <string>
 
 #include "src/base/parse_number.h"
 #include "tools/cache_warm/ttl.h"
@@ -302,9 +304,52 @@ Result<void> read_mappings(TableReader& top, std::string_view file, WarmPlan& pl
   return {};
 }
 
+// The line of the first byte beyond ASCII that stands neither in a string nor in a comment, where
+// TOML has no use for one. Asked first, because the library looks such a character up in a table
+// that does not have them all.
+std::optional<std::size_t> line_of_stray_byte(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  std::size_t line = 1;
+  std::size_t i = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  while (i < text.size()) {
+    const char c = text[i];
+    if (static_cast<unsigned char>(c) >= 0x80) return line;
+    if (c == '#') {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (c == '"' || c == '\'') {
+      const std::string three(3, c);
+      const bool many_lines = text.substr(i).starts_with(three);
+      for (i += many_lines ? 3 : 1; i < text.size(); ++i) {
+        if (text[i] == '\n') {
+          if (!many_lines) break;  // it never ended: the library's to complain about
+          ++line;
+        } else if (text[i] == '\\' && c == '"') {
+          ++i;
+          if (i < text.size() && text[i] == '\n') ++line;
+        } else if (text[i] == c && (!many_lines || text.substr(i).starts_with(three))) {
+          i += many_lines ? 3 : 1;
+          // Up to two quotes may stand right before the three that end it.
+          for (int more = 0; many_lines && more < 2 && i < text.size() && text[i] == c; ++more) ++i;
+          break;
+        }
+      }
+    } else {
+      if (c == '\n') ++line;
+      ++i;
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<WarmPlan> parse_mapping(std::string_view text, std::string_view file) {
+  if (const auto line = line_of_stray_byte(text)) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{}:{}: only strings and comments may have characters beyond ASCII; "
+                            "put quotes around it",
+                            file, *line));
+  }
   const toml::parse_result parsed = toml::parse(text, file);
   if (!parsed) {
     const auto& error = parsed.error();

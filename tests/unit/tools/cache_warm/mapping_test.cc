@@ -160,3 +160,24 @@ TEST_CASE("mistakes in a mapping file name file, line and key") {
   }
   CHECK(error_of("[source\n").starts_with("m.toml:1: "));
 }
+
+TEST_CASE("characters beyond ASCII stand in strings and comments only") {
+  const std::string table = "[[mapping]]\nkey = \"{id}\"\n";
+  for (const char* good :
+       {"table = \"t\xc3\xa4\"\n", "table = 't\xc3\xa4'\n", "table = 't' # \xd1\x8a\n",
+        "table = \"a\\\"\xd1\x8a\"\n", "table = \"\"\"\nt\"\"\xd1\x8a\"\"\"\"\"\n",
+        "table = \'\'\'t\n\'\xd1\x8a\'\'\'\n", "table = \"t\" # \"\n# \xd1\x8a"}) {
+    CAPTURE(good);
+    CHECK(parse_mapping(table + good, "m.toml").has_value());
+  }
+  CHECK(parse_mapping("\xef\xbb\xbf" + table + "table = 't'", "m.toml").has_value());
+  const std::string why =
+      ": only strings and comments may have characters beyond ASCII; put quotes around it";
+  for (const char* bad :
+       {"tabb\xd1\x8a\n[[maping]]\n", "\xc2\xa1 = 1\n", "table = \xe2\x80\x9ct\xe2\x80\x9d\n",
+        "table = \"t\"\xd2\x9a\n", "table = 't' \xc2\xa0\n"}) {
+    CAPTURE(bad);
+    CHECK(error_of(table + bad) == "m.toml:3" + why);
+  }
+  CHECK(error_of(table + "table = \"\"\"\na\nb\"\"\"\n\xd1\x8a") == "m.toml:6" + why);
+}
