@@ -64,7 +64,9 @@ set(HEARTH_STANDARD_HEADERS
   <string> <string_view> <unordered_map> <utility> <variant> <vector>
   <fmt/format.h> <tl/expected.hpp>)
 if(HEARTH_PCH)
-  add_library(hearth_precompiled STATIC ${CMAKE_CURRENT_LIST_DIR}/precompiled.cc)
+  # A library must have a source, but this one is there for its precompiled header alone.
+  file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/precompiled.cc CONTENT "")
+  add_library(hearth_precompiled STATIC ${CMAKE_BINARY_DIR}/precompiled.cc)
   target_link_libraries(hearth_precompiled PRIVATE hearth_flags fmt::fmt)
   target_compile_options(hearth_precompiled PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
   target_precompile_headers(hearth_precompiled PRIVATE ${HEARTH_STANDARD_HEADERS})

@@ -1,1 +1,0 @@
-// Of the library that carries the headers which all modules have precompiled (HearthModule.cmake).
