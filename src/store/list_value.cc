@@ -4,8 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "src/base/check.h"
-
 namespace hearth {
 namespace {
 
@@ -90,7 +88,7 @@ Entry* make_list(std::string_view key, List list, std::int64_t deadline, std::ui
 Entry* make_list(std::string_view key, ListEnd end, std::span<const std::string_view> items,
                  const ListLimits& limits, std::uint32_t access) {
   Packer packer;
-  if (List::may_be_listpack(0, items.size(), limits) && packer.push(end, items) &&
+  if (packer.push(end, items) &&
       List::may_be_listpack(packer.packed().size(), items.size(), limits)) {
     return Entry::make_packed_list(key, packer.packed(), kNoDeadline, access);
   }
