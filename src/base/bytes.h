@@ -12,11 +12,6 @@ namespace hearth {
 static_assert(std::endian::native == std::endian::little,
               "fixed-width fields are copied as little endian");
 
-// As ==, but always compiled in place: compilers call the comparison that tells which is less.
-[[nodiscard]] inline bool same_bytes(std::string_view a, std::string_view b) noexcept {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
-}
-
 // Fixed-width integers at unaligned addresses.
 template <typename T>
 [[nodiscard]] inline T load_le(const void* p) noexcept {
@@ -28,6 +23,25 @@ template <typename T>
 inline void store_le(void* p, T v) noexcept {
   std::memcpy(p, &v, sizeof v);
 }
+
+// As ==, but short texts are compared in place, by two words that may overlap, without a call.
+[[nodiscard]] inline bool same_bytes(std::string_view a, std::string_view b) noexcept {
+  const std::size_t n = a.size();
+  if (n != b.size()) return false;
+  const char* const p = a.data();
+  const char* const q = b.data();
+  if (n > 16) return std::memcmp(p, q, n) == 0;
+  if (n >= 8) {
+    return load_le<std::uint64_t>(p) == load_le<std::uint64_t>(q) &&
+           load_le<std::uint64_t>(p + n - 8) == load_le<std::uint64_t>(q + n - 8);
+  }
+  if (n >= 4) {
+    return load_le<std::uint32_t>(p) == load_le<std::uint32_t>(q) &&
+           load_le<std::uint32_t>(p + n - 4) == load_le<std::uint32_t>(q + n - 4);
+  }
+  return n == 0 || (p[0] == q[0] && p[n / 2] == q[n / 2] && p[n - 1] == q[n - 1]);
+}
+
 template <typename T>
 [[nodiscard]] inline T swap_bytes(T v) noexcept {
   if constexpr (sizeof(T) == 1) return v;

@@ -1,5 +1,7 @@
 #include "src/base/format_number.h"
 
+#include <array>
+#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -15,42 +17,49 @@ constexpr char kPairs[] =
     "9697"
     "9899";
 
+// [i]: the least number with i + 1 digits; zero has one as well.
+constexpr auto kLeastWithDigits = [] {
+  std::array<std::uint64_t, 20> least{};
+  std::uint64_t power = 1;
+  for (std::size_t i = 1; i < least.size(); ++i) least[i] = power *= 10;
+  return least;
+}();
+
 unsigned digit_count(std::uint64_t v) noexcept {
-  unsigned n = 1;
-  for (;;) {
-    if (v < 10) return n;
-    if (v < 100) return n + 1;
-    if (v < 1000) return n + 2;
-    if (v < 10000) return n + 3;
-    v /= 10000;
-    n += 4;
+  // 1233 / 4096 is the logarithm of 2 to the base 10, near enough for 64 bits.
+  const unsigned about = static_cast<unsigned>(std::bit_width(v | 1)) * 1233 >> 12;
+  return about + (v >= kLeastWithDigits[about] ? 1U : 0U);
+}
+
+void write_pair(char* out, std::uint32_t below_100) noexcept {
+  std::memcpy(out, kPairs + below_100 * 2, 2);
+}
+
+// Digits from the right, so that the last one stands in front of `end`; the first where they end.
+void write_digits(char* end, std::uint32_t value) noexcept {
+  while (value >= 100) {
+    write_pair(end -= 2, value % 100);
+    value /= 100;
   }
+  if (value >= 10)
+    write_pair(end - 2, value);
+  else
+    *--end = static_cast<char>('0' + value);
 }
 
 }  // namespace
 
-std::size_t format_uint64(std::uint64_t value, char* out) noexcept {
+std::size_t format_long_uint64(std::uint64_t value, char* out) noexcept {
   const unsigned length = digit_count(value);
-  unsigned at = length;
-  while (value >= 100) {
-    const auto pair = static_cast<unsigned>(value % 100) * 2;
-    value /= 100;
-    out[--at] = kPairs[pair + 1];
-    out[--at] = kPairs[pair];
+  char* end = out + length;
+  // 32 bits divide faster: eight digits at a time until the rest fits.
+  while (value > UINT32_MAX) {
+    auto eight = static_cast<std::uint32_t>(value % 100'000'000);
+    value /= 100'000'000;
+    for (int i = 0; i < 4; ++i, eight /= 100) write_pair(end -= 2, eight % 100);
   }
-  if (value >= 10) {
-    out[1] = kPairs[value * 2 + 1];
-    out[0] = kPairs[value * 2];
-  } else {
-    out[0] = static_cast<char>('0' + value);
-  }
+  write_digits(end, static_cast<std::uint32_t>(value));
   return length;
-}
-
-std::size_t format_int64(std::int64_t value, char* out) noexcept {
-  if (value >= 0) return format_uint64(static_cast<std::uint64_t>(value), out);
-  *out = '-';
-  return 1 + format_uint64(~static_cast<std::uint64_t>(value) + 1, out + 1);
 }
 
 std::size_t format_double(double value, char* out) noexcept {

@@ -12,8 +12,25 @@ inline constexpr std::size_t kInt64TextMax = 20;  // "-9223372036854775808"
 inline constexpr std::size_t kDoubleTextMax = 32;
 
 // Writes decimal digits at out (kInt64TextMax bytes of room); returns how many.
-std::size_t format_int64(std::int64_t value, char* out) noexcept;
-std::size_t format_uint64(std::uint64_t value, char* out) noexcept;
+std::size_t format_long_uint64(std::uint64_t value, char* out) noexcept;
+inline std::size_t format_uint64(std::uint64_t value, char* out) noexcept {
+  // Lengths and counts, most of all that is written, are short.
+  if (value < 10) {
+    out[0] = static_cast<char>('0' + value);
+    return 1;
+  }
+  if (value < 100) {
+    out[0] = static_cast<char>('0' + value / 10);
+    out[1] = static_cast<char>('0' + value % 10);
+    return 2;
+  }
+  return format_long_uint64(value, out);
+}
+inline std::size_t format_int64(std::int64_t value, char* out) noexcept {
+  if (value >= 0) return format_uint64(static_cast<std::uint64_t>(value), out);
+  *out = '-';
+  return 1 + format_uint64(~static_cast<std::uint64_t>(value) + 1, out + 1);
+}
 
 // The shortest text that reads back as the same double, in the form "%.17g" gives:
 // "3", "0.1", "1e+20", "inf", "-inf", "nan". Writes at most kDoubleTextMax bytes.

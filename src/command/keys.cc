@@ -22,23 +22,13 @@ KeyRef Keys::make_ref(std::string_view name) const {
           env_->per_slot ? cluster::slot_of(name) : Slot{0}};
 }
 
-void Keys::touch(Entry& e) {
-  if (no_touch_) return;
-  if (env_->lfu) {
-    e.set_access(access_clock::lfu_touched(e.access(), env_->clock, env_->lfu_params, *env_->rng));
-  } else if (const std::uint32_t field = access_clock::lru(env_->clock); e.access() != field) {
-    e.set_access(field);  // an unchanged second leaves the line clean
-  }
+void Keys::touch_counter(Entry& e) {
+  e.set_access(access_clock::lfu_touched(e.access(), env_->clock, env_->lfu_params, *env_->rng));
 }
 
-Found Keys::alive(const KeyRef& key) {
-  check_declared(key.name);
-  Found at = database_->find(key);
-  if (at && at->expired(env_->now)) [[unlikely]] {
-    if (env_->expire_removes) expire(key, at);
-    return {};
-  }
-  return at;
+Found Keys::end_expired(const KeyRef& key, Found at) {
+  if (env_->expire_removes) expire(key, at);
+  return {};
 }
 
 Found Keys::inspect(const KeyRef& key) {
@@ -57,14 +47,6 @@ Found Keys::read(const KeyRef& key) {
   if (at) touch(*at);
   return at;
 }
-
-Found Keys::write(const KeyRef& key) {
-  Found at = alive(key);
-  if (at) touch(*at);
-  return at;
-}
-
-Found Keys::peek(const KeyRef& key) { return alive(key); }
 
 Result<Found, ReplyError> Keys::read(const KeyRef& key, Type type) {
   const Found at = read(key);
@@ -143,17 +125,13 @@ void Keys::discard(Entry* entry, bool lazy) {
   Entry::free(entry);
 }
 
-void Keys::check_declared([[maybe_unused]] std::string_view name) const {
 #ifdef HEARTH_CHECKED
+void Keys::check_declared(std::string_view name) const {
   if (any_key_) return;
   HEARTH_CHECK(std::binary_search(declared_.begin(), declared_.end(), name));
-#endif
 }
 
-void Keys::check_may_write() const {
-#ifdef HEARTH_CHECKED
-  HEARTH_CHECK(may_write_);
+void Keys::check_may_write() const { HEARTH_CHECK(may_write_); }
 #endif
-}
 
 }  // namespace hearth

@@ -57,11 +57,15 @@ class Keys {
   // For a command that reads the value: counts a hit or miss and the access.
   [[nodiscard]] Found read(const KeyRef& key);
   // For a command that changes the value: counts the access, not a hit.
-  [[nodiscard]] Found write(const KeyRef& key);
+  [[nodiscard]] Found write(const KeyRef& key) {
+    const Found at = alive(key);
+    if (at) touch(*at);
+    return at;
+  }
   // For a command that reads metadata (TTL, EXISTS, TYPE): counts a hit or miss, not the access.
   [[nodiscard]] Found inspect(const KeyRef& key);
   // For looking on the way to something else (OBJECT, a destination): counts nothing.
-  [[nodiscard]] Found peek(const KeyRef& key);
+  [[nodiscard]] Found peek(const KeyRef& key) { return alive(key); }
   [[nodiscard]] bool exists(const KeyRef& key) { return static_cast<bool>(peek(key)); }
 
   // The same, refusing values of another type with WRONGTYPE. An absent key is an empty Found.
@@ -106,10 +110,28 @@ class Keys {
 #endif
 
  private:
-  void touch(Entry& e);
-  Found alive(const KeyRef& key);
+  void touch(Entry& e) {
+    if (no_touch_) return;
+    if (env_->lfu) return touch_counter(e);
+    const std::uint32_t field = access_clock::lru(env_->clock);
+    if (e.access() != field) e.set_access(field);  // an unchanged second leaves the line clean
+  }
+  void touch_counter(Entry& e);
+  Found alive(const KeyRef& key) {
+    check_declared(key.name);
+    const Found at = database_->find(key);
+    if (at && at->expired(env_->now)) [[unlikely]]
+      return end_expired(key, at);
+    return at;
+  }
+  Found end_expired(const KeyRef& key, Found at);
+#ifdef HEARTH_CHECKED
   void check_declared(std::string_view name) const;
   void check_may_write() const;
+#else
+  void check_declared(std::string_view) const {}
+  void check_may_write() const {}
+#endif
 
   KeyEnvironment* env_;
   Database* database_;

@@ -65,7 +65,7 @@ EncodedElement encoded_number(std::int64_t v) {
   return e;
 }
 
-EncodedElement encoded_text(std::string_view text) {
+EncodedElement encoded_long_or_number(std::string_view text) {
   if (const auto number = parse_int64(text)) return encoded_number(*number);
   EncodedElement e;
   e.data = text;

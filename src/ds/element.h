@@ -102,12 +102,26 @@ struct EncodedElement {
 
   [[nodiscard]] std::uint64_t size() const { return head_size + data.size(); }
   void write(char* out) const {
-    std::memcpy(out, head, head_size);
+    if (head_size == 1)
+      *out = head[0];
+    else
+      std::memcpy(out, head, head_size);
     if (!data.empty()) std::memcpy(out + head_size, data.data(), data.size());
   }
 };
 [[nodiscard]] EncodedElement encoded_number(std::int64_t v);
+[[nodiscard]] EncodedElement encoded_long_or_number(std::string_view text);
+
 // The canonical text of an integer becomes that integer.
-[[nodiscard]] EncodedElement encoded_text(std::string_view text);
+[[nodiscard]] inline EncodedElement encoded_text(std::string_view text) {
+  // Most texts are short, and their first byte tells that they are no number.
+  if (text.empty() || text.size() >= 64 || static_cast<unsigned char>(text[0]) <= '9')
+    return encoded_long_or_number(text);
+  EncodedElement e;
+  e.head[0] = static_cast<char>(0x80 | text.size());
+  e.head_size = 1;
+  e.data = text;
+  return e;
+}
 
 }  // namespace hearth::ds

@@ -2,6 +2,20 @@
 
 namespace hearth {
 
+void EffectLog::record(std::span<const std::string_view> words) {
+  effects_.push_back({db_, slot_, std::vector<std::string>(words.begin(), words.end()), targets_});
+}
+
+void EffectLog::record_words(std::initializer_list<EffectArg> words) {
+  Effect effect{db_, slot_, {}, targets_};
+  for (EffectArg word : words) effect.argv.push_back(word.take());
+  effects_.push_back(std::move(effect));
+}
+
+void EffectLog::record_event(Notify kind, std::string_view name, std::string_view key) {
+  events_.push_back({kind, db_, name, std::string(key)});
+}
+
 std::uint32_t notify_flags(std::string_view letters) {
   constexpr auto bit = [](Notify n) { return static_cast<std::uint32_t>(n); };
   std::uint32_t flags = 0;

@@ -137,7 +137,7 @@ class EffectLog {
   // name must be a string constant.
   void event(Notify kind, std::string_view name, std::string_view key) {
     if (wants(kind)) [[unlikely]]
-      events_.push_back({kind, db_, name, std::string(key)});
+      record_event(kind, name, key);
   }
 
   [[nodiscard]] bool empty() const { return effects_.empty() && events_.empty(); }
@@ -153,15 +153,9 @@ class EffectLog {
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
 
  private:
-  void record(std::span<const std::string_view> words) {
-    effects_.push_back(
-        {db_, slot_, std::vector<std::string>(words.begin(), words.end()), targets_});
-  }
-  void record_words(std::initializer_list<EffectArg> words) {
-    Effect effect{db_, slot_, {}, targets_};
-    for (EffectArg word : words) effect.argv.push_back(word.take());
-    effects_.push_back(std::move(effect));
-  }
+  void record(std::span<const std::string_view> words);
+  void record_words(std::initializer_list<EffectArg> words);
+  void record_event(Notify kind, std::string_view name, std::string_view key);
 
   bool wants_commands_ = false;
   std::uint32_t wanted_events_ = 0;

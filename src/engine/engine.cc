@@ -263,14 +263,13 @@ void Engine::unpause() {
 // What the requests of a batch will look for in large values, step by step for all of them.
 void Engine::fetch_values(const Database& db, const RequestBatch& batch) {
   lookups_.clear();
-  const KeyRef* last = nullptr;
+  std::uint64_t last_hash = 0;
   Found at;
   for (const ParsedRequest& r : batch.requests) {
     if (r.key.name.empty() || !r.command->opens_value) continue;
-    const bool again =
-        last != nullptr && last->hash == r.key.hash && same_bytes(last->name, r.key.name);
+    const bool again = at && last_hash == r.key.hash;  // another key costs a fetch in vain
     if (!again) at = db.find(r.key);
-    last = &r.key;
+    last_hash = r.key.hash;
     const std::size_t member = r.command->spec->member_at;
     const bool has_member = member > 0 && member < r.count;
     if (at && has_member)
@@ -289,6 +288,7 @@ void Engine::prepare(Session& session, RequestBatch& batch) {
       last != nullptr && last->parent == nullptr ? std::string_view(last->full_name) : "";
   Database& db = keyspace_.db(session.db);
   const bool several = batch.requests.size() > 1;
+  std::uint64_t last_hash = 0;  // what the same key needs is on its way
   for (ParsedRequest& r : batch.requests) {
     const auto argv = batch.argv(r);
     if (r.command == nullptr && !argv.empty()) {
@@ -309,13 +309,16 @@ void Engine::prepare(Session& session, RequestBatch& batch) {
     const std::string_view name = argv[static_cast<std::size_t>(first)];
     r.key = {name, hash_bytes(name, keyspace_.seed()),
              env_.per_slot ? cluster::slot_of(name) : Slot{0}};
-    if (several) db.prefetch_bucket(r.key);
+    if (several && r.key.hash != last_hash) db.prefetch_bucket(r.key);
+    last_hash = r.key.hash;
   }
   if (!several) return;
+  last_hash = 0;
   bool opens_values = false;
   for (const ParsedRequest& r : batch.requests) {
     if (r.key.name.empty()) continue;
-    db.prefetch_entry(r.key);
+    if (r.key.hash != last_hash) db.prefetch_entry(r.key);
+    last_hash = r.key.hash;
     opens_values = opens_values || r.command->opens_value;
   }
   if (opens_values) fetch_values(db, batch);
@@ -547,8 +550,7 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   finish_unit(session);
 }
 
-void Engine::finish_unit(Session& session) {
-  if (depth_ != 0) return;
+void Engine::end_unit(Session& session) {
   if (held_now_.ms != 0) [[unlikely]]
     env_.now = env_.clock = std::exchange(held_now_, UnixMillis{});
   if (tracker_->is_on()) [[unlikely]]

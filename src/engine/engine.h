@@ -302,7 +302,12 @@ class Engine final : public ClientControl,
                    const KeyRef& first_key);
   void reply_error(Session& session, const Command* command, std::string_view text, bool rejected);
   void append_own_pushes(Session& session);
-  void finish_unit(Session& session);
+  void finish_unit(Session& session) {
+    if (depth_ == 0 && (!effects_.empty() || tracker_->is_on() || blocked_.has_ready() ||
+                        held_now_.ms != 0)) [[unlikely]]
+      end_unit(session);
+  }
+  void end_unit(Session& session);
   void write_error(Session& session, const Command* command, std::string_view text, bool rejected);
   void after_reply(Session& session, std::size_t out_before);
   void finish_replies(Session& session);

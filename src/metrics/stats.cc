@@ -1,20 +1,10 @@
 #include "src/metrics/stats.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <numeric>
 
 namespace hearth {
-
-void LatencyHistogram::add(std::uint64_t ns) {
-  // Values below kSteps have a bucket each; above, the top five bits choose.
-  const auto width = static_cast<unsigned>(std::bit_width(ns | 1));
-  std::size_t at = ns;
-  if (width > 4) at = (width - 4) * kSteps + ((ns >> (width - 5)) & (kSteps - 1));
-  ++buckets_[std::min<std::size_t>(at, buckets_.size() - 1)];
-  ++count_;
-}
 
 namespace {
 std::uint64_t upper_bound_ns(std::size_t bucket) {

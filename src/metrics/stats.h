@@ -1,7 +1,9 @@
 // Counters of the engine: plain integers, one writer (the engine thread).
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -16,7 +18,14 @@ namespace hearth {
 // percentile is below 7 %.
 class LatencyHistogram {
  public:
-  void add(std::uint64_t ns);
+  void add(std::uint64_t ns) {
+    // Values below kSteps have a bucket each; above, the top five bits choose.
+    const auto width = static_cast<unsigned>(std::bit_width(ns | 1));
+    std::size_t at = ns;
+    if (width > 4) at = (width - 4) * kSteps + ((ns >> (width - 5)) & (kSteps - 1));
+    ++buckets_[std::min<std::size_t>(at, buckets_.size() - 1)];
+    ++count_;
+  }
   [[nodiscard]] std::uint64_t count() const { return count_; }
   // The upper bound of the bucket that holds this share, in nanoseconds.
   [[nodiscard]] std::uint64_t percentile_ns(double percent) const;

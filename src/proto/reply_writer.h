@@ -25,18 +25,7 @@ class ReplyWriter {
   void simple(std::string_view text) { line('+', text); }
   // text starts with its code ("ERR ...", "WRONGTYPE ..."); CR and LF become blanks.
   void error(std::string_view text);
-  void integer(std::int64_t value) {
-    if (value >= 0 && value < 10) {
-      char* p = out_->reserve(4);
-      p[0] = ':';
-      p[1] = static_cast<char>('0' + value);
-      p[2] = '\r';
-      p[3] = '\n';
-      out_->commit(4);
-      return;
-    }
-    prefixed(':', value);
-  }
+  void integer(std::int64_t value) { prefixed(':', value); }
   void bulk(std::string_view text) {
     char* p = out_->reserve(text.size() + kInt64TextMax + 5);
     char* const begin = p;

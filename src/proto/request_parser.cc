@@ -37,20 +37,51 @@ const char* find_cr(const char* from, const char* end) {
   return static_cast<const char*>(std::memchr(near, '\r', static_cast<std::size_t>(end - near)));
 }
 
-// The usual header, a mark and one or two digits, in a few comparisons: "$3\r\n", "*12\r\n".
-// Returns what follows it, or nullptr where the general way has to look.
-const char* short_header(const char* p, const char* end, char mark, std::int64_t& value) {
-  if (end - p < 5 || *p != mark) return nullptr;
-  const unsigned first = static_cast<unsigned char>(p[1]) - unsigned{'0'};
+// The usual header, a mark and one to four digits: "$3\r\n", "*12\r\n". Returns what follows it, or
+// nullptr where the general way has to look. At least kUsualBytes can be read at p; what follows
+// may be one byte further, where the line feed has not come yet.
+constexpr std::ptrdiff_t kUsualBytes = 6;  // the shortest word: "$0\r\n\r\n"
+inline const char* usual_header(const char* p, char mark, std::size_t& value) {
+  if (*p != mark) return nullptr;
+  const auto digit = [p](int i) { return static_cast<unsigned char>(p[i]) - unsigned{'0'}; };
+  const unsigned first = digit(1);
   if (first > 9) return nullptr;
-  if (p[2] == '\r') {
-    value = first;
-    return p + 4;
+  value = first;
+  if (p[2] == '\r') return p + 4;
+  if (first == 0) return nullptr;
+  for (int i = 2; i < 5; ++i) {
+    if (digit(i) > 9) return nullptr;
+    value = value * 10 + digit(i);
+    if (p[i + 1] == '\r') return p + i + 3;
   }
-  const unsigned second = static_cast<unsigned char>(p[2]) - unsigned{'0'};
-  if (second > 9 || first == 0 || p[3] != '\r') return nullptr;
-  value = first * 10 + second;
-  return p + 5;
+  return nullptr;
+}
+
+// A whole request with usual headers. Returns what follows it, or nullptr with `args` as it was.
+const char* usual_request(const char* p, const char* end, const ParserLimits& limits,
+                          std::vector<std::string_view>& args) {
+  constexpr std::size_t kCountMost = 1024;
+  std::size_t count = 0;
+  if (end - p < kUsualBytes) return nullptr;
+  p = usual_header(p, '*', count);
+  if (p == nullptr || count == 0 || count > kCountMost) return nullptr;
+  if (static_cast<std::int64_t>(count) >
+      (limits.authenticated ? limits.multibulk_count : kUnauthenticatedCount)) {
+    return nullptr;
+  }
+  const std::size_t mark = args.size();
+  for (; count > 0; --count) {
+    std::size_t length = 0;
+    const char* const word = end - p < kUsualBytes ? nullptr : usual_header(p, '$', length);
+    if (word == nullptr || end - word < static_cast<std::ptrdiff_t>(length + 2) ||
+        static_cast<std::int64_t>(length) > limits.bulk_bytes) {
+      args.resize(mark);
+      return nullptr;
+    }
+    args.emplace_back(word, length);
+    p = word + length + 2;
+  }
+  return p;
 }
 
 int hex_digit(char c) {
@@ -148,20 +179,19 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
   if (remaining_ == 0) {
     if (data.empty()) return Status::kNeedMore;
     if (*begin != '*') return parse_inline(data, limits, args, consumed);
-    std::int64_t count = 0;
-    if (const char* after = short_header(begin, end, '*', count)) {
-      position_ = static_cast<std::size_t>(after - begin);
-    } else {
-      const char* cr = find_cr(begin + 1, end);
-      if (cr == nullptr || cr + 1 >= end) {
-        if (data.size() > limits.inline_bytes) return fail("too big mbulk count string");
-        return Status::kNeedMore;
-      }
-      const auto number = header_number(begin + 1, cr);
-      if (!number) return fail("invalid multibulk length");
-      count = *number;
-      position_ = static_cast<std::size_t>(cr + 2 - begin);
+    if (const char* after = usual_request(begin, end, limits, args)) {
+      consumed = static_cast<std::size_t>(after - begin);
+      return Status::kRequest;
     }
+    const char* cr = find_cr(begin + 1, end);
+    if (cr == nullptr || cr + 1 >= end) {
+      if (data.size() > limits.inline_bytes) return fail("too big mbulk count string");
+      return Status::kNeedMore;
+    }
+    const auto number = header_number(begin + 1, cr);
+    if (!number) return fail("invalid multibulk length");
+    const std::int64_t count = *number;
+    position_ = static_cast<std::size_t>(cr + 2 - begin);
     if (count > limits.multibulk_count) return fail("invalid multibulk length");
     if (count > kUnauthenticatedCount && !limits.authenticated)
       return fail("unauthenticated multibulk length");
@@ -188,12 +218,13 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
   };
   while (remaining_ > 0) {
     const char* p = begin + position_;
-    std::int64_t usual = 0;
-    if (const char* after = bulk_length_ < 0 ? short_header(p, end, '$', usual) : nullptr;
-        after != nullptr && usual <= limits.bulk_bytes) {
-      bulk_length_ = usual;
-      position_ = static_cast<std::size_t>(after - begin);
-      p = after;
+    std::size_t usual = 0;
+    if (const char* word =
+            bulk_length_ < 0 && end - p >= kUsualBytes ? usual_header(p, '$', usual) : nullptr;
+        word != nullptr && static_cast<std::int64_t>(usual) <= limits.bulk_bytes) {
+      bulk_length_ = static_cast<std::int64_t>(usual);
+      position_ = static_cast<std::size_t>(word - begin);
+      p = word;
     } else if (bulk_length_ < 0) {
       const char* cr = p < end ? find_cr(p, end) : nullptr;
       if (cr == nullptr || cr + 1 >= end) {
@@ -211,7 +242,7 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
       p = cr + 2;
     }
     const auto length = static_cast<std::size_t>(bulk_length_);
-    if (static_cast<std::size_t>(end - p) < length + 2) {
+    if (end - p < bulk_length_ + 2) {
       bytes_wanted_ = position_ + length + 2;
       return need_more();
     }

@@ -185,7 +185,7 @@ void Follower::tick() {
     case State::kNone:
     case State::kLoad: return;
     case State::kConnect:
-      if (tried_at_.us == 0 || now - tried_at_ >= kBetweenAttempts) try_connect();
+      if (now - tried_at_ >= kBetweenAttempts) try_connect();
       return;
     case State::kConnecting:
     case State::kHandshake:
@@ -206,6 +206,8 @@ void Follower::tick() {
 }
 
 void Follower::end_turn() {
+  // A new primary, or the one that was just lost: at once, not with the next tick.
+  if (state_ == State::kConnect && tried_at_.us == 0) return try_connect();
   if (state_ != State::kConnected) return;
   if (!input_.empty() && !must_wait()) {
     ports_.link->set_reading(true);

@@ -21,7 +21,6 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <new>
 #include <string_view>
 
 #include "src/base/bytes.h"
@@ -200,13 +199,14 @@ class Entry {
   char* mutable_after_optional() {
     return reinterpret_cast<char*>(this) + 8 + (has_deadline() ? 8 : 0);
   }
+  // No std::launder: clang wants complete types for it, and V was made in these very bytes.
   template <typename V>
   [[nodiscard]] V* body() {
-    return std::launder(reinterpret_cast<V*>(mutable_after_optional()));
+    return reinterpret_cast<V*>(mutable_after_optional());
   }
   template <typename V>
   [[nodiscard]] const V* body() const {
-    return std::launder(reinterpret_cast<const V*>(after_optional()));
+    return reinterpret_cast<const V*>(after_optional());
   }
 
   std::uint8_t head_;

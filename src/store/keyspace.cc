@@ -78,7 +78,17 @@ void Database::refresh_mark(Table& t, Found at) {
   timed_count_ += delta;
 }
 
+Found Database::find_anew(const KeyRef& key) const {
+  Entry** const at = table(key.slot).find(key.name, key.hash);
+  if (at != nullptr) {
+    last_found_ = at;
+    last_hash_ = key.hash;
+  }
+  return Found(at);
+}
+
 Found Database::insert(const KeyRef& key, Entry* entry) {
+  forget_found();
   Table& t = table_info(key.slot);
   if (entry->has_deadline()) {
     ++t.volatile_count;
@@ -107,6 +117,7 @@ void Database::replace(const KeyRef& key, Found at, Entry* entry, Entry** old) {
 }
 
 Entry* Database::take(const KeyRef& key, Found at) {
+  forget_found();
   Table& t = table_info(key.slot);
   if (at->has_deadline()) {
     --t.volatile_count;
@@ -229,6 +240,7 @@ void Database::sample(Rng& rng, std::size_t most, bool volatile_only, std::vecto
 }
 
 Garbage Database::take_all() {
+  forget_found();
   Garbage garbage;
   for (Table& t : tables_) {
     if (t.entries->empty()) continue;
@@ -243,6 +255,7 @@ Garbage Database::take_all() {
 }
 
 Garbage Database::take_slot(Slot slot) {
+  forget_found();
   Garbage garbage;
   if (!per_slot_ || table(slot).empty()) return garbage;
   auto fresh = Table(seed_);
@@ -325,6 +338,7 @@ void Database::pause_resize(bool paused) {
 }
 
 void Database::settle_tables(std::size_t tables, std::uint64_t buckets) {
+  forget_found();
   tables = std::min(tables, tables_.size());
   for (; tables > 0; --tables) {
     Table& t = tables_[settle_table_];

@@ -83,7 +83,12 @@ class Database {
   [[nodiscard]] std::uint64_t nominal_table_size() const;
 
   [[nodiscard]] Found find(const KeyRef& key) const {
-    return Found(table(key.slot).find(key.name, key.hash));
+    // Pipelines and the steps of one command ask for the same key again and again.
+    if (last_found_ != nullptr && last_hash_ == key.hash &&
+        same_bytes((*last_found_)->key(), key.name)) {
+      return Found(last_found_);
+    }
+    return find_anew(key);
   }
   void prefetch_bucket(const KeyRef& key) const { table(key.slot).prefetch_bucket(key.hash); }
   void prefetch_entry(const KeyRef& key) const { table(key.slot).prefetch_entry(key.hash); }
@@ -158,6 +163,9 @@ class Database {
   };
   static constexpr std::int64_t kNever = INT64_MAX;
 
+  [[nodiscard]] Found find_anew(const KeyRef& key) const;
+  // To be called before places in a table change or go.
+  void forget_found() { last_found_ = nullptr; }
   [[nodiscard]] EntryTable& table(Slot slot) const {
     return *tables_[per_slot_ ? slot : 0].entries;
   }
@@ -179,6 +187,9 @@ class Database {
   std::size_t settle_table_ = 0;  // where the next step of settle_tables goes on
   std::int64_t average_ttl_ms_ = 0;
   bool per_slot_;
+  // What find() found last, until it may have moved; nullptr: nothing.
+  mutable Entry** last_found_ = nullptr;
+  mutable std::uint64_t last_hash_ = 0;
   // Per slot: how many keys stand in slots 0 .. i, as a Fenwick tree; picks a random key's slot in
   // O(log slots) and lets a scan jump over empty slots.
   std::vector<std::int64_t> counts_;

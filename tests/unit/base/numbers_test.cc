@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <string>
 
 #include "src/base/format_number.h"
 #include "src/base/parse_number.h"
@@ -31,6 +32,16 @@ TEST_CASE("integers format and read back, seeded") {
     for (const auto v : both) CHECK(parse_int64(int64_text(v)) == v);
   }
   CHECK(int64_text(std::numeric_limits<std::int64_t>::min()) == "-9223372036854775808");
+  // Where the number of digits changes.
+  char text[kInt64TextMax];
+  for (std::uint64_t power = 1, digits = 1;; power *= 10, ++digits) {
+    CAPTURE(power);
+    CHECK(std::string(text, format_uint64(power, text)) == "1" + std::string(digits - 1, '0'));
+    CHECK(std::string(text, format_uint64(power - 1, text)) ==
+          (digits == 1 ? "0" : std::string(digits - 1, '9')));
+    if (digits == 20) break;
+  }
+  CHECK(std::string(text, format_uint64(UINT64_MAX, text)) == "18446744073709551615");
 }
 
 TEST_CASE("doubles print in their shortest form and refuse what is no number") {

@@ -78,6 +78,11 @@ const std::vector<std::string> kStreams = {
     R"(SET "a b" 'c d' "\x41\n\"" 'it\'s')"
     "\r\n" +
         encode({"PING"}),
+    encode({"SET", std::string(9, 'k'), std::string(10, 'v'), std::string(99, 'v'),
+            std::string(100, 'v')}),
+    encode({"SET", "1234", std::string(1234, 'v')}) + encode({"GET", "1234"}),
+    encode({"SET", "long", std::string(10'000, 'v')}),
+    encode(Words(1025, "w")),
 };
 
 }  // namespace

@@ -124,6 +124,46 @@ TEST_CASE("a database agrees with a map over any sequence of changes") {
   });
 }
 
+TEST_CASE("a key that is asked for again and again is found where it stands now") {
+  for (const bool per_slot : {false, true}) {
+    CAPTURE(per_slot);
+    Fixture f(per_slot, 23);
+    const std::string name = "{1}watched";
+    const auto check = [&] {
+      const Found at = f.db.find(f.ref(name));
+      REQUIRE(static_cast<bool>(at) == f.model.contains(name));
+      if (at) REQUIRE(at->key() == name);
+    };
+    const auto other = [&] { return "{1}" + std::to_string(f.rng.below(2000)); };
+    for (int i = 0; i < 30'000; ++i) {
+      switch (f.rng.below(i / 5'000 % 2 == 0 ? 3 : 6)) {  // it grows, then it shrinks
+        case 0:
+        case 1:
+        case 2: f.put(other(), "value", kNoDeadline); break;
+        case 3:
+        case 4: f.erase(other()); break;
+        default: f.set_deadline(name, static_cast<std::int64_t>(f.rng.below(1000)));
+      }
+      check();
+      if (f.rng.chance(0.05)) f.rng.chance(0.5) ? f.erase(name) : f.put(name, "v", kNoDeadline);
+      check();
+      if (f.rng.chance(0.02)) f.db.settle_tables(per_slot ? 16384 : 1, 64);
+      check();
+    }
+    f.put(name, "v", kNoDeadline);
+    check();
+    const Garbage all = per_slot ? f.db.take_slot(f.ref(name).slot) : f.db.take_all();
+    f.model.clear();
+    check();
+    f.put(name, "v", kNoDeadline);
+    check();
+    Database empty(kSeed, per_slot);
+    std::swap(empty, f.db);
+    CHECK_FALSE(f.db.find(f.ref(name)));
+    CHECK(empty.find(f.ref(name)));
+  }
+}
+
 TEST_CASE("expiry steps find every due key, soon, and no other") {
   with_both([](bool per_slot, std::uint64_t seed) {
     Fixture f(per_slot, seed);
