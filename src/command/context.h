@@ -1,6 +1,7 @@
 // CommandContext: all that a handler sees.
 #pragma once
 
+#include <array>
 #include <string_view>
 
 #include "src/base/random.h"
@@ -40,6 +41,22 @@ class CommandContext {
   // The session's database; keys_in reaches another one (COPY, MOVE).
   [[nodiscard]] Keys& keys() { return keys_; }
   [[nodiscard]] Keys keys_in(DbIndex db) const { return {parts_.env, db}; }
+  // fn(key, i) for the words first, first + step ... below `end`, in order. What their look-ups
+  // need is fetched ahead for some keys at a time, so that the cache misses overlap.
+  template <typename F>
+  void for_each_key(std::size_t first, std::size_t end, std::size_t step, F&& fn) {
+    if (end - first <= step) return fn(key(first), first);
+    std::array<KeyRef, 16> refs;
+    for (std::size_t i = first; i < end;) {
+      std::size_t count = 0;
+      for (std::size_t at = i; at < end && count < refs.size(); at += step) {
+        refs[count] = key(at);
+        keys_.database().prefetch_bucket(refs[count++]);
+      }
+      for (std::size_t n = 0; n < count; ++n) keys_.database().prefetch_entry(refs[n]);
+      for (std::size_t n = 0; n < count; ++n, i += step) fn(refs[n], i);
+    }
+  }
   [[nodiscard]] Keyspace& keyspace() { return *parts_.env.keyspace; }
   [[nodiscard]] Session& session() { return parts_.session; }
   [[nodiscard]] ReplyWriter& reply() { return reply_; }

@@ -108,6 +108,18 @@ void Segment::push_back(const EncodedElement& e) {
   set_count(count() + 1);
 }
 
+void Segment::pop_front() {
+  set_begin(begin() + stored_size_at(bytes_ + begin()));
+  set_count(count() - 1);
+  give_back();
+}
+
+void Segment::pop_back() {
+  set_end(before(end()));
+  set_count(count() - 1);
+  give_back();
+}
+
 // Makes the gap [at, at + new_size) where [at, at + old_size) was, moving what is behind it.
 void Segment::resize_gap(Position at, std::size_t old_size, std::size_t new_size) {
   if (new_size > old_size && capacity() - end() < new_size - old_size) {

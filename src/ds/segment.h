@@ -70,6 +70,9 @@ class Segment {
   // `text` must not point into the segment.
   void push_front(const EncodedElement& e);
   void push_back(const EncodedElement& e);
+  // Takes the first or the last element off; there must be one.
+  void pop_front();
+  void pop_back();
   // Before the element at `at`, which exists. Returns the new element's position.
   Position insert(Position at, const EncodedElement& e);
   Position replace(Position at, const EncodedElement& e);

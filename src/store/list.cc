@@ -345,7 +345,22 @@ void List::insert_row(Place place, std::string_view item, const ListLimits& limi
   add(where, ListEnd::kTail);
 }
 
+void List::drop_one(ListEnd end) {
+  const bool head = end == ListEnd::kHead;
+  const auto pop = [head](Segment& s) { head ? s.pop_front() : s.pop_back(); };
+  if (!is_row()) return pop(segment());
+  Row& r = row();
+  --r.size;
+  Node& node = head ? r.nodes.front() : r.nodes.back();
+  if (--node.count > 0) return pop(node.packed);
+  if (head)
+    r.nodes.pop_front();
+  else
+    r.nodes.pop_back();
+}
+
 void List::drop(ListEnd end, std::uint64_t count) {
+  if (count == 1) return drop_one(end);
   erase(end == ListEnd::kHead ? 0 : size() - count, count);
 }
 

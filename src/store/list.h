@@ -153,6 +153,7 @@ class List {
   static Place locate(const Row& row, std::uint64_t index);
   static ds::Element item_of(const Node& node, std::uint64_t index);
   static Node alone_node(std::string_view item);
+  void drop_one(ListEnd end);
   void push_row(ListEnd end, std::string_view item, const ListLimits& limits);
   // Puts the item in front of the index-th of a node, or behind its last.
   void insert_row(Place place, std::string_view item, const ListLimits& limits);

@@ -7,14 +7,13 @@ namespace {
 
 Outcome remove_keys(CommandContext& ctx, bool lazy) {
   std::int64_t removed = 0;
-  for (std::size_t i = 1; i < ctx.args().size(); ++i) {
-    const KeyRef key = ctx.key(i);
+  ctx.for_each_key(1, ctx.args().size(), 1, [&](const KeyRef& key, std::size_t) {
     const Found at = ctx.keys().peek(key);
-    if (!at) continue;
+    if (!at) return;
     ctx.keys().remove(key, at, lazy);
     ctx.effects().event(Notify::kGeneric, "del", key.name);
     ++removed;
-  }
+  });
   if (removed > 0) {
     ctx.effects().replicate_verbatim();
     ctx.effects().count_changes(static_cast<std::uint64_t>(removed) - 1);
@@ -29,8 +28,9 @@ Outcome unlink(CommandContext& ctx) { return remove_keys(ctx, true); }
 Outcome exists(CommandContext& ctx) {
   // A key that is named twice counts twice.
   std::int64_t count = 0;
-  for (std::size_t i = 1; i < ctx.args().size(); ++i)
-    count += ctx.keys().inspect(ctx.key(i)) ? 1 : 0;
+  ctx.for_each_key(1, ctx.args().size(), 1, [&](const KeyRef& key, std::size_t) {
+    count += ctx.keys().inspect(key) ? 1 : 0;
+  });
   ctx.reply().integer(count);
   return {};
 }
@@ -39,7 +39,8 @@ Outcome touch(CommandContext& ctx) {
   // Noting the access is what the command is for, also for a client that asked for NO-TOUCH.
   ctx.keys().set_no_touch(false);
   std::int64_t count = 0;
-  for (std::size_t i = 1; i < ctx.args().size(); ++i) count += ctx.keys().read(ctx.key(i)) ? 1 : 0;
+  ctx.for_each_key(1, ctx.args().size(), 1,
+                   [&](const KeyRef& key, std::size_t) { count += ctx.keys().read(key) ? 1 : 0; });
   ctx.reply().integer(count);
   return {};
 }

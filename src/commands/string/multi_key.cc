@@ -13,23 +13,22 @@ Outcome mget(CommandContext& ctx) {
   const std::size_t count = ctx.args().size() - 1;
   ctx.reply().array(count);
   char scratch[kInt64TextMax];
-  for (std::size_t i = 1; i <= count; ++i) {
-    const Found at = ctx.keys().read(ctx.key(i));
+  ctx.for_each_key(1, count + 1, 1, [&](const KeyRef& key, std::size_t) {
+    const Found at = ctx.keys().read(key);
     // A value of another type reads as absent: one wrong key does not spoil the rest.
     if (at && at->type() == Type::kString)
       ctx.reply().bulk(at->string_value(scratch));
     else
       ctx.reply().null();
-  }
+  });
   return {};
 }
 
 void set_pairs(CommandContext& ctx) {
-  for (std::size_t i = 1; i + 1 < ctx.args().size(); i += 2) {
-    const KeyRef key = ctx.key(i);
+  ctx.for_each_key(1, ctx.args().size(), 2, [&](const KeyRef& key, std::size_t i) {
     ctx.keys().put_string(key, ctx.keys().write(key), ctx.arg(i + 1), kNoDeadline);
     ctx.effects().event(Notify::kString, "set", key.name);
-  }
+  });
   ctx.effects().replicate_verbatim();
   ctx.effects().count_changes((ctx.args().size() - 1) / 2 - 1);
 }
@@ -106,14 +105,10 @@ Outcome msetex(CommandContext& ctx) {
     ctx.reply().integer(0);
     return {};
   }
-  for (std::size_t i = 2; i < 2 + 2 * o.pairs; i += 2) {
-    const KeyRef key = ctx.key(i);
+  ctx.for_each_key(2, 2 + 2 * o.pairs, 2, [&](const KeyRef& key, std::size_t i) {
     const std::string_view value = ctx.arg(i + 1);
     const Found at = ctx.keys().write(key);
-    if (is_past(ctx, o.deadline)) {
-      remove_as_past(ctx, key, at);
-      continue;
-    }
+    if (is_past(ctx, o.deadline)) return remove_as_past(ctx, key, at);
     const std::int64_t deadline = o.keep_ttl && at ? at->deadline() : o.deadline;
     ctx.keys().put_string(key, at, value, deadline);
     // As single commands, which every reader of the log knows.
@@ -123,7 +118,7 @@ Outcome msetex(CommandContext& ctx) {
       ctx.effects().replicate_as("SET", key.name, value);
     ctx.effects().event(Notify::kString, "set", key.name);
     if (o.deadline != kNoDeadline) ctx.effects().event(Notify::kGeneric, "expire", key.name);
-  }
+  });
   ctx.reply().integer(1);
   return {};
 }

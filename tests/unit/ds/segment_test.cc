@@ -76,12 +76,18 @@ TEST_CASE("random edits of a segment agree with a deque of strings") {
           break;
         case 5:
           if (model.empty()) break;
-          segment.erase(segment.first());
+          if (rng.chance(0.5))
+            segment.pop_front();
+          else
+            segment.erase(segment.first());
           model.pop_front();
           break;
         case 6:
           if (model.empty()) break;
-          segment.erase(segment.last());
+          if (rng.chance(0.5))
+            segment.pop_back();
+          else
+            segment.erase(segment.last());
           model.pop_back();
           break;
         default: {
