@@ -10,11 +10,11 @@ using namespace hearth::test;
 TEST_CASE("tools/bench/compare measures two servers and prints tables") {
   const TempDir dir;
   const std::string binary = hearth_server().binary;
-  const auto result =
-      run_command({HEARTH_SOURCE_DIR "/tools/bench/compare", "--hearth", binary, "--redis", binary,
-                   "--names", "one,other", "--load", built("hearth-load"), "--keys", "2000",
-                   "--runs", "1", "--scale", "0.002", "--json", dir.file("report.json")},
-                  milliseconds{120'000});
+  const auto result = run_command(
+      {HEARTH_SOURCE_DIR "/tools/bench/compare", "--hearth", binary, "--redis", binary, "--names",
+       "one,other", "--load", built("hearth-load"), "--null", built("hearth-null-server"), "--keys",
+       "2000", "--runs", "1", "--scale", "0.002", "--json", dir.file("report.json")},
+      milliseconds{120'000});
   CAPTURE(result.err);
   REQUIRE(result.exit_code == 0);
   CHECK(result.out.find("| GET, pipeline 16 |") != std::string::npos);
@@ -22,7 +22,8 @@ TEST_CASE("tools/bench/compare measures two servers and prints tables") {
   const auto report = nlohmann::json::parse(dir.read("report.json"));
   CHECK(report["cpu"].size() == 6);
   CHECK(report["memory"].size() == 11);
-  CHECK(report["commands"].size() == 10);
+  CHECK(report["commands"].size() == 11);
+  CHECK(report["commands"][0]["runs"]["null"].size() == 1);
   CHECK(report["environment"]["servers"]["one"]["binary"] == binary);
   for (const auto& cell : report["cpu"]) CHECK(cell["runs"]["other"][0]["errors"] == 0);
 }
