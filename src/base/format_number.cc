@@ -1,10 +1,12 @@
 #include "src/base/format_number.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace hearth {
@@ -80,6 +82,60 @@ std::size_t format_double(double value, char* out) noexcept {
   return static_cast<std::size_t>(std::to_chars(out, out + kDoubleTextMax, value, form).ptr - out);
 }
 
+std::size_t format_reply_double(double value, char* out) noexcept {
+  constexpr double kWholeMost = 4.6e18;
+  const bool whole = std::fabs(value) < kWholeMost && value == std::trunc(value);
+  if (whole || !std::isfinite(value)) {
+    if (whole && value != 0) return format_int64(static_cast<std::int64_t>(value), out);
+    return format_double(value, out);
+  }
+  // "d.ddde-07": the digits, and where the point stands.
+  char text[kDoubleTextMax];
+  const auto end =
+      std::to_chars(text, text + sizeof text, std::fabs(value), std::chars_format::scientific).ptr;
+  const std::string_view all(text, static_cast<std::size_t>(end - text));
+  const std::size_t mark = all.find('e');
+  int exponent = 0;
+  std::from_chars(text + mark + (all[mark + 1] == '+' ? 2 : 1), end, exponent);
+  char digits[kDoubleTextMax] = {text[0]};
+  int count = 1;
+  for (std::size_t i = 2; i < mark; ++i) digits[count++] = text[i];
+  const int scale = exponent - (count - 1);  // value = digits * 10^scale
+  char* to = out;
+  const auto put = [&to, &digits](int from, int until) {
+    to = std::copy(digits + from, digits + until, to);
+  };
+  const auto put_zeros = [&to](int n) { to = std::fill_n(to, n, '0'); };
+  constexpr int kZerosMost = 6;      // behind the digits
+  constexpr int kPlacesMost = 6;     // behind the point, of numbers of any size ...
+  constexpr int kSmallExponent = 3;  // ... or any of them where the first digit is this near
+  if (value < 0) *to++ = '-';
+  if (scale >= 0 && std::abs(exponent) < count + kZerosMost + 1) {
+    put(0, count);
+    put_zeros(scale);
+  } else if (scale < 0 && (-scale <= kPlacesMost || std::abs(exponent) <= kSmallExponent)) {
+    const int before_point = count + scale;
+    if (before_point > 0) {
+      put(0, before_point);
+      *to++ = '.';
+      put(before_point, count);
+    } else {
+      *to++ = '0';
+      *to++ = '.';
+      put_zeros(-before_point);
+      put(0, count);
+    }
+  } else {
+    put(0, 1);
+    if (count > 1) *to++ = '.';
+    put(1, count);
+    *to++ = 'e';
+    *to++ = exponent < 0 ? '-' : '+';
+    to += format_int64(std::abs(exponent), to);
+  }
+  return static_cast<std::size_t>(to - out);
+}
+
 std::string int64_text(std::int64_t value) {
   char buf[kInt64TextMax];
   return {buf, format_int64(value, buf)};
@@ -88,6 +144,11 @@ std::string int64_text(std::int64_t value) {
 std::string double_text(double value) {
   char buf[kDoubleTextMax];
   return {buf, format_double(value, buf)};
+}
+
+std::string reply_double_text(double value) {
+  char buf[kDoubleTextMax];
+  return {buf, format_reply_double(value, buf)};
 }
 
 std::string long_double_text(long double value) {

@@ -1,5 +1,7 @@
 #include "src/base/parse_number.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -40,20 +42,27 @@ namespace {
 // Longest text that is read as a number: enough for every double written out in full.
 constexpr std::size_t kFloatTextMost = 5 * 1024;
 
-// The standard library's parser takes "nan" and hex floats; neither is a number here.
+// Without what the standard library's parsers would skip, or take as the payload of a NaN.
 bool is_float_text(std::string_view text) noexcept {
   if (text.empty() || text.size() > kFloatTextMost) return false;
-  for (const char c : text) {
-    if (c == 'x' || c == 'X' || c == '(' || c == ' ' || (c >= '\t' && c <= '\r') || c == '\0')
-      return false;
-  }
-  return true;
+  return std::ranges::none_of(
+      text, [](char c) { return c == '(' || c == ' ' || (c >= '\t' && c <= '\r') || c == '\0'; });
+}
+
+bool is_hex(std::string_view text) noexcept {
+  if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+  return text.starts_with("0x") || text.starts_with("0X");
 }
 
 }  // namespace
 
 std::optional<double> parse_double(std::string_view text) noexcept {
   if (!is_float_text(text)) return std::nullopt;
+  if (is_hex(text)) {
+    const auto value = parse_long_double(text);
+    if (!value || std::isinf(static_cast<double>(*value))) return std::nullopt;
+    return static_cast<double>(*value);
+  }
   std::string_view digits = text;
   if (digits[0] == '+') digits.remove_prefix(1);
   if (digits.empty() || digits[0] == '+' || (digits.size() != text.size() && digits[0] == '-'))

@@ -12,8 +12,8 @@ namespace hearth {
 [[nodiscard]] std::optional<std::int64_t> parse_int64(std::string_view text) noexcept;
 [[nodiscard]] std::optional<std::uint64_t> parse_uint64(std::string_view text) noexcept;
 
-// Decimal or exponent form, "inf", "+inf", "-inf", "infinity" in any case. No NaN, no blanks, not
-// empty.
+// Decimal or exponent form, hexadecimal behind "0x", "inf", "+inf", "-inf", "infinity" in any case.
+// No NaN, no blanks, not empty.
 [[nodiscard]] std::optional<double> parse_double(std::string_view text) noexcept;
 [[nodiscard]] std::optional<long double> parse_long_double(std::string_view text) noexcept;
 

@@ -14,6 +14,8 @@ namespace hearth {
 
 inline constexpr std::string_view kSyntaxError = "ERR syntax error";
 inline constexpr std::string_view kNotInteger = "ERR value is not an integer or out of range";
+inline constexpr std::string_view kOutOfLongRange =
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
 inline constexpr std::string_view kNotFloat = "ERR value is not a valid float";
 inline constexpr std::string_view kWrongType =
     "WRONGTYPE Operation against a key holding the wrong kind of value";
@@ -54,6 +56,12 @@ class ArgReader {
     const auto v = parse_int64(words_[i]);
     if (!v || *v < low || *v > high) return refuse(std::string(error));
     return *v;
+  }
+  // Numbers of databases and the like.
+  [[nodiscard]] Result<std::int64_t, ReplyError> int32(std::size_t i) const {
+    HEARTH_TRY(const std::int64_t v, integer(i));
+    if (v >= INT32_MIN && v <= INT32_MAX) return v;
+    return refuse("ERR value is out of range, value must between -2147483648 and 2147483647");
   }
   [[nodiscard]] Result<double, ReplyError> real(std::size_t i,
                                                 std::string_view error = kNotFloat) const {

@@ -1,7 +1,6 @@
 // Times to live as clients give them -> deadlines.
 #pragma once
 
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -51,28 +50,18 @@ enum class TimeUnit : std::uint8_t { kSeconds, kMilliseconds, kUnixSeconds, kUni
   return deadline_of(value, unit, now, command);
 }
 
-// A number of seconds with a fraction; whole ones may be written in hexadecimal too.
-[[nodiscard]] inline std::optional<double> seconds_of(std::string_view text) {
-  if (!text.starts_with("0x") && !text.starts_with("0X")) return parse_double(text);
-  std::uint64_t whole = 0;
-  const char* const end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data() + 2, end, whole, 16);
-  if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
-  return static_cast<double>(whole);
-}
-
 // How long a command that waits is ready to: word `at` in seconds with a fraction, or in whole
 // milliseconds. 0 is for ever, and gives the deadline 0.
 [[nodiscard]] inline Result<MonoTime, ReplyError> wait_deadline(const ArgReader& args,
                                                                 std::size_t at, TimeUnit unit,
                                                                 MonoTime now) {
   constexpr std::int64_t kUsPerMs = 1000;
-  constexpr double kMsMost = 9.2e18;
+  constexpr long double kMsMost = 9.2e18;
   std::int64_t ms = 0;
   if (unit == TimeUnit::kMilliseconds) {
     HEARTH_TRY(ms, args.integer(at, "ERR timeout is not an integer or out of range"));
   } else {
-    const std::optional<double> s = seconds_of(args[at]);
+    const std::optional<long double> s = parse_long_double(args[at]);
     if (!s) return refuse("ERR timeout is not a float or out of range");
     if (*s * 1000 > kMsMost) return refuse("ERR timeout is out of range");
     ms = *s < 0 ? -1 : static_cast<std::int64_t>(std::ceil(*s * 1000));

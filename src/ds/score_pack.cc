@@ -119,7 +119,7 @@ void ScorePack::insert(std::string_view member, double score) {
   });
   const std::size_t at = place.at == kEnd ? total_bytes() : place.at;
   const EncodedElement element = encoded_text(member);
-  const EncodedScore number = encoded_score(score);
+  const EncodedScore number = encoded_score(score + 0.0);  // -0 is stored as 0
   resize_gap(at, 0, element.size() + number.size);
   element.write(bytes_ + at);
   std::memcpy(bytes_ + at + element.size(), number.bytes, number.size);

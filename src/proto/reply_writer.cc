@@ -25,7 +25,7 @@ void ReplyWriter::error(std::string_view text) {
 
 void ReplyWriter::real(double value) {
   char text[kDoubleTextMax];
-  const std::string_view digits{text, format_double(value, text)};
+  const std::string_view digits{text, format_reply_double(value, text)};
   if (resp_ >= 3)
     line(',', digits);
   else

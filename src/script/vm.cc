@@ -227,7 +227,7 @@ std::optional<std::span<const std::string_view>> Vm::words(lua_State* L) {
       char* text = number_texts_[static_cast<std::size_t>(i - 1)].data();
       const bool is_integer = std::fabs(value) < kIntegerMost && std::floor(value) == value;
       words_.emplace_back(text, is_integer ? format_int64(static_cast<std::int64_t>(value), text)
-                                           : format_double(value, text));
+                                           : format_reply_double(value, text));
     } else {
       return std::nullopt;
     }

@@ -138,6 +138,10 @@ TEST_CASE("COPY and MOVE reach other databases and refuse what makes no sense") 
   CHECK(server.run("MOVE", "k", "0") == "-ERR source and destination objects are the same\r\n");
   CHECK(server.run("MOVE", "k", "16") == "-ERR DB index is out of range\r\n");
   CHECK(server.run("MOVE", "k", "x") == "-ERR value is not an integer or out of range\r\n");
+  CHECK(server.run("MOVE", "k", "2147483648") ==
+        "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n");
+  CHECK(server.run("SWAPDB", "2147483648", "0") == "-ERR invalid first DB index\r\n");
+  CHECK(server.run("SWAPDB", "0", "2147483648") == "-ERR invalid second DB index\r\n");
   CHECK(server.run("MOVE", "none", "3") == ":0\r\n");
   CHECK(server.run("MOVE", "k", "3") == ":1\r\n");
   CHECK(server.effects() == Lines{"MOVE k 3"});

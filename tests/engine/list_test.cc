@@ -136,6 +136,9 @@ TEST_CASE("LSET, LINSERT and LREM change what is there") {
   CHECK(server.run("LINSERT", "l", "BEFORE", "none", "x") == ":-1\r\n");
   CHECK(server.run("LINSERT", "l", "UNDER", "a", "x") == "-ERR syntax error\r\n");
   CHECK(all(server, "l") == array({"a", "b", "a", "12", "new", "a"}));
+  CHECK(server.run("LREM", "l", "-9223372036854775808", "a") ==
+        "-ERR value is out of range, value must between -9223372036854775807 and "
+        "9223372036854775807\r\n");
   CHECK(server.run("LREM", "l", "-1", "a") == ":1\r\n");
   CHECK(server.effects() == Lines{"LREM l -1 a"});
   CHECK(all(server, "l") == array({"a", "b", "a", "12", "new"}));

@@ -51,6 +51,7 @@ TEST_CASE("SET conditions, GET and KEEPTTL do what they say and leave no effect 
   CHECK(server.run("SET", "k", "v", "PX", "x") ==
         "-ERR value is not an integer or out of range\r\n");
   CHECK(server.run("SET", "k", "v", "EX", "1", "PX", "1") == "-ERR syntax error\r\n");
+  CHECK(server.run("SET", "k", "v", "EX", "x", "what") == "-ERR syntax error\r\n");
 }
 
 TEST_CASE("counters stop at the limits of 64 bits and keep the deadline") {
@@ -103,6 +104,9 @@ TEST_CASE("GETEX changes the life of a key, GETDEL ends it") {
   CHECK(server.run("GETEX", "k", "PERSIST") == "$1\r\nv\r\n");
   CHECK(server.effects() == Lines{"PERSIST k"});
   CHECK(server.run("GETEX", "k", "EX", "1", "PERSIST") == "-ERR syntax error\r\n");
+  CHECK(server.run("GETEX", "k", "EX", "0") == "-ERR invalid expire time in 'getex' command\r\n");
+  CHECK(server.run("GETEX", "none", "EX", "0") == "$-1\r\n");
+  CHECK(server.run("GETEX", "none", "EX", "0", "PERSIST") == "-ERR syntax error\r\n");
   CHECK(server.run("GETDEL", "k") == "$1\r\nv\r\n");
   CHECK(server.effects() == Lines{"DEL k"});
   CHECK(server.run("GETDEL", "k") == "$-1\r\n");

@@ -187,6 +187,19 @@ TEST_CASE("ZRANGE reads by rank, score and name, both ways, in parts") {
   });
 }
 
+TEST_CASE("bounds of scores are read as strtod reads them, other numbers without blanks") {
+  EngineFixture server;
+  CHECK(server.run("ZADD", "z", "0x10", "a") == ":1\r\n");
+  CHECK(server.run("ZSCORE", "z", "a") == "$2\r\n16\r\n");
+  for (const char* low : {"", " 1", "0x10", "(0xf", "-1e400"}) {
+    CAPTURE(low);
+    CHECK(server.run("ZCOUNT", "z", low, "1e400") == ":1\r\n");
+  }
+  CHECK(server.run("ZCOUNT", "z", "nan", "1") == "-ERR min or max is not a float\r\n");
+  CHECK(server.run("ZCOUNT", "z", "1 ", "1") == "-ERR min or max is not a float\r\n");
+  CHECK(server.run("ZADD", "z", " 1", "a") == "-ERR value is not a valid float\r\n");
+}
+
 TEST_CASE("ranges refuse words that do not fit together") {
   EngineFixture server;
   server.run("ZADD", "z", "1", "a");
@@ -311,6 +324,7 @@ TEST_CASE("ZSCAN walks, filters and leaves scores out") {
     CHECK(server.run("ZSCAN", "none", "0") == "*2\r\n$1\r\n0\r\n*0\r\n");
     CHECK(server.run("ZSCAN", "z", "x") == "-ERR invalid cursor\r\n");
     CHECK(server.run("ZSCAN", "z", "0", "COUNT", "0") == "-ERR syntax error\r\n");
+    CHECK(server.run("ZSCAN", "none", "0", "COUNT", "0") == "*2\r\n$1\r\n0\r\n*0\r\n");
   });
 }
 
@@ -509,6 +523,10 @@ TEST_CASE("pops that wait answer at once if there is something, or when somethin
 
   CHECK(server.run("BZPOPMIN", "y", "-1") == "-ERR timeout is negative\r\n");
   CHECK(server.run("BZPOPMIN", "y", "x") == "-ERR timeout is not a float or out of range\r\n");
+  CHECK(server.run("BZPOPMIN", "y", "1e400") == "-ERR timeout is out of range\r\n");
+  CHECK(server.run("BZMPOP", "x", "0", "y", "MIN") == "-ERR numkeys should be greater than 0\r\n");
+  CHECK(server.run("ZMPOP", "1", "y", "MIN", "COUNT", "x", "1") ==
+        "-ERR count should be greater than 0\r\n");
   CHECK(server.run("BZPOPMIN", "z", "0") == kWrongType);
   server.run("MULTI");
   server.run("BZPOPMIN", "y", "0");

@@ -7,6 +7,8 @@
 // Left out: commands that are about the server, the connection or another node, and not about data.
 #pragma once
 
+#include <algorithm>
+#include <functional>
 #include <initializer_list>
 #include <set>
 #include <span>
@@ -56,14 +58,24 @@ class ByteChoices final : public Choices {
   std::span<const std::uint8_t> bytes_;
 };
 
+// What a generator keeps to.
+struct GeneratorScope {
+  // Commands, and of the others optional arguments and alternatives, that are left out.
+  std::function<bool(const Command&)> leaves_out{};
+  std::function<bool(const Command&, const ArgDoc&)> leaves_out_argument{};
+  // Nothing that ends or grows old within the next minutes, nor ids that the clock gives.
+  bool far_times = false;
+};
+
 class CommandGenerator {
  public:
   using Words = std::vector<std::string>;
   static constexpr const char* kKeys[] = {"s1", "s2", "s3", "h1", "h2", "l1", "l2",
                                           "t1", "t2", "z1", "z2", "x1", "x2", "none"};
 
-  CommandGenerator(const CommandTable& table, Choices& choices, UnixMillis now)
-      : choices_(choices), now_(now) {
+  CommandGenerator(const CommandTable& table, Choices& choices, UnixMillis now,
+                   GeneratorScope scope = {})
+      : choices_(choices), now_(now), scope_(std::move(scope)) {
     for (const auto& command : table.all()) {
       if (!command->is_container()) consider(*command);
       for (const auto& sub : command->subcommands) consider(*sub);
@@ -82,6 +94,7 @@ class CommandGenerator {
 
   Words next() { return call(*commands_[choices_.below(commands_.size())]); }
   Words call(const Command& command) {
+    command_ = &command;
     group_ = command.spec->group;
     announced_ = 0;
     Words words;
@@ -116,12 +129,30 @@ class CommandGenerator {
   }
   void consider(const Command& command) {
     if (command.spec->handler == nullptr || !is_about_data(command)) return;
+    if (scope_.leaves_out && scope_.leaves_out(command)) return;
     all_.push_back(&command);
     commands_ = all_;
   }
 
+  // An argument is left out with all of its alternatives, and with any part that it can't do
+  // without.
+  bool is_left_out(const ArgDoc& arg) const {
+    const auto out = [this](const ArgDoc& part) { return is_left_out(part); };
+    const auto needed_out = [this](const ArgDoc& part) {
+      return !part.optional && is_left_out(part);
+    };
+    if (!scope_.leaves_out_argument) return false;
+    if (scope_.leaves_out_argument(*command_, arg)) return true;
+    if (arg.kind == ArgDoc::Kind::kOneOf) return std::ranges::all_of(arg.parts, out);
+    return arg.kind == ArgDoc::Kind::kBlock && std::ranges::any_of(arg.parts, needed_out);
+  }
+
   template <std::size_t N>
   std::string pick(const char* const (&from)[N]) {
+    return from[choices_.below(N)];
+  }
+  template <std::size_t N>
+  std::int64_t pick(const std::int64_t (&from)[N]) {
     return from[choices_.below(N)];
   }
   std::string pick(std::initializer_list<const char*> from) {
@@ -152,7 +183,9 @@ class CommandGenerator {
   std::string integer(std::string_view name) {
     if (name == "db" || name == "destination-db" || mentions(name, "index"))
       return pick({"0", "1", "-1", "2"});
-    if (mentions(name, "seconds")) return pick({"1", "5", "100", "100000", "0"});
+    if (mentions(name, "seconds"))
+      return scope_.far_times ? pick({"100000", "7000000", "0", "-5"})
+                              : pick({"1", "5", "100", "100000", "0"});
     if (name == "timeout") return "1";
     if (mentions(name, "offset")) return pick({"0", "1", "7", "20", "100", "-1"});
     return pick({"0", "1", "2", "3", "5", "10", "-1", "-3", "100", "64"});
@@ -163,17 +196,20 @@ class CommandGenerator {
     const bool in_ms = mentions(name, "milli");
     const std::int64_t now = in_ms ? now_.ms : now_.ms / 1000;
     const std::int64_t unit = in_ms ? 1000 : 1;
-    const std::int64_t deltas[] = {-10, 1, 5, 1000, 1'000'000};
-    return std::to_string(now + unit * deltas[choices_.below(std::size(deltas))]);
+    constexpr std::int64_t kDeltas[] = {-10, 1, 5, 1000, 1'000'000};
+    constexpr std::int64_t kFarDeltas[] = {-10'000, 10'000, 50'000, 1'000'000};
+    return std::to_string(now + unit * (scope_.far_times ? pick(kFarDeltas) : pick(kDeltas)));
   }
 
   std::string stream_word(std::string_view name) {
     if (name == "group") return pick({"g1", "g2"});
     if (name == "consumer") return pick({"c1", "c2", "c3"});
-    if (name == "min-idle-time") return pick({"0", "1000"});
+    if (name == "min-idle-time")
+      return scope_.far_times ? pick({"0", "1000000"}) : pick({"0", "1000"});
     if (name == "pid" || name == "iid") return pick({"p", "q"});
     if (name == "field" || name == "value") return pick({"a", "b", "1", "some longer value"});
-    if (name == "id" && choices_.below(3) == 0) return pick({">", "$", "+", "*"});
+    if (name == "id" && choices_.below(3) == 0)
+      return scope_.far_times ? pick({">", "$"}) : pick({">", "$", "+", "*"});
     if (name == "start") return pick({"-", "0", "(3", "5-2"});
     if (name == "end") return pick({"+", "9", "(7", "5-2"});
     return pick({"0", "1", "3", "5-2", "7-*", "20", "9-1"});
@@ -207,10 +243,19 @@ class CommandGenerator {
   void add_all(std::span<const ArgDoc> args, Words& words) {
     std::uint64_t times = 0;
     for (const ArgDoc& arg : args) {
-      if (arg.optional && choices_.below(3) != 0) continue;
+      if (arg.optional && (is_left_out(arg) || choices_.below(3) != 0)) continue;
       // STREAMS key ... id ...: as many of the one as of the other.
       times = add(arg, words, group_ == Group::kStream && arg.name == "id" ? times : 0);
     }
+  }
+
+  const ArgDoc& one_of(std::span<const ArgDoc> parts) {
+    const auto known = [this](const ArgDoc& part) { return !is_left_out(part); };
+    const auto count = static_cast<std::uint64_t>(std::ranges::count_if(parts, known));
+    std::uint64_t skip = choices_.below(std::max<std::uint64_t>(count, 1));
+    for (const ArgDoc& part : parts)
+      if (known(part) && skip-- == 0) return part;
+    return parts.front();
   }
 
   // Returns how many times it was put.
@@ -229,7 +274,7 @@ class CommandGenerator {
       if (!arg.token.empty() && (i == 0 || arg.multiple_token || is_token))
         words.emplace_back(arg.token);
       if (arg.kind == ArgDoc::Kind::kOneOf)
-        add(arg.parts[choices_.below(arg.parts.size())], words, 0);
+        add(one_of(arg.parts), words, 0);
       else if (arg.kind == ArgDoc::Kind::kBlock)
         add_all(arg.parts, words);
       else if (!is_token)
@@ -240,7 +285,9 @@ class CommandGenerator {
 
   Choices& choices_;
   UnixMillis now_;
+  GeneratorScope scope_;
   std::vector<const Command*> all_, commands_;
+  const Command* command_ = nullptr;
   Group group_ = Group::kGeneric;
   std::uint64_t announced_ = 0;
 };

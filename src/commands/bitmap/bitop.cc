@@ -80,9 +80,14 @@ Outcome bitop(CommandContext& ctx) {
 }
 
 constexpr ArgDoc kOperations[] = {
-    args::token("and", "AND"),     args::token("or", "OR"),     args::token("xor", "XOR"),
-    args::token("not", "NOT"),     args::token("diff", "DIFF"), args::token("diff1", "DIFF1"),
-    args::token("andor", "ANDOR"), args::token("one", "ONE"),
+    args::token("and", "AND"),
+    args::token("or", "OR"),
+    args::token("xor", "XOR"),
+    args::token("not", "NOT"),
+    args::token("diff", "DIFF").from("8.2.0"),
+    args::token("diff1", "DIFF1").from("8.2.0"),
+    args::token("andor", "ANDOR").from("8.2.0"),
+    args::token("one", "ONE").from("8.2.0"),
 };
 constexpr ArgDoc kArgs[] = {args::one_of("operation", kOperations), args::key("destkey", 0),
                             args::key("key", 1).many()};

@@ -29,7 +29,7 @@ Outcome echo(CommandContext& ctx) {
 }
 
 Outcome select(CommandContext& ctx) {
-  HEARTH_TRY(const std::int64_t index, ctx.args().integer(1));
+  HEARTH_TRY(const std::int64_t index, ctx.args().int32(1));
   if (index != 0 && ctx.settings().cluster_enabled)
     return refuse("ERR SELECT is not allowed in cluster mode");
   if (index < 0 || index >= ctx.keyspace().db_count())

@@ -104,9 +104,7 @@ Outcome hrandfield(CommandContext& ctx) {
   if (ctx.args().size() == 2) return one_field(ctx);
   HEARTH_TRY(const std::int64_t count, ctx.args().integer(2));
   if (count < -kMost) {
-    return refuse(
-        "ERR value is out of range, value must between -9223372036854775807 and "
-        "9223372036854775807");
+    return refuse(std::string(kOutOfLongRange));
   }
   const bool with_values = ctx.args().is(3, "WITHVALUES");
   if (ctx.args().size() > (with_values ? 4 : 3)) return syntax_error();

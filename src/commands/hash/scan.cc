@@ -1,69 +1,23 @@
 // HSCAN.
-#include "src/base/glob.h"
+#include "src/command/element_scan.h"
 #include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
 
 namespace hearth::commands {
 namespace {
 
-struct Options {
-  std::uint64_t cursor = 0;
-  std::uint64_t count = 10;
-  std::string_view pattern = "*";
-  bool values = true;
-};
-
-Result<Options, ReplyError> parse(const ArgReader& args) {
-  Options o;
-  const auto cursor = parse_uint64(args[2]);
-  if (!cursor) return refuse("ERR invalid cursor");
-  o.cursor = *cursor;
-  for (std::size_t i = 3; i < args.size(); ++i) {
-    if (args.is(i, "COUNT", 1)) {
-      HEARTH_TRY(const std::int64_t count, args.integer(++i));
-      if (count < 1) return syntax_error();
-      o.count = static_cast<std::uint64_t>(count);
-    } else if (args.is(i, "MATCH", 1)) {
-      o.pattern = args[++i];
-    } else if (args.is(i, "NOVALUES")) {
-      o.values = false;
-    } else {
-      return syntax_error();
-    }
-  }
-  return o;
-}
-
 Outcome hscan(CommandContext& ctx) {
-  HEARTH_TRY(const Options options, parse(ctx.args()));
+  HEARTH_TRY(ElementScan scan, ElementScan::begin(ctx));
   HEARTH_TRY(const Found at, read_hash(ctx, ctx.key(1)));
-  std::vector<std::string> found;
-  std::uint64_t cursor = options.cursor;
-  if (at) {
-    const bool all = options.pattern == "*";
-    std::uint64_t visited = 0;
-    const auto visit = [&](const Hash::Item& item) {
-      ++visited;
-      if (!all && !glob_match(options.pattern, item.field)) return;
-      found.emplace_back(item.field);
-      if (options.values) found.emplace_back(item.value);
-    };
-    // Empty buckets count too, so that a sparse table cannot hold up the server.
-    const std::uint64_t steps_most =
-        options.count > UINT64_MAX / 10 ? UINT64_MAX : options.count * 10;
-    std::uint64_t steps = 0;
-    do {
-      cursor = at->hash()->scan(cursor, ctx.now(), visit);
-    } while (cursor != 0 && visited < options.count && ++steps < steps_most);
-  } else {
-    cursor = 0;
-  }
-  ctx.reply().array(2);
-  const std::string text = std::to_string(cursor);
-  ctx.reply().bulk(text);
-  ctx.reply().array(found.size());
-  for (const std::string& word : found) ctx.reply().bulk(word);
-  return {};
+  if (!at) return scan.finish(ctx);
+  HEARTH_TRY_VOID(scan.read_options(ctx, "NOVALUES"));
+  const auto visit = [&](const Hash::Item& item) {
+    if (!scan.takes(item.field)) return;
+    scan.add(std::string(item.field));
+    if (!scan.bare()) scan.add(std::string(item.value));
+  };
+  scan.walk([&](std::uint64_t cursor) { return at->hash()->scan(cursor, ctx.now(), visit); });
+  return scan.finish(ctx);
 }
 
 constexpr ArgDoc kArgs[] = {

@@ -40,7 +40,7 @@ Outcome renamenx(CommandContext& ctx) {
 }
 
 Result<DbIndex, ReplyError> parse_db(CommandContext& ctx, std::size_t word) {
-  HEARTH_TRY(const std::int64_t db, ctx.args().integer_between(word, INT32_MIN, INT32_MAX));
+  HEARTH_TRY(const std::int64_t db, ctx.args().int32(word));
   if (db < 0 || db >= ctx.keyspace().db_count()) return refuse("ERR DB index is out of range");
   return static_cast<DbIndex>(db);
 }

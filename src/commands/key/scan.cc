@@ -6,6 +6,7 @@
 
 #include "src/base/glob.h"
 #include "src/command/context.h"
+#include "src/command/element_scan.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/pattern_slot.h"
 
@@ -94,9 +95,7 @@ Result<Type, ReplyError> parse_type(std::string_view word) {
 
 Result<ScanOptions, ReplyError> parse_scan(const ArgReader& args) {
   ScanOptions o;
-  const auto cursor = parse_uint64(args[1]);
-  if (!cursor) return refuse("ERR invalid cursor");
-  o.cursor = *cursor;
+  HEARTH_TRY(o.cursor, parse_cursor(args[1]));
   for (std::size_t i = 2; i < args.size(); i += 2) {
     if (args.is(i, "COUNT", 1)) {
       HEARTH_TRY(const std::int64_t count, args.integer(i + 1));

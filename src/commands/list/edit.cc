@@ -47,6 +47,7 @@ Outcome ltrim(CommandContext& ctx) {
 
 Outcome lrem(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t count, ctx.args().integer(2));
+  if (count == INT64_MIN) return refuse(std::string(kOutOfLongRange));
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, write_list(ctx, key));
   if (!at) {

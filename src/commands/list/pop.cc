@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "src/command/deadline.h"
+#include "src/command/multi_pop.h"
 #include "src/commands/list/access.h"
 #include "src/commands/list/family.h"
 
@@ -70,36 +71,9 @@ Outcome blocking_pop(CommandContext& ctx, ListEnd end) {
 Outcome blpop(CommandContext& ctx) { return blocking_pop(ctx, ListEnd::kHead); }
 Outcome brpop(CommandContext& ctx) { return blocking_pop(ctx, ListEnd::kTail); }
 
-// numkeys key [key ...] LEFT|RIGHT [COUNT count], from a word on.
-struct MultiPop {
-  std::size_t first_key = 0;
-  std::size_t key_count = 0;
-  ListEnd end = ListEnd::kHead;
-  std::uint64_t count = 1;
-};
-
-Result<MultiPop, ReplyError> parse_multi_pop(const ArgReader& args, std::size_t at) {
-  MultiPop m;
-  HEARTH_TRY(const std::int64_t keys,
-             args.integer_between(at, 1, INT64_MAX, "ERR numkeys should be greater than 0"));
-  m.first_key = at + 1;
-  m.key_count = static_cast<std::size_t>(keys);
-  if (m.key_count >= args.size() - m.first_key) return syntax_error();
-  const std::size_t where = m.first_key + m.key_count;
-  HEARTH_TRY(m.end, list_end(args, where));
-  bool counted = false;
-  for (std::size_t i = where + 1; i < args.size(); i += 2) {
-    if (counted || !args.is(i, "COUNT", 1)) return syntax_error();
-    counted = true;
-    HEARTH_TRY(const std::int64_t count,
-               args.integer_between(i + 1, 1, INT64_MAX, "ERR count should be greater than 0"));
-    m.count = static_cast<std::uint64_t>(count);
-  }
-  return m;
-}
-
 // True if one of the keys had something.
 Result<bool, ReplyError> pop_from_first(CommandContext& ctx, const MultiPop& m) {
+  const ListEnd end = m.at_second_end ? ListEnd::kTail : ListEnd::kHead;
   for (std::size_t i = m.first_key; i < m.first_key + m.key_count; ++i) {
     const KeyRef key = ctx.key(i);
     HEARTH_TRY(const Found at, write_list(ctx, key));
@@ -108,25 +82,25 @@ Result<bool, ReplyError> pop_from_first(CommandContext& ctx, const MultiPop& m) 
     ctx.reply().array(2);
     ctx.reply().bulk(key.name);
     ctx.reply().array(count);
-    ctx.effects().replicate_as(pop_command(m.end), key.name, static_cast<std::int64_t>(count));
+    ctx.effects().replicate_as(pop_command(end), key.name, static_cast<std::int64_t>(count));
     ctx.effects().count_changes(count - 1);
-    pop_items(ctx, key, at, m.end, count);
+    pop_items(ctx, key, at, end, count);
     return true;
   }
   return false;
 }
 
 Outcome lmpop(CommandContext& ctx) {
-  HEARTH_TRY(const MultiPop m, parse_multi_pop(ctx.args(), 1));
+  HEARTH_TRY(const MultiPop m, parse_multi_pop(ctx.args(), 1, "LEFT", "RIGHT"));
   HEARTH_TRY(const bool found, pop_from_first(ctx, m));
   if (!found) ctx.reply().null_array();
   return {};
 }
 
 Outcome blmpop(CommandContext& ctx) {
+  HEARTH_TRY(const MultiPop m, parse_multi_pop(ctx.args(), 2, "LEFT", "RIGHT"));
   HEARTH_TRY(const MonoTime deadline,
              wait_deadline(ctx.args(), 1, TimeUnit::kSeconds, ctx.services().clients->mono_now()));
-  HEARTH_TRY(const MultiPop m, parse_multi_pop(ctx.args(), 2));
   HEARTH_TRY(const bool found, pop_from_first(ctx, m));
   if (found) return {};
   if (!ctx.may_block()) {

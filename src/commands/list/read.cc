@@ -53,13 +53,11 @@ Result<PosOptions, ReplyError> parse_lpos(const ArgReader& args) {
   constexpr std::string_view kRankZero =
       "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use "
       "negative to start from the end of the list";
-  constexpr std::string_view kRankRange =
-      "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
   PosOptions o;
   for (std::size_t i = 3; i < args.size(); i += 2) {
     if (args.is(i, "RANK", 1)) {
       HEARTH_TRY(const std::int64_t rank, args.integer(i + 1));
-      if (rank == INT64_MIN) return refuse(std::string(kRankRange));
+      if (rank == INT64_MIN) return refuse(std::string(kOutOfLongRange));
       if (rank == 0) return refuse(std::string(kRankZero));
       o.from_tail = rank < 0;
       o.skip = static_cast<std::uint64_t>(rank < 0 ? -rank : rank) - 1;

@@ -51,8 +51,10 @@ Outcome flushall(CommandContext& ctx) {
 
 Outcome swapdb(CommandContext& ctx) {
   if (ctx.settings().cluster_enabled) return refuse("ERR SWAPDB is not allowed in cluster mode");
-  HEARTH_TRY(const std::int64_t first, ctx.args().integer(1, "ERR invalid first DB index"));
-  HEARTH_TRY(const std::int64_t second, ctx.args().integer(2, "ERR invalid second DB index"));
+  HEARTH_TRY(const std::int64_t first,
+             ctx.args().integer_between(1, INT32_MIN, INT32_MAX, "ERR invalid first DB index"));
+  HEARTH_TRY(const std::int64_t second,
+             ctx.args().integer_between(2, INT32_MIN, INT32_MAX, "ERR invalid second DB index"));
   const std::int64_t count = ctx.keyspace().db_count();
   if (first < 0 || first >= count || second < 0 || second >= count)
     return refuse("ERR DB index is out of range");

@@ -110,9 +110,7 @@ Outcome srandmember(CommandContext& ctx) {
   if (ctx.args().size() > 3) return syntax_error();
   HEARTH_TRY(const std::int64_t count, ctx.args().integer(2));
   if (count < -kMost) {
-    return refuse(
-        "ERR value is out of range, value must between -9223372036854775807 and "
-        "9223372036854775807");
+    return refuse(std::string(kOutOfLongRange));
   }
   HEARTH_TRY(const Found at, ctx.keys().read(ctx.key(1), Type::kSet));
   if (!at || count == 0) {

@@ -1,5 +1,5 @@
 // Looking at one set: SCARD, SISMEMBER, SMISMEMBER, SMEMBERS, SSCAN.
-#include "src/base/glob.h"
+#include "src/command/element_scan.h"
 #include "src/commands/set/access.h"
 #include "src/commands/set/family.h"
 
@@ -34,57 +34,16 @@ Outcome smembers(CommandContext& ctx) {
   return {};
 }
 
-struct ScanOptions {
-  std::uint64_t cursor = 0;
-  std::uint64_t count = 10;
-  std::string_view pattern = "*";
-};
-
-Result<ScanOptions, ReplyError> parse_scan(const ArgReader& args) {
-  ScanOptions o;
-  const auto cursor = parse_uint64(args[2]);
-  if (!cursor) return refuse("ERR invalid cursor");
-  o.cursor = *cursor;
-  for (std::size_t i = 3; i < args.size(); i += 2) {
-    if (args.is(i, "COUNT", 1)) {
-      HEARTH_TRY(const std::int64_t count, args.integer(i + 1));
-      if (count < 1) return syntax_error();
-      o.count = static_cast<std::uint64_t>(count);
-    } else if (args.is(i, "MATCH", 1)) {
-      o.pattern = args[i + 1];
-    } else {
-      return syntax_error();
-    }
-  }
-  return o;
-}
-
 Outcome sscan(CommandContext& ctx) {
-  HEARTH_TRY(const ScanOptions options, parse_scan(ctx.args()));
+  HEARTH_TRY(ElementScan scan, ElementScan::begin(ctx));
   HEARTH_TRY(const Found at, ctx.keys().read(ctx.key(1), Type::kSet));
-  std::vector<std::string> found;
-  std::uint64_t cursor = 0;
-  if (at) {
-    const bool all = options.pattern == "*";
-    std::uint64_t visited = 0;
-    const Set::Visitor visit = [&](std::string_view member) {
-      ++visited;
-      if (all || glob_match(options.pattern, member)) found.emplace_back(member);
-    };
-    // Empty buckets count too, so that a sparse table cannot hold up the server.
-    const std::uint64_t steps_most =
-        options.count > UINT64_MAX / 10 ? UINT64_MAX : options.count * 10;
-    std::uint64_t steps = 0;
-    cursor = options.cursor;
-    do {
-      cursor = at->set()->scan(cursor, visit);
-    } while (cursor != 0 && visited < options.count && ++steps < steps_most);
-  }
-  ctx.reply().array(2);
-  ctx.reply().bulk(std::to_string(cursor));
-  ctx.reply().array(found.size());
-  for (const std::string& member : found) ctx.reply().bulk(member);
-  return {};
+  if (!at) return scan.finish(ctx);
+  HEARTH_TRY_VOID(scan.read_options(ctx));
+  const Set::Visitor visit = [&](std::string_view member) {
+    if (scan.takes(member)) scan.add(std::string(member));
+  };
+  scan.walk([&](std::uint64_t cursor) { return at->set()->scan(cursor, visit); });
+  return scan.finish(ctx);
 }
 
 constexpr ArgDoc kKeyArgs[] = {args::key()};

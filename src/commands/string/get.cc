@@ -36,22 +36,19 @@ Outcome getdel(CommandContext& ctx) {
 
 Outcome getex(CommandContext& ctx) {
   const KeyRef key = ctx.key(1);
-  bool persist = false;
-  std::int64_t deadline = kNoDeadline;
-  if (ctx.args().size() > 2) {
-    const auto unit = time_unit(ctx.arg(2));
-    if (ctx.args().size() == 3 && ctx.args().is(2, "PERSIST")) {
-      persist = true;
-    } else if (ctx.args().size() == 4 && unit) {
-      HEARTH_TRY(deadline, positive_deadline(ctx.args(), 3, *unit, ctx.now(), "getex"));
-    } else {
-      return syntax_error();
-    }
-  }
+  const std::size_t words = ctx.args().size();
+  const bool persist = words == 3 && ctx.args().is(2, "PERSIST");
+  const auto unit = words == 4 ? time_unit(ctx.arg(2)) : std::nullopt;
+  if (words > 2 && !persist && !unit) return syntax_error();
   HEARTH_TRY(const Found at, ctx.keys().read(key, Type::kString));
   if (!at) {
     ctx.reply().null();
     return {};
+  }
+  // As with peers, the time of a key that is not there is not looked at.
+  std::int64_t deadline = kNoDeadline;
+  if (unit) {
+    HEARTH_TRY(deadline, positive_deadline(ctx.args(), 3, *unit, ctx.now(), "getex"));
   }
   char scratch[kInt64TextMax];
   ctx.reply().bulk(at->string_value(scratch));

@@ -19,7 +19,8 @@ struct SetOptions {
 Result<SetOptions, ReplyError> parse_options(const CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   SetOptions o;
-  bool timed = false;
+  std::optional<TimeUnit> unit;
+  std::size_t time_at = 0;
   for (std::size_t i = 3; i < args.size(); ++i) {
     if (args.is(i, "NX") && !o.only_if_present && !o.condition) {
       o.only_if_absent = true;
@@ -27,18 +28,22 @@ Result<SetOptions, ReplyError> parse_options(const CommandContext& ctx) {
       o.only_if_present = true;
     } else if (args.is(i, "GET")) {
       o.get = true;
-    } else if (args.is(i, "KEEPTTL") && !timed) {
+    } else if (args.is(i, "KEEPTTL") && !unit) {
       o.keep_ttl = true;
-    } else if (const auto unit = time_unit(args[i]);
-               unit && i + 1 < args.size() && !timed && !o.keep_ttl) {
-      HEARTH_TRY(o.deadline, positive_deadline(args, ++i, *unit, ctx.now(), "set"));
-      timed = true;
+    } else if (const auto found = time_unit(args[i]);
+               found && i + 1 < args.size() && !unit && !o.keep_ttl) {
+      unit = found;
+      time_at = ++i;
     } else {
       HEARTH_TRY(const auto condition, condition_at(args, i));
       if (!condition || o.condition || o.only_if_absent || o.only_if_present) return syntax_error();
       o.condition = condition;
       ++i;
     }
+  }
+  // What stands for no option is told of before what is no number.
+  if (unit) {
+    HEARTH_TRY(o.deadline, positive_deadline(args, time_at, *unit, ctx.now(), "set"));
   }
   return o;
 }

@@ -42,7 +42,7 @@ Outcome bzpopmin(CommandContext& ctx) { return pop_or_wait(ctx, ZsetEnd::kMin); 
 Outcome bzpopmax(CommandContext& ctx) { return pop_or_wait(ctx, ZsetEnd::kMax); }
 
 Outcome bzmpop(CommandContext& ctx) {
-  HEARTH_TRY(const ZsetPop pop, parse_zset_pop(ctx.args(), 2));
+  HEARTH_TRY(const MultiPop pop, parse_multi_pop(ctx.args(), 2, "MIN", "MAX"));
   HEARTH_TRY(const MonoTime deadline,
              wait_deadline(ctx.args(), 1, TimeUnit::kSeconds, ctx.services().clients->mono_now()));
   HEARTH_TRY(const bool popped, pop_from_first(ctx, pop));

@@ -1,13 +1,31 @@
 #include "src/commands/zset/bounds.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <string>
 
 namespace hearth::commands {
+
+namespace {
+
+// Peers read bounds with strtod: blanks in front, nothing at all (which is 0) and numbers beyond
+// the largest (which are infinite) are bounds too.
+std::optional<double> parse_bound(std::string_view word) {
+  if (const auto number = parse_double(word)) return number;
+  const std::string copy(word);
+  char* end = nullptr;
+  const double number = std::strtod(copy.c_str(), &end);
+  if (end != copy.data() + copy.size() || std::isnan(number)) return std::nullopt;
+  return number;
+}
+
+}  // namespace
 
 std::optional<ZsetRange::ScoreBound> ZsetRange::parse_score(std::string_view word) {
   ScoreBound bound;
   bound.exclusive = word.starts_with('(');
-  const auto score = parse_double(bound.exclusive ? word.substr(1) : word);
+  const auto score = parse_bound(bound.exclusive ? word.substr(1) : word);
   if (!score) return std::nullopt;
   bound.score = *score;
   return bound;

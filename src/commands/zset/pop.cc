@@ -28,27 +28,8 @@ void pop_members(CommandContext& ctx, const KeyRef& key, Found at, ZsetEnd end, 
   remove_empty_zset(ctx, key, at);
 }
 
-Result<ZsetPop, ReplyError> parse_zset_pop(const ArgReader& args, std::size_t at) {
-  constexpr std::string_view kKeysError = "ERR numkeys should be greater than 0";
-  constexpr std::string_view kCountError = "ERR count should be greater than 0";
-  ZsetPop pop;
-  HEARTH_TRY(const std::int64_t keys, args.integer_between(at, 1, INT64_MAX, kKeysError));
-  if (static_cast<std::uint64_t>(keys) >= args.size() - at - 1) return syntax_error();
-  pop.first_key = at + 1;
-  pop.key_count = static_cast<std::size_t>(keys);
-  const std::size_t where = pop.first_key + pop.key_count;
-  if (args.is(where, "MAX"))
-    pop.end = ZsetEnd::kMax;
-  else if (!args.is(where, "MIN"))
-    return syntax_error();
-  if (args.size() == where + 1) return pop;
-  if (args.size() != where + 3 || !args.is(where + 1, "COUNT")) return syntax_error();
-  HEARTH_TRY(const std::int64_t count, args.integer_between(where + 2, 1, INT64_MAX, kCountError));
-  pop.count = static_cast<std::uint64_t>(count);
-  return pop;
-}
-
-Result<bool, ReplyError> pop_from_first(CommandContext& ctx, const ZsetPop& pop) {
+Result<bool, ReplyError> pop_from_first(CommandContext& ctx, const MultiPop& pop) {
+  const ZsetEnd end = pop.at_second_end ? ZsetEnd::kMax : ZsetEnd::kMin;
   for (std::size_t i = 0; i < pop.key_count; ++i) {
     const KeyRef key = ctx.key(pop.first_key + i);
     HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kZset));
@@ -57,9 +38,8 @@ Result<bool, ReplyError> pop_from_first(CommandContext& ctx, const ZsetPop& pop)
     ctx.reply().array(2);
     ctx.reply().bulk(key.name);
     ctx.reply().array(count);
-    pop_members(ctx, key, at, pop.end, count, PopForm::kPairs);
-    ctx.effects().replicate_as(zset_pop_command(pop.end), key.name,
-                               static_cast<std::int64_t>(count));
+    pop_members(ctx, key, at, end, count, PopForm::kPairs);
+    ctx.effects().replicate_as(zset_pop_command(end), key.name, static_cast<std::int64_t>(count));
     ctx.effects().count_changes(count - 1);
     return true;
   }
@@ -95,7 +75,7 @@ Outcome zpopmin(CommandContext& ctx) { return pop(ctx, ZsetEnd::kMin); }
 Outcome zpopmax(CommandContext& ctx) { return pop(ctx, ZsetEnd::kMax); }
 
 Outcome zmpop(CommandContext& ctx) {
-  HEARTH_TRY(const ZsetPop pop, parse_zset_pop(ctx.args(), 1));
+  HEARTH_TRY(const MultiPop pop, parse_multi_pop(ctx.args(), 1, "MIN", "MAX"));
   HEARTH_TRY(const bool popped, pop_from_first(ctx, pop));
   if (!popped) ctx.reply().null_array();
   return {};

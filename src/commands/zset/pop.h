@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "src/command/multi_pop.h"
 #include "src/commands/zset/access.h"
 
 namespace hearth::commands {
@@ -20,17 +21,8 @@ enum class PopForm : bool { kInTurn, kPairs };  // member, score ... or [member,
 void pop_members(CommandContext& ctx, const KeyRef& key, Found at, ZsetEnd end, std::uint64_t count,
                  PopForm form);
 
-// numkeys key [key ...] MIN|MAX [COUNT count], from word `at` on, to the end.
-struct ZsetPop {
-  std::size_t first_key = 0;  // word
-  std::size_t key_count = 0;
-  ZsetEnd end = ZsetEnd::kMin;
-  std::uint64_t count = 1;
-};
-[[nodiscard]] Result<ZsetPop, ReplyError> parse_zset_pop(const ArgReader& args, std::size_t at);
-
 // Pops from the first of the keys that has members: replies with its name and its members, and logs
 // that. False if there is none, with nothing replied.
-Result<bool, ReplyError> pop_from_first(CommandContext& ctx, const ZsetPop& pop);
+Result<bool, ReplyError> pop_from_first(CommandContext& ctx, const MultiPop& pop);
 
 }  // namespace hearth::commands

@@ -68,9 +68,7 @@ Outcome zrandmember(CommandContext& ctx) {
   if (ctx.args().size() == 2) return one_member(ctx);
   HEARTH_TRY(const std::int64_t count, ctx.args().integer(2));
   if (count < -kMost) {
-    return refuse(
-        "ERR value is out of range, value must between -9223372036854775807 and "
-        "9223372036854775807");
+    return refuse(std::string(kOutOfLongRange));
   }
   const Scores scores = ctx.args().is(3, "WITHSCORES") ? Scores::kInclude : Scores::kLeaveOut;
   if (ctx.args().size() > (scores == Scores::kInclude ? 4 : 3)) return syntax_error();

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "src/base/format_number.h"
 #include "src/base/parse_number.h"
@@ -52,7 +53,11 @@ TEST_CASE("doubles print in their shortest form and refuse what is no number") {
   CHECK(double_text(std::numeric_limits<double>::infinity()) == "inf");
   CHECK(parse_double("+inf") == std::numeric_limits<double>::infinity());
   CHECK(parse_double("1e3") == 1000.0);
-  for (const char* bad : {"", "nan", " 1", "1 ", "0x10", "--1", "+-1", "1e400", "abc"}) {
+  CHECK(parse_double("0x10") == 16.0);
+  CHECK(parse_double("-0x1.8p1") == -3.0);
+  CHECK(parse_long_double("0x10") == 16.0L);
+  for (const char* bad :
+       {"", "nan", " 1", "1 ", "0x", "0xg", "0x1p2000", "x10", "--1", "+-1", "1e400", "abc"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_double(bad).has_value());
   }
@@ -60,6 +65,36 @@ TEST_CASE("doubles print in their shortest form and refuse what is no number") {
   for (int i = 0; i < 20'000; ++i) {
     const double v = (rng.unit() - 0.5) * std::pow(10.0, static_cast<double>(rng.below(60)) - 30);
     CHECK(parse_double(double_text(v)) == v);
+  }
+}
+
+TEST_CASE("doubles of replies are laid out as clients know them") {
+  const std::pair<double, const char*> kTexts[] = {
+      {0.0, "0"},
+      {3.0, "3"},
+      {-1e17, "-100000000000000000"},
+      {1816686685456037120.0, "1816686685456037120"},
+      {9223372036854775808.0, "9223372036854776000"},
+      {1e20, "1e+20"},
+      {59597895054470185000.0, "59597895054470185000"},
+      {1.2345e25, "1.2345e+25"},
+      {0.1, "0.1"},
+      {-38.115556, "-38.115556"},
+      {0.00001, "0.00001"},
+      {1e-7, "1e-7"},
+      {0.00001234, "1.234e-5"},
+      {961477988.9500835, "9.614779889500835e+8"},
+      {1234.1234567, "1234.1234567"},
+      {0.001234567891, "0.001234567891"},
+      {5e-324, "5e-324"},
+      {std::numeric_limits<double>::max(), "1.7976931348623157e+308"},
+      {-std::numeric_limits<double>::infinity(), "-inf"},
+  };
+  for (const auto& [value, text] : kTexts) CHECK(reply_double_text(value) == text);
+  Rng rng(11);
+  for (int i = 0; i < 20'000; ++i) {
+    const double v = (rng.unit() - 0.5) * std::pow(10.0, static_cast<double>(rng.below(80)) - 40);
+    CHECK(parse_double(reply_double_text(v)) == v);
   }
 }
 
