@@ -36,8 +36,8 @@ inline std::size_t format_int64(std::int64_t value, char* out) noexcept {
 // "3", "0.1", "1e+20", "inf", "-inf", "nan". Writes at most kDoubleTextMax bytes.
 std::size_t format_double(double value, char* out) noexcept;
 
-// The same digits laid out as servers of the field reply with them since Redis 7.2: whole numbers
-// and such of a few more places than digits in full, "0.00001", "1.5e-7", "1.2e+25".
+// The same digits laid out as servers of the field reply with them since Redis 7.2: in full where
+// few zeros or places are needed for it, "123456789012345680", "0.00001", else "1.5e-7", "1.2e+25".
 std::size_t format_reply_double(double value, char* out) noexcept;
 
 [[nodiscard]] std::string int64_text(std::int64_t value);

@@ -1,5 +1,6 @@
 // A server that does nothing: it answers every request with +PONG and looks at no more of it than
-// where it begins. What it costs is what the kernel takes of any server that is asked the same way.
+// where it begins. What it costs is what the kernel takes of a server that reads and answers at
+// once what it is sent; one that is slower finds more at a time and polls less often.
 //
 //   hearth-null-server --port PORT [whatever a server is started with, ignored]
 #include <netinet/in.h>

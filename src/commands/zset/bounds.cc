@@ -6,7 +6,6 @@
 #include <string>
 
 namespace hearth::commands {
-
 namespace {
 
 // Peers read bounds with strtod: blanks in front, nothing at all (which is 0) and numbers beyond
