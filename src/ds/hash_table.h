@@ -27,6 +27,7 @@
 #include "src/base/bytes.h"
 #include "src/base/check.h"
 #include "src/base/hash.h"
+#include "src/base/prefetch.h"
 #include "src/base/random.h"
 
 namespace hearth::ds {
@@ -72,7 +73,7 @@ class HashTable {
   // Two steps of a look-up that is still to come, for a batch: first the bucket, then (when that
   // has arrived) the entry behind the first matching tag.
   void prefetch_bucket(std::uint64_t hash) const {
-    if (base_ != 0) __builtin_prefetch(bucket_at(index_of(hash)));
+    if (base_ != 0) prefetch(bucket_at(index_of(hash)));
   }
   void prefetch_entry(std::uint64_t hash) const {
     if (base_ == 0) return;
@@ -82,8 +83,8 @@ class HashTable {
       if (match == 0) continue;
       const char* entry = reinterpret_cast<const char*>(
           *b->slot(static_cast<unsigned>(std::countr_zero(match)) / 8));
-      __builtin_prefetch(entry);
-      __builtin_prefetch(entry + 64);
+      prefetch(entry);
+      prefetch(entry + 64);
       return;
     }
   }
@@ -414,7 +415,7 @@ class HashTable {
     redistribute(chain);
     // The next split's entries will be read then: their cache misses start now.
     Bucket* next = bucket_at(split_);
-    for (unsigned i = 0; i < next->capacity(); ++i) __builtin_prefetch(next->ptr[i]);
+    for (unsigned i = 0; i < next->capacity(); ++i) prefetch(next->ptr[i]);
   }
 
   void join_one() {

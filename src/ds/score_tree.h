@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "src/base/prefetch.h"
 #include "src/ds/scored_member.h"
 
 namespace hearth::ds {
@@ -87,7 +88,7 @@ class ScoreTree {
     friend class ScoreTree;
     static constexpr unsigned kAhead = 4;
     Cursor(const Leaf* leaf, unsigned index) : leaf_(leaf), index_(index) {}
-    void prefetch(unsigned index) const { __builtin_prefetch(leaf_->items[index].member); }
+    void prefetch(unsigned index) const { hearth::prefetch(leaf_->items[index].member); }
 
     const Leaf* leaf_ = nullptr;
     unsigned index_ = 0;

@@ -11,6 +11,7 @@
 namespace hearth {
 
 struct Command;
+struct Session;
 
 struct ParsedRequest {
   std::uint32_t first = 0;  // where its words start in RequestBatch::words
@@ -37,6 +38,12 @@ struct RequestBatch {
     words.clear();
     requests.clear();
   }
+};
+
+// A batch and whose it is.
+struct SessionBatch {
+  Session* session = nullptr;
+  RequestBatch* batch = nullptr;
 };
 
 }  // namespace hearth

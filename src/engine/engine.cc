@@ -260,9 +260,8 @@ void Engine::unpause() {
 
 // --- requests ---
 
-// What the requests of a batch will look for in large values, step by step for all of them.
-void Engine::fetch_values(const Database& db, const RequestBatch& batch) {
-  lookups_.clear();
+// What the requests of a batch will look for in large values.
+void Engine::note_lookups(const Database& db, const RequestBatch& batch) {
   std::uint64_t last_hash = 0;
   Found at;
   for (const ParsedRequest& r : batch.requests) {
@@ -277,8 +276,6 @@ void Engine::fetch_values(const Database& db, const RequestBatch& batch) {
     else if (at && !again)
       lookups_.emplace_back(*at, std::string_view());
   }
-  for (ValueLookup& lookup : lookups_) lookup.fetch_bucket();
-  for (const ValueLookup& lookup : lookups_) lookup.fetch_node();
 }
 
 void Engine::prepare(Session& session, RequestBatch& batch) {
@@ -286,8 +283,7 @@ void Engine::prepare(Session& session, RequestBatch& batch) {
   if (last != nullptr && last->renamed) last = nullptr;  // its own name is no way to it
   std::string_view last_name =
       last != nullptr && last->parent == nullptr ? std::string_view(last->full_name) : "";
-  Database& db = keyspace_.db(session.db);
-  const bool several = batch.requests.size() > 1;
+  const Database& db = keyspace_.db(session.db);
   std::uint64_t last_hash = 0;  // what the same key needs is on its way
   for (ParsedRequest& r : batch.requests) {
     const auto argv = batch.argv(r);
@@ -309,30 +305,48 @@ void Engine::prepare(Session& session, RequestBatch& batch) {
     const std::string_view name = argv[static_cast<std::size_t>(first)];
     r.key = {name, hash_bytes(name, keyspace_.seed()),
              env_.per_slot ? cluster::slot_of(name) : Slot{0}};
-    if (several && r.key.hash != last_hash) db.prefetch_bucket(r.key);
+    if (r.key.hash != last_hash) db.prefetch_bucket(r.key);
     last_hash = r.key.hash;
   }
-  if (!several) return;
-  last_hash = 0;
+}
+
+void Engine::fetch(std::span<const SessionBatch> batches) {
+  // A request that is alone has nothing to overlap with.
+  if (batches.size() == 1 && batches[0].batch->requests.size() == 1) return;
   bool opens_values = false;
-  for (const ParsedRequest& r : batch.requests) {
-    if (r.key.name.empty()) continue;
-    if (r.key.hash != last_hash) db.prefetch_entry(r.key);
-    last_hash = r.key.hash;
-    opens_values = opens_values || r.command->opens_value;
+  for (const SessionBatch& b : batches) {
+    const Database& db = keyspace_.db(b.session->db);
+    std::uint64_t last_hash = 0;
+    for (const ParsedRequest& r : b.batch->requests) {
+      if (r.key.name.empty()) continue;
+      if (r.key.hash != last_hash) db.prefetch_entry(r.key);
+      last_hash = r.key.hash;
+      opens_values = opens_values || r.command->opens_value;
+    }
   }
-  if (opens_values) fetch_values(db, batch);
+  if (!opens_values) return;
+  // Step by step for all of them.
+  lookups_.clear();
+  for (const SessionBatch& b : batches) note_lookups(keyspace_.db(b.session->db), *b.batch);
+  for (ValueLookup& lookup : lookups_) lookup.fetch_bucket();
+  for (const ValueLookup& lookup : lookups_) lookup.fetch_node();
 }
 
 std::size_t Engine::run(Session& session, RequestBatch& batch) {
+  prepare(session, batch);
+  const SessionBatch alone{&session, &batch};
+  fetch({&alone, 1});
+  return run_prepared(session, batch);
+}
+
+std::size_t Engine::run_prepared(Session& session, RequestBatch& batch) {
   if (tracker_->is_on()) [[unlikely]]
     tracker_->limit_table();
-  prepare(session, batch);
   last_ticks_ = ticks_();
   std::size_t done = 0;
   std::size_t begin = 0;
   for (const ParsedRequest& r : batch.requests) {
-    if (session.parked || session.close_now || session.close_after_reply) break;
+    if (stopped_ || session.parked || session.close_now || session.close_after_reply) break;
     if (r.count > 0) execute_one(session, r, batch.argv(r));
     if (session.parked && !session.waiting) break;  // it did not run: it comes again
     if (r.end - begin > hot_.large_request && r.command != nullptr) [[unlikely]] {

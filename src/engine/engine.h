@@ -146,8 +146,17 @@ class Engine final : public ClientControl,
   // CLIENT PAUSE is in force: a primary's stream waits as well.
   [[nodiscard]] bool is_paused() const { return paused_; }
   // Executes requests in order. Stops early when the session is parked or closing; returns how many
-  // were executed. Fills in the batch's derived fields.
+  // were executed. The three steps in one:
   std::size_t run(Session& session, RequestBatch& batch);
+  // Fills in the derived fields of a batch that was parsed, and fetches the buckets of its keys.
+  void prepare(Session& session, RequestBatch& batch);
+  // Fetches into the cache what prepared batches, of many sessions, are going to look at. It only
+  // saves them from waiting for it: other commands may run between this and run_prepared.
+  void fetch(std::span<const SessionBatch> batches);
+  std::size_t run_prepared(Session& session, RequestBatch& batch);
+  // The server ends, and what was to be saved is saved: no request of a client runs any more, since
+  // its effect would be lost after it was acknowledged.
+  void stop() { stopped_ = true; }
   // One request; for tests and for links.
   void execute(Session& session, std::span<const std::string_view> argv);
   // The connection broke the protocol: `text` is the last thing it hears.
@@ -292,8 +301,7 @@ class Engine final : public ClientControl,
   struct ScriptRun;
   class KeyspaceNotifier;
 
-  void fetch_values(const Database& db, const RequestBatch& batch);
-  void prepare(Session& session, RequestBatch& batch);
+  void note_lookups(const Database& db, const RequestBatch& batch);
   void execute_one(Session& session, const ParsedRequest& request,
                    std::span<const std::string_view> argv);
   void call(Session& session, const Command& command, std::span<const std::string_view> argv,
@@ -471,8 +479,9 @@ class Engine final : public ClientControl,
   std::size_t monitors_ = 0;
   std::unique_ptr<ScriptRun> script_;  // made for the first script, then kept
   bool script_busy_ = false;           // one runs and is past the busy threshold
-  std::uint64_t dying_bytes_ = 0;      // of clients that were evicted and still hold it
-  std::uint64_t clients_bytes_ = 0;    // sum of Session::counted_bytes; kept while there is a limit
+  bool stopped_ = false;
+  std::uint64_t dying_bytes_ = 0;    // of clients that were evicted and still hold it
+  std::uint64_t clients_bytes_ = 0;  // sum of Session::counted_bytes; kept while there is a limit
 
   struct WatchKeyHash {
     std::size_t operator()(const std::pair<DbIndex, std::string>& k) const {
@@ -484,7 +493,7 @@ class Engine final : public ClientControl,
   std::vector<KeyPosition> positions_;
   std::vector<Slot> slots_;
   std::vector<Entry*> due_;
-  std::vector<ValueLookup> lookups_;  // of the batch that is prepared
+  std::vector<ValueLookup> lookups_;  // of the batches that are fetched for
   std::uint64_t tick_count_ = 0;
   RateMeter ops_rate_, input_rate_, output_rate_, cycles_rate_, turn_time_rate_;
 };

@@ -49,10 +49,11 @@ void Connection::update_reading() {
 
 void Connection::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buf) {
   auto* self = static_cast<Connection*>(handle->data);
+  // A second read in one turn: the requests stay in order, behind each other in one buffer.
+  if (self->gathered_ != nullptr) self->take_back();
   if (self->input_end_ == self->input_begin_) {
     // Nothing unread: the loop's buffer serves; most reads are consumed whole.
-    *buf = uv_buf_init(self->network_.shared_input_.data(),
-                       static_cast<unsigned>(self->network_.shared_input_.size()));
+    *buf = uv_buf_init(self->network_.gathering_.room(), Gathering::kReadMost);
     return;
   }
   // Room for what the parser waits for, so that a large value arrives without being moved about.
@@ -88,10 +89,13 @@ void Connection::on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf
     self->reading_ = false;
     return;
   }
-  self->receive(static_cast<std::size_t>(nread), buf->base != self->network_.shared_input_.data());
+  // Where one read does not take all that has come, libuv reads again at once.
+  const auto bytes = static_cast<std::size_t>(nread);
+  self->receive(bytes, buf->base != self->network_.gathering_.room(), bytes < buf->len);
 }
 
-void Connection::receive(std::size_t bytes, bool in_own_buffer) {
+void Connection::receive(std::size_t bytes, bool in_own_buffer, bool may_wait) {
+  Gathering& gathering = network_.gathering_;
   Stats& stats = network_.engine_->stats();
   stats.net_input_bytes += bytes;
   ++stats.reads_processed;
@@ -101,7 +105,7 @@ void Connection::receive(std::size_t bytes, bool in_own_buffer) {
     input_end_ += bytes;
     data = {input_.data() + input_begin_, input_end_ - input_begin_};
   } else {
-    data = {network_.shared_input_.data(), bytes};
+    data = {gathering.room(), bytes};
   }
   input_peak_ = std::max(input_peak_, data.size());
   if (const std::uint64_t limit = network_.config_->settings().client_query_buffer_limit;
@@ -113,35 +117,73 @@ void Connection::receive(std::size_t bytes, bool in_own_buffer) {
     return network_.close_soon(*session_);
   }
   // A request of which more is missing than has come needs no look at all.
-  if (parser_.bytes_wanted() > data.size()) return keep_rest(data, 0, in_own_buffer);
-  const std::size_t consumed = session_->parked ? 0 : process(data);
-  keep_rest(data, consumed, in_own_buffer);
+  if (session_->parked || parser_.bytes_wanted() > data.size())
+    return keep_rest(data, 0, in_own_buffer);
+  may_wait = may_wait && !gathering.is_full() && (in_own_buffer || gathering.holds(bytes));
+  Gathering::Part* part = may_wait ? &gathering.parts[gathering.count] : nullptr;
+  RequestBatch& batch = may_wait ? part->batch : network_.batch_;
+  const RequestParser::Status status = parse(data, 0, batch);
+  if (batch.requests.empty() && status == RequestParser::Status::kNeedMore)
+    return keep_rest(data, 0, in_own_buffer);
+  if (!may_wait || batch.requests.size() >= Gathering::kEnough)
+    return keep_rest(data, process_alone(data, batch, status), in_own_buffer);
+  part->connection = this;
+  part->data = data;
+  part->in_own_buffer = in_own_buffer;
+  part->status = status;
+  gathered_ = part;
+  ++gathering.count;
+  if (!in_own_buffer) gathering.used += bytes;
 }
 
-std::size_t Connection::process(std::string_view data) {
+void Connection::run(Gathering::Part& part) {
+  gathered_ = nullptr;
+  keep_rest(part.data, process(part.data, part.batch, part.status), part.in_own_buffer);
+}
+
+void Connection::take_back() {
+  Gathering::Part& part = *std::exchange(gathered_, nullptr);
+  part.connection = nullptr;
+  parser_.reset();
+  keep_rest(part.data, 0, part.in_own_buffer);
+}
+
+RequestParser::Status Connection::parse(std::string_view data, std::size_t from,
+                                        RequestBatch& batch) {
   Engine& engine = *network_.engine_;
-  const config::Settings& settings = engine.settings();
-  RequestBatch& batch = network_.batch_;
+  const ParserLimits limits{static_cast<std::int64_t>(engine.settings().proto_max_bulk_len),
+                            0x7fffffff, 64 * 1024, session_->authenticated};
+  auto status = RequestParser::Status::kNeedMore;
+  batch.clear();
+  while (batch.requests.size() < RequestBatch::kRequestsMost) {
+    const auto first = static_cast<std::uint32_t>(batch.words.size());
+    std::size_t used = 0;
+    status = parser_.next(data.substr(from), limits, batch.words, used);
+    if (status != RequestParser::Status::kRequest) break;
+    from += used;
+    batch.requests.push_back(
+        {first, static_cast<std::uint32_t>(batch.words.size()) - first, from, nullptr, {}});
+    // Inline words live in the parser, and what comes before AUTH is parsed under other limits.
+    if (parser_.last_was_inline() || !session_->authenticated) break;
+  }
+  engine.prepare(*session_, batch);
+  return status;
+}
+
+std::size_t Connection::process_alone(std::string_view data, RequestBatch& batch,
+                                      RequestParser::Status status) {
+  const SessionBatch alone{session_, &batch};
+  network_.engine_->fetch({&alone, 1});
+  return process(data, batch, status);
+}
+
+std::size_t Connection::process(std::string_view data, RequestBatch& batch,
+                                RequestParser::Status status) {
+  Engine& engine = *network_.engine_;
   std::size_t consumed = 0;
   for (;;) {
-    batch.clear();
-    const ParserLimits limits{static_cast<std::int64_t>(settings.proto_max_bulk_len), 0x7fffffff,
-                              64 * 1024, session_->authenticated};
-    auto status = RequestParser::Status::kNeedMore;
-    std::size_t position = consumed;
-    while (batch.requests.size() < RequestBatch::kRequestsMost) {
-      const auto first = static_cast<std::uint32_t>(batch.words.size());
-      std::size_t used = 0;
-      status = parser_.next(data.substr(position), limits, batch.words, used);
-      if (status != RequestParser::Status::kRequest) break;
-      position += used;
-      batch.requests.push_back(
-          {first, static_cast<std::uint32_t>(batch.words.size()) - first, position, nullptr, {}});
-      // Inline words live in the parser, and what comes before AUTH is parsed under other limits.
-      if (parser_.last_was_inline() || !session_->authenticated) break;
-    }
     if (batch.requests.empty() && status == RequestParser::Status::kNeedMore) return consumed;
-    const std::size_t done = batch.requests.empty() ? 0 : engine.run(*session_, batch);
+    const std::size_t done = batch.requests.empty() ? 0 : engine.run_prepared(*session_, batch);
     if (done > 0) consumed = batch.requests[done - 1].end;
     if (done < batch.requests.size() || session_->parked || session_->close_now ||
         session_->close_after_reply) {
@@ -156,6 +198,9 @@ std::size_t Connection::process(std::string_view data) {
     }
     if (status == RequestParser::Status::kNeedMore) return consumed;
     if (session_->out.size() >= kOutputHighWater) return consumed;
+    status = parse(data, consumed, batch);
+    const SessionBatch alone{session_, &batch};
+    engine.fetch({&alone, 1});
   }
 }
 
@@ -185,7 +230,7 @@ void Connection::note_input() {
 }
 
 void Connection::trim_input(bool idle) {
-  if (closing_ || held_ || input_.capacity() == 0) return;
+  if (closing_ || held_ || gathered_ != nullptr || input_.capacity() == 0) return;
   const std::size_t unread = input_end_ - input_begin_;
   // Room was made for a large request that is still coming: only a client that stopped loses it.
   const std::size_t needed = idle ? 0 : std::max({input_peak_, kReadChunk, parser_.bytes_wanted()});
@@ -205,7 +250,8 @@ void Connection::resume() {
   if (closing_ || held_ || session_->parked || session_->close_now) return;
   if (input_end_ > input_begin_) {
     const std::string_view data{input_.data() + input_begin_, input_end_ - input_begin_};
-    keep_rest(data, process(data), true);
+    const RequestParser::Status status = parse(data, 0, network_.batch_);
+    keep_rest(data, process_alone(data, network_.batch_, status), true);
   }
   update_reading();
 }

@@ -32,6 +32,10 @@ class Connection {
   void flush();
   // Runs what is unread, after the session was parked.
   void resume();
+  // Runs what was gathered of this connection.
+  void run(Gathering::Part& part);
+  // What was gathered of this connection becomes unread input again.
+  void take_back();
   // Sends a last line to a client that is not admitted, then ends.
   void refuse(std::string_view line);
   // Ends the session and the socket. The object deletes itself when libuv lets go of it.
@@ -54,9 +58,16 @@ class Connection {
   static void on_alloc(uv_handle_t* handle, std::size_t suggested, uv_buf_t* buf);
   static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf);
   static void on_written(uv_write_t* request, int status);
-  void receive(std::size_t bytes, bool in_own_buffer);
-  // Runs all complete requests in `data`; returns how many bytes they took.
-  std::size_t process(std::string_view data);
+  // `may_wait`: to be run at the end of the turn, with what others sent.
+  void receive(std::size_t bytes, bool in_own_buffer, bool may_wait);
+  // Parses and prepares what is complete in `data` from `from` on, up to a full batch.
+  RequestParser::Status parse(std::string_view data, std::size_t from, RequestBatch& batch);
+  // Runs `batch`, the first of `data`, which ended with `status`, and all complete requests behind
+  // it; returns how many bytes they took.
+  std::size_t process(std::string_view data, RequestBatch& batch, RequestParser::Status status);
+  // The same for a batch that nothing was fetched for.
+  std::size_t process_alone(std::string_view data, RequestBatch& batch,
+                            RequestParser::Status status);
   void keep_rest(std::string_view data, std::size_t consumed, bool in_own_buffer);
   void note_input();
   void queue_write();
@@ -77,6 +88,7 @@ class Connection {
   std::size_t input_end_ = 0;
   std::size_t input_peak_ = 0;  // bytes that stood in the buffer at once since it was trimmed last
   std::size_t in_flight_ = 0;   // bytes handed to uv_write
+  Gathering::Part* gathered_ = nullptr;  // what it sent in this turn and has not run
   OutBuffer last_output_;
   std::size_t dying_bytes_ = 0;  // that it holds: see Engine::released
   bool reading_ = false;

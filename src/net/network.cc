@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "src/base/log.h"
@@ -14,8 +15,6 @@
 
 namespace hearth::net {
 namespace {
-
-constexpr std::size_t kSharedInput = 64 * 1024;
 
 std::string address_text(const sockaddr_storage& a) {
   char ip[INET6_ADDRSTRLEN] = "?";
@@ -71,10 +70,7 @@ struct Network::Listener {
 };
 
 Network::Network(const Options& options)
-    : loop_(options.loop),
-      config_(options.config),
-      clock_(options.clock),
-      shared_input_(kSharedInput) {
+    : loop_(options.loop), config_(options.config), clock_(options.clock) {
   uv_check_init(loop_, &check_);
   uv_prepare_init(loop_, &prepare_);
   uv_timer_init(loop_, &tick_);
@@ -327,9 +323,43 @@ void Network::on_before_poll(uv_prepare_t* handle) {
   static_cast<Network*>(handle->data)->finish_turn();
 }
 
+// No callback of libuv on a connection stands below it: what a request does, up to closing other
+// connections in a nested turn, is safe.
+void Network::run_gathered() {
+  std::array<SessionBatch, Gathering::kTogether> together;
+  while (gathering_.next < gathering_.count) {
+    std::size_t end = gathering_.next;
+    std::size_t batches = 0;
+    for (std::size_t requests = 0; end < gathering_.count && requests < Gathering::kTogether;
+         ++end) {
+      Gathering::Part& part = gathering_.parts[end];
+      if (part.connection == nullptr || part.batch.requests.empty()) continue;
+      requests += part.batch.requests.size();
+      together[batches++] = {part.connection->session(), &part.batch};
+    }
+    engine_->fetch({together.data(), batches});
+    while (gathering_.next < std::min(end, gathering_.count)) {
+      Gathering::Part& part = gathering_.parts[gathering_.next++];
+      if (part.connection != nullptr) part.connection->run(part);
+    }
+  }
+  gathering_.clear();
+}
+
+void Network::put_gathered_back() {
+  for (std::size_t i = gathering_.next; i < gathering_.count; ++i) {
+    Connection* connection = gathering_.parts[i].connection;
+    if (connection == nullptr) continue;
+    connection->take_back();
+    resume_soon(*connection->session());
+  }
+  gathering_.count = gathering_.next;
+}
+
 // Before and after polling: timers run before it, sockets in it, and neither may leave output
 // behind. Resuming can write and close, flushing can close: so in this order.
 void Network::finish_turn() {
+  run_gathered();
   // A resumed session can wake others (CLIENT UNPAUSE): a few rounds, the rest in the next turn.
   for (int round = 0; round < 8 && !to_resume_.empty(); ++round) {
     refresh_time();
@@ -399,20 +429,21 @@ void Network::resume_soon(Session& session) {
 // turn is put aside, because the frames below stand in the middle of it.
 void Network::poll_while_busy(Session& session) {
   if (auto* connection = static_cast<Connection*>(session.connection)) connection->hold();
+  put_gathered_back();
   RequestBatch batch;
   std::vector<ConnId> working;
-  if (spare_input_.empty()) spare_input_.resize(kSharedInput);
+  if (spare_ == nullptr) spare_ = std::make_unique<Gathering>();
   std::swap(batch, batch_);
   std::swap(working, working_);
-  std::swap(shared_input_, spare_input_);
+  std::swap(gathering_, *spare_);
   uv_run(loop_, UV_RUN_NOWAIT);
   std::swap(batch, batch_);
   std::swap(working, working_);
-  std::swap(shared_input_, spare_input_);
+  std::swap(gathering_, *spare_);
 }
 
 void Network::script_ended(Session& session) {
-  std::vector<char>().swap(spare_input_);
+  spare_.reset();
   if (auto* connection = static_cast<Connection*>(session.connection)) connection->release();
 }
 
@@ -424,6 +455,7 @@ bool Network::exchange_blocking(Session& session, std::string_view out, std::str
 void Network::stop() {
   if (stopping_) return;
   stopping_ = true;
+  put_gathered_back();  // it may be one of them that stops the server
   finish_turn();
   close_listeners();
   engine_->for_each([](Session& s) {

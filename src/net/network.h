@@ -1,8 +1,8 @@
 // Network: the sockets of the server, on one libuv loop.
 //
 // It turns bytes into requests and replies into bytes, nothing else. One loop turn: time is read
-// once, every readable connection's requests run, then all output of the turn is written (one
-// writev per connection), then connections that are to end are closed.
+// once, every readable connection's requests are parsed, then run, then all output of the turn is
+// written (one writev per connection), then connections that are to end are closed.
 //
 // Bounds: a connection parses at most 64 requests at a time; its unread input is bounded by
 // client-query-buffer-limit (and 1 MiB while it is parked); reading stops while kOutputHighWater
@@ -19,6 +19,7 @@
 #include "src/base/result.h"
 #include "src/base/time.h"
 #include "src/engine/engine.h"
+#include "src/net/gathering.h"
 
 namespace hearth::net {
 
@@ -87,6 +88,9 @@ class Network final : public EngineHost {
   void accept_unix(uv_stream_t* server);
   void admit(Connection* connection);
   void finish_turn();
+  void run_gathered();
+  // What has not run yet goes back to its connections, as unread.
+  void put_gathered_back();
   void finish_write_soon(Session& session) { to_finish_.push_back(session.id); }
   void arm_tick();
   void arm_wake();
@@ -110,10 +114,9 @@ class Network final : public EngineHost {
   // Sessions by id, since one may end while it stands in a list.
   std::vector<ConnId> to_flush_, to_close_, to_resume_, to_finish_;
   std::vector<ConnId> working_;  // the list being walked, so that callbacks may add to the others
-  // Input of connections that have nothing unread: shared, so that idle clients cost no buffer.
-  std::vector<char> shared_input_;
-  std::vector<char> spare_input_;  // stands in for it while a busy script holds views of it
-  RequestBatch batch_;
+  Gathering gathering_;
+  std::unique_ptr<Gathering> spare_;  // stands in for it while a busy script holds views of it
+  RequestBatch batch_;                // of a connection whose requests are not gathered
 };
 
 }  // namespace hearth::net

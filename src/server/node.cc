@@ -386,6 +386,7 @@ Outcome Node::shutdown(const ShutdownRequest& request) {
     HEARTH_TRY_VOID(persistence_->prepare_shutdown(request));
   }
   stopping_ = true;
+  engine_->stop();
   engine_->abandon_script();
   // The session that asks is in the middle of its command: nothing may close under it.
   uv_async_send(&stop_);

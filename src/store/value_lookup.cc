@@ -3,6 +3,7 @@
 #include <cstring>
 #include <optional>
 
+#include "src/base/prefetch.h"
 #include "src/store/hash.h"
 #include "src/store/list_value.h"
 #include "src/store/set.h"
@@ -43,8 +44,8 @@ ValueLookup::ValueLookup(const Entry& entry, std::string_view member)
   std::uintptr_t word = 0;
   std::memcpy(&word, object_, sizeof word);
   const auto* body = reinterpret_cast<const char*>(word & ~kTags);
-  __builtin_prefetch(body);
-  __builtin_prefetch(body + kCacheLine);
+  prefetch(body);
+  prefetch(body + kCacheLine);
 }
 
 void ValueLookup::fetch_bucket() {

@@ -1,4 +1,4 @@
-// Requests that a connection sends together.
+// Requests that are parsed, and fetched for, before the first of them runs.
 #include <doctest/doctest.h>
 
 #include "tests/support/engine_fixture.h"
@@ -10,7 +10,8 @@ namespace {
 
 using Requests = std::vector<std::vector<std::string>>;
 
-std::string run_batch(EngineFixture& server, const Requests& requests) {
+// `requests` must outlive the batch.
+RequestBatch batch_of(const Requests& requests) {
   RequestBatch batch;
   for (const auto& words : requests) {
     const auto first = static_cast<std::uint32_t>(batch.words.size());
@@ -18,6 +19,11 @@ std::string run_batch(EngineFixture& server, const Requests& requests) {
     batch.requests.push_back(
         {first, static_cast<std::uint32_t>(words.size()), batch.requests.size() + 1, nullptr, {}});
   }
+  return batch;
+}
+
+std::string run_batch(EngineFixture& server, const Requests& requests) {
+  RequestBatch batch = batch_of(requests);
   CHECK(server.engine().run(server.session(), batch) == requests.size());
   return EngineFixture::take(server.session());
 }
@@ -84,4 +90,56 @@ TEST_CASE("requests of a batch are answered as they would be one by one, seeded"
     CHECK(alone.run("DBSIZE") != ":0\r\n");
     for (const char* key : kKeys) CHECK(together.run("DUMP", key) == alone.run("DUMP", key));
   }
+}
+
+TEST_CASE("batches of many sessions are answered as if nothing had been fetched for them, seeded") {
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    CAPTURE(seed);
+    Rng rng(seed);
+    EngineFixture::Options options;
+    options.seed = seed;
+    EngineFixture together(options), alone(options);
+    std::vector<Session*> gathered, one_by_one;
+    for (int i = 0; i < 5; ++i) {
+      gathered.push_back(&together.open());
+      one_by_one.push_back(&alone.open());
+    }
+    for (int round = 0; round < 60; ++round) {
+      std::vector<Requests> requests;
+      std::vector<RequestBatch> batches;
+      for (std::size_t i = 0; i < gathered.size(); ++i) {
+        requests.push_back(some_requests(rng));
+        // What takes away under the others what was fetched for them.
+        Requests& mine = requests.back();
+        if (rng.chance(0.2)) mine[rng.below(mine.size())] = {"FLUSHDB"};
+        if (rng.chance(0.2)) mine[rng.below(mine.size())] = {"SWAPDB", "0", "1"};
+        if (rng.chance(0.2))
+          mine[rng.below(mine.size())] = {"SELECT", std::to_string(rng.below(2))};
+      }
+      for (const Requests& r : requests) batches.push_back(batch_of(r));
+      std::vector<SessionBatch> all;
+      for (std::size_t i = 0; i < gathered.size(); ++i) {
+        together.engine().prepare(*gathered[i], batches[i]);
+        all.push_back({gathered[i], &batches[i]});
+      }
+      together.engine().fetch(all);
+      for (std::size_t i = 0; i < gathered.size(); ++i) {
+        std::string expected;
+        for (const auto& words : requests[i]) expected += alone.run_words(*one_by_one[i], words);
+        REQUIRE(together.engine().run_prepared(*gathered[i], batches[i]) == requests[i].size());
+        REQUIRE(EngineFixture::take(*gathered[i]) == expected);
+      }
+    }
+    for (const char* key : kKeys) CHECK(together.run("DUMP", key) == alone.run("DUMP", key));
+  }
+}
+
+TEST_CASE("a stopped engine runs nothing more") {
+  EngineFixture server;
+  const Requests requests = {{"SET", "k", "1"}};
+  RequestBatch batch = batch_of(requests);
+  server.engine().stop();
+  CHECK(server.engine().run(server.session(), batch) == 0);
+  CHECK(EngineFixture::take(server.session()).empty());
+  CHECK(server.engine().keyspace().total_keys() == 0);
 }

@@ -2,11 +2,11 @@
 #include <doctest/doctest.h>
 #include <fmt/core.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <set>
 
+#include "tests/support/temp_dir.h"
 #include "tools/cache_warm/source.h"
 
 using namespace hearth;
@@ -17,17 +17,13 @@ namespace {
 class Database {
  public:
   explicit Database(const std::string& sql) {
-    char name[] = "/tmp/hearth-source-XXXXXX";
-    ::close(::mkstemp(name));
-    path_ = name;
     sqlite3* db = nullptr;
-    REQUIRE(sqlite3_open(name, &db) == SQLITE_OK);
+    REQUIRE(sqlite3_open(path_.c_str(), &db) == SQLITE_OK);
     char* message = nullptr;
     const int code = sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &message);
     REQUIRE_MESSAGE(code == SQLITE_OK, (message == nullptr ? "" : message));
     sqlite3_close(db);
   }
-  ~Database() { ::unlink(path_.c_str()); }
   Database(const Database&) = delete;
   std::unique_ptr<Source> source() const {
     auto opened = open_source("sqlite:" + path_);
@@ -36,7 +32,8 @@ class Database {
   }
 
  private:
-  std::string path_;
+  test::TempDir dir_;  // SQLite adds files of its own
+  std::string path_ = dir_.file("db");
 };
 
 std::vector<std::string> first_cells(Source& source, const Selection& selection,
