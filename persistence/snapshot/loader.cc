@@ -75,7 +75,8 @@ class Loader final : public rdb::FileVisitor {
   Keyspace& keyspace_;
   const LoadOptions& options_;
   LoadFigures& figures_;
-  std::uint64_t next_progress_ = 0;
+  // Not at once: a small load is over before anybody need be told to wait.
+  std::uint64_t next_progress_ = options_.interval;
 };
 
 }  // namespace

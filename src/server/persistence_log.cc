@@ -396,7 +396,7 @@ Result<void> Persistence::replay_commands(io::InputWindow& window, bool last,
                                           std::uint64_t before) {
   Session& session = engine_->open({});
   session.replaying = session.authenticated = true;
-  std::uint64_t next_turn = 0;
+  std::uint64_t next_turn = settings().loading_process_events_interval_bytes;
   aof::ReplayHandler handler;
   handler.run = [&](std::span<const std::string_view> words) { return run_logged(session, words); };
   handler.in_transaction = [&] { return session.in_multi; };
