@@ -99,6 +99,9 @@ constexpr Parameter kNetwork[] = {
      "Most memory of all client connections together, in bytes or as a percentage of maxmemory; "
      "the "
      "largest clients are disconnected to get below it. 0 is no limit."},
+    {"io-uring", "", boolean(), "yes", kImm, put<&S::io_uring>,
+     "Reads and writes clients' sockets through io_uring, which takes less CPU time. Needs Linux "
+     "6.1; where the kernel does not have or allow it, or with no, epoll serves them."},
     {"io-threads", "", integer(1, 128), "1", kImm, put<&S::io_threads>,
      "Threads that read requests and write replies. 1 does it on the thread that runs commands."},
     {"io-threads-do-reads", "", boolean(), "no", kIdle, nullptr,

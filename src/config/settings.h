@@ -88,6 +88,7 @@ struct Settings {
   std::uint64_t client_query_buffer_limit = 0;
   std::uint64_t proto_max_bulk_len = 0;
   ClientMemoryLimit maxmemory_clients;
+  bool io_uring = false;
   int io_threads = 0;
 
   // Process

@@ -80,7 +80,7 @@ using NanoTicks = std::uint64_t (*)();
 // What INFO says of the process; filled by the composition root.
 struct ProcessFacts {
   std::string version, hearth_version, build_id, os, executable, config_file, run_id, compiler,
-      process_supervised = "no";
+      process_supervised = "no", multiplexing_api = "none";
   int pid = 0;
   int arch_bits = 64;
   struct Cpu {

@@ -101,7 +101,7 @@ void Engine::write_server(InfoWriter& out) {
   out.field("os", facts_.os);
   out.field("arch_bits", facts_.arch_bits);
   out.field("monotonic_clock", "POSIX clock_gettime");
-  out.field("multiplexing_api", "epoll");
+  out.field("multiplexing_api", facts_.multiplexing_api);
   out.field("atomicvar_api", "c++20-atomic");
   out.field("gcc_version", facts_.compiler);
   out.field("process_id", facts_.pid);

@@ -31,7 +31,14 @@ Connection::Connection(Network& network, Kind kind) : network_(network), kind_(k
   write_.data = this;
 }
 
-void Connection::start_reading() { update_reading(); }
+void Connection::start_reading() {
+  if (Ring* ring = network_.ring_.get()) {
+    uv_os_fd_t fd = -1;
+    uv_fileno(handle(), &fd);
+    ring->attach(*this, fd);
+  }
+  update_reading();
+}
 
 void Connection::update_reading() {
   if (closing_ || session_ == nullptr || held_) return;
@@ -39,12 +46,16 @@ void Connection::update_reading() {
   const bool want = session_->out.size() < kOutputHighWater &&
                     !(session_->parked && unread >= kParkedInputMost) &&
                     !session_->close_after_reply;
-  if (want == reading_) return;
-  reading_ = want;
-  if (want)
-    uv_read_start(stream(), on_alloc, on_read);
+  set_reading(want);
+}
+
+void Connection::set_reading(bool on) {
+  if (on == reading_) return;
+  reading_ = on;
+  if (Ring* ring = network_.ring_.get())
+    on ? ring->receive(*this) : ring->stop_receiving(*this);
   else
-    uv_read_stop(stream());
+    on ? uv_read_start(stream(), on_alloc, on_read) : uv_read_stop(stream());
 }
 
 void Connection::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buf) {
@@ -56,96 +67,134 @@ void Connection::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buf) {
     *buf = uv_buf_init(self->network_.gathering_.room(), Gathering::kReadMost);
     return;
   }
-  // Room for what the parser waits for, so that a large value arrives without being moved about.
-  const std::size_t unread = self->input_end_ - self->input_begin_;
-  const std::size_t wanted = self->parser_.bytes_wanted();
-  const std::size_t missing = wanted > unread ? wanted - unread : 0;
-  // A large request is read to its end and no further: what the buffer takes is what it needs.
-  const std::size_t room = wanted > kReadChunk && missing > 0
-                               ? std::min<std::size_t>(missing, 64 * 1024 * 1024)
-                               : kReadChunk;
-  if (self->input_begin_ > 0 && self->input_.size() - self->input_end_ < room) {
-    std::memmove(self->input_.data(), self->input_.data() + self->input_begin_, unread);
-    self->input_begin_ = 0;
-    self->input_end_ = unread;
-  }
-  if (self->input_.size() - self->input_end_ < room) {
-    self->input_.resize(std::max(self->input_end_ + room,
-                                 std::min(self->input_.size() * 2, self->input_.size() + room)));
-  }
+  self->make_room(1);
   *buf = uv_buf_init(self->input_.data() + self->input_end_,
                      static_cast<unsigned>(
                          std::min<std::size_t>(self->input_.size() - self->input_end_, 1U << 30)));
 }
 
+void Connection::make_room(std::size_t least) {
+  // Room for what the parser waits for, so that a large value arrives without being moved about.
+  const std::size_t unread = input_end_ - input_begin_;
+  const std::size_t wanted = parser_.bytes_wanted();
+  const std::size_t missing = wanted > unread ? wanted - unread : 0;
+  // A large request is read to its end and no further: what the buffer takes is what it needs.
+  const std::size_t room = wanted > kReadChunk && missing > 0
+                               ? std::min<std::size_t>(missing, 64 * 1024 * 1024)
+                               : kReadChunk;
+  const std::size_t needed = std::max(room, least);
+  if (input_begin_ > 0 && input_.size() - input_end_ < needed) {
+    std::memmove(input_.data(), input_.data() + input_begin_, unread);
+    input_begin_ = 0;
+    input_end_ = unread;
+  }
+  if (input_.size() - input_end_ < needed)
+    input_.resize(std::max(input_end_ + needed, std::min(input_.size() * 2, input_.size() + room)));
+}
+
+void Connection::append_input(std::string_view bytes) {
+  make_room(bytes.size());
+  std::memcpy(input_.data() + input_end_, bytes.data(), bytes.size());
+  input_end_ += bytes.size();
+}
+
+Input Connection::own_input() const {
+  return {{input_.data() + input_begin_, input_end_ - input_begin_}, Input::Place::kOwn, 0};
+}
+
 void Connection::on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
   auto* self = static_cast<Connection*>(stream->data);
   if (nread == 0 || self->closing_) return;
+  if (nread < 0) return self->on_input_end(nread == UV_EOF ? 0 : static_cast<int>(nread));
   self->network_.refresh_time();
-  if (nread < 0) {
-    self->session_->close_now = true;
-    self->network_.close_soon(*self->session_);
-    uv_read_stop(stream);
-    self->reading_ = false;
-    return;
-  }
-  // Where one read does not take all that has come, libuv reads again at once.
   const auto bytes = static_cast<std::size_t>(nread);
-  self->receive(bytes, buf->base != self->network_.gathering_.room(), bytes < buf->len);
+  self->count_input(bytes);
+  // Where one read does not take all that has come, libuv reads again at once.
+  const bool may_wait = bytes < buf->len;
+  if (buf->base == self->network_.gathering_.room())
+    return self->receive({{buf->base, bytes}, Input::Place::kShared, 0}, may_wait);
+  self->input_end_ += bytes;
+  self->receive(self->own_input(), may_wait);
 }
 
-void Connection::receive(std::size_t bytes, bool in_own_buffer, bool may_wait) {
-  Gathering& gathering = network_.gathering_;
+void Connection::on_input(std::string_view bytes, unsigned buffer, bool more) {
+  network_.refresh_time();
+  count_input(bytes.size());
+  // A second input in one turn: the requests stay in order, behind each other in one buffer.
+  if (gathered_ != nullptr) take_back();
+  if (!held_ && input_end_ == input_begin_)
+    return receive({bytes, Input::Place::kRing, buffer}, !more);
+  if (held_)
+    late_ += bytes;
+  else
+    append_input(bytes);
+  network_.ring_->give_back(buffer);
+  if (!held_) receive(own_input(), !more);
+}
+
+void Connection::on_input_end(int error) {
+  network_.refresh_time();
+  set_reading(false);
+  // What it sent before runs first. Reading starts again then, and meets the end again.
+  if (gathered_ != nullptr) return;
+  // A client may have ended only its own side: what was answered goes out, as far as it takes it.
+  sends_no_more_ = error == 0 && !session_->out.empty() && !full_;
+  if (sends_no_more_)
+    session_->close_after_reply = true;
+  else
+    session_->close_now = true;
+  network_.close_soon(*session_);
+}
+
+void Connection::count_input(std::size_t bytes) {
   Stats& stats = network_.engine_->stats();
   stats.net_input_bytes += bytes;
   ++stats.reads_processed;
   session_->net_input += bytes;
-  std::string_view data;
-  if (in_own_buffer) {
-    input_end_ += bytes;
-    data = {input_.data() + input_begin_, input_end_ - input_begin_};
-  } else {
-    data = {gathering.room(), bytes};
-  }
-  input_peak_ = std::max(input_peak_, data.size());
+}
+
+void Connection::receive(Input data, bool may_wait) {
+  Gathering& gathering = network_.gathering_;
+  const std::size_t size = data.bytes.size();
+  input_peak_ = std::max(input_peak_, size);
   if (const std::uint64_t limit = network_.config_->settings().client_query_buffer_limit;
-      data.size() > limit && limit != 0) {
+      size > limit && limit != 0) {
     log::warning("Closing client that reached max query buffer length: id={} addr={} qbuf={}",
-                 session_->id, session_->address, data.size());
-    ++stats.query_buffer_limit_disconnections;
+                 session_->id, session_->address, size);
+    ++network_.engine_->stats().query_buffer_limit_disconnections;
     session_->close_now = true;
+    keep_rest(data, size);
     return network_.close_soon(*session_);
   }
   // A request of which more is missing than has come needs no look at all.
-  if (session_->parked || parser_.bytes_wanted() > data.size())
-    return keep_rest(data, 0, in_own_buffer);
-  may_wait = may_wait && !gathering.is_full() && (in_own_buffer || gathering.holds(bytes));
+  if (session_->parked || parser_.bytes_wanted() > size) return keep_rest(data, 0);
+  may_wait = may_wait && !gathering.is_full() &&
+             (data.place != Input::Place::kShared || gathering.holds(size));
   Gathering::Part* part = may_wait ? &gathering.parts[gathering.count] : nullptr;
   RequestBatch& batch = may_wait ? part->batch : network_.batch_;
-  const RequestParser::Status status = parse(data, 0, batch);
+  const RequestParser::Status status = parse(data.bytes, 0, batch);
   if (batch.requests.empty() && status == RequestParser::Status::kNeedMore)
-    return keep_rest(data, 0, in_own_buffer);
+    return keep_rest(data, 0);
   if (!may_wait || batch.requests.size() >= Gathering::kEnough)
-    return keep_rest(data, process_alone(data, batch, status), in_own_buffer);
+    return keep_rest(data, process_alone(data.bytes, batch, status));
   part->connection = this;
   part->data = data;
-  part->in_own_buffer = in_own_buffer;
   part->status = status;
   gathered_ = part;
   ++gathering.count;
-  if (!in_own_buffer) gathering.used += bytes;
+  if (data.place == Input::Place::kShared) gathering.used += size;
 }
 
 void Connection::run(Gathering::Part& part) {
   gathered_ = nullptr;
-  keep_rest(part.data, process(part.data, part.batch, part.status), part.in_own_buffer);
+  keep_rest(part.data, process(part.data.bytes, part.batch, part.status));
 }
 
 void Connection::take_back() {
   Gathering::Part& part = *std::exchange(gathered_, nullptr);
   part.connection = nullptr;
   parser_.reset();
-  keep_rest(part.data, 0, part.in_own_buffer);
+  keep_rest(part.data, 0);
 }
 
 RequestParser::Status Connection::parse(std::string_view data, std::size_t from,
@@ -204,17 +253,23 @@ std::size_t Connection::process(std::string_view data, RequestBatch& batch,
   }
 }
 
-void Connection::keep_rest(std::string_view data, std::size_t consumed, bool in_own_buffer) {
-  const std::size_t rest = data.size() - consumed;
-  if (in_own_buffer) {
+void Connection::keep_rest(const Input& data, std::size_t consumed) {
+  const std::size_t rest = data.bytes.size() - consumed;
+  if (data.place == Input::Place::kOwn) {
     input_begin_ += consumed;
   } else if (rest > 0) {
-    input_.assign(data.data() + consumed, rest);
+    input_.assign(data.bytes.data() + consumed, rest);
     input_begin_ = 0;
     input_end_ = rest;
   }
+  if (data.place == Input::Place::kRing) network_.ring_->give_back(data.ring_buffer);
   // The buffer stays for the next large request; trim_input takes it back.
   if (rest == 0) input_begin_ = input_end_ = 0;
+  if (!late_.empty() && !held_) {
+    append_input(late_);
+    late_ = {};
+    network_.resume_soon(*session_);
+  }
   note_input();
   update_reading();
 }
@@ -249,18 +304,23 @@ void Connection::trim_input(bool idle) {
 void Connection::resume() {
   if (closing_ || held_ || session_->parked || session_->close_now) return;
   if (input_end_ > input_begin_) {
-    const std::string_view data{input_.data() + input_begin_, input_end_ - input_begin_};
-    const RequestParser::Status status = parse(data, 0, network_.batch_);
-    keep_rest(data, process_alone(data, network_.batch_, status), true);
+    const Input data = own_input();
+    const RequestParser::Status status = parse(data.bytes, 0, network_.batch_);
+    keep_rest(data, process_alone(data.bytes, network_.batch_, status));
   }
   update_reading();
 }
 
 void Connection::flush() {
   session_->output_pending = false;
-  if (in_flight_ > 0 || closing_) return;  // what was added goes out when the write under way ends
-  if (session_->close_now) return;         // killed, or above its output limit: it hears no more
+  // What was added goes out when the write under way ends.
+  if (in_flight_ > 0 || full_ || closing_) return;
+  if (session_->close_now) return;  // killed, or above its output limit: it hears no more
   OutBuffer& out = session_->out;
+  if (network_.ring_ != nullptr) {
+    if (!out.empty()) send_through_ring();
+    return;
+  }
   while (!out.empty()) {
     std::array<uv_buf_t, kPiecesMost> pieces;
     unsigned count = 0;
@@ -270,7 +330,7 @@ void Connection::flush() {
       total += n;
     });
     const int written = uv_try_write(stream(), pieces.data(), count);
-    if (written == UV_EAGAIN) return queue_write();
+    if (written == UV_EAGAIN && !sends_no_more_) return queue_write();
     if (written < 0) {
       session_->close_now = true;
       network_.close_soon(*session_);
@@ -281,7 +341,7 @@ void Connection::flush() {
     session_->net_output += static_cast<std::uint64_t>(written);
     network_.engine_->stats().net_output_bytes += static_cast<std::uint64_t>(written);
     ++network_.engine_->stats().writes_processed;
-    if (static_cast<std::size_t>(written) < total) return queue_write();
+    if (static_cast<std::size_t>(written) < total && !sends_no_more_) return queue_write();
   }
 }
 
@@ -301,34 +361,57 @@ void Connection::queue_write() {
   update_reading();
 }
 
-void Connection::on_written(uv_write_t* request, int status) {
-  auto* self = static_cast<Connection*>(request->data);
-  if (self->held_) {
-    self->written_while_held_ = true;
-    self->write_status_ = status;
-    return;
-  }
-  self->finish_write(status);
+void Connection::send_through_ring() {
+  std::array<iovec, Ring::kPiecesMost> pieces;
+  std::size_t count = 0;
+  in_flight_ = 0;
+  session_->out.gather(Ring::kPiecesMost, [&](char* data, std::size_t n) {
+    pieces[count++] = {data, n};
+    in_flight_ += n;
+  });
+  network_.ring_->send(*this, {pieces.data(), count});
 }
 
-void Connection::finish_write(int status) {
-  const std::size_t written = in_flight_;
-  in_flight_ = 0;
+void Connection::on_written(uv_write_t* request, int status) {
+  auto* self = static_cast<Connection*>(request->data);
+  self->end_write(status < 0 ? status : static_cast<std::int64_t>(self->in_flight_));
+}
+
+void Connection::on_sent(int result) { end_write(result == -EAGAIN ? 0 : result); }
+
+void Connection::end_write(std::int64_t result) {
+  if (held_) {
+    written_while_held_ = true;
+    write_result_ = result;
+    return;
+  }
+  finish_write(result);
+}
+
+void Connection::finish_write(std::int64_t result) {
+  const std::size_t asked = std::exchange(in_flight_, 0);
   if (closing_ || session_ == nullptr) return;
-  if (status < 0) {
+  if (result < 0) {
     session_->close_now = true;
     network_.close_soon(*session_);
     return;
   }
+  const auto written = static_cast<std::size_t>(result);
+  Stats& stats = network_.engine_->stats();
   session_->out.consume(written);
   network_.engine_->note_buffers(*session_);
   session_->net_output += written;
-  network_.engine_->stats().net_output_bytes += written;
-  // Not here: replies of this turn may stand in the output, and what must be on the disk before
-  // them is written at the end of the turn.
-  if (!session_->out.empty()) {
-    session_->output_pending = true;
-    network_.flush_soon(*session_);
+  stats.net_output_bytes += written;
+  if (network_.ring_ != nullptr) ++stats.writes_processed;
+  if (written < asked && sends_no_more_) {
+    session_->close_now = true;
+    return network_.close_soon(*session_);
+  }
+  if (written < asked) {
+    full_ = true;
+    network_.ring_->wait_writable(*this);
+  } else {
+    flush_rest();
   }
   if (session_->close_after_reply && session_->out.empty()) network_.close_soon(*session_);
   if (!session_->parked && session_->out.size() < kOutputHighWater && !reading_)
@@ -336,11 +419,23 @@ void Connection::finish_write(int status) {
   update_reading();
 }
 
+void Connection::on_writable() {
+  full_ = false;
+  flush_rest();
+}
+
+// Not here: replies of this turn may stand in the output, and what must be on the disk before them
+// is written at the end of the turn.
+void Connection::flush_rest() {
+  if (session_->out.empty()) return;
+  session_->output_pending = true;
+  network_.flush_soon(*session_);
+}
+
 void Connection::hold() {
   if (held_) return;
   held_ = true;
-  if (reading_) uv_read_stop(stream());
-  reading_ = false;
+  set_reading(false);
 }
 
 void Connection::release() {
@@ -353,7 +448,9 @@ void Connection::release() {
 
 bool Connection::exchange_blocking(std::string_view out, std::string& in) {
   uv_os_fd_t fd = -1;
-  if (closing_ || in_flight_ > 0 || uv_fileno(handle(), &fd) != 0) return false;
+  if (closing_ || uv_fileno(handle(), &fd) != 0) return false;
+  settle();
+  if (in_flight_ > 0 || full_) return false;
   const auto ready = [fd](short event) {
     pollfd p{fd, event, 0};
     return ::poll(&p, 1, -1) > 0;
@@ -367,6 +464,10 @@ bool Connection::exchange_blocking(std::string_view out, std::string& in) {
     if (n <= 0) return false;
     sent += static_cast<std::size_t>(n);
   }
+  if (!late_.empty()) {
+    in += std::exchange(late_, {});
+    return true;
+  }
   if (!ready(POLLIN)) return false;
   char chunk[kReadChunk];
   const ssize_t n = ::recv(fd, chunk, sizeof chunk, 0);
@@ -375,8 +476,20 @@ bool Connection::exchange_blocking(std::string_view out, std::string& in) {
   return true;
 }
 
+// Until now the ring may receive and send; from now on whoever uses the socket does, till its
+// session's command has ended.
+void Connection::settle() {
+  Ring* ring = network_.ring_.get();
+  if (ring == nullptr) return;
+  const bool held_before = std::exchange(held_, true);
+  set_reading(false);
+  ring->settle(*this);
+  finish_held_write();
+  held_ = held_before;
+}
+
 void Connection::finish_held_write() {
-  if (std::exchange(written_while_held_, false)) finish_write(write_status_);
+  if (std::exchange(written_while_held_, false)) finish_write(write_result_);
 }
 
 void Connection::refuse(std::string_view line) {
@@ -391,7 +504,7 @@ void Connection::close() {
   if (closing_) return;
   closing_ = true;
   if (session_ != nullptr) {
-    // A write under way still points into the output: it lives until libuv lets go of the handle.
+    // A write under way still points into the output: it lives until that has ended.
     if (in_flight_ > 0) {
       last_output_ = std::move(session_->out);
       dying_bytes_ = std::exchange(session_->dying_bytes, 0);
@@ -401,6 +514,11 @@ void Connection::close() {
     network_.engine_->close(session);
     --network_.connection_count_;
   }
+  if (network_.ring_ != nullptr) return network_.ring_->forget(*this);
+  on_idle();
+}
+
+void Connection::on_idle() {
   uv_close(handle(), [](uv_handle_t* h) {
     auto* self = static_cast<Connection*>(h->data);
     if (self->dying_bytes_ > 0) self->network_.engine_->released(self->dying_bytes_);

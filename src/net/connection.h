@@ -1,4 +1,7 @@
 // Connection: one client's socket. Bytes -> requests -> engine; the session's output -> bytes.
+//
+// libuv accepts and closes it; what is read and written goes through the network's ring where there
+// is one, else through libuv too.
 #pragma once
 
 #include <uv.h>
@@ -8,11 +11,12 @@
 
 #include "src/command/session.h"
 #include "src/net/network.h"
+#include "src/net/ring.h"
 #include "src/proto/request_parser.h"
 
 namespace hearth::net {
 
-class Connection {
+class Connection final : private RingSocket {
  public:
   enum class Kind : std::uint8_t { kTcp, kUnix };
   Connection(Network& network, Kind kind);
@@ -58,8 +62,21 @@ class Connection {
   static void on_alloc(uv_handle_t* handle, std::size_t suggested, uv_buf_t* buf);
   static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf);
   static void on_written(uv_write_t* request, int status);
+  // --- RingSocket ---
+  void on_input(std::string_view bytes, unsigned buffer, bool more) override;
+  void on_input_end(int error) override;
+  void on_sent(int result) override;
+  void on_writable() override;
+  void on_idle() override;
+
+  void count_input(std::size_t bytes);
+  // Room for at least `least` bytes behind the unread ones.
+  void make_room(std::size_t least);
+  void append_input(std::string_view bytes);
+  // All that is unread, in the connection's buffer.
+  [[nodiscard]] Input own_input() const;
   // `may_wait`: to be run at the end of the turn, with what others sent.
-  void receive(std::size_t bytes, bool in_own_buffer, bool may_wait);
+  void receive(Input data, bool may_wait);
   // Parses and prepares what is complete in `data` from `from` on, up to a full batch.
   RequestParser::Status parse(std::string_view data, std::size_t from, RequestBatch& batch);
   // Runs `batch`, the first of `data`, which ended with `status`, and all complete requests behind
@@ -68,11 +85,17 @@ class Connection {
   // The same for a batch that nothing was fetched for.
   std::size_t process_alone(std::string_view data, RequestBatch& batch,
                             RequestParser::Status status);
-  void keep_rest(std::string_view data, std::size_t consumed, bool in_own_buffer);
+  void keep_rest(const Input& data, std::size_t consumed);
   void note_input();
   void queue_write();
-  void finish_write(int status);
+  void send_through_ring();
+  void end_write(std::int64_t result);
+  void flush_rest();
+  void settle();
+  // Bytes written of those in flight, or an error (negative).
+  void finish_write(std::int64_t result);
   void update_reading();
+  void set_reading(bool on);
 
   Network& network_;
   Kind kind_;
@@ -91,11 +114,14 @@ class Connection {
   Gathering::Part* gathered_ = nullptr;  // what it sent in this turn and has not run
   OutBuffer last_output_;
   std::size_t dying_bytes_ = 0;  // that it holds: see Engine::released
+  std::string late_;             // what the ring had received when the connection was held
   bool reading_ = false;
   bool closing_ = false;
   bool held_ = false;
-  bool written_while_held_ = false;  // a write ended, with this status
-  int write_status_ = 0;
+  bool full_ = false;  // the socket takes no more for now
+  bool sends_no_more_ = false;
+  bool written_while_held_ = false;  // a write ended, with this result
+  std::int64_t write_result_ = 0;
 };
 
 }  // namespace hearth::net

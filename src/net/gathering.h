@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,18 @@
 namespace hearth::net {
 
 class Connection;
+
+// Bytes that a connection reads requests from.
+struct Input {
+  enum class Place : std::uint8_t {
+    kOwn,     // the connection's buffer
+    kShared,  // Gathering::input
+    kRing,    // a buffer of the ring, to be given back
+  };
+  std::string_view bytes;
+  Place place = Place::kOwn;
+  unsigned ring_buffer = 0;
+};
 
 struct Gathering {
   static constexpr std::size_t kPartsMost = 128;
@@ -29,8 +42,7 @@ struct Gathering {
 
   struct Part {
     Connection* connection = nullptr;  // nullptr: it took its bytes back
-    std::string_view data;
-    bool in_own_buffer = false;  // data is the connection's; else it stands in `input`
+    Input data;
     RequestParser::Status status = RequestParser::Status::kNeedMore;  // at the end of the batch
     RequestBatch batch;
   };
@@ -45,6 +57,7 @@ struct Gathering {
   void clear() { used = next = count = 0; }
 
   // Input of connections that have nothing unread: shared, so that idle clients cost no buffer.
+  // With a ring it stays unused.
   std::vector<char> input;
   std::size_t used = 0;
   std::vector<Part> parts;

@@ -70,12 +70,16 @@ struct Network::Listener {
 };
 
 Network::Network(const Options& options)
-    : loop_(options.loop), config_(options.config), clock_(options.clock) {
+    : loop_(options.loop), config_(options.config), clock_(options.clock), cpu_us_(options.cpu_us) {
   uv_check_init(loop_, &check_);
   uv_prepare_init(loop_, &prepare_);
   uv_timer_init(loop_, &tick_);
   uv_timer_init(loop_, &wake_);
   check_.data = prepare_.data = tick_.data = wake_.data = this;
+  if (!config_->settings().io_uring) return;
+  std::string why;
+  ring_ = Ring::open(why);
+  if (ring_ == nullptr) log::verbose("No io_uring, epoll serves the clients: {}", why);
 }
 
 Network::~Network() = default;
@@ -275,6 +279,61 @@ void Network::start(Hooks hooks) {
   arm_tick();
 }
 
+std::string_view Network::multiplexing_api() const {
+  return ring_ != nullptr ? "io_uring" : "epoll";
+}
+
+void Network::run() {
+  leaving_ = false;
+  if (ring_ == nullptr) {
+    uv_run(loop_, UV_RUN_DEFAULT);
+    return;
+  }
+  while (!leaving_ && (uv_loop_alive(loop_) != 0 || ring_->is_busy())) ring_turn(true);
+}
+
+void Network::run_once() {
+  if (ring_ != nullptr)
+    ring_turn(false);
+  else
+    uv_run(loop_, UV_RUN_NOWAIT);
+}
+
+void Network::leave() {
+  leaving_ = true;
+  if (ring_ == nullptr) uv_stop(loop_);
+}
+
+// While the core is mostly idle, what patience saves is nobody's gain and its delay is everybody's
+// loss: it is for a server that works. The limits are apart, since patience takes load away.
+void Network::note_load() {
+  constexpr std::uint64_t kWindowMs = 20;
+  const std::uint64_t now = uv_now(loop_);
+  const std::uint64_t passed_ms = now - load_at_ms_;
+  if (passed_ms < kWindowMs) return;
+  const std::int64_t cpu = cpu_us_();
+  const auto used =
+      static_cast<double>(cpu - load_cpu_us_) / (static_cast<double>(passed_ms) * 1e3);
+  if (used > 0.4) ring_->set_patient(true);
+  if (used < 0.25) ring_->set_patient(false);
+  load_at_ms_ = now;
+  load_cpu_us_ = cpu;
+}
+
+void Network::ring_turn(bool may_wait) {
+  ring_->watch(uv_backend_fd(loop_));
+  uv_update_time(loop_);
+  note_load();
+  ring_->wait(std::chrono::milliseconds(may_wait ? uv_backend_timeout(loop_) : 0));
+  uv_update_time(loop_);
+  ring_->dispatch();
+  finish_turn();
+  // Due timers, handles that were started or are to be closed, and what others than clients sent.
+  if (!ring_->take_readable() && uv_backend_timeout(loop_) != 0) return;
+  ring_->submit();
+  uv_run(loop_, UV_RUN_NOWAIT);
+}
+
 void Network::arm_tick() {
   const auto period = static_cast<std::uint64_t>(1000 / std::max(1, config_->settings().hz));
   uv_timer_start(&tick_, on_tick, period, period);
@@ -436,7 +495,7 @@ void Network::poll_while_busy(Session& session) {
   std::swap(batch, batch_);
   std::swap(working, working_);
   std::swap(gathering_, *spare_);
-  uv_run(loop_, UV_RUN_NOWAIT);
+  run_once();
   std::swap(batch, batch_);
   std::swap(working, working_);
   std::swap(gathering_, *spare_);

@@ -4,6 +4,9 @@
 // once, every readable connection's requests are parsed, then run, then all output of the turn is
 // written (one writev per connection), then connections that are to end are closed.
 //
+// Where the kernel has it, the bytes of clients go through a Ring. Then the turn is its: it waits
+// for sockets and for libuv's own poll, and libuv runs when it has something to do.
+//
 // Bounds: a connection parses at most 64 requests at a time; its unread input is bounded by
 // client-query-buffer-limit (and 1 MiB while it is parked); reading stops while kOutputHighWater
 // bytes of replies wait for a client that does not read.
@@ -20,6 +23,7 @@
 #include "src/base/time.h"
 #include "src/engine/engine.h"
 #include "src/net/gathering.h"
+#include "src/net/ring.h"
 
 namespace hearth::net {
 
@@ -31,6 +35,8 @@ class Network final : public EngineHost {
     uv_loop_t* loop = nullptr;
     config::Registry* config = nullptr;
     const Clock* clock = nullptr;
+    // What this thread has used of its core, in microseconds.
+    std::int64_t (*cpu_us)() = nullptr;
   };
   explicit Network(const Options& options);
   ~Network() override;
@@ -47,8 +53,15 @@ class Network final : public EngineHost {
   };
   // Starts serving: the tick and the end-of-turn work.
   void start(Hooks hooks);
+  // Turns of the loop until nothing is left to do, or leave().
+  void run();
+  // One turn, without waiting.
+  void run_once();
+  void leave();
   // Closes every handle: listeners, connections, timers. The loop then runs out.
   void stop();
+  // What INFO calls the way sockets are waited for.
+  [[nodiscard]] std::string_view multiplexing_api() const;
 
   // --- EngineHost ---
   void flush_soon(Session& session) override;
@@ -88,6 +101,8 @@ class Network final : public EngineHost {
   void accept_unix(uv_stream_t* server);
   void admit(Connection* connection);
   void finish_turn();
+  void ring_turn(bool may_wait);
+  void note_load();
   void run_gathered();
   // What has not run yet goes back to its connections, as unread.
   void put_gathered_back();
@@ -99,6 +114,12 @@ class Network final : public EngineHost {
   config::Registry* config_;
   const Clock* clock_;
   Engine* engine_ = nullptr;
+  std::unique_ptr<Ring> ring_;  // null: libuv reads and writes
+  bool leaving_ = false;
+  std::int64_t (*cpu_us_)();
+  // When the load was looked at last: libuv's time in milliseconds, and what was used by then.
+  std::uint64_t load_at_ms_ = 0;
+  std::int64_t load_cpu_us_ = 0;
   uv_check_t check_{};
   uv_prepare_t prepare_{};
   uv_timer_t tick_{};

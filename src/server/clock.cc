@@ -66,4 +66,10 @@ std::uint64_t nano_ticks() {
 #endif
 }
 
+std::int64_t thread_cpu_us() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return t.tv_sec * 1'000'000 + t.tv_nsec / 1000;
+}
+
 }  // namespace hearth

@@ -89,7 +89,7 @@ Node::~Node() {
     migration_.stop();
     close_children();
     if (cluster_ != nullptr) cluster_->stop();
-    uv_run(&loop_, UV_RUN_DEFAULT);
+    network_->run();
   }
   scripts_.reset();
   engine_.reset();
@@ -128,7 +128,8 @@ bool Node::start() {
       return false;
     }
   }
-  network_ = std::make_unique<net::Network>(net::Network::Options{&loop_, &config_, &clock_});
+  network_ = std::make_unique<net::Network>(
+      net::Network::Options{&loop_, &config_, &clock_, thread_cpu_us});
   if (s.cluster_enabled) {
     cluster_ = std::make_unique<ClusterBus>(ClusterBus::Options{
         &loop_, &config_, &clock_, rng.next(), [this] { network_->refresh_time(); }});
@@ -166,6 +167,7 @@ bool Node::start() {
   o.now = clock_.unix_now();
   o.mono = clock_.mono_now();
   o.facts = process_facts(options_.executable, options_.config_file, rng);
+  o.facts.multiplexing_api = network_->multiplexing_api();
   static_cast<void>(nano_ticks());  // calibrates before the first command
   engine_ = std::make_unique<Engine>(std::move(o));
   scripts_ = std::make_unique<script::Runtime>(*engine_,
@@ -251,7 +253,7 @@ bool Node::start() {
 // Clients are heard while the data is loaded, and told to wait.
 bool Node::load_data() {
   return persistence_->load_at_start([this] {
-    uv_run(&loop_, UV_RUN_NOWAIT);
+    network_->run_once();
     return !stopping_;
   });
 }
@@ -265,7 +267,7 @@ void Node::make_follower() {
   ports.replication = replication_.get();
   ports.pid = getpid();
   ports.refresh_time = [this] { network_->refresh_time(); };
-  ports.load_due = [this] { uv_stop(&loop_); };
+  ports.load_due = [this] { network_->leave(); };
   ports.role_changed = [this] {
     log::set_role(follower_->is_replica() ? 'S' : 'M');
     if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
@@ -278,14 +280,14 @@ void Node::make_follower() {
 int Node::run() {
   for (;;) {
     // It ends when nothing is left to do, or to let a primary's snapshot be loaded outside of it.
-    uv_run(&loop_, UV_RUN_DEFAULT);
+    network_->run();
     if (!follower_->is_load_due() || stopping_) break;
     follower_->load([this] {
-      uv_run(&loop_, UV_RUN_NOWAIT);
+      network_->run_once();
       return !stopping_;
     });
   }
-  if (stopping_) uv_run(&loop_, UV_RUN_DEFAULT);
+  if (stopping_) network_->run();
   log::notice("hearth is now ready to exit, bye bye...");
   return 0;
 }

@@ -54,6 +54,9 @@ class RespClient {
     fd_ = -1;
   }
 
+  // Ends this side of the connection; replies can still be read.
+  void stop_sending() { ::shutdown(fd_, SHUT_WR); }
+
   bool send_raw(std::string_view bytes) {
     while (!bytes.empty()) {
       const auto sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);

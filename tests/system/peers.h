@@ -25,12 +25,18 @@ inline std::string built(const std::string& name) {
 struct Peer {
   std::string name;
   std::string binary;
+  std::vector<std::string> config{};  // lines of its own
 };
 
 // HEARTH_SERVER_BINARY puts another binary in its place.
 inline Peer hearth_server() {
   const char* other = std::getenv("HEARTH_SERVER_BINARY");
-  return {"hearth-server", other == nullptr ? built("hearth-server") : other};
+  return {"hearth-server", other == nullptr ? built("hearth-server") : other, {}};
+}
+
+// Without io_uring, as on kernels that lack it or forbid it.
+inline Peer hearth_on_epoll() {
+  return {"hearth-server on epoll", hearth_server().binary, {"io-uring no"}};
 }
 
 // Nothing, with a note in the test's output, where redis-server is not installed.
@@ -40,7 +46,7 @@ inline std::optional<Peer> redis_server() {
     MESSAGE("skipped: redis-server is not installed");
     return std::nullopt;
   }
-  return Peer{"redis-server", *binary};
+  return Peer{"redis-server", *binary, {}};
 }
 
 inline std::vector<Peer> all_peers() {
@@ -52,6 +58,7 @@ inline std::vector<Peer> all_peers() {
 inline std::unique_ptr<ServerProcess> start_peer(const Peer& peer,
                                                  std::vector<std::string> config = {}) {
   config.insert(config.end(), {"save \"\"", "appendonly no"});
+  config.insert(config.end(), peer.config.begin(), peer.config.end());
   auto server = ServerProcess::start({.binary = peer.binary, .config = std::move(config)});
   REQUIRE(server != nullptr);
   return server;

@@ -36,6 +36,12 @@ class Stopped {
   ServerProcess& server_;
 };
 
+std::vector<Peer> peers_and_transports() {
+  std::vector<Peer> peers = all_peers();
+  peers.push_back(hearth_on_epoll());
+  return peers;
+}
+
 std::string reply_of(RespClient& client) {
   const auto reply = client.read();
   return reply ? RespClient::as_text(*reply) : "(closed)";
@@ -70,10 +76,10 @@ struct Worker {
 }  // namespace
 
 TEST_CASE("every client gets its answers in order, however requests are cut and come together") {
-  for (const std::uint64_t seed : {1, 2, 3}) {
+  for (const std::uint64_t seed : {1, 2, 3, 4}) {
     CAPTURE(seed);
     hearth::Rng rng(seed);
-    const auto server = start_peer(hearth_server());
+    const auto server = start_peer(seed % 2 == 0 ? hearth_on_epoll() : hearth_server());
     std::vector<Worker> workers(200);  // more than are gathered in a turn
     for (Worker& w : workers) w.client = server->client();
     for (int round = 0; round < 8; ++round) {
@@ -104,7 +110,7 @@ TEST_CASE("every client gets its answers in order, however requests are cut and 
 }
 
 TEST_CASE("a client that is killed by one read together with it does nothing more") {
-  for (const Peer& peer : all_peers()) {
+  for (const Peer& peer : peers_and_transports()) {
     CAPTURE(peer.name);
     const auto server = start_peer(peer);
     const auto first = server->client(), second = server->client(), third = server->client();
@@ -124,7 +130,7 @@ TEST_CASE("a client that is killed by one read together with it does nothing mor
 }
 
 TEST_CASE("a pause holds for those who were read together with it") {
-  for (const Peer& peer : all_peers()) {
+  for (const Peer& peer : peers_and_transports()) {
     CAPTURE(peer.name);
     const auto server = start_peer(peer);
     const auto first = server->client(), second = server->client();
@@ -144,7 +150,7 @@ TEST_CASE("a pause holds for those who were read together with it") {
 }
 
 TEST_CASE("a broken request ends its client alone, after what came before it") {
-  for (const Peer& peer : all_peers()) {
+  for (const Peer& peer : peers_and_transports()) {
     CAPTURE(peer.name);
     const auto server = start_peer(peer);
     const auto first = server->client(), second = server->client(), third = server->client();
@@ -164,7 +170,7 @@ TEST_CASE("a broken request ends its client alone, after what came before it") {
 }
 
 TEST_CASE("those read together with a script that does not end wait no longer than it is let run") {
-  for (const Peer& peer : all_peers()) {
+  for (const Peer& peer : peers_and_transports()) {
     CAPTURE(peer.name);
     const auto server = start_peer(peer, {"busy-reply-threshold 10"});
     const auto script = server->client();
@@ -195,12 +201,13 @@ TEST_CASE("those read together with a script that does not end wait no longer th
 }
 
 TEST_CASE("what is acknowledged next to a SHUTDOWN is in the data set that it saves") {
-  for (const Peer& peer : all_peers()) {
+  for (const Peer& peer : peers_and_transports()) {
     CAPTURE(peer.name);
     const auto dir = std::make_shared<TempDir>();
     std::vector<std::string> acknowledged;
     {
-      const auto server = ServerProcess::start({.binary = peer.binary, .dir = dir});
+      const auto server =
+          ServerProcess::start({.binary = peer.binary, .config = peer.config, .dir = dir});
       REQUIRE(server != nullptr);
       if (server->run({"SET", "early", "1"}) == "OK") acknowledged.emplace_back("early");
       std::vector<std::unique_ptr<RespClient>> clients;
@@ -221,7 +228,8 @@ TEST_CASE("what is acknowledged next to a SHUTDOWN is in the data set that it sa
       CHECK(server->process().wait(milliseconds{15'000}) == 0);
     }
     CHECK(!acknowledged.empty());
-    const auto server = ServerProcess::start({.binary = peer.binary, .dir = dir});
+    const auto server =
+        ServerProcess::start({.binary = peer.binary, .config = peer.config, .dir = dir});
     REQUIRE(server != nullptr);
     for (const std::string& key : acknowledged) {
       CAPTURE(key);
