@@ -11,8 +11,6 @@
 namespace hearth::cluster::bus {
 namespace {
 
-constexpr Ms kForgetBan = 60'000;
-
 AdminReply ok() { return {}; }
 AdminReply status(std::string text) { return {AdminReply::Kind::kStatus, std::move(text), 0}; }
 AdminReply integer(std::int64_t n) { return {AdminReply::Kind::kInteger, {}, n}; }
@@ -168,7 +166,7 @@ AdminReply run(State& s, const admin::Forget& in) {
     return error("Can't forget my master!");
   }
   const NodeId id = node->id;
-  ban(s, id, kForgetBan);
+  ban(s, id, s.settings.forget_ban.count());
   release_promise_to(s, id);
   s.remove_node(*node);
   s.must_save();

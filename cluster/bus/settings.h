@@ -24,6 +24,7 @@ struct BusSettings {
   std::chrono::milliseconds node_timeout{15000};  // cluster-node-timeout
   std::chrono::milliseconds ping_interval{1000};  // cluster-ping-interval; whole ticks of 100 ms
   bool require_full_coverage = true;              // cluster-require-full-coverage
+  std::chrono::milliseconds forget_ban{60000};    // cluster-blacklist-ttl
   bool no_failover = false;                       // cluster-replica-no-failover
   // What is announced. An empty ip is learned from the links; ports are the effective ones.
   Address announced;

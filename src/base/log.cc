@@ -5,7 +5,11 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <unistd.h>
+
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 
 namespace hearth::log {
@@ -41,6 +45,10 @@ std::string stamp() {
 }  // namespace
 
 Result<void> open(const std::string& path) {
+  // The library would make missing directories: a mistyped path is to be noticed.
+  const auto slash = path.rfind('/');
+  if (slash != std::string::npos && slash > 0 && access(path.substr(0, slash).c_str(), F_OK) != 0)
+    return fail(ErrorCode::kIo, fmt::format("log file '{}': {}", path, std::strerror(errno)));
   try {
     std::shared_ptr<spdlog::sinks::sink> sink;
     if (path.empty())

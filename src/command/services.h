@@ -211,14 +211,19 @@ struct ShutdownRequest {
   bool force = false;   // even if saving fails
 };
 
+inline constexpr std::string_view kShutdownRefused = "ERR Errors trying to SHUTDOWN. Check logs.";
+
 // The process around the engine. Implemented by the composition root.
 class ServerControl {
  public:
   virtual ~ServerControl() = default;
-  // Stops the process in an orderly way after this loop turn, or says why it goes on.
-  [[nodiscard]] virtual Outcome shutdown(const ShutdownRequest& request) = 0;
+  // Stops the process in an orderly way after this loop turn, or says why it goes on. Where
+  // replicas lag, `asker` waits for them, and hears an error if the server goes on after all.
+  [[nodiscard]] virtual Outcome shutdown(const ShutdownRequest& request, Session& asker) = 0;
   // SHUTDOWN ABORT: takes back a shutdown that has not begun yet. False if there is none.
   [[nodiscard]] virtual bool abort_shutdown() { return false; }
+  // How long a shutdown under way waits for replicas yet; nothing while none does.
+  [[nodiscard]] virtual std::optional<milliseconds> shutdown_left() const { return std::nullopt; }
   // Blocks the engine thread: DEBUG SLEEP only.
   virtual void sleep(microseconds duration) = 0;
   // Ends the process at once, for DEBUG SEGFAULT, PANIC and ASSERT.

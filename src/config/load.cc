@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "src/base/parse_number.h"
 #include "src/config/words.h"
 
@@ -19,6 +22,14 @@ std::string_view trimmed(std::string_view line) {
 
 bool has_wildcard(std::string_view path) {
   return path.find_first_of("*?[") != std::string_view::npos;
+}
+
+// Names that files of old servers have and that have meant nothing for long.
+bool is_obsolete(std::string_view name) {
+  constexpr std::string_view kNames[] = {"list-max-ziplist-entries", "list-max-ziplist-value",
+                                         "lua-replicate-commands"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [&](std::string_view known) { return equals_ignore_case(known, name); });
 }
 
 class Loader {
@@ -47,6 +58,7 @@ class Loader {
         if (!included) return included;
         continue;
       }
+      if (is_obsolete((*words)[0]) && words->size() == 2) continue;
       auto applied = registry_.apply_directive(*words);
       if (!applied) {
         return unexpected(ConfigError{file, number, std::string(line), applied.error()});
@@ -87,6 +99,9 @@ Result<void, ConfigError> check_whole(const Settings& settings) {
   if (!settings.aclfile.empty() && !settings.user_lines.empty()) {
     return unexpected(ConfigError{
         "", 0, "", "users are defined in the configuration and in an ACL file; use one"});
+  }
+  if (!settings.modules.empty()) {
+    return unexpected(ConfigError{"", 0, "", "loadmodule: modules cannot be loaded"});
   }
   if (settings.cluster_expected_size > 0 && !settings.cluster_enabled) {
     return unexpected(ConfigError{"", 0, "", "cluster-expected-size needs cluster-enabled yes"});

@@ -99,17 +99,17 @@ constexpr Parameter kNetwork[] = {
      "Most memory of all client connections together, in bytes or as a percentage of maxmemory; "
      "the "
      "largest clients are disconnected to get below it. 0 is no limit."},
-    {"io-uring", "", boolean(), "yes", kImm, put<&S::io_uring>,
-     "Reads and writes clients' sockets through io_uring, which takes less CPU time. Needs Linux "
-     "6.1; where the kernel does not have or allow it, or with no, epoll serves them."},
-    {"io-threads", "", integer(1, 128), "1", kImm, put<&S::io_threads>,
-     "Threads that read requests and write replies. 1 does it on the thread that runs commands."},
-    {"io-threads-do-reads", "", boolean(), "no", kIdle, nullptr,
-     "Reading is always done by the I/O threads."},
+    {"io-uring", "", boolean(), "yes", Flag::kNone, put<&S::io_uring>,
+     "Read at the start: whether clients' sockets are read and written through io_uring, which "
+     "takes less CPU time. Needs Linux 6.1; where the kernel does not have or allow it, and with "
+     "no, epoll serves them."},
+    {"io-threads", "", integer(1, 128), "1", kImm | kIdle, nullptr,
+     "One thread reads requests, runs them and writes replies."},
+    {"io-threads-do-reads", "", boolean(), "no", kIdle, nullptr, "There are no I/O threads."},
     {"events-per-io-thread", "", integer(0, kIntMax), "2", Flag::kHidden | kIdle, nullptr,
-     "Work per I/O thread is not adjusted by this value."},
+     "There are no I/O threads."},
     {"io-threads-always-active", "", boolean(), "no", Flag::kHidden | kIdle, nullptr,
-     "The I/O threads sleep when there is nothing to do."},
+     "There are no I/O threads."},
     {"prefetch-batch-max-size", "", integer(0, 128), "16", kIdle, nullptr,
      "Requests of one read are always prefetched together."},
     {"socket-mark-id", "", integer(0, 4294967295), "0", kImm | kIdle, nullptr,

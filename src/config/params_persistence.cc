@@ -73,10 +73,8 @@ constexpr Parameter kSnapshot[] = {
     {"stop-writes-on-bgsave-error", "", boolean(), "yes", Flag::kNone,
      put<&S::stop_writes_on_bgsave_error>,
      "Refuse writes after a snapshot failed, so that somebody notices."},
-    {"sanitize-dump-payload", "", choice("no, yes, clients"), "no", Flag::kNone,
-     put<&S::sanitize_dump_payload>,
-     "How far values from snapshots and RESTORE are verified. Payloads are always checked in full; "
-     "stored for compatibility."},
+    {"sanitize-dump-payload", "", choice("no, yes, clients"), "no", Flag::kNoEffect, nullptr,
+     "Values from snapshots and RESTORE are always verified in full."},
 };
 
 constexpr Parameter kAppendOnly[] = {

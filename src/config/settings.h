@@ -27,9 +27,7 @@ enum class MaxmemoryPolicy : unsigned char {
   kNoEviction,
 };
 enum class Permission : unsigned char { kNo, kYes, kLocal };  // kLocal: clients on this host
-enum class SanitizePayload : unsigned char { kNo, kYes, kClients };
 enum class AppendFsync : unsigned char { kEverySecond, kAlways, kNo };
-enum class DisklessLoad : unsigned char { kDisabled, kOnEmptyDb, kSwapDb, kFlushBeforeLoad };
 enum class EndpointType : unsigned char { kIp, kHostname, kUnknown };
 enum class AclPubsubDefault : unsigned char { kAllChannels, kResetChannels };
 enum class PropagationError : unsigned char { kIgnore, kPanic, kPanicOnReplicas };
@@ -89,16 +87,13 @@ struct Settings {
   std::uint64_t proto_max_bulk_len = 0;
   ClientMemoryLimit maxmemory_clients;
   bool io_uring = false;
-  int io_threads = 0;
 
   // Process
   bool daemonize = false;
   std::string pidfile;
   LogLevel loglevel = LogLevel::kNotice;
   std::string logfile;
-  bool hide_user_data_from_log = false;
   bool crash_log_enabled = true;
-  bool crash_memcheck_enabled = false;
   bool use_exit_on_panic = false;
   std::string dir;
   bool set_proc_title = true;
@@ -111,14 +106,12 @@ struct Settings {
   Permission enable_protected_configs = Permission::kNo;
   Permission enable_debug_command = Permission::kNo;
   Permission enable_module_command = Permission::kNo;
-  bool extended_redis_compatibility = false;
   std::string availability_zone;
 
   // Data and memory
   int databases = 0;
   int hz = 0;
   bool dynamic_hz = false;
-  bool activerehashing = true;
   int active_expire_effort = 0;
   std::uint64_t maxmemory = 0;
   MaxmemoryPolicy maxmemory_policy = MaxmemoryPolicy::kNoEviction;
@@ -179,7 +172,6 @@ struct Settings {
   std::uint64_t loading_process_events_interval_bytes = 0;
   RdbCompat rdb_compat = RdbCompat::kRedis72;
   bool stop_writes_on_bgsave_error = true;
-  SanitizePayload sanitize_dump_payload = SanitizePayload::kNo;
   bool skip_checksum_validation = false;  // DEBUG SET-SKIP-CHECKSUM-VALIDATION
   bool appendonly = false;
   std::string appendfilename;
@@ -210,7 +202,6 @@ struct Settings {
   bool repl_diskless_sync = true;
   seconds repl_diskless_sync_delay{0};
   int repl_diskless_sync_max_replicas = 0;
-  DisklessLoad repl_diskless_load = DisklessLoad::kDisabled;
   bool repl_disable_tcp_nodelay = false;
   seconds repl_ping_replica_period{0};
   seconds repl_timeout{0};
@@ -218,7 +209,6 @@ struct Settings {
   seconds repl_backlog_ttl{0};
   int min_replicas_to_write = 0;
   seconds min_replicas_max_lag{0};
-  bool dual_channel_replication_enabled = false;
   PropagationError propagation_error_behavior = PropagationError::kIgnore;
 
   // Cluster
@@ -229,17 +219,12 @@ struct Settings {
   std::uint16_t cluster_port = 0;  // 0: port + 10000
   milliseconds cluster_node_timeout{0};
   milliseconds cluster_ping_interval{0};
-  int cluster_replica_validity_factor = 0;
   bool cluster_replica_no_failover = false;
-  int cluster_migration_barrier = 0;
-  bool cluster_allow_replica_migration = true;
   bool cluster_require_full_coverage = true;
   bool cluster_allow_reads_when_down = false;
   bool cluster_allow_pubsubshard_when_down = true;
   std::uint64_t cluster_link_sendbuf_limit = 0;
   seconds cluster_blacklist_ttl{0};
-  bool cluster_slot_stats_enabled = false;
-  milliseconds cluster_manual_failover_timeout{0};
   std::string cluster_announce_ip;
   std::uint16_t cluster_announce_port = 0;
   std::uint16_t cluster_announce_tls_port = 0;

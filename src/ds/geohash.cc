@@ -152,15 +152,27 @@ GeoShape GeoShape::box(const GeoPoint& center, double width, double height) {
   return shape;
 }
 
+namespace {
+
+// The mean of the points as vectors from the centre of the earth, back on its surface.
+GeoPoint middle_of(const std::vector<GeoPoint>& points) {
+  double x = 0, y = 0, z = 0;
+  for (const GeoPoint& p : points) {
+    const double longitude = radians(p.longitude), latitude = radians(p.latitude);
+    x += std::cos(latitude) * std::cos(longitude);
+    y += std::cos(latitude) * std::sin(longitude);
+    z += std::sin(latitude);
+  }
+  return {degrees(std::atan2(y, x)), degrees(std::atan2(z, std::hypot(x, y)))};
+}
+
+}  // namespace
+
 GeoShape GeoShape::polygon(std::vector<GeoPoint> vertices) {
   GeoShape shape;
   shape.kind_ = Kind::kPolygon;
   shape.vertices_ = std::move(vertices);
-  const auto count = static_cast<double>(shape.vertices_.size());
-  for (const GeoPoint& v : shape.vertices_) {
-    shape.center_.longitude += v.longitude / count;
-    shape.center_.latitude += v.latitude / count;
-  }
+  shape.center_ = middle_of(shape.vertices_);
   const Bounds around = shape.bounds();
   shape.grid_center_ = {(around.low.longitude + around.high.longitude) / 2,
                         (around.low.latitude + around.high.latitude) / 2};

@@ -46,7 +46,6 @@ class GeoShape {
 
   // Distances are measured from here: the centre, of a polygon the mean of its vertices.
   [[nodiscard]] const GeoPoint& center() const { return center_; }
-  void measure_from(const GeoPoint& center) { center_ = center; }
   // The distance from the centre, if the point lies in the shape.
   [[nodiscard]] std::optional<double> distance_inside(const GeoPoint& point) const;
 

@@ -6,6 +6,7 @@
 #include "cluster/model/slot.h"
 #include "src/base/bytes.h"
 #include "src/base/check.h"
+#include "src/base/log.h"
 #include "src/engine/script_run.h"
 #include "src/proto/reply_writer.h"
 #include "src/store/memory.h"
@@ -114,7 +115,9 @@ Engine::Engine(Options options)
   services_.access = access_.get();
   services_.tracking = tracker_.get();
   refresh_settings();
-  config_->on_change({"maxmemory",
+  config_->on_change({"hz",
+                      "dynamic-hz",
+                      "maxmemory",
                       "maxmemory-clients",
                       "maxmemory-policy",
                       "slowlog-log-slower-than",
@@ -242,16 +245,30 @@ void Engine::resume_parked() {
 
 void Engine::pause(PauseKind kind, UnixMillis until) {
   // A second pause never weakens the first: the wider kind and the later end hold.
-  if (paused_ && pause_kind_ == PauseKind::kAll) kind = PauseKind::kAll;
-  pause_kind_ = kind;
-  pause_until_ = paused_ ? std::max(pause_until_, until) : until;
+  if (pause_until_.ms == 0 || kind == PauseKind::kAll) pause_kind_ = kind;
+  pause_until_ = std::max(pause_until_, until);
   paused_ = true;
   env_.expire_removes = false;
 }
 
 void Engine::unpause() {
-  paused_ = false;
   pause_until_ = UnixMillis{};
+  pause_kind_ = PauseKind::kWrite;
+  if (!writes_held_) end_pause();
+}
+
+void Engine::hold_writes(bool on) {
+  writes_held_ = on;
+  if (on) {
+    paused_ = true;
+    env_.expire_removes = false;
+  } else if (pause_until_.ms == 0) {
+    end_pause();
+  }
+}
+
+void Engine::end_pause() {
+  paused_ = false;
   env_.expire_removes = !following_;
   resume_parked();
   blocked_.note_everything();
@@ -433,6 +450,15 @@ void Engine::execute_one(Session& session, const ParsedRequest& request,
   ++turn_commands_;
   const Command* command = request.command;
   if (command == nullptr) [[unlikely]] {
+    // What a browser can be made to send to any port: the lines behind would be run as commands.
+    if (equals_ignore_case(argv[0], "post") || equals_ignore_case(argv[0], "host:")) {
+      log::warning(
+          "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
+          "commands to this server. Connection from {} aborted.",
+          session.address);
+      session.close_now = true;
+      return host_->close_soon(session);
+    }
     if (session.in_multi) session.multi_aborted = true;
     reply_error(session, nullptr, unknown_command(argv), true);
     return after_reply(session, out_before);

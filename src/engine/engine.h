@@ -143,8 +143,12 @@ class Engine final : public ClientControl,
   // This server becomes a replica, or stops being one: what has expired is only hidden then, and
   // what clients write is refused.
   void set_following(bool on);
+  // Ticks a second that background work is to get: `hz`, more with many clients (dynamic-hz).
+  [[nodiscard]] int tick_rate() const { return tick_rate_; }
   // CLIENT PAUSE is in force: a primary's stream waits as well.
   [[nodiscard]] bool is_paused() const { return paused_; }
+  // While a shutdown waits for replicas: what writes waits, whatever CLIENT PAUSE says.
+  void hold_writes(bool on);
   // Executes requests in order. Stops early when the session is parked or closing; returns how many
   // were executed. The three steps in one:
   std::size_t run(Session& session, RequestBatch& batch);
@@ -338,6 +342,8 @@ class Engine final : public ClientControl,
   bool is_stale() const;
   std::string_view write_refusal() const;
   bool lacks_replicas() const;
+  void end_pause();
+  void adapt_tick_rate();
   bool must_pause(const Session& session, const Command& command,
                   std::span<const std::string_view> argv, bool queues);
   bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
@@ -458,9 +464,12 @@ class Engine final : public ClientControl,
   std::vector<ConnId> parked_;
   BlockedClients blocked_;
   bool serving_ = false;  // serve_ready is under way
-  PauseKind pause_kind_ = PauseKind::kAll;
+  // What CLIENT PAUSE asked for: nothing where pause_until_ is 0.
+  PauseKind pause_kind_ = PauseKind::kWrite;
   UnixMillis pause_until_{};
-  bool paused_ = false;
+  bool writes_held_ = false;
+  int tick_rate_ = 10;
+  bool paused_ = false;  // by either
   bool active_expire_ = true;
   bool loading_ = false;
   bool guarded_ =

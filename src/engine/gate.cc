@@ -218,9 +218,9 @@ bool Engine::lacks_replicas() const {
 bool Engine::must_pause(const Session& session, const Command& command,
                         std::span<const std::string_view> argv, bool queues) {
   if (!paused_ || session.replica) return false;
-  if (env_.now >= pause_until_) {
+  if (pause_until_.ms != 0 && env_.now >= pause_until_) {
     unpause();
-    return false;
+    if (!paused_) return false;
   }
   // Else a pause of all could never be ended early.
   if (command.full_name == "client|unpause") return false;

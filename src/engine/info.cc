@@ -113,12 +113,16 @@ void Engine::write_server(InfoWriter& out) {
                                     : env_.now.ms * 1000);
   out.field("uptime_in_seconds", uptime);
   out.field("uptime_in_days", uptime / 86400);
-  out.field("hz", settings().hz);
+  out.field("hz", tick_rate_);
   out.field("configured_hz", settings().hz);
   out.field("lru_clock", access_clock::lru(env_.now));
   out.field("executable", facts_.executable);
   out.field("config_file", facts_.config_file);
   out.field("io_threads_active", 0);
+  if (services_.server != nullptr) {
+    if (const auto left = services_.server->shutdown_left())
+      out.field("shutdown_in_milliseconds", left->count());
+  }
   out.field("availability_zone", settings().availability_zone);
 }
 

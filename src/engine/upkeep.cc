@@ -33,6 +33,7 @@ constexpr std::uint64_t kFieldsPerStep = 1024;
 
 void Engine::refresh_settings() {
   const config::Settings& s = settings();
+  adapt_tick_rate();
   hot_.maxmemory = following_ && s.replica_ignore_maxmemory ? 0 : s.maxmemory;
   if (hot_.policy != policy_of(s.maxmemory_policy)) eviction_pool_.clear();
   hot_.policy = policy_of(s.maxmemory_policy);
@@ -190,8 +191,7 @@ void Engine::expire_cycle() {
   if (!env_.expire_removes || !active_expire_ || loading_) return;
   // Effort 1 .. 10: more time per tick, and a smaller share of stale keys before it stops.
   const auto effort = static_cast<std::uint64_t>(std::max(0, settings().active_expire_effort - 1));
-  const std::uint64_t tick_ns =
-      1'000'000'000ULL / static_cast<std::uint64_t>(std::max(1, settings().hz));
+  const std::uint64_t tick_ns = 1'000'000'000ULL / static_cast<std::uint64_t>(tick_rate_);
   const std::uint64_t limit_ns = tick_ns * (25 + 2 * effort) / 100;
   const std::uint64_t stale_percent = 10 - effort;
   const std::uint64_t start = ticks_();
@@ -320,7 +320,7 @@ void Engine::settle_tables() {
 
 void Engine::check_clients() {
   // A slice of all clients per tick, so that each is looked at about once a second.
-  const auto hz = static_cast<std::size_t>(std::max(1, settings().hz));
+  const auto hz = static_cast<std::size_t>(tick_rate_);
   std::size_t slice = std::min(order_.size(), std::max<std::size_t>(order_.size() / hz, 5));
   const seconds timeout = settings().timeout;
   while (slice-- > 0 && !order_.empty()) {
@@ -340,12 +340,22 @@ void Engine::check_clients() {
   }
 }
 
+void Engine::adapt_tick_rate() {
+  constexpr int kRateMost = 500;
+  constexpr std::size_t kClientsPerTick = 200;
+  tick_rate_ = std::clamp(settings().hz, 1, kRateMost);
+  if (!settings().dynamic_hz) return;
+  while (tick_rate_ < kRateMost && count() / static_cast<std::size_t>(tick_rate_) > kClientsPerTick)
+    tick_rate_ = std::min(tick_rate_ * 2, kRateMost);
+}
+
 void Engine::tick() {
+  adapt_tick_rate();
   // Nothing changes behind the back of a script.
   if (debug_.pause_cron || script_busy_) return;
   const std::uint64_t start = ticks_();
   ++tick_count_;
-  if (paused_ && env_.now >= pause_until_) unpause();
+  if (pause_until_.ms != 0 && env_.now >= pause_until_) unpause();
   run_due();
   expire_cycle();
   if (!loading_) settle_tables();
@@ -356,7 +366,7 @@ void Engine::tick() {
   if (hot_.maxmemory != 0 && !loading_) make_room();
   stats_.used_memory_peak = std::max(stats_.used_memory_peak, memory::used_bytes());
   // Rates are sampled every 100 ms whatever hz is.
-  const auto per_100ms = static_cast<std::uint64_t>(std::max(1, settings().hz / 10));
+  const auto per_100ms = static_cast<std::uint64_t>(std::max(1, tick_rate_ / 10));
   if (tick_count_ % per_100ms == 0) {
     ops_rate_.sample(mono_, stats_.commands_processed);
     input_rate_.sample(mono_, stats_.net_input_bytes);

@@ -54,6 +54,7 @@ struct Network::Listener {
   explicit Listener(Network& owner) : network(owner) {}
   Network& network;
   bool unix_socket = false;
+  bool postponed = false;  // a connection waits for the next turn
   std::string path;
   union {
     uv_tcp_t tcp;
@@ -104,10 +105,6 @@ void Network::attach(Engine& engine) {
                        }
                        return {};
                      });
-  config_->on_change({"hz"}, [this](const config::Settings&) -> Result<void, std::string> {
-    arm_tick();
-    return {};
-  });
 }
 
 // --- listening ---
@@ -211,10 +208,25 @@ void Network::on_accept(uv_stream_t* server, int status) {
     log::warning("Accepting client connection: {}", uv_strerror(status));
     return;
   }
-  if (listener->unix_socket)
-    listener->network.accept_unix(server);
+  listener->network.accept(*listener);
+}
+
+void Network::accept(Listener& listener) {
+  // libuv takes no further connection until this one is accepted.
+  listener.postponed = accepted_ >= config_->settings().max_new_connections_per_cycle;
+  if (listener.postponed) return;
+  ++accepted_;
+  if (listener.unix_socket)
+    accept_unix(listener.stream());
   else
-    listener->network.accept_tcp(server);
+    accept_tcp(listener.stream());
+}
+
+void Network::accept_postponed() {
+  accepted_ = 0;
+  for (const auto& listener : listeners_) {
+    if (listener->postponed) accept(*listener);
+  }
 }
 
 void Network::accept_tcp(uv_stream_t* server) {
@@ -321,6 +333,7 @@ void Network::note_load() {
 }
 
 void Network::ring_turn(bool may_wait) {
+  accept_postponed();
   ring_->watch(uv_backend_fd(loop_));
   uv_update_time(loop_);
   note_load();
@@ -335,7 +348,8 @@ void Network::ring_turn(bool may_wait) {
 }
 
 void Network::arm_tick() {
-  const auto period = static_cast<std::uint64_t>(1000 / std::max(1, config_->settings().hz));
+  tick_rate_ = engine_->tick_rate();
+  const auto period = static_cast<std::uint64_t>(1000 / tick_rate_);
   uv_timer_start(&tick_, on_tick, period, period);
 }
 
@@ -372,6 +386,7 @@ void Network::on_tick(uv_timer_t* handle) {
   self->time_is_fresh_ = false;
   self->refresh_time();
   self->engine_->tick();
+  if (self->engine_->tick_rate() != self->tick_rate_) self->arm_tick();
   if (self->hooks_.each_tick) self->hooks_.each_tick();
 }
 
@@ -379,7 +394,9 @@ void Network::on_turn_end(uv_check_t* handle) {
   static_cast<Network*>(handle->data)->finish_turn();
 }
 void Network::on_before_poll(uv_prepare_t* handle) {
-  static_cast<Network*>(handle->data)->finish_turn();
+  auto* self = static_cast<Network*>(handle->data);
+  self->accept_postponed();
+  self->finish_turn();
 }
 
 // No callback of libuv on a connection stands below it: what a request does, up to closing other

@@ -97,8 +97,10 @@ class Network final : public EngineHost {
                                                            std::uint16_t port, bool optional);
   [[nodiscard]] Result<std::unique_ptr<Listener>> open_unix(const std::string& path);
   void close_listeners();
+  void accept(Listener& listener);
   void accept_tcp(uv_stream_t* server);
   void accept_unix(uv_stream_t* server);
+  void accept_postponed();
   void admit(Connection* connection);
   void finish_turn();
   void ring_turn(bool may_wait);
@@ -123,12 +125,14 @@ class Network final : public EngineHost {
   uv_check_t check_{};
   uv_prepare_t prepare_{};
   uv_timer_t tick_{};
+  int tick_rate_ = 0;
   uv_timer_t wake_{};  // fires when the first client that waits gives up
   MonoTime wake_at_{};
   Hooks hooks_;
   bool time_is_fresh_ = false;
   MonoTime turn_start_{};
   bool stopping_ = false;
+  int accepted_ = 0;  // in this turn
   std::vector<std::unique_ptr<Listener>> listeners_;
   ListenPlan plan_;
   std::size_t connection_count_ = 0;

@@ -1,5 +1,7 @@
 // Functions of the base library and of `table` that read-only tables would mislead, and loaders
 // that take no byte code.
+#include <climits>
+#include <cstdint>
 #include <cstring>
 
 #include "src/script/proxy.h"
@@ -38,6 +40,29 @@ int pairs(lua_State* L) {
   lua_pushnil(L);
   return 3;
 }
+
+// Lua counts the results in an int, which overflows before it is looked at.
+int unpack(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  const auto first = static_cast<std::int64_t>(luaL_optint(L, 2, 1));
+  const auto last = lua_isnoneornil(L, 3) != 0 ? static_cast<std::int64_t>(lua_objlen(L, 1))
+                                               : static_cast<std::int64_t>(luaL_checkint(L, 3));
+  if (first > last) return 0;
+  if (last - first >= INT_MAX || lua_checkstack(L, static_cast<int>(last - first) + 1) == 0)
+    return luaL_error(L, "too many results to unpack");
+  return original(L);
+}
+
+// Lua matches patterns by recursion, as deep as a pattern is long, on the stack of the process.
+int matches(lua_State* L) {
+  constexpr std::size_t kPatternMost = 16 * 1024;
+  std::size_t length = 0;
+  luaL_checklstring(L, 2, &length);
+  if (length > kPatternMost) return luaL_error(L, "pattern too complex");
+  return original(L);
+}
+
+int finds(lua_State* L) { return lua_toboolean(L, 4) != 0 ? original(L) : matches(L); }
 
 // The environment of the interpreter itself, and of functions that are not the script's, stays.
 int set_environment(lua_State* L) {
@@ -113,7 +138,15 @@ void protect_table_functions(lua_State* L) {
   lua_pop(L, 1);
 }
 
+void protect_text_functions(lua_State* L) {
+  lua_getglobal(L, "string");
+  wrap(L, "find", finds);
+  for (const char* name : {"match", "gmatch", "gsub"}) wrap(L, name, matches);
+  lua_pop(L, 1);
+}
+
 void replace_base_functions(lua_State* L) {
+  wrap(L, "unpack", unpack);
   for (const char* name : {"setmetatable", "rawset"}) wrap(L, name, writes_first);
   wrap(L, "rawget", reads_first);
   wrap(L, "setfenv", set_environment);

@@ -72,7 +72,7 @@ std::string Runtime::taken_name(const Libraries& all, const Library& library) {
 Result<std::string, ReplyError> Runtime::load_library(std::string_view code, bool replace,
                                                       milliseconds limit) {
   HEARTH_TRY(const LibraryHead head, read_library_shebang(code));
-  const std::string key = lower(head.name);
+  const std::string& key = head.name;
   if (libraries_.contains(key) && !replace)
     return refuse("ERR Library '" + head.name + "' already exists");
   HEARTH_TRY(std::unique_ptr<Library> library, make_library(code, limit));
@@ -94,7 +94,7 @@ Outcome Runtime::restore_libraries(std::span<const std::string> codes, Restore h
   Outcome outcome;
   const auto add = [&](const std::string& code) -> Outcome {
     HEARTH_TRY(std::unique_ptr<Library> library, make_library(code, milliseconds(0)));
-    const std::string key = lower(library->about.name);
+    const std::string key = library->about.name;
     std::string taken = taken_name(restored, *library);
     if (taken.empty() && !restored.contains(key)) {
       restored.emplace(key, std::move(library));
@@ -137,7 +137,7 @@ Outcome Runtime::restore_libraries(std::span<const std::string> codes, Restore h
 }
 
 bool Runtime::delete_library(std::string_view name) {
-  const auto at = libraries_.find(lower(name));
+  const auto at = libraries_.find(std::string(name));
   if (at == libraries_.end()) return false;
   drop(*at->second);
   libraries_.erase(at);

@@ -131,6 +131,8 @@ void open_libraries(lua_State* L) {
   lua_pushcfunction(L, luaopen_cjson);
   lua_call(L, 0, 1);
   lua_setglobal(L, "cjson");
+  protect_json_functions(L);
+  protect_text_functions(L);
   open_ours(L, "bit", open_bit);
   open_ours(L, "cmsgpack", open_msgpack);
   open_ours(L, "struct", open_struct);

@@ -32,6 +32,11 @@ int refuse_unknown(lua_State* L);
 void push_server_api(lua_State* L, const Vm& vm);
 void push_load_api(lua_State* L, const Vm& vm);
 
+// Puts functions that bound what C code does for a script in the place of the libraries' own: their
+// names are globals of the state.
+void protect_text_functions(lua_State* L);
+void protect_json_functions(lua_State* L);
+
 // Puts the functions of the base library that see through read-only tables, and those that would
 // reach outside, in the place of Lua's own. `globals` is on top.
 void replace_base_functions(lua_State* L);

@@ -13,10 +13,11 @@ constexpr std::string_view kMark = "#!";
 
 // Adds what "flags=" lists; an error text, or nothing.
 std::string add_flags(std::string_view list, ScriptFlags& flags) {
-  while (!list.empty()) {
+  for (bool more = !list.empty(); more;) {
     const std::size_t comma = list.find(',');
     const std::string_view word = list.substr(0, comma);
-    list = comma == std::string_view::npos ? std::string_view() : list.substr(comma + 1);
+    more = comma != std::string_view::npos;
+    if (more) list.remove_prefix(comma + 1);
     ScriptFlags found = 0;
     for (const script_flag::Name& name : script_flag::kNames) {
       if (name.text == word) found = name.bit;

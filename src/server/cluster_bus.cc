@@ -47,6 +47,7 @@ BusSettings bus_settings(const Settings& s) {
   BusSettings b;
   b.node_timeout = s.cluster_node_timeout;
   b.ping_interval = s.cluster_ping_interval;
+  b.forget_ban = s.cluster_blacklist_ttl;
   b.require_full_coverage = s.cluster_require_full_coverage;
   b.no_failover = s.cluster_replica_no_failover;
   b.announced.ip = s.cluster_announce_ip;

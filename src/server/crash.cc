@@ -15,7 +15,8 @@ namespace hearth {
 namespace {
 
 // A signal handler can reach nothing but the process: a fixed buffer, filled before.
-std::array<char, 4096> g_log_path{};  // NOLINT
+std::array<char, 4096> g_log_path{};             // NOLINT
+volatile std::sig_atomic_t g_exit_on_panic = 0;  // NOLINT
 
 void print(int fd, const char* text) {
   const ssize_t written = write(fd, text, std::strlen(text));
@@ -46,6 +47,7 @@ void on_crash(int signal_number, siginfo_t* info, void*) {
   const int count = backtrace(frames, 64);
   backtrace_symbols_fd(frames, count, out);
   print(out, "\n=== HEARTH BUG REPORT END. ===\n");
+  if (signal_number == SIGABRT && g_exit_on_panic != 0) _exit(1);
   // The default action follows: a core where cores are on, and the true exit status.
   struct sigaction act {};
   act.sa_handler = SIG_DFL;
@@ -59,6 +61,8 @@ void on_crash(int signal_number, siginfo_t* info, void*) {
 void set_crash_log(const char* path) {
   std::snprintf(g_log_path.data(), g_log_path.size(), "%s", path);
 }
+
+void set_exit_on_panic(bool on) { g_exit_on_panic = on ? 1 : 0; }
 
 void install_crash_handlers() {
   // The first call loads a library, which a signal handler must not.

@@ -10,4 +10,7 @@ void install_crash_handlers();
 // The file that reports go to; called whenever `logfile` changes. "" is stdout.
 void set_crash_log(const char* path);
 
+// Whether SIGABRT, which a failed check raises, ends the process with status 1 and without a core.
+void set_exit_on_panic(bool on);
+
 }  // namespace hearth

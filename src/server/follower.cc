@@ -388,9 +388,13 @@ void Follower::load(const std::function<bool()>& serve) {
   }
   // A restart begins with it.
   file_.reset();
-  if (const auto kept = ports_.disk->rename(path_, settings().dbfilename); !kept)
-    log::warning("Failed trying to rename the temp DB into {}: {}", settings().dbfilename,
+  if (const config::Settings& s = settings();
+      s.rdb_del_sync_files && s.save.empty() && !s.appendonly) {
+    static_cast<void>(ports_.disk->remove(path_));
+  } else if (const auto kept = ports_.disk->rename(path_, s.dbfilename); !kept) {
+    log::warning("Failed trying to rename the temp DB into {}: {}", s.dbfilename,
                  kept.error().context);
+  }
   forget_transfer();
   ports_.replication->adopt(id, offset);
   log::notice("PRIMARY <-> REPLICA sync: Finished with success");
@@ -426,6 +430,11 @@ void Follower::run_command(std::span<const std::string_view> words) {
     return acknowledge();
   }
   Session& s = session();
+  if (const std::string_view refusal = ports_.persistence->write_refusal();
+      !refusal.empty() && !settings().replica_ignore_disk_write_errors) {
+    log::warning("Replica was unable to write command to disk: {}", refusal);
+    std::abort();
+  }
   engine_->begin_replay();
   engine_->execute(s, words);
   engine_->end_replay();
@@ -436,6 +445,7 @@ void Follower::run_command(std::span<const std::string_view> words) {
           "== CRITICAL == This replica is sending an error to its primary: '{}' after processing "
           "the command '{}'",
           said.substr(1, std::min(kErrorShown, said.find('\r')) - 1), words[0]);
+      if (settings().propagation_error_behavior != config::PropagationError::kIgnore) std::abort();
     }
     s.out.clear();
     s.output_pending = false;

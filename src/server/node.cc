@@ -105,6 +105,7 @@ bool Node::start() {
     return false;
   }
   set_crash_log(s.logfile.c_str());
+  set_exit_on_panic(s.use_exit_on_panic);
   if (s.crash_log_enabled) install_crash_handlers();
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGHUP, SIG_IGN);
@@ -170,6 +171,8 @@ bool Node::start() {
   o.facts.multiplexing_api = network_->multiplexing_api();
   static_cast<void>(nano_ticks());  // calibrates before the first command
   engine_ = std::make_unique<Engine>(std::move(o));
+  network_->attach(*engine_);
+  shutdown_wait_.emplace(*engine_, *replication_);
   scripts_ = std::make_unique<script::Runtime>(*engine_,
                                                script::Identity{kRedisVersion, "hearth", kVersion});
   engine_->services().scripts = scripts_.get();
@@ -191,7 +194,6 @@ bool Node::start() {
          return {};
        },
        .clear = [this] { scripts_->flush_libraries(); }});
-  network_->attach(*engine_);
   persistence_->attach(*engine_);
   replication_->attach(*engine_);
   follower_->attach(*engine_);
@@ -297,6 +299,11 @@ void Node::install_hooks() {
     log::set_level(log_level(s.loglevel));
     return {};
   });
+  config_.on_change({"use-exit-on-panic"},
+                    [](const config::Settings& s) -> Result<void, std::string> {
+                      set_exit_on_panic(s.use_exit_on_panic);
+                      return {};
+                    });
   config_.on_change({"logfile"}, [](const config::Settings& s) -> Result<void, std::string> {
     if (auto opened = log::open(s.logfile); !opened)
       return tl::unexpected<std::string>(opened.error().context);
@@ -368,21 +375,43 @@ void Node::on_signal(uv_signal_t* handle, int number) {
 
 // With the other background work, so that clients have a moment to take it back.
 void Node::shutdown_if_asked() {
-  if (!asked_ || engine_->services().debug->pause_cron) return;
+  if (engine_->services().debug->pause_cron) return;
   // The reason of a refusal was logged; there is nobody else to tell.
-  static_cast<void>(shutdown(*std::exchange(asked_, std::nullopt)));
+  if (asked_) static_cast<void>(begin_shutdown(*std::exchange(asked_, std::nullopt), nullptr));
+  if (const auto due = shutdown_wait_->poll()) {
+    const Outcome done = finish_shutdown(*due);
+    if (!done) shutdown_wait_->give_up(done.error().text);
+  }
 }
 
 bool Node::abort_shutdown() {
-  if (stopping_ || !asked_) return false;
+  if (stopping_ || (!asked_ && !shutdown_wait_->is_under_way())) return false;
   asked_.reset();
+  if (shutdown_wait_->is_under_way()) shutdown_wait_->give_up(kShutdownRefused);
   log::notice("Shutdown manually aborted.");
   return true;
 }
 
-Outcome Node::shutdown(const ShutdownRequest& request) {
+std::optional<milliseconds> Node::shutdown_left() const { return shutdown_wait_->left(); }
+
+Outcome Node::shutdown(const ShutdownRequest& request, Session& asker) {
+  return begin_shutdown(request, &asker);
+}
+
+Outcome Node::begin_shutdown(const ShutdownRequest& request, Session* asker) {
   if (stopping_) return {};
   log::notice("User requested shutdown...");
+  const bool may_wait = !request.now && !persistence_->is_loading() && !engine_->running_script();
+  if (may_wait && shutdown_wait_->is_under_way()) {
+    if (asker != nullptr) shutdown_wait_->join(*asker);
+    return {};
+  }
+  if (may_wait && shutdown_wait_->begin(request, asker, config_.settings().shutdown_timeout))
+    return {};
+  return finish_shutdown(request);
+}
+
+Outcome Node::finish_shutdown(const ShutdownRequest& request) {
   {
     const InsistGuard guard(persistence_->temp_snapshot_path().c_str());
     HEARTH_TRY_VOID(persistence_->prepare_shutdown(request));

@@ -25,6 +25,7 @@
 #include "src/server/persistence.h"
 #include "src/server/proc_title.h"
 #include "src/server/replication.h"
+#include "src/server/shutdown_wait.h"
 
 namespace hearth {
 
@@ -47,8 +48,9 @@ class Node final : public ServerControl {
   int run();
 
   // --- ServerControl ---
-  [[nodiscard]] Outcome shutdown(const ShutdownRequest& request) override;
+  [[nodiscard]] Outcome shutdown(const ShutdownRequest& request, Session& asker) override;
   [[nodiscard]] bool abort_shutdown() override;
+  [[nodiscard]] std::optional<milliseconds> shutdown_left() const override;
   void sleep(microseconds duration) override;
   [[noreturn]] void crash(std::string_view how) override;
   [[nodiscard]] Result<void> rewrite_config(RewriteExtent extent) override;
@@ -60,6 +62,8 @@ class Node final : public ServerControl {
  private:
   static void on_signal(uv_signal_t* handle, int number);
   void shutdown_if_asked();
+  [[nodiscard]] Outcome begin_shutdown(const ShutdownRequest& request, Session* asker);
+  [[nodiscard]] Outcome finish_shutdown(const ShutdownRequest& request);
   void stop_serving();
   [[nodiscard]] bool load_data();
   void make_follower();
@@ -90,7 +94,8 @@ class Node final : public ServerControl {
   std::unique_ptr<ClusterBus> cluster_;  // null: cluster mode is off
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<script::Runtime> scripts_;
-  std::optional<ShutdownRequest> asked_;  // by a signal: begins with the next tick
+  std::optional<ShutdownWait> shutdown_wait_;  // there is an engine to wait for
+  std::optional<ShutdownRequest> asked_;       // by a signal: begins with the next tick
   bool stopping_ = false;
   bool children_open_ = false;
 };

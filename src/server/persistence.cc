@@ -23,8 +23,6 @@ constexpr std::string_view kSaveMisconf =
     "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
     "option). Please check the Redis logs for details about the RDB error.";
 
-constexpr std::string_view kShutdownRefused = "ERR Errors trying to SHUTDOWN. Check logs.";
-
 }  // namespace
 
 Persistence::Persistence(Ports ports)
@@ -318,10 +316,11 @@ Outcome Persistence::prepare_shutdown(const ShutdownRequest& request) {
 
 // --- loading ---
 
-void Persistence::empty_all() {
+void Persistence::empty_all(Reclaimer* reclaimer) {
   for (DbIndex i = 0; i < engine_->keyspace().db_count(); ++i) {
     engine_->touch_all(i, std::nullopt);
-    const Garbage garbage = engine_->keyspace().db(i).take_all();
+    Garbage garbage = engine_->keyspace().db(i).take_all();
+    if (reclaimer != nullptr) reclaimer->reclaim(std::move(garbage));
   }
   if (libraries_.clear) libraries_.clear();
 }
@@ -443,7 +442,7 @@ Result<DbIndex> Persistence::replace_data(const std::string& path, std::function
   const bool logs = log_state_ != LogState::kOff;
   if (logs) stop_log();
   if (child_ != Child::kNone) ports_.children->stop();
-  empty_all();
+  empty_all(settings().replica_lazy_flush ? engine_->services().reclaimer : nullptr);
   serve_ = std::move(serve);
   // When a key expires is the primary's to say.
   DbIndex stream_db = 0;

@@ -121,7 +121,7 @@ class Persistence final : public PersistenceControl {
                                            Expired expired = Expired::kSkip,
                                            DbIndex* stream_db = nullptr);
   [[nodiscard]] snapshot::LoadOptions load_options(bool merge);
-  void empty_all();
+  void empty_all(Reclaimer* reclaimer = nullptr);
   [[nodiscard]] rdb::FileOptions file_options();
   [[nodiscard]] Outcome settle_children(const ShutdownRequest& request);
   [[nodiscard]] bool load_log_at_start();

@@ -386,6 +386,11 @@ Result<void> Persistence::run_logged(Session& session, std::span<const std::stri
   engine_->begin_replay();
   engine_->execute(session, words);
   engine_->end_replay();
+  if (!session.out.empty() && session.out.str().front() == '-' &&
+      settings().propagation_error_behavior == config::PropagationError::kPanic) {
+    return fail(ErrorCode::kCorrupt, fmt::format("Command '{}' of the append only file failed: {}",
+                                                 words[0], session.out.str()));
+  }
   session.out.clear();
   session.output_pending = false;
   if (settings().key_load_delay != 0) delay(settings().key_load_delay);

@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -134,6 +136,8 @@ void Replication::start_stream(Session& session, Replica& replica) {
   send(session, std::exchange(replica.pending, {}));
   replica.pending.shrink_to_fit();
   log::notice("Synchronization with replica {} succeeded", name_of(session, replica));
+  const int no_delay = settings().repl_disable_tcp_nodelay ? 0 : 1;
+  setsockopt(session.fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay);
 }
 
 void Replication::drop(ConnId id) {
@@ -635,6 +639,20 @@ std::size_t Replication::replicas_at(std::uint64_t offset, bool on_disk) const {
         const Replica& r = entry.second;
         return r.state == State::kOnline && (on_disk ? r.acked_on_disk : r.acked) >= offset;
       }));
+}
+
+std::size_t Replication::online_replicas() const {
+  return static_cast<std::size_t>(
+      std::count_if(replicas_.begin(), replicas_.end(),
+                    [](const auto& entry) { return entry.second.state == State::kOnline; }));
+}
+
+void Replication::log_lagging(std::uint64_t offset) {
+  for_each([&](Session& session, Replica& replica) {
+    if (replica.state != State::kOnline || replica.acked >= offset) return;
+    log::warning("Lagging replica {} confirmed offset {}, {} bytes behind.",
+                 name_of(session, replica), replica.acked, offset - replica.acked);
+  });
 }
 
 bool Replication::has_log() const { return settings().appendonly; }

@@ -54,6 +54,10 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   void tick();
   // At the end of a loop turn, before its output leaves.
   void end_turn();
+  // Replicas that get the stream.
+  [[nodiscard]] std::size_t online_replicas() const;
+  // Tells the log which of them have not confirmed everything up to `offset`.
+  void log_lagging(std::uint64_t offset);
   [[nodiscard]] bool wants_commands() const { return backlog_.has_value() && !following_; }
 
   // --- while this server is a replica itself: its own replicas get its primary's stream ---

@@ -66,6 +66,17 @@ TEST_CASE("functions run commands, share locals and see the usual globals") {
   CHECK(server.run("FCALL", "a", "0") == ":3\r\n");
 }
 
+TEST_CASE("names of libraries differ by case, those of functions do not") {
+  EngineFixture server;
+  CHECK(server.run("FUNCTION", "LOAD", library("lib", "f", "return 1")) == bulk("lib"));
+  CHECK(server.run("FUNCTION", "LOAD", library("LIB", "g", "return 2")) == bulk("LIB"));
+  CHECK(server.run("FUNCTION", "LOAD", library("Lib", "F", "return 3")) ==
+        "-ERR Function F already exists\r\n");
+  CHECK(server.run("FUNCTION", "DELETE", "Lib") == "-ERR Library not found\r\n");
+  CHECK(server.run("FUNCTION", "DELETE", "LIB") == "+OK\r\n");
+  CHECK(server.run("FCALL", "F", "0") == ":1\r\n");
+}
+
 TEST_CASE("a library that can't be loaded leaves all as it was") {
   EngineFixture server;
   server.run("FUNCTION", "LOAD", library("lib", "f", "return 1"));
@@ -108,8 +119,8 @@ TEST_CASE("a library that can't be loaded leaves all as it was") {
   CHECK(load("#!lua name=x name=y\n") ==
         "-ERR Invalid metadata value, name argument was given multiple times\r\n");
   CHECK(load("#!lua name=a-b\n").starts_with("-ERR Library names can only contain letters"));
-  CHECK(server.run("FUNCTION", "LOAD", library("LIB", "f", "return 2")) ==
-        "-ERR Library 'LIB' already exists\r\n");
+  CHECK(server.run("FUNCTION", "LOAD", library("lib", "f", "return 2")) ==
+        "-ERR Library 'lib' already exists\r\n");
   CHECK(server.run("FUNCTION", "LOAD", library("lib2", "F", "return 2")) ==
         "-ERR Function F already exists\r\n");
   CHECK(load(library("lib", "f", "return 2")) == bulk("lib"));
@@ -165,7 +176,7 @@ TEST_CASE("FUNCTION LIST and STATS tell what is there") {
             "*4\r\n" + bulk("libraries_count") + ":2\r\n" + bulk("functions_count") + ":2\r\n");
   CHECK(server.run("FLUSHALL") == "+OK\r\n");
   CHECK(server.run("FCALL", "g", "0") == ":1\r\n");
-  CHECK(server.run("FUNCTION", "DELETE", "TWO") == "+OK\r\n");
+  CHECK(server.run("FUNCTION", "DELETE", "two") == "+OK\r\n");
   CHECK(server.run("FUNCTION", "DELETE", "two") == "-ERR Library not found\r\n");
   CHECK(server.run("FCALL", "g", "0") == "-ERR Function not found\r\n");
   CHECK(server.run("FUNCTION", "FLUSH", "SYNC") == "+OK\r\n");

@@ -89,6 +89,15 @@ TEST_CASE("searches by circle, box and polygon") {
                    "COUNT", "2") == array({"Catania", "edge1"}));
   CHECK(server.run("GEOSEARCH", "Sicily", "BYPOLYGON", "4", "13", "37", "16", "37", "16", "39",
                    "13", "39", "ASC") == array({"Catania", "Palermo"}));
+  // Distances are measured from the middle of the vertices on the sphere; the numbers are those of
+  // the documentation of GEOSEARCH.
+  CHECK(server.run("GEOSEARCH", "Sicily", "BYPOLYGON", "5", "12.41098696654226",
+                   "38.05033923003755", "15.107936245794182", "38.00616649901906",
+                   "18.148439288534455", "38.63804787603499", "17.80831874257693",
+                   "39.50316813110968", "12.458468633214036", "38.57719533463012", "WITHDIST",
+                   "ASC") ==
+        "*2\r\n*2\r\n$7\r\nPalermo\r\n$11\r\n166482.0159\r\n*2\r\n$5\r\nedge2\r\n$11\r\n"
+        "180861.7725\r\n");
   // A hollow on the side of Palermo leaves it outside.
   CHECK(server.run("GEOSEARCH", "Sicily", "BYPOLYGON", "5", "13", "37", "16", "37", "16", "39",
                    "13", "39", "14", "38") == array({"Catania"}));
@@ -152,6 +161,9 @@ TEST_CASE("searches refuse what they don't understand") {
       {{"GEOSEARCH", "Sicily", "BYPOLYGON", "2", "1", "1", "2", "2"},
        "-ERR GEOSEARCH BYPOLYGON must have at least 3 vertices\r\n"},
       {{"GEOSEARCH", "Sicily", "BYPOLYGON", "3", "1", "1", "2", "2"}, "-ERR syntax error\r\n"},
+      {{"GEOSEARCH", "Sicily", "FROMLONLAT", "15", "37", "BYPOLYGON", "3", "1", "1", "2", "2", "3",
+        "1"},
+       "-ERR FROMMEMBER and FROMLONLAT cannot be specified with BYPOLYGON for GEOSEARCH\r\n"},
       {{"GEORADIUS", "Sicily", "1", "1", "x", "km"}, "-ERR need numeric radius\r\n"},
       {{"GEORADIUS", "Sicily", "1", "1", "-1", "km"}, "-ERR radius cannot be negative\r\n"},
       {{"GEORADIUS", "Sicily", "1", "1", "1", "yd"},

@@ -72,7 +72,7 @@ TEST_CASE("RENAME moves value and time to live over whatever stood there") {
     server.run("SET", "to", "old", "PX", "5000");
     CHECK(server.run("RENAME", "from", "to") == "+OK\r\n");
     CHECK(server.effects() == Lines{"RENAME from to"});
-    CHECK(server.events() == Lines{"rename_from from", "rename_to to"});
+    CHECK(server.events() == Lines{"new to", "rename_from from", "rename_to to"});
     CHECK(server.run("GET", "to") == bulk(value));
     CHECK(server.run("PTTL", "to") == ":100\r\n");
     CHECK(server.run("EXISTS", "from") == ":0\r\n");
@@ -106,6 +106,8 @@ TEST_CASE("COPY makes an independent value with the same deadline") {
   server.run("SET", "a", "text", "PX", "100");
   CHECK(server.run("COPY", "a", "b") == ":1\r\n");
   CHECK(server.effects() == Lines{"COPY a b"});
+  CHECK(server.events() == Lines{"new b", "copy_to b"});
+  server.run("COPY", "a", "b", "REPLACE");
   CHECK(server.events() == Lines{"new b", "copy_to b"});
   server.run("APPEND", "b", "!");
   CHECK(server.run("GET", "a") == bulk("text"));

@@ -217,12 +217,20 @@ TEST_CASE("LMOVEM moves several, one by one or as a block") {
   EngineFixture server;
   server.run("RPUSH", "a", "1", "2", "3");
   CHECK(server.run("LMOVEM", "a", "b", "LEFT", "LEFT", "EXACTLY", "4", "BULK") == "*-1\r\n");
-  CHECK(server.run("LMOVEM", "none", "b", "LEFT", "LEFT") == "*-1\r\n");
+  CHECK(server.run("LMOVEM", "none", "b", "LEFT", "LEFT") == "*0\r\n");
+  CHECK(server.run("LMOVEM", "none", "b", "LEFT", "LEFT", "COUNT", "2", "BULK") == "*0\r\n");
+  CHECK(server.run("LMOVEM", "none", "b", "LEFT", "LEFT", "EXACTLY", "1", "OBO") == "*-1\r\n");
   CHECK(server.run("LMOVEM", "a", "b", "LEFT", "RIGHT", "COUNT", "2", "OBO") == array({"1", "2"}));
   CHECK(server.effects() == Lines{"LPOP a 2", "RPUSH b 1 2"});
-  CHECK(server.run("LMOVEM", "b", "b", "LEFT", "LEFT", "COUNT", "2", "OBO") == array({"1", "1"}));
-  CHECK(all(server, "b") == array({"1", "2"}));
-  CHECK(server.run("LMOVEM", "b", "b", "LEFT", "RIGHT", "COUNT", "2", "OBO") == array({"1", "2"}));
+  // From an end to the same end turns them round, even when they are all that there is.
+  server.run("RPUSH", "b", "3");
+  CHECK(server.run("LMOVEM", "b", "b", "LEFT", "LEFT", "EXACTLY", "2", "OBO") == array({"2", "1"}));
+  CHECK(server.effects() == Lines{"LPOP b 2", "LPUSH b 1 2"});
+  CHECK(all(server, "b") == array({"2", "1", "3"}));
+  CHECK(server.run("LMOVEM", "b", "b", "RIGHT", "RIGHT", "COUNT", "9", "OBO") ==
+        array({"3", "1", "2"}));
+  CHECK(all(server, "b") == array({"3", "1", "2"}));
+  CHECK(server.run("LMOVEM", "b", "b", "LEFT", "RIGHT", "COUNT", "2", "OBO") == array({"3", "1"}));
   for (const Lines& wrong : {Lines{"LMOVEM", "a", "b", "LEFT", "LEFT", "COUNT", "1"},
                              Lines{"LMOVEM", "a", "b", "LEFT", "LEFT", "COUNT", "1", "ALL"},
                              Lines{"LMOVEM", "a", "b", "LEFT", "LEFT", "SOME", "1", "OBO"}})

@@ -234,6 +234,45 @@ TEST_CASE("files, processes, byte code and the debugger are out of reach") {
   CHECK(server.run("EVAL", "return type(os.clock())", "0") == bulk("number"));
 }
 
+TEST_CASE("what C code would do without bounds for a script is refused") {
+  EngineFixture server;
+  const auto says = [&](const std::string& body) { return server.run("EVAL", body, "0"); };
+  for (const char* range : {"0, 2147483647", "-2147483648, 0", "-2147483648, 2147483647"}) {
+    CAPTURE(range);
+    CHECK(says("return #{unpack({}, " + std::string(range) + ")}")
+              .find("too many results to unpack") != std::string::npos);
+  }
+  CHECK(says("return {unpack({1, 2, 3}, 2)}") == "*2\r\n:2\r\n:3\r\n");
+  CHECK(says("return #{unpack({1, 2, 3}, 3, 2)}") == ":0\r\n");
+  const std::string deep = "(string.rep('a', 300000), string.rep('a?', 300000))";
+  for (const char* name : {"find", "match", "gmatch"}) {
+    CHECK(says("return string." + std::string(name) + deep).find("pattern too complex") !=
+          std::string::npos);
+  }
+  CHECK(says("return ('x'):gsub(string.rep('a?', 300000), '')").find("pattern too complex") !=
+        std::string::npos);
+  CHECK(says("return {string.find(string.rep('a', 300000), string.rep('a', 200000), 1, true)}") ==
+        "*2\r\n:1\r\n:200000\r\n");
+  CHECK(says("return {string.find('hello', '(l)(l)')}") ==
+        "*4\r\n:3\r\n:4\r\n$1\r\nl\r\n$1\r\nl\r\n");
+
+  const std::string too_long = "the text would be too long";
+  CHECK(
+      says("local t = 'x' for i = 1, 40 do t = {t, t} end return cjson.encode(t)").find(too_long) !=
+      std::string::npos);
+  CHECK(says("local s = string.rep('x', 1000000) local t = {} for i = 1, 200 do t[i] = s end "
+             "return cjson.encode(t)")
+            .find(too_long) != std::string::npos);
+  CHECK(says("return cjson.new().encode(string.rep('x', 200000000))").find(too_long) !=
+        std::string::npos);
+  CHECK(says("cjson.encode_sparse_array(false, 0)").find("out of bounds") != std::string::npos);
+  CHECK(says("cjson.encode_max_depth(1000000)").find("out of bounds") != std::string::npos);
+  CHECK(says("return cjson.encode({1, 'a\\n', {b = {}}, [6] = true})") ==
+        "$33\r\n[1,\"a\\n\",{\"b\":{}},null,null,true]\r\n");
+  CHECK(says("return cjson.encode(error)").find("user_script:1: Cannot serialise function") !=
+        std::string::npos);
+}
+
 TEST_CASE("a script is one unit, whether it ends well or not") {
   EngineFixture server;
   server.run("EVAL", "redis.call('set','a','1') redis.call('incr','a') redis.call('nope')", "1",
@@ -293,6 +332,15 @@ TEST_CASE("the first line of a script is checked") {
   CHECK(eval("#!lua flags=allow-oom,what\nreturn 1") ==
         "-ERR Unexpected flag in script shebang: what\r\n");
   CHECK(contains(eval("#!lua\nerror('x')"), "user_script:2: x script: "));
+}
+
+TEST_CASE("no flag of a script's first line is empty") {
+  EngineFixture server;
+  for (const char* list : {"no-writes,", ",no-writes", "no-writes,,allow-oom"}) {
+    CHECK(server.run("EVAL", "#!lua flags=" + std::string(list) + "\nreturn 1", "0") ==
+          "-ERR Unexpected flag in script shebang: \r\n");
+  }
+  CHECK(server.run("EVAL", "#!lua flags=\nreturn 1", "0") == ":1\r\n");
 }
 
 TEST_CASE("above maxmemory a script is stopped before its first write") {

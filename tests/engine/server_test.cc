@@ -199,6 +199,41 @@ TEST_CASE("CONFIG GET and SET work on one and on many parameters") {
   CHECK(server.run("CONFIG", "GET", "nothing-like-it") == "%0\r\n");
 }
 
+TEST_CASE("background work runs 1 to 500 times a second, more often for many clients") {
+  EngineFixture server;
+  const auto rate = [&] { return server.engine().tick_rate(); };
+  CHECK(rate() == 10);
+  server.run("CONFIG", "SET", "hz", "0");
+  CHECK(rate() == 1);
+  server.run("CONFIG", "SET", "hz", "1000000");
+  CHECK(rate() == 500);
+  server.run("CONFIG", "SET", "hz", "1", "dynamic-hz", "no");
+  for (int i = 0; i < 1000; ++i) server.open();
+  server.tick();
+  CHECK(rate() == 1);
+  server.run("CONFIG", "SET", "dynamic-hz", "yes");
+  CHECK(rate() == 8);  // 1001 clients, no more than 200 for each tick
+  CHECK(server.run("INFO", "server").find("\nhz:8\r\n") != std::string::npos);
+}
+
+TEST_CASE(
+    "writes that are held for a shutdown go on after it, whatever CLIENT PAUSE said meanwhile") {
+  EngineFixture server;
+  Session& writer = server.open();
+  server.engine().hold_writes(true);
+  CHECK(server.run_as(writer, "SET", "k", "v").empty());
+  CHECK(server.run("GET", "k") == "$-1\r\n");
+  server.run("CLIENT", "PAUSE", "10", "WRITE");
+  server.run("CLIENT", "UNPAUSE");
+  CHECK(server.engine().is_paused());
+  server.run("CLIENT", "PAUSE", "1000", "WRITE");
+  server.engine().hold_writes(false);
+  CHECK(server.engine().is_paused());
+  server.run("CLIENT", "UNPAUSE");
+  CHECK_FALSE(server.engine().is_paused());
+  CHECK(server.resumed() == std::vector<hearth::ConnId>{writer.id});
+}
+
 TEST_CASE("protected parameters change only where that is allowed") {
   EngineFixture closed;
   CHECK(closed.run("CONFIG", "SET", "dbfilename", "x").starts_with("-ERR CONFIG SET failed"));

@@ -480,7 +480,7 @@ TEST_CASE("XNACK hands entries back for anybody to claim") {
   CHECK(s.ask("XAUTOCLAIM", "x", "g", "b", "1000000", "-", "COUNT", "2") ==
         "[3-0 [[1-0 [f 1]] [2-0 [f 2]]] []]");
   CHECK(s.ask("XREADGROUP", "GROUP", "g", "b", "CLAIM", "5", "STREAMS", "x", ">") ==
-        "[[x [[3-0 [f 3] 1000000000000 9223372036854775807] [3-0 [f 3] 0 0]]]]");
+        "[[x [[3-0 [f 3] -1 9223372036854775807] [3-0 [f 3] 0 0]]]]");
   CHECK(s.run("XNACK", "x", "g", "HUH", "IDS", "1", "1") == "-ERR syntax error\r\n");
   CHECK(s.run("XNACK", "x", "none", "FAIL", "IDS", "1", "1") ==
         "-NOGROUP No such key 'x' or consumer group 'none'\r\n");
@@ -489,6 +489,24 @@ TEST_CASE("XNACK hands entries back for anybody to claim") {
   CHECK(s.ask("XPENDING", "y", "g", "-", "+", "9") ==
         "[[1-0  -1 1] [2-0  -1 0] [3-0  -1 9223372036854775807]]");
   CHECK(s.ask("XINFO", "CONSUMERS", "y", "g") == "[[name a pending 0 idle 0 inactive 0]]");
+}
+
+TEST_CASE("replayed commands leave the times that ages are told by") {
+  Streams s;
+  s.fill("x", 2);
+  s.advance(milliseconds(5000));
+  s.engine().begin_replay();
+  s.run("XGROUP", "CREATE", "x", "g", "0");
+  s.run("XCLAIM", "x", "g", "a", "0", "1-0", "TIME", "1000000002000", "RETRYCOUNT", "3", "FORCE",
+        "JUSTID");
+  s.run("XADD", "x", "1000000000001-0", "f", "v");
+  s.run("XIDMPRECORD", "x", "p", "m", "1000000000001-0");
+  s.engine().end_replay();
+  s.advance(milliseconds(1000));
+  CHECK(s.ask("XPENDING", "x", "g", "-", "+", "9") == "[[1-0 a 4000 3]]");
+  CHECK(s.ask("XINFO", "CONSUMERS", "x", "g") == "[[name a pending 1 idle 1000 inactive 1000]]");
+  CHECK(s.ask("XAUTOCLAIM", "x", "g", "b", "4001", "0", "JUSTID") == "[0-0 [] []]");
+  CHECK(s.ask("XADD", "x", "IDMP", "p", "m", "*", "f", "again") == "1000000000001-0");
 }
 
 TEST_CASE("a message of an idempotent producer is added once") {

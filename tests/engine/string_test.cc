@@ -44,6 +44,11 @@ TEST_CASE("SET conditions, GET and KEEPTTL do what they say and leave no effect 
   CHECK(server.run("SET", "k", "d", "KEEPTTL") == "+OK\r\n");
   server.advance(milliseconds(500));
   CHECK(server.run("GET", "k") == "$-1\r\n");
+  // Whoever wants the old value has looked for it.
+  CHECK(server.run("SET", "absent", "v", "GET") == "$-1\r\n");
+  CHECK(server.events() == Lines{"keymiss absent", "new absent", "set absent"});
+  CHECK(server.run("GETSET", "absent2", "v") == "$-1\r\n");
+  CHECK(server.events() == Lines{"keymiss absent2", "new absent2", "set absent2"});
   CHECK(server.run("SET", "k", "v", "NX", "XX") == "-ERR syntax error\r\n");
   CHECK(server.run("SET", "k", "v", "EX", "0") == "-ERR invalid expire time in 'set' command\r\n");
   CHECK(server.run("SET", "k", "v", "EX", "9223372036854775807") ==
@@ -103,6 +108,7 @@ TEST_CASE("GETEX changes the life of a key, GETDEL ends it") {
   CHECK(server.effects() == Lines{"PEXPIREAT k " + std::to_string(server.now().ms + 100)});
   CHECK(server.run("GETEX", "k", "PERSIST") == "$1\r\nv\r\n");
   CHECK(server.effects() == Lines{"PERSIST k"});
+  CHECK(server.run("GETEX", "k", "PERSIST", "PERSIST") == "$1\r\nv\r\n");
   CHECK(server.run("GETEX", "k", "EX", "1", "PERSIST") == "-ERR syntax error\r\n");
   CHECK(server.run("GETEX", "k", "EX", "0") == "-ERR invalid expire time in 'getex' command\r\n");
   CHECK(server.run("GETEX", "none", "EX", "0") == "$-1\r\n");
@@ -133,6 +139,16 @@ TEST_CASE("unknown commands and wrong arities answer as clients know it") {
         "-ERR unknown command 'NOPE', with args beginning with: 'a' 'b' \r\n");
   CHECK(server.run("GET") == "-ERR wrong number of arguments for 'get' command\r\n");
   CHECK(server.engine().stats().errors.at("ERR") == 2);
+}
+
+TEST_CASE("what a browser can be made to send ends its connection unanswered") {
+  for (const char* word : {"POST", "post", "Host:"}) {
+    EngineFixture server;
+    CHECK(server.run(word, "/", "HTTP/1.1").empty());
+    CHECK(server.session().close_now);
+    CHECK(server.run("SET", "k", "v").empty());
+    CHECK(server.run_as(server.open(), "EXISTS", "k") == ":0\r\n");
+  }
 }
 
 TEST_CASE("a renamed command answers to its new name alone, also right behind a call of it") {

@@ -404,6 +404,10 @@ TEST_CASE("sorted sets are copied, renamed, dumped, sorted and digested like oth
     CHECK(server.run("SORT", "z", "ALPHA", "DESC") == array({"c", "4", "30"}));
     CHECK(server.run("SORT", "z", "BY", "nosort", "DESC") == array({"c", "4", "30"}));
     CHECK(server.run("SORT", "z", "BY", "nosort", "LIMIT", "1", "1") == array({"4"}));
+    server.run("RPUSH", "l", "3", "", "2");
+    CHECK(server.run("SORT", "l", "BY", "nosort", "DESC", "LIMIT", "0", "2") == array({"2", ""}));
+    CHECK(server.run("SORT", "l") == array({"", "2", "3"}));
+    server.run("DEL", "l");
     CHECK(server.run("MEMORY", "USAGE", "z").starts_with(":"));
   });
   EngineFixture server({.now = hearth::UnixMillis{1'000'000'000'000},

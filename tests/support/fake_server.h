@@ -15,7 +15,7 @@ namespace hearth::test {
 class FakeServer final : public ServerControl {
  public:
   [[nodiscard]] bool abort_shutdown() override { return std::exchange(pending_shutdown, false); }
-  [[nodiscard]] Outcome shutdown(const ShutdownRequest& request) override {
+  [[nodiscard]] Outcome shutdown(const ShutdownRequest& request, Session&) override {
     ++shutdowns;
     last_shutdown = request;
     return {};

@@ -164,6 +164,48 @@ TEST_CASE("a broken link is taken up again where it broke") {
   CHECK(primary->run({"INFO", "stats"}).find("sync_full:1\r\n") != std::string::npos);
 }
 
+TEST_CASE("a shutdown waits for replicas, holds writes meanwhile, and can be taken back") {
+  const auto primary = start(hearth_server(), {"shutdown-timeout 60"});
+  const auto replica = start(hearth_server());
+  follow(*replica, *primary);
+  REQUIRE(eventually([&] { return is_even(*primary, *replica); }));
+  const auto left = [&] {
+    const std::string info = primary->run({"INFO", "server"});
+    return info.find("shutdown_in_milliseconds:") != std::string::npos;
+  };
+  replica->process().send(SIGSTOP);
+  REQUIRE(primary->run({"SET", "last", "1"}) == "OK");
+  const auto asker = primary->client();
+  asker->send({"SHUTDOWN", "NOSAVE"});
+  REQUIRE(eventually(left));
+  const auto writer = primary->client();
+  writer->send({"SET", "held", "1"});
+  CHECK(primary->run({"GET", "last"}) == "1");
+  CHECK(primary->run({"EXISTS", "held"}) == "0");
+  CHECK(primary->run({"SHUTDOWN", "ABORT"}) == "OK");
+  CHECK(RespClient::as_text(*asker->read()) == "-ERR Errors trying to SHUTDOWN. Check logs.");
+  CHECK(RespClient::as_text(*writer->read()) == "OK");
+  CHECK_FALSE(left());
+  // Once the replica goes on, so does the shutdown, with all that was acknowledged.
+  asker->send({"SHUTDOWN", "NOSAVE"});
+  REQUIRE(eventually(left));
+  replica->process().send(SIGCONT);
+  CHECK(primary->process().wait(milliseconds{20'000}) == 0);
+  CHECK(replica->run({"GET", "held"}) == "1");
+}
+
+TEST_CASE("a shutdown that may not wait longer goes on without its replicas") {
+  const auto primary = start(hearth_server(), {"shutdown-timeout 1"});
+  const auto replica = start(hearth_server());
+  follow(*replica, *primary);
+  replica->process().send(SIGSTOP);
+  REQUIRE(primary->run({"SET", "last", "1"}) == "OK");
+  primary->client()->send({"SHUTDOWN", "NOSAVE"});
+  CHECK(primary->process().wait(milliseconds{20'000}) == 0);
+  CHECK(primary->log().find("0 of 1 replicas are in sync when shutting down") != std::string::npos);
+  replica->process().send(SIGCONT);
+}
+
 TEST_CASE("a primary that wants a password refuses a replica without it, which goes on trying") {
   const auto primary = start(hearth_server(), {"requirepass secret"});
   const auto replica = start(hearth_server(), {"masterauth wrong"});

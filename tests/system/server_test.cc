@@ -288,6 +288,14 @@ TEST_CASE("mistakes in the configuration end the start with exit code 1 and a me
     CHECK(result.exit_code == 1);
     CHECK_FALSE(result.err.empty());
   }
+  for (const auto& arguments :
+       std::vector<std::vector<std::string>>{{"--user", "foo", "+nope"},
+                                             {"--aclfile", "/no/such/file.acl"},
+                                             {"--loadmodule", "/no/such/module.so"},
+                                             {"--logfile", "/no/such/folder/log"}}) {
+    CAPTURE(arguments[0]);
+    CHECK(start_with("port 0\n", arguments).exit_code == 1);
+  }
   const auto missing =
       run_command({hearth_server().binary, "/no/such/file.conf"}, milliseconds{15'000});
   CHECK(missing.exit_code == 1);

@@ -192,6 +192,19 @@ TEST_CASE("a script can be debugged: its client and the server talk in the middl
   }
 }
 
+TEST_CASE("a crowd that connects at once is let in, few in a turn") {
+  for (const auto& transport : kTransports) {
+    CAPTURE(transport);
+    const auto server = start_peer(hearth_server(), {transport, "max-new-connections-per-cycle 1"});
+    std::vector<std::unique_ptr<RespClient>> crowd;
+    for (int i = 0; i < 100; ++i) {
+      crowd.push_back(server->client());
+      REQUIRE(crowd.back()->send({"PING"}));
+    }
+    for (const auto& client : crowd) CHECK(next_reply(*client) == "PONG");
+  }
+}
+
 TEST_CASE("clients on a Unix socket are served") {
   for (const auto& transport : kTransports) {
     CAPTURE(transport);

@@ -158,6 +158,10 @@ class QueryParser {
       if (!from_member_ && !from_position_ && by_ != By::kPolygon) {
         return refuse("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " + name);
       }
+      if (by_ == By::kPolygon && (from_member_ || from_position_)) {
+        return refuse("ERR FROMMEMBER and FROMLONLAT cannot be specified with BYPOLYGON for " +
+                      name);
+      }
       if (by_ == By::kNothing)
         return refuse("ERR exactly one of BYRADIUS and BYBOX can be specified for " + name);
     }
@@ -177,7 +181,6 @@ class QueryParser {
       query_.shape = ds::GeoShape::box(center_, width_ * unit, height_ * unit);
     } else if (by_ == By::kPolygon) {
       query_.shape = ds::GeoShape::polygon(std::move(vertices_));
-      if (from_member_ || from_position_) query_.shape->measure_from(center_);
     }
   }
 

@@ -45,7 +45,7 @@ Outcome set(CommandContext& ctx) {
   const std::vector<std::string>& fields = found->second;
   const auto values = ctx.args().from(4);
   if (values.size() != fields.size()) return refuse("ERR wrong number of values for the fieldset");
-  HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kHash));
+  const Found at = ctx.keys().write(key);
   Hash hash;
   const HashLimits limits = hash_limits(ctx);
   for (std::size_t i = 0; i < fields.size(); ++i)

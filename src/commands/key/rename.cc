@@ -20,6 +20,8 @@ Result<bool, ReplyError> rename_key(CommandContext& ctx, Overwrite overwrite) {
 
   // Looked up anew each time: a place in the table ends with the next change.
   Entry* entry = keys.database().take(from, keys.database().find(from));
+  // Listeners hear of a new key, whether there was one of that name or not.
+  if (keys.peek(to)) ctx.effects().event(Notify::kNew, "new", to.name);
   keys.put(to, keys.database().find(to), Entry::with_key(entry, to.name));
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kGeneric, "rename_from", from.name);
@@ -105,6 +107,7 @@ Outcome copy(CommandContext& ctx) {
   Entry* copied = ctx.keys().database().find(from)->copy_as(to.name);
   ctx.effects().replicate_verbatim();
   ctx.effects().set_db(options.db);
+  if (occupied) ctx.effects().event(Notify::kNew, "new", to.name);
   there.put(to, there.database().find(to), copied);
   ctx.effects().event(Notify::kGeneric, "copy_to", to.name);
   ctx.effects().set_db(ctx.keys().index());

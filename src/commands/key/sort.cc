@@ -153,8 +153,8 @@ Outcome sort_into(CommandContext& ctx, MayStore may_store) {
       options.alpha = true;
     }
     collect(*at, elements);
-    // Left as it is, a sorted set still runs in the direction that was asked for.
-    if (at->type() == Type::kZset && options.unsorted && options.descending) {
+    // Left as it is, what has an order still runs in the direction that was asked for.
+    if (at->type() != Type::kSet && options.unsorted && options.descending) {
       std::reverse(elements.begin(), elements.end());
     }
   }

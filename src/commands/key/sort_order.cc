@@ -41,7 +41,9 @@ Result<std::vector<Weighted>, ReplyError> weigh(const std::vector<std::string>& 
     std::optional<std::string> fetched;
     if (options.by && !(fetched = lookup(*options.by, elements[i])))
       continue;  // no weight counts as 0
-    const auto number = parse_double(fetched ? *fetched : elements[i]);
+    const std::string_view text = fetched ? *fetched : elements[i];
+    if (text.empty()) continue;  // as no weight
+    const auto number = parse_double(text);
     if (!number) return refuse("ERR One or more scores can't be converted into double");
     all[i].number = *number;
   }

@@ -159,16 +159,6 @@ Result<Move, ReplyError> parse_move(const ArgReader& args, std::size_t options) 
   return move;
 }
 
-// One by one from an end to the same end: each item comes back before the next is taken, so it is
-// the same one each time.
-std::vector<std::string> move_in_place(CommandContext& ctx, const Lists& lists, const Move& move,
-                                       std::uint64_t count) {
-  std::vector<std::string> items;
-  const Move one{.from = move.from, .to = move.to};
-  while (items.size() < count) items.push_back(move_items(ctx, lists, one, 1).front());
-  return items;
-}
-
 // Those who repeat it need not know the command: what was taken, and what was added.
 void log_move(CommandContext& ctx, const Move& move, const std::vector<std::string>& items) {
   ctx.effects().replicate_as(pop_command(move.from), ctx.arg(1),
@@ -186,14 +176,8 @@ Result<bool, ReplyError> move_several(CommandContext& ctx, const Move& move) {
   const std::uint64_t have = lists.source ? ListView(*lists.source).size() : 0;
   if (have == 0 || (move.exactly && have < move.count)) return false;
   const std::uint64_t count = std::min(have, move.count);
-  const bool in_place = !move.bulk && move.from == move.to && ctx.arg(1) == ctx.arg(2);
-  const std::vector<std::string> items =
-      in_place ? move_in_place(ctx, lists, move, count) : move_items(ctx, lists, move, count);
-  if (in_place)
-    ctx.effects().replicate_as("LMOVE", ctx.arg(1), ctx.arg(2), end_word(move.from),
-                               end_word(move.to));
-  else
-    log_move(ctx, move, items);
+  const std::vector<std::string> items = move_items(ctx, lists, move, count);
+  log_move(ctx, move, items);
   ctx.reply().array(items.size());
   for (const std::string& item : items) ctx.reply().bulk(item);
   return true;
@@ -202,7 +186,10 @@ Result<bool, ReplyError> move_several(CommandContext& ctx, const Move& move) {
 Outcome lmovem(CommandContext& ctx) {
   HEARTH_TRY(const Move move, parse_move(ctx.args(), 5));
   HEARTH_TRY(const bool moved, move_several(ctx, move));
-  if (!moved) ctx.reply().null_array();
+  if (!moved && move.exactly)
+    ctx.reply().null_array();
+  else if (!moved)
+    ctx.reply().array(0);
   return {};
 }
 

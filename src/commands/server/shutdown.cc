@@ -36,8 +36,8 @@ Outcome shutdown(CommandContext& ctx) {
     return refuse(std::string(busy));
   }
   ServerControl* server = ctx.services().server;
-  if (server == nullptr) return refuse("ERR Errors trying to SHUTDOWN. Check logs.");
-  return server->shutdown(request);
+  if (server == nullptr) return refuse(std::string(kShutdownRefused));
+  return server->shutdown(request, ctx.session());
 }
 
 constexpr ArgDoc kSaves[] = {args::token("nosave", "NOSAVE"), args::token("save", "SAVE")};

@@ -115,11 +115,11 @@ StreamConsumer& seen_consumer(CommandContext& ctx, std::string_view key,
                               std::string_view name) {
   StreamConsumer* consumer = group.consumer(name);
   if (consumer == nullptr) {
-    consumer = &group.add_consumer(name, ctx.now());
+    consumer = &group.add_consumer(name, ctx.clock());
     ctx.effects().replicate_as("XGROUP", "CREATECONSUMER", key, group_name, name);
     ctx.effects().event(Notify::kStream, "xgroup-createconsumer", key);
   }
-  consumer->seen_ms = ctx.now().ms;
+  consumer->seen_ms = ctx.clock().ms;
   return *consumer;
 }
 

@@ -131,20 +131,21 @@ Outcome xadd(CommandContext& ctx) {
     if (o.message.empty()) o.message = message_id(pairs);
     StreamIdempotency* known = at ? at->stream()->idempotency() : nullptr;
     const auto entry =
-        known != nullptr ? known->find(o.producer, o.message, ctx.now()) : std::nullopt;
+        known != nullptr ? known->find(o.producer, o.message, ctx.clock()) : std::nullopt;
     if (entry) {
       known->count_duplicate();
       reply_id(ctx.reply(), *entry);
       return {};
     }
   }
-  HEARTH_TRY(const StreamId id, choose_id(o, at ? at->stream()->last_id() : StreamId{}, ctx.now()));
+  HEARTH_TRY(const StreamId id,
+             choose_id(o, at ? at->stream()->last_id() : StreamId{}, ctx.clock()));
   if (!Stream::fits(pairs)) return refuse("ERR Elements are too large to be stored");
 
   at = made_stream(ctx, key, at);
   Stream& stream = *at->stream();
   stream.append(id, pairs, stream_limits(ctx));
-  if (o.idempotent) stream.make_idempotency().record(o.producer, o.message, id, ctx.now());
+  if (o.idempotent) stream.make_idempotency().record(o.producer, o.message, id, ctx.clock());
   ctx.effects().event(Notify::kStream, "xadd", key.name);
   if (o.trim.given && stream.trim(o.trim.trim) > 0)
     ctx.effects().event(Notify::kStream, "xtrim", key.name);
@@ -194,12 +195,12 @@ Outcome xidmprecord(CommandContext& ctx) {
   Stream& stream = *at->stream();
   if (!stream.contains(id)) return refuse("ERR no such entry in the stream");
   StreamIdempotency& idempotency = stream.make_idempotency();
-  const auto known = idempotency.find(producer, message, ctx.now());
+  const auto known = idempotency.find(producer, message, ctx.clock());
   if (known && *known != id) {
     return refuse("ERR the producer's message is recorded with another ID");
   }
   if (!known) {
-    idempotency.record(producer, message, id, ctx.now());
+    idempotency.record(producer, message, id, ctx.clock());
     ctx.effects().replicate_verbatim();
   }
   ctx.reply().ok();

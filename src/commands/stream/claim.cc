@@ -95,7 +95,7 @@ std::vector<StreamId> claim(CommandContext& ctx, const GroupAt& at, const ClaimO
     }
     if (pending == nullptr && !o.force) continue;
     if (pending != nullptr && pending->consumer != nullptr && o.min_idle_ms > 0 &&
-        ctx.now().ms - pending->delivered_ms < o.min_idle_ms) {
+        ctx.clock().ms - pending->delivered_ms < o.min_idle_ms) {
       continue;
     }
     const bool is_new = pending == nullptr;
@@ -105,7 +105,7 @@ std::vector<StreamId> claim(CommandContext& ctx, const GroupAt& at, const ClaimO
       entry.deliveries = *o.deliveries;
     else if (!o.just_id && entry.deliveries < INT64_MAX)
       ++entry.deliveries;
-    consumer.active_ms = ctx.now().ms;
+    consumer.active_ms = ctx.clock().ms;
     effects.delivered(entry);
     claimed.push_back(id);
   }
@@ -114,7 +114,7 @@ std::vector<StreamId> claim(CommandContext& ctx, const GroupAt& at, const ClaimO
 
 Outcome xclaim(CommandContext& ctx) {
   HEARTH_TRY(const GroupAt at, group_for_write(ctx, ctx.key(1), ctx.arg(2)));
-  HEARTH_TRY(const ClaimOptions o, parse_claim(ctx.args(), ctx.now()));
+  HEARTH_TRY(const ClaimOptions o, parse_claim(ctx.args(), ctx.clock()));
   const bool moves_on = o.last_id > at.group.last_id;
   if (moves_on) at.group.last_id = o.last_id;
   StreamConsumer& consumer = seen_consumer(ctx, ctx.arg(1), ctx.arg(2), at.group, ctx.arg(3));
@@ -180,10 +180,10 @@ AutoClaimed autoclaim(CommandContext& ctx, const GroupAt& at, const AutoClaim& o
       continue;
     }
     p = pending.next(p);
-    if (o.min_idle_ms > 0 && ctx.now().ms - found.delivered_ms < o.min_idle_ms) continue;
-    PendingEntry& entry = at.group.assign(id, &consumer, ctx.now().ms);
+    if (o.min_idle_ms > 0 && ctx.clock().ms - found.delivered_ms < o.min_idle_ms) continue;
+    PendingEntry& entry = at.group.assign(id, &consumer, ctx.clock().ms);
     if (!o.just_id && entry.deliveries < INT64_MAX) ++entry.deliveries;
-    consumer.active_ms = ctx.now().ms;
+    consumer.active_ms = ctx.clock().ms;
     effects.delivered(entry);
     done.claimed.push_back(id);
     --left;

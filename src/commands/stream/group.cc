@@ -99,7 +99,7 @@ Outcome create_consumer(CommandContext& ctx) {
   HEARTH_TRY(const GroupAt at, required_group(ctx));
   const bool is_new = at.group.consumer(ctx.arg(4)) == nullptr;
   if (is_new) {
-    at.group.add_consumer(ctx.arg(4), ctx.now());
+    at.group.add_consumer(ctx.arg(4), ctx.clock());
     changed(ctx, "xgroup-createconsumer");
   }
   ctx.reply().integer(is_new ? 1 : 0);

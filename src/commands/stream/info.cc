@@ -157,7 +157,7 @@ Outcome stream_info(CommandContext& ctx) {
   StreamIdempotency* idempotency = stream->idempotency();
   reply.map(kHeadFields + (idempotency != nullptr ? kIdempotencyFields : 0) + (o.full ? 2 : 3));
   reply_head(reply, *stream);
-  if (idempotency != nullptr) reply_idempotency(reply, *idempotency, ctx.now());
+  if (idempotency != nullptr) reply_idempotency(reply, *idempotency, ctx.clock());
   if (o.full) {
     reply_full(reply, *stream, o.most);
     return {};
@@ -203,11 +203,11 @@ Outcome consumers_info(CommandContext& ctx) {
     reply.bulk(name);
     field(reply, "pending", consumer->pending.size());
     reply.bulk("idle");
-    reply.integer(std::max<std::int64_t>(0, ctx.now().ms - consumer->seen_ms));
+    reply.integer(std::max<std::int64_t>(0, ctx.clock().ms - consumer->seen_ms));
     reply.bulk("inactive");
     reply.integer(consumer->active_ms == StreamConsumer::kNever
                       ? StreamConsumer::kNever
-                      : ctx.now().ms - consumer->active_ms);
+                      : ctx.clock().ms - consumer->active_ms);
   }
   return {};
 }

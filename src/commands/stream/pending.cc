@@ -62,7 +62,7 @@ void reply_pending(CommandContext& ctx, const PendingEntry& entry) {
   // What was handed back has not been idle with anybody.
   reply.integer(entry.consumer == nullptr
                     ? -1
-                    : std::max<std::int64_t>(0, ctx.now().ms - entry.delivered_ms));
+                    : std::max<std::int64_t>(0, ctx.clock().ms - entry.delivered_ms));
   reply.integer(static_cast<std::int64_t>(entry.deliveries));
 }
 
@@ -114,9 +114,9 @@ Outcome xpending(CommandContext& ctx) {
     }
   }
   std::size_t count = 0;
-  for_each_match(at.group, consumer, query, ctx.now(), [&](const PendingEntry&) { ++count; });
+  for_each_match(at.group, consumer, query, ctx.clock(), [&](const PendingEntry&) { ++count; });
   ctx.reply().array(count);
-  for_each_match(at.group, consumer, query, ctx.now(),
+  for_each_match(at.group, consumer, query, ctx.clock(),
                  [&](const PendingEntry& entry) { reply_pending(ctx, entry); });
   return {};
 }

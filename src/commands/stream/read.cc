@@ -238,7 +238,7 @@ void take_history(CommandContext& ctx, Source& source, const ReadOptions& o,
     if (!spend_entry(*source.stream, id, budget)) return;
     source.history.push_back(id);
     if (!source.stream->contains(id)) continue;
-    PendingEntry& entry = source.group->assign(id, &consumer, ctx.now().ms);
+    PendingEntry& entry = source.group->assign(id, &consumer, ctx.clock().ms);
     if (entry.deliveries < INT64_MAX) ++entry.deliveries;
     effects.delivered(entry);
   }
@@ -247,7 +247,7 @@ void take_history(CommandContext& ctx, Source& source, const ReadOptions& o,
 // Entries that others have had for too long.
 void take_claims(CommandContext& ctx, Source& source, const ReadOptions& o,
                  StreamConsumer& consumer, Budget& budget, PendingEffects& effects) {
-  const std::int64_t now = ctx.now().ms;
+  const std::int64_t now = ctx.clock().ms;
   const std::uint64_t most = std::min(o.count, budget.entries);
   for (const StreamId id : source.group->delivered_until(now - *o.claim_idle_ms, most)) {
     if (!source.stream->contains(id)) {
@@ -257,7 +257,9 @@ void take_claims(CommandContext& ctx, Source& source, const ReadOptions& o,
     }
     if (!spend_entry(*source.stream, id, budget)) return;
     const PendingEntry& before = *source.group->find(id);
-    source.claimed.push_back({id, now - before.delivered_ms, before.deliveries});
+    // Of an entry that XNACK released nobody knows how long it lay.
+    const std::int64_t idle = before.consumer == nullptr ? -1 : now - before.delivered_ms;
+    source.claimed.push_back({id, idle, before.deliveries});
     PendingEntry& entry = source.group->assign(id, &consumer, now);
     if (entry.deliveries < INT64_MAX) ++entry.deliveries;
     consumer.active_ms = now;
@@ -278,10 +280,10 @@ void take_fresh(CommandContext& ctx, Source& source, const ReadOptions& o, Strea
     source.stream->advance(*source.group, reader.id());
     if (o.no_ack) continue;
     // It may be pending already, if the group was set back: it starts again.
-    PendingEntry& entry = source.group->assign(reader.id(), &consumer, ctx.now().ms);
+    PendingEntry& entry = source.group->assign(reader.id(), &consumer, ctx.clock().ms);
     entry.deliveries = 1;
     effects.delivered(entry);
-    consumer.active_ms = ctx.now().ms;
+    consumer.active_ms = ctx.clock().ms;
   }
 }
 
@@ -321,8 +323,8 @@ void reply_entry_with_past(ReplyWriter& reply, StreamReader& reader, std::int64_
                            std::uint64_t deliveries) {
   reply.array(4);
   reply_entry_parts(reply, reader);
-  reply.bulk_integer(idle_ms);
-  reply.bulk_integer(static_cast<std::int64_t>(deliveries));
+  reply.integer(idle_ms);
+  reply.integer(static_cast<std::int64_t>(deliveries));
 }
 
 void reply_new(ReplyWriter& reply, const Source& source, bool with_past) {
@@ -373,7 +375,7 @@ std::int64_t next_claim_ms(CommandContext& ctx, const ReadOptions& o,
   std::int64_t next = std::max(*o.claim_idle_ms, kLeastUnknown);
   for (const Source& source : sources) {
     if (!source.undelivered || source.group->pending().empty()) continue;
-    const std::int64_t idle = ctx.now().ms - source.group->earliest_delivery();
+    const std::int64_t idle = ctx.clock().ms - source.group->earliest_delivery();
     next = std::min(next, std::max(*o.claim_idle_ms - idle, kLeast));
   }
   return next;

@@ -37,7 +37,8 @@ Outcome getdel(CommandContext& ctx) {
 Outcome getex(CommandContext& ctx) {
   const KeyRef key = ctx.key(1);
   const std::size_t words = ctx.args().size();
-  const bool persist = words == 3 && ctx.args().is(2, "PERSIST");
+  bool persist = words > 2;
+  for (std::size_t i = 2; i < words; ++i) persist = persist && ctx.args().is(i, "PERSIST");
   const auto unit = words == 4 ? time_unit(ctx.arg(2)) : std::nullopt;
   if (words > 2 && !persist && !unit) return syntax_error();
   HEARTH_TRY(const Found at, ctx.keys().read(key, Type::kString));

@@ -71,7 +71,7 @@ Outcome set(CommandContext& ctx) {
   if (ctx.args().size() > 3) {
     HEARTH_TRY(options, parse_options(ctx));
   }
-  const Found at = ctx.keys().write(key);
+  const Found at = options.get ? ctx.keys().read(key) : ctx.keys().write(key);
   bool holds = !(options.only_if_absent && at) && !(options.only_if_present && !at);
   if (options.condition) {
     HEARTH_TRY(holds, options.condition->holds(at ? &*at : nullptr));
@@ -129,7 +129,7 @@ Outcome setnx(CommandContext& ctx) {
 
 Outcome getset(CommandContext& ctx) {
   const KeyRef key = ctx.key(1);
-  HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kString));
+  HEARTH_TRY(const Found at, ctx.keys().read(key, Type::kString));
   char scratch[kInt64TextMax];
   if (at)
     ctx.reply().bulk(at->string_value(scratch));
