@@ -341,6 +341,8 @@ void Network::ring_turn(bool may_wait) {
   uv_update_time(loop_);
   ring_->dispatch();
   finish_turn();
+  // The end of a turn can ask for more: clients that take too much memory are closed.
+  if (!to_close_.empty() || !to_flush_.empty() || !to_resume_.empty()) finish_turn();
   // Due timers, handles that were started or are to be closed, and what others than clients sent.
   if (!ring_->take_readable() && uv_backend_timeout(loop_) != 0) return;
   ring_->submit();

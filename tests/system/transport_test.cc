@@ -152,6 +152,25 @@ TEST_CASE("a killed client hears no more and is gone; one that kills itself hear
   }
 }
 
+TEST_CASE("clients that take too much memory are gone with the turn that finds out") {
+  for (const auto& transport : kTransports) {
+    CAPTURE(transport);
+    const auto server = start_peer(hearth_server(), {transport});
+    const auto control = server->client();
+    REQUIRE(control->text({"CLIENT", "NO-EVICT", "ON"}) == "OK");
+    std::vector<std::unique_ptr<RespClient>> greedy;
+    for (int i = 0; i < 4; ++i) {
+      greedy.push_back(server->client());
+      REQUIRE(greedy.back()->send_raw("*2\r\n$1000000\r\n" + pattern(900'000, 6)));
+    }
+    REQUIRE(eventually([&] {
+      return std::stoll(info_field(*control, "memory", "mem_clients_normal")) > 4'000'000;
+    }));
+    CHECK(control->text({"CONFIG", "SET", "maxmemory-clients", "2500000"}) == "OK");
+    CHECK(info_field(*control, "clients", "connected_clients") == "3");
+  }
+}
+
 TEST_CASE("clients are served under a busy script, its own client after it, in order") {
   for (const auto& transport : kTransports) {
     CAPTURE(transport);
