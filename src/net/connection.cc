@@ -503,6 +503,10 @@ void Connection::refuse(std::string_view line) {
 void Connection::close() {
   if (closing_) return;
   closing_ = true;
+  // Nothing reads it any more, and the handle can take its time to go.
+  input_ = {};
+  late_ = {};
+  input_begin_ = input_end_ = 0;
   if (session_ != nullptr) {
     // A write under way still points into the output: it lives until that has ended.
     if (in_flight_ > 0) {

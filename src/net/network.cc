@@ -484,6 +484,9 @@ void Network::finish_turn() {
     }
     working_.clear();
   }
+  // What clients take is compared with its limit once their replies have gone.
+  const config::ClientMemoryLimit& limit = config_->settings().maxmemory_clients;
+  if (ring_ != nullptr && (limit.bytes != 0 || limit.percent != 0)) ring_->finish_sends();
   if (time_is_fresh_) engine_->end_turn(clock_->mono_now() - turn_start_);
   time_is_fresh_ = false;
   arm_wake();

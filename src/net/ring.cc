@@ -247,6 +247,17 @@ void Ring::submit() {
   if (kernel_->publish() > 0) enter(0);
 }
 
+void Ring::finish_sends() {
+  submit();
+  Completion completion{};
+  while (next(completion)) {
+    if ((completion.user_data & kOperationMask) == kSend)
+      handle(completion);
+    else
+      kernel_->kept.push_back(completion);
+  }
+}
+
 // As many inputs as came in the turn before, and now and then one more to see whether there are:
 // the rarer, the more often there were not.
 void Ring::adapt() {

@@ -96,6 +96,8 @@ class Ring {
   void wait(std::chrono::milliseconds limit);
   // Only submits.
   void submit();
+  // Submits and calls back for what was sent; the rest is kept for dispatch().
+  void finish_sends();
   // Calls back for what has completed. May be called inside of a callback.
   void dispatch();
   // Waits until `socket` neither receives nor sends, and calls back for it alone; what others did
