@@ -118,7 +118,7 @@ class Connection final : private RingSocket {
   bool reading_ = false;
   bool closing_ = false;
   bool held_ = false;
-  bool full_ = false;  // the socket takes no more for now
+  bool full_ = false;  // the socket took less than it was given; on_writable ends it
   bool sends_no_more_ = false;
   bool written_while_held_ = false;  // a write ended, with this result
   std::int64_t write_result_ = 0;
