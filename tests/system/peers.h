@@ -18,8 +18,11 @@
 
 namespace hearth::test {
 
+// HEARTH_BINARIES names the folder of another build, whose binaries are tested in place of this
+// one's.
 inline std::string built(const std::string& name) {
-  return std::string(HEARTH_BINARY_DIR) + "/" + name;
+  const char* other = std::getenv("HEARTH_BINARIES");
+  return std::string(other == nullptr ? HEARTH_BINARY_DIR : other) + "/" + name;
 }
 
 struct Peer {

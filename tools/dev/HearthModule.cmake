@@ -12,16 +12,20 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 
+# A second clone takes what the first one compiled, but for the folder's name in its debug information.
 find_program(CCACHE ccache)
 if(CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CCACHE_SETTINGS CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1)
   if(HEARTH_PCH)
     # Without these ccache keeps away from precompiled headers.
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+    list(APPEND CCACHE_SETTINGS CCACHE_SLOPPINESS=pch_defines,time_macros)
   endif()
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env ${CCACHE_SETTINGS} ${CCACHE})
 endif()
 
+# Undefined behaviour is looked for in what is shipped: its checks are a quarter of the time that the tests take to compile.
+define_property(TARGET PROPERTY HEARTH_TESTS_ONLY INITIALIZE_FROM_VARIABLE HEARTH_TESTS_ONLY)
 add_library(hearth_flags INTERFACE)
 target_include_directories(hearth_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(hearth_flags INTERFACE
@@ -30,7 +34,8 @@ target_compile_options(hearth_flags INTERFACE
 target_compile_definitions(hearth_flags INTERFACE
   $<$<CONFIG:Debug>:HEARTH_CHECKED=1>)
 if(HEARTH_SANITIZE)
-  target_compile_options(hearth_flags INTERFACE -fsanitize=${HEARTH_SANITIZE})
+  target_compile_options(hearth_flags INTERFACE -fsanitize=${HEARTH_SANITIZE}
+    $<$<BOOL:$<TARGET_PROPERTY:HEARTH_TESTS_ONLY>>:-fno-sanitize=undefined>)
   target_link_options(hearth_flags INTERFACE -fsanitize=${HEARTH_SANITIZE})
 endif()
 # Clang 14 has the sized operator delete of C++14 only on request.
