@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -19,6 +20,17 @@ constexpr std::size_t kParkedInputMost = 1024 * 1024;
 // send whole pipelines before they read the first reply.
 constexpr std::size_t kOutputHighWater = 256 * 1024 * 1024;
 constexpr unsigned kPiecesMost = 64;
+
+// Bytes for a buffer of at least `bytes`, so that with the string's zero it fills what the
+// allocator gives for it: that has four sizes to each power of two. What clients take is counted by
+// capacity.
+std::size_t whole_allocation(std::size_t bytes) {
+  const std::size_t step = std::max<std::size_t>(std::bit_floor(bytes + 1) / 4, 16);
+  return (bytes + step) / step * step - 1;
+}
+
+// Assigning an empty string would keep the memory.
+void free_memory(std::string& text) { std::string().swap(text); }
 
 }  // namespace
 
@@ -88,8 +100,11 @@ void Connection::make_room(std::size_t least) {
     input_begin_ = 0;
     input_end_ = unread;
   }
-  if (input_.size() - input_end_ < needed)
-    input_.resize(std::max(input_end_ + needed, std::min(input_.size() * 2, input_.size() + room)));
+  if (input_.size() - input_end_ >= needed) return;
+  const std::size_t size =
+      std::max(input_end_ + needed, std::min(input_.size() * 2, input_.size() + room));
+  if (size > input_.capacity()) input_.reserve(whole_allocation(size));
+  input_.resize(size);
 }
 
 void Connection::append_input(std::string_view bytes) {
@@ -258,6 +273,10 @@ void Connection::keep_rest(const Input& data, std::size_t consumed) {
   if (data.place == Input::Place::kOwn) {
     input_begin_ += consumed;
   } else if (rest > 0) {
+    if (rest > input_.capacity()) {
+      free_memory(input_);
+      input_.reserve(whole_allocation(rest));
+    }
     input_.assign(data.bytes.data() + consumed, rest);
     input_begin_ = 0;
     input_end_ = rest;
@@ -267,7 +286,7 @@ void Connection::keep_rest(const Input& data, std::size_t consumed) {
   if (rest == 0) input_begin_ = input_end_ = 0;
   if (!late_.empty() && !held_) {
     append_input(late_);
-    late_ = {};
+    free_memory(late_);
     network_.resume_soon(*session_);
   }
   note_input();
@@ -504,8 +523,8 @@ void Connection::close() {
   if (closing_) return;
   closing_ = true;
   // Nothing reads it any more, and the handle can take its time to go.
-  input_ = {};
-  late_ = {};
+  free_memory(input_);
+  free_memory(late_);
   input_begin_ = input_end_ = 0;
   if (session_ != nullptr) {
     // A write under way still points into the output: it lives until that has ended.

@@ -171,6 +171,35 @@ TEST_CASE("clients that take too much memory are gone with the turn that finds o
   }
 }
 
+TEST_CASE("what a client is counted for is what the server's memory grew by") {
+  for (const auto& transport : kTransports) {
+    CAPTURE(transport);
+    const auto server = start_peer(hearth_server(), {transport});
+    const auto control = server->client();
+    std::vector<std::unique_ptr<RespClient>> clients;
+    for (int i = 0; i < 20; ++i) {
+      clients.push_back(server->client());
+      REQUIRE(clients.back()->text({"PING"}) == "PONG");
+    }
+    const auto figure = [&](const char* section, const char* field) {
+      return std::stoll(info_field(*control, section, field));
+    };
+    const auto counted = figure("memory", "mem_clients_normal");
+    const auto used = figure("memory", "used_memory");
+    const auto received = figure("stats", "total_net_input_bytes");
+    const std::string argument = "$1000\r\n" + pattern(1'000, 8) + "\r\n";
+    for (const auto& client : clients) {
+      REQUIRE(client->send_raw("*201\r\n"));
+      for (int i = 0; i < 200; ++i) REQUIRE(client->send_raw(argument));
+    }
+    REQUIRE(eventually(
+        [&] { return figure("stats", "total_net_input_bytes") > received + 20 * 200 * 1'009; }));
+    const auto more = static_cast<double>(figure("memory", "mem_clients_normal") - counted);
+    CHECK(more > 20 * 200'000);
+    CHECK(static_cast<double>(figure("memory", "used_memory") - used) < 1.1 * more);
+  }
+}
+
 TEST_CASE("clients are served under a busy script, its own client after it, in order") {
   for (const auto& transport : kTransports) {
     CAPTURE(transport);
