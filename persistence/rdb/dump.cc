@@ -21,12 +21,12 @@ std::string dump_payload(const Entry& entry, const EncodeOptions& options) {
 }
 
 Result<Object> parse_dump_payload(std::string_view payload, const DecodeLimits& limits,
-                                  Checksum checksum) {
+                                  Checksum checksum, VersionCheck version_check) {
   if (payload.size() < kFooter + 1)
     return fail(ErrorCode::kUnsupported, "payload without a footer");
   const std::size_t body_end = payload.size() - kFooter;
   const auto version = load_le<std::uint16_t>(payload.data() + body_end);
-  if (!is_known_version(version))
+  if (!is_accepted(version, version_check))
     return fail(ErrorCode::kUnsupported, fmt::format("version {}", version));
   const std::size_t crc_at = payload.size() - sizeof(std::uint64_t);
   if (checksum == Checksum::kVerify &&

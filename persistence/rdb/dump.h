@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "persistence/rdb/format.h"
 #include "persistence/rdb/object.h"
 
 namespace hearth::rdb {
@@ -17,6 +18,7 @@ enum class Checksum : bool { kSkip, kVerify };
 // the body is.
 [[nodiscard]] Result<Object> parse_dump_payload(std::string_view payload,
                                                 const DecodeLimits& limits,
-                                                Checksum checksum = Checksum::kVerify);
+                                                Checksum checksum = Checksum::kVerify,
+                                                VersionCheck version_check = VersionCheck::kStrict);
 
 }  // namespace hearth::rdb

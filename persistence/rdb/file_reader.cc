@@ -37,7 +37,8 @@ class FileReader {
       return in_.corrupt("Wrong signature trying to load DB from file");
     const std::size_t digits_at = in_.view().starts_with("REDIS") ? 5 : 6;
     const auto version = parse_int64_digits(in_.view().substr(digits_at, kMagicBytes - digits_at));
-    if (!version || *version < 1 || !is_known_version(static_cast<std::uint16_t>(*version))) {
+    if (!version || *version < 1 ||
+        !is_accepted(static_cast<std::uint16_t>(*version), options_.version_check)) {
       return fail(ErrorCode::kUnsupported,
                   fmt::format("{}: Can't handle RDB format version {}", in_.path(),
                               in_.view().substr(digits_at, kMagicBytes - digits_at)));

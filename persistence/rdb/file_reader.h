@@ -43,6 +43,7 @@ struct ReadOptions {
   DecodeLimits limits;
   DbIndex databases = 16;  // higher numbers are refused
   bool verify_checksum = true;
+  VersionCheck version_check = VersionCheck::kStrict;
 };
 
 // Reads a snapshot that starts at the window's place and leaves the window behind it: an

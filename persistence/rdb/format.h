@@ -44,6 +44,12 @@ inline constexpr std::uint16_t kVersionValkeyLast = 81;
          (version >= kVersionValkeyFirst && version <= kVersionValkeyLast);
 }
 
+// What is read of formats that came later, or from elsewhere: nothing, or whatever has known types.
+enum class VersionCheck : bool { kStrict, kRelaxed };
+[[nodiscard]] constexpr bool is_accepted(std::uint16_t version, VersionCheck check) {
+  return is_known_version(version) || check == VersionCheck::kRelaxed;
+}
+
 // Bytes of a file where a type byte could stand.
 enum class Opcode : std::uint8_t {
   kSlotInfo = 244,         // slot, keys, keys with a deadline: three lengths

@@ -1,4 +1,4 @@
-// The log. One line per event: "<pid>:<role> <date> <level> <message>".
+// The log. One line per event: "<pid>:<role> <date> <level> <message>", or name=value pairs.
 //
 //   log::notice("Ready to accept connections {}", "tcp");
 //
@@ -16,9 +16,16 @@
 namespace hearth::log {
 
 enum class Level : unsigned char { kDebug, kVerbose, kNotice, kWarning, kNothing };
+enum class Format : unsigned char { kLegacy, kLogfmt };
+enum class Timestamp : unsigned char { kLegacy, kIso8601, kMilliseconds };
 
 // An empty path is stdout. The file is opened for append for every call of open.
 [[nodiscard]] Result<void> open(const std::string& path);
+// Messages go to syslog(3) too from now on, without what that adds itself. `facility` is one of
+// its numbers.
+void open_syslog(const std::string& ident, int facility);
+void set_format(Format format) noexcept;
+void set_timestamp(Timestamp timestamp) noexcept;
 void set_level(Level level) noexcept;
 [[nodiscard]] Level level() noexcept;
 void set_role(char role) noexcept;  // 'M' primary, 'S' replica, 'C' child

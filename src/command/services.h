@@ -282,6 +282,7 @@ class InfoControl {
   struct MemoryFigures {
     std::uint64_t total = 0, peak = 0, startup = 0;
     std::uint64_t clients_normal = 0, clients_pubsub = 0, clients_replica = 0;
+    std::uint64_t backlog = 0, cluster_links = 0;
     std::uint64_t tables = 0;                  // hash tables of all databases
     std::uint64_t scripts = 0, functions = 0;  // caches and interpreters
     std::uint64_t overhead = 0;                // startup and all of the above

@@ -114,8 +114,8 @@ constexpr Parameter kNetwork[] = {
      "Requests of one read are always prefetched together."},
     {"socket-mark-id", "", integer(0, 4294967295), "0", kImm | kIdle, nullptr,
      "Socket marks are not set."},
-    {"client-default-resp", "", integer(2, 3), "2", Flag::kHidden | kIdle, nullptr,
-     "New connections speak RESP2 until they send HELLO."},
+    {"client-default-resp", "", integer(2, 3), "2", Flag::kHidden, put<&S::client_default_resp>,
+     "The protocol that new connections speak until they send HELLO."},
     {"req-res-logfile", "", text(), "", kImm | Flag::kHidden | kIdle, nullptr,
      "Requests and replies are not recorded."},
 };

@@ -53,8 +53,10 @@ constexpr Parameter kSnapshot[] = {
      "Compress strings of more than 20 bytes in snapshots."},
     {"rdbchecksum", "", boolean(), "yes", kImm, put<&S::rdbchecksum>,
      "Write and verify the checksum at the end of snapshots."},
-    {"rdb-version-check", "", choice("strict, relaxed"), "strict", kIdle, nullptr,
-     "Every known version is read; unknown ones are refused."},
+    {"rdb-version-check", "", choice("strict, relaxed"), "strict", Flag::kNone,
+     put<&S::rdb_version_check>,
+     "Whether snapshots and payloads of RESTORE in unknown versions are refused, or read as far as "
+     "their records are known."},
     {"rdb-save-incremental-fsync", "", boolean(), "yes", Flag::kNone,
      put<&S::rdb_save_incremental_fsync>,
      "Hand a snapshot to the disk in small pieces while it is written."},

@@ -16,6 +16,21 @@
 namespace hearth::config {
 
 enum class LogLevel : unsigned char { kDebug, kVerbose, kNotice, kWarning, kNothing };
+enum class LogFormat : unsigned char { kLegacy, kLogfmt };
+enum class LogTimestamp : unsigned char { kLegacy, kIso8601, kMilliseconds };
+enum class SyslogFacility : unsigned char {
+  kUser,
+  kLocal0,
+  kLocal1,
+  kLocal2,
+  kLocal3,
+  kLocal4,
+  kLocal5,
+  kLocal6,
+  kLocal7,
+};
+enum class Supervised : unsigned char { kUpstart, kSystemd, kAuto, kNo };
+enum class VersionCheck : unsigned char { kStrict, kRelaxed };
 enum class MaxmemoryPolicy : unsigned char {
   kVolatileLru,
   kVolatileLfu,
@@ -87,16 +102,25 @@ struct Settings {
   std::uint64_t proto_max_bulk_len = 0;
   ClientMemoryLimit maxmemory_clients;
   bool io_uring = false;
+  int client_default_resp = 2;
 
   // Process
   bool daemonize = false;
+  Supervised supervised = Supervised::kNo;
   std::string pidfile;
   LogLevel loglevel = LogLevel::kNotice;
+  LogFormat log_format = LogFormat::kLegacy;
+  LogTimestamp log_timestamp_format = LogTimestamp::kLegacy;
   std::string logfile;
+  bool syslog_enabled = false;
+  std::string syslog_ident;
+  SyslogFacility syslog_facility = SyslogFacility::kLocal0;
   bool crash_log_enabled = true;
   bool use_exit_on_panic = false;
   std::string dir;
   bool set_proc_title = true;
+  bool disable_thp = false;
+  std::string server_cpulist, bio_cpulist, aof_rewrite_cpulist, bgsave_cpulist;
   std::string proc_title_template;
   OomScoreAdj oom_score_adj = OomScoreAdj::kNo;
   std::array<int, 3> oom_score_adj_values{};  // primary, replica, background child
@@ -170,6 +194,7 @@ struct Settings {
   int rdb_key_save_delay = 0;  // microseconds; < 0: that many keys per microsecond
   int key_load_delay = 0;
   std::uint64_t loading_process_events_interval_bytes = 0;
+  VersionCheck rdb_version_check = VersionCheck::kStrict;
   RdbCompat rdb_compat = RdbCompat::kRedis72;
   bool stop_writes_on_bgsave_error = true;
   bool skip_checksum_validation = false;  // DEBUG SET-SKIP-CHECKSUM-VALIDATION

@@ -157,6 +157,7 @@ Session& Engine::open(const ClientAddress& from) {
   s.unix_socket = from.unix_socket;
   s.on_this_host = from.on_this_host;
   s.ipv6 = from.ipv6;
+  s.resp = settings().client_default_resp;
   access_->become_default(s);
   s.created_at = s.last_active = mono_;
   s.clients = this;

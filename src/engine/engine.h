@@ -504,7 +504,8 @@ class Engine final : public ClientControl,
   std::vector<Entry*> due_;
   std::vector<ValueLookup> lookups_;  // of the batches that are fetched for
   std::uint64_t tick_count_ = 0;
-  RateMeter ops_rate_, input_rate_, output_rate_, cycles_rate_, turn_time_rate_;
+  RateMeter ops_rate_, input_rate_, output_rate_, repl_input_rate_, repl_output_rate_, cycles_rate_,
+      turn_time_rate_;
 };
 
 }  // namespace hearth

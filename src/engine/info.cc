@@ -172,8 +172,12 @@ InfoControl::MemoryFigures Engine::memory_figures() {
     m.scripts = f.eval_vm_bytes + f.cache_bytes;
     m.functions = f.function_vm_bytes + f.library_bytes;
   }
-  m.overhead = m.startup + m.clients_normal + m.clients_pubsub + m.clients_replica + m.tables +
-               m.scripts + m.functions;
+  if (services_.replication != nullptr) m.backlog = services_.replication->backlog_bytes();
+  if (services_.cluster != nullptr) {
+    for (const auto& link : services_.cluster->links()) m.cluster_links += link.send_buffer_bytes;
+  }
+  m.overhead = m.startup + m.clients_normal + m.clients_pubsub + m.clients_replica + m.backlog +
+               m.cluster_links + m.tables + m.scripts + m.functions;
   m.dataset = m.total > m.overhead ? m.total - m.overhead : 0;
   return m;
 }
@@ -220,18 +224,12 @@ void Engine::write_memory(InfoWriter& out) {
   out.fixed("mem_fragmentation_ratio", ratio(rss, m.total));
   out.field("mem_fragmentation_bytes", as_signed(rss) - as_signed(m.total));
   out.field("mem_not_counted_for_evict", as_signed(unsent_to_replicas()));
-  const std::uint64_t backlog =
-      services_.replication != nullptr ? services_.replication->backlog_bytes() : 0;
-  out.field("mem_replication_backlog", as_signed(backlog));
-  out.field("mem_total_replication_buffers", as_signed(backlog + m.clients_replica));
+  out.field("mem_replication_backlog", as_signed(m.backlog));
+  out.field("mem_total_replication_buffers", as_signed(m.backlog + m.clients_replica));
   out.field("mem_replica_full_sync_buffer", 0);
   out.field("mem_clients_slaves", as_signed(m.clients_replica));
   out.field("mem_clients_normal", as_signed(m.clients_normal + m.clients_pubsub));
-  std::uint64_t link_bytes = 0;
-  if (services_.cluster != nullptr) {
-    for (const auto& link : services_.cluster->links()) link_bytes += link.send_buffer_bytes;
-  }
-  out.field("mem_cluster_links", as_signed(link_bytes));
+  out.field("mem_cluster_links", as_signed(m.cluster_links));
   out.field("mem_aof_buffer", 0);
   out.field("mem_allocator", a.name);
   // Linear hashing grows a table bucket by bucket: there is never a second table.
@@ -258,12 +256,14 @@ void Engine::write_stats(InfoWriter& out) {
   out.field("instantaneous_ops_per_sec", as_signed(ops_rate_.per_second()));
   out.field("total_net_input_bytes", as_signed(s.net_input_bytes));
   out.field("total_net_output_bytes", as_signed(s.net_output_bytes));
-  out.field("total_net_repl_input_bytes", 0);
-  out.field("total_net_repl_output_bytes", 0);
+  out.field("total_net_repl_input_bytes", as_signed(s.net_repl_input_bytes));
+  out.field("total_net_repl_output_bytes", as_signed(s.net_repl_output_bytes));
   out.fixed("instantaneous_input_kbps", static_cast<double>(input_rate_.per_second()) / 1024);
   out.fixed("instantaneous_output_kbps", static_cast<double>(output_rate_.per_second()) / 1024);
-  out.fixed("instantaneous_input_repl_kbps", 0);
-  out.fixed("instantaneous_output_repl_kbps", 0);
+  out.fixed("instantaneous_input_repl_kbps",
+            static_cast<double>(repl_input_rate_.per_second()) / 1024);
+  out.fixed("instantaneous_output_repl_kbps",
+            static_cast<double>(repl_output_rate_.per_second()) / 1024);
   out.field("rejected_connections", as_signed(s.rejected_connections));
   if (services_.replication != nullptr) services_.replication->write_sync_info(out);
   out.field("expired_subkeys", as_signed(s.expired_subkeys));

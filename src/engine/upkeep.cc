@@ -371,6 +371,8 @@ void Engine::tick() {
     ops_rate_.sample(mono_, stats_.commands_processed);
     input_rate_.sample(mono_, stats_.net_input_bytes);
     output_rate_.sample(mono_, stats_.net_output_bytes);
+    repl_input_rate_.sample(mono_, stats_.net_repl_input_bytes);
+    repl_output_rate_.sample(mono_, stats_.net_repl_output_bytes);
     cycles_rate_.sample(mono_, stats_.eventloop_cycles);
     turn_time_rate_.sample(mono_, stats_.eventloop_duration_us);
   }

@@ -52,6 +52,8 @@ struct Stats {
   std::uint64_t commands_processed = 0;
   std::uint64_t net_input_bytes = 0;
   std::uint64_t net_output_bytes = 0;
+  std::uint64_t net_repl_input_bytes = 0;   // of those: from the primary
+  std::uint64_t net_repl_output_bytes = 0;  // and to replicas
   std::uint64_t keyspace_hits = 0;
   std::uint64_t keyspace_misses = 0;
   std::uint64_t expired_keys = 0;

@@ -355,13 +355,19 @@ void Connection::flush() {
       network_.close_soon(*session_);
       return;
     }
-    out.consume(static_cast<std::size_t>(written));
-    network_.engine_->note_buffers(*session_);
-    session_->net_output += static_cast<std::uint64_t>(written);
-    network_.engine_->stats().net_output_bytes += static_cast<std::uint64_t>(written);
+    take_written(static_cast<std::size_t>(written));
     ++network_.engine_->stats().writes_processed;
     if (static_cast<std::size_t>(written) < total && !sends_no_more_) return queue_write();
   }
+}
+
+void Connection::take_written(std::size_t bytes) {
+  session_->out.consume(bytes);
+  network_.engine_->note_buffers(*session_);
+  session_->net_output += bytes;
+  Stats& stats = network_.engine_->stats();
+  stats.net_output_bytes += bytes;
+  if (session_->replica) stats.net_repl_output_bytes += bytes;
 }
 
 void Connection::queue_write() {
@@ -416,12 +422,8 @@ void Connection::finish_write(std::int64_t result) {
     return;
   }
   const auto written = static_cast<std::size_t>(result);
-  Stats& stats = network_.engine_->stats();
-  session_->out.consume(written);
-  network_.engine_->note_buffers(*session_);
-  session_->net_output += written;
-  stats.net_output_bytes += written;
-  if (network_.ring_ != nullptr) ++stats.writes_processed;
+  take_written(written);
+  if (network_.ring_ != nullptr) ++network_.engine_->stats().writes_processed;
   if (written < asked && sends_no_more_) {
     session_->close_now = true;
     return network_.close_soon(*session_);

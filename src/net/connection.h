@@ -87,6 +87,8 @@ class Connection final : private RingSocket {
                             RequestParser::Status status);
   void keep_rest(const Input& data, std::size_t consumed);
   void note_input();
+  // The socket took so many bytes of the output.
+  void take_written(std::size_t bytes);
   void queue_write();
   void send_through_ring();
   void end_write(std::int64_t result);

@@ -24,6 +24,7 @@ class BackgroundReclaimer final : public Reclaimer {
   [[nodiscard]] std::uint64_t freed_objects() const override {
     return freed_.load(std::memory_order_relaxed);
   }
+  [[nodiscard]] pthread_t thread() { return thread_.native_handle(); }
   void reset_freed() override { freed_.store(0, std::memory_order_relaxed); }
 
  private:

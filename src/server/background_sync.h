@@ -24,6 +24,7 @@ class BackgroundSync final : public aof::Syncer {
   }
   [[nodiscard]] std::string error() const override;
   void wait() override;
+  [[nodiscard]] pthread_t thread() { return thread_.native_handle(); }
 
  private:
   void run();

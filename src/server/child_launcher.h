@@ -31,7 +31,9 @@ class ChildLauncher {
 
   // For the job to call after each key.
   using Report = std::function<void(std::uint64_t keys)>;
+  enum class Kind : unsigned char { kSnapshot, kLogRewrite };
   struct Job {
+    Kind kind = Kind::kSnapshot;
     std::function<Result<void>(int pid, const Report&)> run;  // in the child
     int keep_fd = -1;  // a descriptor that the child needs; all others are closed
     std::function<void(const ChildProgress&)> on_progress;

@@ -135,6 +135,8 @@ void Follower::link_received(std::string_view bytes) {
   ports_.refresh_time();
   heard_at_ = ports_.clock->mono_now();
   input_ += bytes;
+  engine_->stats().net_input_bytes += bytes.size();
+  engine_->stats().net_repl_input_bytes += bytes.size();
   receive();
 }
 

@@ -87,7 +87,7 @@ Result<int> ForkLauncher::start(Job job) {
       std::signal(number, SIG_DFL);
     std::signal(SIGINT, SIG_IGN);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (child_hook_) child_hook_();
+    if (child_hook_) child_hook_(job.kind);
     run_child(job, ends[1], clock_);
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);

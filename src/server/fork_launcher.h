@@ -23,7 +23,7 @@ class ForkLauncher final : public ChildLauncher {
   void open();
   void close();
   // Runs first in every child.
-  void set_child_hook(std::function<void()> hook) { child_hook_ = std::move(hook); }
+  void set_child_hook(std::function<void(Kind)> hook) { child_hook_ = std::move(hook); }
 
   // --- ChildLauncher ---
   [[nodiscard]] Result<int> start(Job job) override;
@@ -41,7 +41,7 @@ class ForkLauncher final : public ChildLauncher {
   void close_pipe();
 
   uv_loop_t* loop_;
-  std::function<void()> child_hook_;
+  std::function<void(Kind)> child_hook_;
   const Clock& clock_;
   uv_signal_t sigchld_{};
   uv_poll_t* poll_ = nullptr;

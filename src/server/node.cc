@@ -1,21 +1,26 @@
 #include "src/server/node.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 #include "persistence/io/posix_fs.h"
 #include "src/base/log.h"
 #include "src/commands/all.h"
 #include "src/config/rewrite.h"
+#include "src/server/cpu_list.h"
 #include "src/server/crash.h"
 #include "src/server/insist.h"
 #include "src/server/version.h"
@@ -69,7 +74,17 @@ ProcessFacts process_facts(const std::string& executable, const std::string& con
   return facts;
 }
 
-log::Level log_level(config::LogLevel level) { return static_cast<log::Level>(level); }
+void apply_log_settings(const config::Settings& s) {
+  log::set_level(static_cast<log::Level>(s.loglevel));
+  log::set_format(static_cast<log::Format>(s.log_format));
+  log::set_timestamp(static_cast<log::Timestamp>(s.log_timestamp_format));
+}
+
+int facility_number(config::SyslogFacility facility) {
+  constexpr int kNumbers[] = {LOG_USER,   LOG_LOCAL0, LOG_LOCAL1, LOG_LOCAL2, LOG_LOCAL3,
+                              LOG_LOCAL4, LOG_LOCAL5, LOG_LOCAL6, LOG_LOCAL7};
+  return kNumbers[static_cast<unsigned>(facility)];
+}
 
 }  // namespace
 
@@ -97,14 +112,33 @@ Node::~Node() {
   uv_loop_close(&loop_);
 }
 
-bool Node::start() {
+bool Node::open_log() {
   const config::Settings& s = config_.settings();
-  log::set_level(log_level(s.loglevel));
+  apply_log_settings(s);
   if (auto opened = log::open(s.logfile); !opened) {
     std::fprintf(stderr, "Can't open the log file: %s\n", opened.error().context.c_str());
     return false;
   }
+  if (s.syslog_enabled) log::open_syslog(s.syslog_ident, facility_number(s.syslog_facility));
   set_crash_log(s.logfile.c_str());
+  return true;
+}
+
+// What the kernel is told of this process and its threads.
+void Node::set_up_process() {
+  const config::Settings& s = config_.settings();
+  raise_file_limit();
+  if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
+  if (s.disable_thp && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0)
+    log::warning("Can't keep out of transparent huge pages: {}", std::strerror(errno));
+  pin_thread(pthread_self(), "server-cpulist", s.server_cpulist);
+  pin_thread(reclaimer_.thread(), "bio-cpulist", s.bio_cpulist);
+  pin_thread(syncer_.thread(), "bio-cpulist", s.bio_cpulist);
+}
+
+bool Node::start() {
+  const config::Settings& s = config_.settings();
+  if (!open_log()) return false;
   set_exit_on_panic(s.use_exit_on_panic);
   if (s.crash_log_enabled) install_crash_handlers();
   std::signal(SIGPIPE, SIG_IGN);
@@ -117,8 +151,7 @@ bool Node::start() {
     log::notice("No config file specified, using the default config.");
   else
     log::notice("Configuration loaded from {}", options_.config_file);
-  raise_file_limit();
-  if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
+  set_up_process();
 
   Rng rng(random_seed());
   const std::vector<const CommandSpec*> specs = all_commands();
@@ -169,6 +202,7 @@ bool Node::start() {
   o.mono = clock_.mono_now();
   o.facts = process_facts(options_.executable, options_.config_file, rng);
   o.facts.multiplexing_api = network_->multiplexing_api();
+  o.facts.process_supervised = options_.supervisor.name();
   static_cast<void>(nano_ticks());  // calibrates before the first command
   engine_ = std::make_unique<Engine>(std::move(o));
   network_->attach(*engine_);
@@ -200,8 +234,13 @@ bool Node::start() {
   engine_->services().progress = replication_.get();
   engine_->add_sink(*replication_);
   engine_->add_sink(persistence_->sink());
-  children_.set_child_hook([this] {
+  children_.set_child_hook([this](ChildLauncher::Kind kind) {
     log::set_role('C');
+    const config::Settings& now = config_.settings();
+    if (kind == ChildLauncher::Kind::kSnapshot)
+      pin_thread(pthread_self(), "bgsave-cpulist", now.bgsave_cpulist);
+    else
+      pin_thread(pthread_self(), "aof-rewrite-cpulist", now.aof_rewrite_cpulist);
     // The parent has logged what can't be applied.
     static_cast<void>(oom_score_.apply(config_.settings(), OomScore::Role::kBackgroundChild));
   });
@@ -249,6 +288,7 @@ bool Node::start() {
   follower_->start();
   if (s.port != 0) log::notice("Ready to accept connections tcp");
   if (!s.unixsocket.empty()) log::notice("Ready to accept connections unix");
+  options_.supervisor.ready();
   return true;
 }
 
@@ -295,10 +335,11 @@ int Node::run() {
 }
 
 void Node::install_hooks() {
-  config_.on_change({"loglevel"}, [](const config::Settings& s) -> Result<void, std::string> {
-    log::set_level(log_level(s.loglevel));
-    return {};
-  });
+  config_.on_change({"loglevel", "log-format", "log-timestamp-format"},
+                    [](const config::Settings& s) -> Result<void, std::string> {
+                      apply_log_settings(s);
+                      return {};
+                    });
   config_.on_change({"use-exit-on-panic"},
                     [](const config::Settings& s) -> Result<void, std::string> {
                       set_exit_on_panic(s.use_exit_on_panic);
@@ -417,6 +458,7 @@ Outcome Node::finish_shutdown(const ShutdownRequest& request) {
     HEARTH_TRY_VOID(persistence_->prepare_shutdown(request));
   }
   stopping_ = true;
+  options_.supervisor.stopping();
   engine_->stop();
   engine_->abandon_script();
   // The session that asks is in the middle of its command: nothing may close under it.

@@ -26,6 +26,7 @@
 #include "src/server/proc_title.h"
 #include "src/server/replication.h"
 #include "src/server/shutdown_wait.h"
+#include "src/server/supervisor.h"
 
 namespace hearth {
 
@@ -35,6 +36,7 @@ class Node final : public ServerControl {
     std::string config_file;  // absolute, "" if there is none
     std::string executable;
     ProcTitle* title = nullptr;  // null: the process list is none of this node's business
+    Supervisor supervisor = Supervisor::find(config::Supervised::kNo);
   };
   // The registry holds what the file and the command line said.
   Node(config::Registry& config, Options options);
@@ -69,6 +71,8 @@ class Node final : public ServerControl {
   void make_follower();
   void close_children();
   void install_hooks();
+  [[nodiscard]] bool open_log();
+  void set_up_process();
   void raise_file_limit();
   [[nodiscard]] Result<void, std::string> apply_oom_score();
   void show_title();

@@ -199,6 +199,7 @@ bool Persistence::fork_save() {
   last_try_ = ports_.clock->unix_now();
   const std::uint64_t before = changes();
   ChildLauncher::Job job;
+  job.kind = ChildLauncher::Kind::kSnapshot;
   job.run = [this](int pid, const ChildLauncher::Report& report) -> Result<void> {
     const rdb::FileOptions options = sync_options(report, 0);
     const snapshot::SaveRequest request{snapshot_path(), fmt::format("temp-{}.rdb", pid),
@@ -332,6 +333,8 @@ snapshot::LoadOptions Persistence::load_options(bool merge) {
                                                 engine_->services().debug->packed_threshold);
   options.read.databases = engine_->keyspace().db_count();
   options.read.verify_checksum = s.rdbchecksum && !s.skip_checksum_validation;
+  if (s.rdb_version_check == config::VersionCheck::kRelaxed)
+    options.read.version_check = rdb::VersionCheck::kRelaxed;
   options.now = ports_.clock->unix_now();
   options.merge = merge;
   options.lfu = engine_->environment().lfu;

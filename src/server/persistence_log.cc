@@ -176,6 +176,7 @@ Result<void> Persistence::fork_rewrite() {
     const auto form =
         as_snapshot ? aof::LogFiles::BaseForm::kSnapshot : aof::LogFiles::BaseForm::kCommands;
     ChildLauncher::Job job;
+    job.kind = ChildLauncher::Kind::kLogRewrite;
     job.run = [this, as_snapshot](int pid, const ChildLauncher::Report& report) -> Result<void> {
       aof::BaseOptions options;
       options.file = file_options();

@@ -401,6 +401,7 @@ rdb::FileOptions Replication::snapshot_options(const ChildLauncher::Report& repo
 
 Result<void> Replication::fork_to_file(Content content) {
   ChildLauncher::Job job;
+  job.kind = ChildLauncher::Kind::kSnapshot;
   const std::string path = fmt::format("temp-repl-{}.rdb", ports_.clock->mono_now().us);
   job.run = [this, path, content](int, const ChildLauncher::Report& report) -> Result<void> {
     const rdb::FileOptions options = snapshot_options(report, content);

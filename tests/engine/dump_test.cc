@@ -82,6 +82,19 @@ TEST_CASE("RESTORE refuses what is not a payload, what is there, and bad options
   CHECK(server.effects().empty());
 }
 
+TEST_CASE("RESTORE takes payloads of unknown versions if rdb-version-check is relaxed") {
+  EngineFixture server;
+  server.run("SET", "k", "v");
+  std::string payload = bulk(server.run("DUMP", "k"));
+  payload[payload.size() - 10] = 50;  // the version, between what servers of either kind have
+  server.config().replace("skip-checksum-validation", "yes");
+  CHECK(server.run("RESTORE", "x", "0", payload) ==
+        "-ERR DUMP payload version or checksum are wrong\r\n");
+  CHECK(server.run("CONFIG", "SET", "rdb-version-check", "relaxed") == "+OK\r\n");
+  CHECK(server.run("RESTORE", "x", "0", payload) == "+OK\r\n");
+  CHECK(server.run("GET", "x") == "$1\r\nv\r\n");
+}
+
 TEST_CASE("RESTORE sets idle time and access frequency") {
   EngineFixture server;
   server.run("SET", "k", "v");

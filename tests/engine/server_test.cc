@@ -586,6 +586,7 @@ TEST_CASE("DEBUG OBJECT and HTSTATS look inside") {
   server.run("SET", "k", "v");
   CHECK(contains(server.run("DEBUG", "OBJECT", "k"), " encoding:embstr "));
   CHECK(contains(server.run("DEBUG", "OBJECT", "k"), " lru:"));
+  CHECK(contains(server.run("DEBUG", "OBJECT", "k"), " serializedlength:2 "));
   CHECK(server.run("DEBUG", "OBJECT", "none") == "-ERR no such key\r\n");
   CHECK(contains(server.run("DEBUG", "HTSTATS", "0"), "number of elements: 1\n"));
   CHECK(contains(server.run("DEBUG", "HTSTATS", "0"), "table size: 1\n"));

@@ -29,6 +29,13 @@ void follow(const ServerProcess& replica, const ServerProcess& primary) {
                      milliseconds{20'000}));
 }
 
+long long stats_field(const ServerProcess& server, const std::string& name) {
+  const std::string info = server.run({"INFO", "stats"});
+  const auto at = info.find("\n" + name + ":");
+  REQUIRE(at != std::string::npos);
+  return std::stoll(info.substr(at + name.size() + 2));
+}
+
 bool is_even(const ServerProcess& primary, const ServerProcess& replica) {
   return replication_field(primary, "master_repl_offset") ==
          replication_field(replica, "slave_repl_offset");
@@ -76,6 +83,9 @@ TEST_CASE("a replica gets the data and then every change, from hearth and redis-
         follow(*replica, *primary);
         check_filled(*replica);
         CHECK(replica->run({"EXISTS", "old"}) == "0");
+        CHECK(stats_field(*primary, "total_net_repl_output_bytes") > 30'000);
+        CHECK(stats_field(*replica, "total_net_repl_input_bytes") > 30'000);
+        CHECK(stats_field(*replica, "total_net_repl_output_bytes") == 0);
 
         const auto client = primary->client();
         client->text({"SELECT", "3"});

@@ -52,7 +52,7 @@ Outcome reset(CommandContext& ctx) {
   services.pubsub->unsubscribe_all(s.subscriptions);
   services.clients->unmonitor(s);
   s.db = 0;
-  s.resp = 2;
+  s.resp = ctx.settings().client_default_resp;
   services.tracking->stop(s);
   services.access->become_default(s);
   s.name.clear();

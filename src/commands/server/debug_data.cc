@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "persistence/rdb/object.h"
 #include "src/base/glob.h"
 #include "src/commands/server/debug.h"
 #include "src/commands/server/digest.h"
@@ -24,11 +25,18 @@ Outcome object(CommandContext& ctx) {
   if (!at) return refuse(std::string(kNoSuchKey));
   const std::int64_t idle_ms =
       ctx.keys().uses_lfu() ? 0 : access_clock::lru_idle_ms(at->access(), ctx.now());
+  rdb::EncodeOptions as_saved;
+  as_saved.compression =
+      ctx.settings().rdbcompression ? rdb::Compression::kOn : rdb::Compression::kOff;
+  std::string saved;
+  rdb::encode_object(*at, as_saved, saved);
   char text[256];
   std::snprintf(text, sizeof text,
-                "Value at:%p refcount:1 encoding:%s memory:%zu lru:%u lru_seconds_idle:%lld",
+                "Value at:%p refcount:1 encoding:%s serializedlength:%zu memory:%zu lru:%u "
+                "lru_seconds_idle:%lld",
                 static_cast<const void*>(&*at), std::string(encoding_name(*at)).c_str(),
-                at->memory_bytes(), at->access(), static_cast<long long>(idle_ms / 1000));
+                saved.size(), at->memory_bytes(), at->access(),
+                static_cast<long long>(idle_ms / 1000));
   std::string all = text;
   if (at->type() == Type::kList && ListView(*at).encoding() == ListEncoding::kQuicklist) {
     const ListView list(*at);

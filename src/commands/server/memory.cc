@@ -76,10 +76,10 @@ Outcome memory_stats(CommandContext& ctx) {
   before.add("peak.allocated", m.peak);
   before.add("total.allocated", m.total);
   before.add("startup.allocated", m.startup);
-  before.add("replication.backlog", 0);
+  before.add("replication.backlog", m.backlog);
   before.add("clients.slaves", m.clients_replica);
   before.add("clients.normal", m.clients_normal + m.clients_pubsub);
-  before.add("cluster.links", 0);
+  before.add("cluster.links", m.cluster_links);
   before.add("aof.buffer", 0);
   before.add("lua.caches", m.scripts);
   before.add("functions.caches", m.functions);

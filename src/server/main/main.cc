@@ -18,6 +18,7 @@
 #include "src/config/load.h"
 #include "src/server/node.h"
 #include "src/server/proc_title.h"
+#include "src/server/supervisor.h"
 #include "src/server/version.h"
 
 namespace {
@@ -117,7 +118,9 @@ int main(int argc, char** argv) {
   }
   char cwd[PATH_MAX];
   if (getcwd(cwd, sizeof cwd) != nullptr) registry.replace("dir", cwd);
-  if (settings.daemonize) daemonize();
+  // A manager that is told when the server is ready watches the process that it started.
+  const Supervisor supervisor = Supervisor::find(settings.supervised);
+  if (settings.daemonize && !supervisor.is_there()) daemonize();
   if (settings.daemonize || !settings.pidfile.empty()) {
     if (settings.pidfile.empty()) registry.replace("pidfile", "/var/run/hearth.pid");
     write_pidfile(settings.pidfile);
@@ -125,7 +128,7 @@ int main(int argc, char** argv) {
   char executable[PATH_MAX] = {};
   if (readlink("/proc/self/exe", executable, sizeof executable - 1) < 0) executable[0] = '\0';
 
-  Node node(registry, {config_file, executable, &title});
+  Node node(registry, {config_file, executable, &title, supervisor});
   if (!node.start()) return 1;
   return node.run();
 }

@@ -1,0 +1,32 @@
+// The service manager that started the process: what `supervised` says, and how it is told that the
+// server is ready. Source: sd_notify(3); upstart's "expect stop".
+#pragma once
+
+#include <string_view>
+
+#include "src/config/settings.h"
+
+namespace hearth {
+
+class Supervisor {
+ public:
+  // `auto` looks for what the manager left in the environment. With a manager that is named but
+  // has left nothing there, or with none, nobody is told anything.
+  [[nodiscard]] static Supervisor find(config::Supervised setting);
+
+  [[nodiscard]] bool is_there() const { return kind_ != Kind::kNone; }
+  // As INFO's process_supervised has it.
+  [[nodiscard]] std::string_view name() const;
+
+  // The server takes clients. Upstart is told by a stop of the process, which it ends.
+  void ready();
+  void stopping();
+
+ private:
+  enum class Kind : unsigned char { kNone, kSystemd, kUpstart };
+  explicit Supervisor(Kind kind) : kind_(kind) {}
+
+  Kind kind_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,154 @@
+// The server as the system that runs it sees it: its log, its service manager, its cores.
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <filesystem>
+#include <regex>
+
+#include "tests/system/peers.h"
+
+using namespace hearth::test;
+
+namespace {
+
+// Sets a variable for the processes that are started while it lives.
+class Environment {
+ public:
+  Environment(const char* name, const std::string& value) : name_(name) {
+    ::setenv(name, value.c_str(), 1);
+  }
+  ~Environment() { ::unsetenv(name_); }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  const char* name_;
+};
+
+// The socket that systemd gives to a service of Type=notify.
+class NotifySocket {
+ public:
+  NotifySocket()
+      : path_(dir_.file("notify")), fd_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, sizeof address.sun_path - 1);
+    REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  }
+  ~NotifySocket() { ::close(fd_); }
+  NotifySocket(const NotifySocket&) = delete;
+  NotifySocket& operator=(const NotifySocket&) = delete;
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  // The next message; "" where there is none.
+  [[nodiscard]] std::string message() const {
+    char buffer[512];
+    const ssize_t n = ::recv(fd_, buffer, sizeof buffer, MSG_DONTWAIT);
+    return n > 0 ? std::string(buffer, static_cast<std::size_t>(n)) : "";
+  }
+
+ private:
+  TempDir dir_;
+  std::string path_;
+  int fd_;
+};
+
+// The cores that each thread of a process may use, as the kernel writes them.
+std::vector<std::string> cores_of_threads(int pid) {
+  std::vector<std::string> cores;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::ifstream status(task.path() / "status");
+    for (std::string line; std::getline(status, line);) {
+      if (line.starts_with("Cpus_allowed_list:\t")) cores.push_back(line.substr(19));
+    }
+  }
+  return cores;
+}
+
+bool every_line_matches(const std::string& text, const char* pattern) {
+  std::istringstream lines(text);
+  const std::regex form(pattern);
+  int count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    if (std::regex_match(line, form)) continue;
+    MESSAGE("does not match: " << line);
+    return false;
+  }
+  return count > 0;
+}
+
+}  // namespace
+
+TEST_CASE("lines of the log have the form and the times that were asked for") {
+  CHECK(every_line_matches(start_peer(hearth_server())->log(),
+                           R"(\d+:M \d\d \w+ \d{4} \d\d:\d\d:\d\d\.\d{3} [.*#-] .*)"));
+  CHECK(
+      every_line_matches(start_peer(hearth_server(), {"log-timestamp-format milliseconds"})->log(),
+                         R"(\d+:M \d{13} [.*#-] .*)"));
+  const auto server =
+      start_peer(hearth_server(), {"log-format logfmt", "log-timestamp-format iso8601"});
+  CHECK(every_line_matches(
+      server->log(),
+      R"(pid=\d+ role=primary timestamp="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d" )"
+      R"(level=(notice|warning|info|debug) message="([^"\\]|\\.)*")"));
+  CHECK(server->run({"CONFIG", "SET", "log-format", "legacy", "log-timestamp-format", "legacy"}) ==
+        "OK");
+  CHECK(server->run({"CONFIG", "GET", "log-format"}).find("legacy") != std::string::npos);
+}
+
+TEST_CASE("a service manager is told when the server is ready and when it ends") {
+  const NotifySocket socket;
+  const Environment environment("NOTIFY_SOCKET", socket.path());
+  for (const char* setting : {"systemd", "auto"}) {
+    CAPTURE(setting);
+    // The manager watches the process that it started: it does not go to the background.
+    const auto server = start_peer(
+        hearth_server(), {std::string("supervised ") + setting, "daemonize yes", "pidfile \"\""});
+    CHECK(eventually([&] { return socket.message().find("READY=1\n") != std::string::npos; }));
+    CHECK(server->run({"INFO", "server"}).find("process_supervised:systemd") != std::string::npos);
+    server->process().send(SIGTERM);
+    CHECK(eventually([&] { return socket.message().find("STOPPING=1\n") != std::string::npos; }));
+    CHECK(eventually([&] { return !server->process().is_running(); }));
+  }
+  const auto server = start_peer(hearth_server(), {"supervised no"});
+  CHECK(server->run({"INFO", "server"}).find("process_supervised:no") != std::string::npos);
+  CHECK(socket.message().empty());
+}
+
+TEST_CASE("threads and children keep to the cores of their lists") {
+  const auto free = start_peer(hearth_server());
+  const std::string all = cores_of_threads(free->process().pid()).at(0);
+  if (all == "0") {
+    MESSAGE("skipped: there is one core only");
+    return;
+  }
+  const auto server = start_peer(
+      hearth_server(), {"server-cpulist 0", "bgsave-cpulist 1", "rdb-key-save-delay 10000000"});
+  const int pid = server->process().pid();
+  const auto cores = cores_of_threads(pid);
+  CHECK(std::count(cores.begin(), cores.end(), "0") == 1);  // the one that serves
+  CHECK(std::count(cores.begin(), cores.end(), all) == static_cast<long>(cores.size()) - 1);
+  REQUIRE(server->run({"SET", "k", "v"}) == "OK");
+  REQUIRE(server->run({"BGSAVE"}) == "Background saving started");
+  std::string child;
+  std::ifstream("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children") >>
+      child;
+  REQUIRE(!child.empty());
+  CHECK(eventually([&] { return cores_of_threads(std::stoi(child)).at(0) == "1"; }));
+
+  const auto odd = start_peer(hearth_server(), {"server-cpulist 1-0", "bio-cpulist 0"});
+  CHECK(odd->log().find("server-cpulist: '1-0' is no list of cores") != std::string::npos);
+  const auto background = cores_of_threads(odd->process().pid());
+  CHECK(std::count(background.begin(), background.end(), "0") == 2);
+}
+
+TEST_CASE("new connections speak the protocol that client-default-resp names") {
+  const auto server = start_peer(hearth_server(), {"client-default-resp 3"});
+  const auto client = server->client();
+  REQUIRE(client->send_raw("CONFIG GET port\r\n"));
+  const auto reply = client->read();
+  REQUIRE(reply.has_value());
+  CHECK(reply->kind == hearth::RespKind::kMap);
+}
