@@ -5,7 +5,6 @@ namespace hearth::config {
 namespace {
 
 constexpr Flag kImm = Flag::kImmutable;
-constexpr Flag kIdle = Flag::kNoEffect;
 using S = Settings;
 
 template <typename Words>
