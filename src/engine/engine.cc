@@ -470,8 +470,8 @@ void Engine::execute_one(Session& session, const ParsedRequest& request,
   const bool plain =
       arity_ok && session.authenticated && session.account->unrestricted() && !session.in_multi &&
       !paused_ && !script_busy_ && !guarded_ && locked_.empty() &&
-      (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) && monitors_ == 0 &&
-      !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
+      (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) && hot_.clients_most == 0 &&
+      monitors_ == 0 && !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
       (!hot_.cluster ||
        (view_ != nullptr && command->first_key > 0 && command->last_key == command->first_key &&
         !has(command->flags, Flag::kMovableKeys) && view_->serves(request.key.slot)));

@@ -121,7 +121,10 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
       return refuse_with(redirect);
     }
   }
-  if (hot_.maxmemory != 0) note_buffers(session);  // earlier requests of this batch made replies
+  if (hot_.clients_most != 0) {
+    note_buffers(session);  // earlier requests of this batch made replies
+    if (clients_bytes_ > hot_.clients_most) evict_clients();
+  }
   const bool has_room = hot_.maxmemory == 0 || make_room();
   if (session.close_now) return Gate::kRefused;  // it was evicted for its own memory
   if (!has_room) {

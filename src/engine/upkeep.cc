@@ -278,7 +278,8 @@ void Engine::count_memory_of(Session& session) {
       std::min<std::uint64_t>(clients_bytes_, std::exchange(session.counted_bytes, bytes));
 }
 
-// When a turn has ended and replies are on their way. The largest go first, so that few have to.
+// Before a command runs, so that a turn's replies have a bound, and when a turn has ended and they
+// are on their way. The largest go first, so that few have to.
 // O(clients) for each that is closed.
 void Engine::evict_clients() {
   while (clients_bytes_ > hot_.clients_most) {

@@ -334,6 +334,20 @@ TEST_CASE("replies to one batch of requests count before the batch is done") {
   CHECK(e.server.engine().stats().evicted_keys == 0);
 }
 
+TEST_CASE("what clients take is limited within a turn, whether data has a limit or not") {
+  EngineFixture server;
+  server.run("SET", "big", std::string(100'000, 'x'));
+  REQUIRE(server.config().set({{{"maxmemory-clients", "1000000"}}}, {}));
+  hearth::Session& client = server.open();
+  const std::vector<std::string_view> words{"GET", "big"};
+  int asked = 0;
+  for (; asked < 40 && !client.close_now; ++asked) server.engine().execute(client, words);
+  CHECK(client.close_now);
+  CHECK(asked < 15);
+  CHECK(server.engine().stats().evicted_clients == 1);
+  server.engine().close(client);
+}
+
 TEST_CASE("clients that take too much go before keys do") {
   Greedy e(1'500'000);
   // Its replies pile up within one turn of the loop.
