@@ -127,9 +127,10 @@ void Engine::write_server(InfoWriter& out) {
 }
 
 void Engine::write_clients(InfoWriter& out) {
-  std::uint64_t blocked = 0, subscribed = 0, watching = 0, input_most = 0, output_most = 0,
-                watched = 0;
+  std::uint64_t replicas = 0, blocked = 0, subscribed = 0, watching = 0, input_most = 0,
+                output_most = 0, watched = 0;
   for (const auto& [id, s] : sessions_) {
+    replicas += s->replica ? 1U : 0U;
     blocked += s->parked ? 1U : 0U;
     subscribed += s->in_subscribe_mode() ? 1U : 0U;
     watching += s->watched.empty() ? 0U : 1U;
@@ -138,7 +139,7 @@ void Engine::write_clients(InfoWriter& out) {
     output_most = std::max<std::uint64_t>(output_most, s->out.capacity_bytes());
   }
   out.section("Clients");
-  out.field("connected_clients", as_signed(sessions_.size()));
+  out.field("connected_clients", as_signed(sessions_.size() - replicas));
   const std::size_t bus_links =
       services_.cluster == nullptr ? 0 : services_.cluster->links().size();
   out.field("cluster_connections", as_signed(bus_links));

@@ -421,7 +421,10 @@ void Node::shutdown_if_asked() {
   if (asked_) static_cast<void>(begin_shutdown(*std::exchange(asked_, std::nullopt), nullptr));
   if (const auto due = shutdown_wait_->poll()) {
     const Outcome done = finish_shutdown(*due);
-    if (!done) shutdown_wait_->give_up(done.error().text);
+    if (!done) {
+      log::warning("Errors trying to shut down the server. Check the logs for more information.");
+      shutdown_wait_->give_up(done.error().text);
+    }
   }
 }
 

@@ -86,6 +86,9 @@ TEST_CASE("a replica gets the data and then every change, from hearth and redis-
         CHECK(stats_field(*primary, "total_net_repl_output_bytes") > 30'000);
         CHECK(stats_field(*replica, "total_net_repl_input_bytes") > 30'000);
         CHECK(stats_field(*replica, "total_net_repl_output_bytes") == 0);
+        // The one who asks; replicas are counted elsewhere.
+        CHECK(primary->run({"INFO", "clients"}).find("connected_clients:1\r\n") !=
+              std::string::npos);
 
         const auto client = primary->client();
         client->text({"SELECT", "3"});
