@@ -84,7 +84,9 @@ constexpr Parameter kNetwork[] = {
      Flag::kNone,
      put_limits,
      "Disconnects clients that do not read their replies: class (normal, replica, pubsub), hard "
-     "limit, soft limit, and the seconds for which the soft limit may be passed. 0 is no limit."},
+     "limit, soft limit, and the seconds for which the soft limit may be passed. 0 is no limit. A "
+     "hard "
+     "limit of replicas below repl-backlog-size counts as that."},
     {"client-query-buffer-limit", "", memory(1024 * 1024), "1073741824", Flag::kNone,
      put<&S::client_query_buffer_limit>,
      "Most bytes of unfinished input that a client may have; more disconnects it."},

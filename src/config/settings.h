@@ -5,6 +5,7 @@
 // The meaning of each field is the doc of the parameter of the same name in params_*.cc.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string>
@@ -65,6 +66,12 @@ struct OutputBufferLimit {
   std::uint64_t soft_bytes = 0;
   seconds soft_time{0};
 };
+
+// A replica that may lag by the backlog must be able to get all of it: a smaller limit is no limit.
+[[nodiscard]] inline std::uint64_t replica_hard_limit(const OutputBufferLimit& limit,
+                                                      std::uint64_t backlog_bytes) {
+  return limit.hard_bytes == 0 ? 0 : std::max(limit.hard_bytes, backlog_bytes);
+}
 
 // Save when at least `changes` keys changed within `period`.
 struct SavePoint {

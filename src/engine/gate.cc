@@ -135,11 +135,11 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
     }
     if (denied) return refuse_with("OOM command not allowed when used memory > 'maxmemory'.");
   }
-  if (script_busy_ && !has(command.flags, Flag::kAllowBusy)) return refuse_with(busy_script_text());
   if (guarded_) {
     if (const std::string_view why = refused_now(session, command, argv); !why.empty())
       return refuse_with(why);
   }
+  if (script_busy_ && !has(command.flags, Flag::kAllowBusy)) return refuse_with(busy_script_text());
   const bool queues =
       session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "quit", "reset"});
   if (must_pause(session, command, argv, queues)) {

@@ -253,7 +253,10 @@ void Engine::check_output_limits(Session& session) {
                                                                                                : 0;
   const config::OutputBufferLimit& limit = settings().client_output_buffer_limit[kind];
   if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return;
-  bool over = limit.hard_bytes != 0 && bytes >= limit.hard_bytes;
+  const std::uint64_t hard = session.replica
+                                 ? config::replica_hard_limit(limit, settings().repl_backlog_size)
+                                 : limit.hard_bytes;
+  bool over = hard != 0 && bytes >= hard;
   if (limit.soft_bytes == 0 || bytes < limit.soft_bytes) {
     session.soft_limit_since = MonoTime{};
   } else if (session.soft_limit_since.us == 0) {

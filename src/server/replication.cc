@@ -92,7 +92,8 @@ void Replication::send(Session& session, std::string_view bytes) {
 void Replication::feed(std::string_view bytes) {
   backlog_->append(bytes);
   fed_ = true;
-  const std::uint64_t limit = settings().client_output_buffer_limit[1].hard_bytes;
+  const std::uint64_t limit = config::replica_hard_limit(settings().client_output_buffer_limit[1],
+                                                         settings().repl_backlog_size);
   for_each([&](Session& session, Replica& replica) {
     switch (replica.state) {
       case State::kGreeting:

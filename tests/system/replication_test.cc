@@ -177,6 +177,19 @@ TEST_CASE("a broken link is taken up again where it broke") {
   CHECK(primary->run({"INFO", "stats"}).find("sync_full:1\r\n") != std::string::npos);
 }
 
+TEST_CASE("a replica may lag by the backlog, whatever less its output limit says") {
+  const auto primary = start(hearth_server(), {"client-output-buffer-limit replica 1000 1000 60",
+                                               "repl-backlog-size 20mb"});
+  const auto replica = start(hearth_server());
+  follow(*replica, *primary);
+  replica->process().send(SIGSTOP);
+  REQUIRE(primary->run({"SET", "big", std::string(15'000'000, 'b')}) == "OK");
+  replica->process().send(SIGCONT);
+  CHECK(eventually([&] { return replica->run({"STRLEN", "big"}) == "15000000"; }));
+  CHECK(stats_field(*primary, "sync_full") == 1);
+  CHECK(stats_field(*primary, "client_output_buffer_limit_disconnections") == 0);
+}
+
 TEST_CASE("a shutdown waits for replicas, holds writes meanwhile, and can be taken back") {
   const auto primary = start(hearth_server(), {"shutdown-timeout 60"});
   const auto replica = start(hearth_server());
