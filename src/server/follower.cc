@@ -173,6 +173,7 @@ void Follower::drop(std::string_view why) {
   if (!complete_.empty()) relay_complete(complete_.size());
   forget_transfer();
   handshake_.reset();
+  owes_synced_ = false;
   input_.clear();
   open_.clear();
   parser_.reset();
@@ -215,8 +216,9 @@ void Follower::end_turn() {
     ports_.link->set_reading(true);
     receive();
   }
-  if (state_ == State::kConnected && ports_.persistence->log_is_synced())
-    synced_offset_ = ports_.replication->offset();
+  if (state_ != State::kConnected || !ports_.persistence->log_is_synced()) return;
+  synced_offset_ = ports_.replication->offset();
+  if (std::exchange(owes_synced_, false)) acknowledge();
 }
 
 void Follower::acknowledge() {
@@ -429,6 +431,7 @@ void Follower::relay_complete(std::size_t bytes) {
 void Follower::run_command(std::span<const std::string_view> words) {
   if (words.size() >= 2 && is_word(words[0], "replconf") && is_word(words[1], "getack")) {
     relay_complete(complete_.size());
+    owes_synced_ = settings().appendonly;
     return acknowledge();
   }
   Session& s = session();

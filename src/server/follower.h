@@ -130,6 +130,7 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
 
   MonoTime tried_at_{}, heard_at_{}, down_since_{}, acked_at_{}, newline_at_{};
   std::uint64_t synced_offset_ = 0;  // of the stream, on the disk
+  bool owes_synced_ = false;         // the primary asked before all was there
 };
 
 }  // namespace hearth

@@ -177,6 +177,32 @@ TEST_CASE("a broken link is taken up again where it broke") {
   CHECK(primary->run({"INFO", "stats"}).find("sync_full:1\r\n") != std::string::npos);
 }
 
+TEST_CASE("who waits for replicas' disks asks them once") {
+  const auto primary = start(hearth_server());
+  const auto replica = start(hearth_server());
+  REQUIRE(replica->run({"CONFIG", "SET", "appendfsync", "no", "appendonly", "yes"}) == "OK");
+  follow(*replica, *primary);
+  REQUIRE(eventually([&] {
+    return replica->run({"INFO", "persistence"}).find("aof_rewrite_in_progress:0") !=
+           std::string::npos;
+  }));
+  const auto offset = [&] { return std::stoll(replication_field(*primary, "master_repl_offset")); };
+  const auto before = offset();
+  const auto client = primary->client();
+  REQUIRE(client->text({"SET", "k", "v"}) == "OK");
+  client->send({"WAITAOF", "0", "1", "300"});
+  const auto given_up = client->read();
+  REQUIRE(given_up.has_value());
+  CHECK(given_up->items()[1].integer(-1) == 0);
+  CHECK(offset() - before < 1'000);
+  // What reaches the disk later is told at once.
+  REQUIRE(replica->run({"CONFIG", "SET", "appendfsync", "everysec"}) == "OK");
+  client->send({"WAITAOF", "0", "1", "10000"});
+  const auto served = client->read();
+  REQUIRE(served.has_value());
+  CHECK(served->items()[1].integer(-1) == 1);
+}
+
 TEST_CASE("a replica may lag by the backlog, whatever less its output limit says") {
   const auto primary = start(hearth_server(), {"client-output-buffer-limit replica 1000 1000 60",
                                                "repl-backlog-size 20mb"});

@@ -24,7 +24,10 @@ std::int64_t replicas(const CommandContext& ctx, std::uint64_t offset, bool on_d
 // Parks the client until `enough` may hold, if it may and is ready to wait.
 bool waits(CommandContext& ctx, MonoTime deadline, bool enough) {
   if (enough || !ctx.may_block()) return false;
-  if (ctx.services().progress != nullptr) ctx.services().progress->ask_replicas();
+  // Once: the answer to a question that stands behind the writes counts them, and what reaches a
+  // disk later is told without being asked for.
+  if (ctx.services().progress != nullptr && !ctx.session().waiting)
+    ctx.services().progress->ask_replicas();
   ctx.services().blocking->wait_for_progress(ctx, deadline);
   return true;
 }
