@@ -78,6 +78,7 @@ Result<void> AppendLog::flush(const Flush& how) {
     last_sync_ = how.now;
   } else if (how.now - last_sync_ >= kSyncEvery && !syncer_.is_busy()) {
     syncer_.start(file_, written_);
+    sync_target_ = written_;
     last_sync_ = how.now;
   }
   return {};

@@ -66,6 +66,8 @@ class AppendLog final : public EffectSink {
   // Bytes ever given to the log, and of these how many are known to be on the disk.
   [[nodiscard]] std::uint64_t appended_total() const { return appended_; }
   [[nodiscard]] std::uint64_t synced_total() const;
+  // What synced_total() will be when the last sync in the background has ended.
+  [[nodiscard]] std::uint64_t sync_target() const { return sync_target_; }
 
  private:
   [[nodiscard]] Result<void> write_out();
@@ -75,7 +77,7 @@ class AppendLog final : public EffectSink {
   CommandStream stream_{Effect::kToLog};
   std::string buffer_;
   std::uint64_t size_ = 0;
-  std::uint64_t appended_ = 0, written_ = 0, synced_ = 0;
+  std::uint64_t appended_ = 0, written_ = 0, synced_ = 0, sync_target_ = 0;
   bool timestamps_ = false;
   UnixMillis now_{};
   std::int64_t last_stamp_ = 0;

@@ -216,9 +216,19 @@ void Follower::end_turn() {
     ports_.link->set_reading(true);
     receive();
   }
-  if (state_ != State::kConnected || !ports_.persistence->log_is_synced()) return;
-  synced_offset_ = ports_.replication->offset();
-  if (std::exchange(owes_synced_, false)) acknowledge();
+  if (state_ != State::kConnected) return;
+  const std::uint64_t before = synced_offset_;
+  const bool has_all = note_synced();
+  if (synced_offset_ == before) return;
+  if (owes_synced_) acknowledge();
+  if (has_all) owes_synced_ = false;
+}
+
+// Whether that is everything.
+bool Follower::note_synced() {
+  const bool has_all = ports_.persistence->log_is_synced();
+  synced_offset_ = has_all ? ports_.replication->offset() : ports_.persistence->synced_offset();
+  return has_all;
 }
 
 void Follower::acknowledge() {
@@ -431,7 +441,7 @@ void Follower::relay_complete(std::size_t bytes) {
 void Follower::run_command(std::span<const std::string_view> words) {
   if (words.size() >= 2 && is_word(words[0], "replconf") && is_word(words[1], "getack")) {
     relay_complete(complete_.size());
-    owes_synced_ = settings().appendonly;
+    owes_synced_ = settings().appendonly && !note_synced();
     return acknowledge();
   }
   Session& s = session();

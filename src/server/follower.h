@@ -105,6 +105,7 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   void relay_complete(std::size_t bytes);
   [[nodiscard]] Session& session() { return *session_; }
   [[nodiscard]] bool must_wait() const;
+  bool note_synced();
   void acknowledge();
   void become_connected();
 

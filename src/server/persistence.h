@@ -82,6 +82,9 @@ class Persistence final : public PersistenceControl {
   [[nodiscard]] bool log_is_synced() const {
     return log_state_ == LogState::kOn && log_.synced_total() >= log_.appended_total();
   }
+  // The offset of the stream of changes up to which the disk has everything that was logged, as far
+  // as is known: while clients go on writing it follows them from sync to sync.
+  [[nodiscard]] std::uint64_t synced_offset() const { return synced_offset_; }
   [[nodiscard]] bool has_child() const { return ports_.children->is_running(); }
   // A child is started or has ended for somebody else: tables keep their size meanwhile.
   void note_child(bool running);
@@ -133,6 +136,7 @@ class Persistence final : public PersistenceControl {
   // --- the log: persistence_log.cc ---
   [[nodiscard]] aof::AppendLog::Flush flush_options(bool force) const;
   void flush_log(bool force);
+  void note_synced(bool sync_began);
   [[nodiscard]] Result<void> start_log();
   void stop_log();
   [[nodiscard]] Result<void> open_increment();
@@ -196,6 +200,12 @@ class Persistence final : public PersistenceControl {
   UnixMillis retry_at_{};
   microseconds flush_delay_{0};
   std::uint64_t synced_seen_ = 0;
+  // What the sync under way brings to the disk: bytes of the log, and where the stream stood then.
+  struct SyncMark {
+    std::uint64_t bytes = 0, offset = 0;
+  };
+  std::optional<SyncMark> sync_mark_;
+  std::uint64_t synced_offset_ = 0;
 
   std::optional<LoadState> load_;
   std::function<bool()> serve_;  // only while the server starts

@@ -53,7 +53,9 @@ void Persistence::flush_log(bool force) {
   if (!log_.is_open()) return;
   if (flush_delay_.count() > 0 && log_.buffered() > 0) ports_.sleep(flush_delay_);
   const bool had_bytes = log_.buffered() > 0;
+  const std::uint64_t target = log_.sync_target();
   const auto done = log_.flush(flush_options(force));
+  note_synced(log_.sync_target() != target);
   if (done) {
     if (!last_write_ok_ && had_bytes) {
       log::warning("AOF write error looks solved. The server can write again.");
@@ -73,6 +75,23 @@ void Persistence::flush_log(bool force) {
   last_write_ok_ = false;
   last_write_error_ = done.error().context;
   update_refusal();
+}
+
+void Persistence::note_synced(bool sync_began) {
+  const std::uint64_t offset = engine_->replication_offset();
+  const std::uint64_t synced = log_.synced_total();
+  // Without a base nothing of the data set is on the disk.
+  if (log_state_ != LogState::kOn) {
+    synced_offset_ = 0;
+    sync_mark_.reset();
+  } else if (synced >= log_.appended_total()) {
+    synced_offset_ = offset;
+    sync_mark_.reset();
+  } else if (sync_mark_ && synced >= sync_mark_->bytes) {
+    synced_offset_ = sync_mark_->offset;
+    sync_mark_.reset();
+  }
+  if (sync_began && log_state_ == LogState::kOn) sync_mark_ = {log_.appended_total(), offset};
 }
 
 void Persistence::end_turn() {
@@ -136,6 +155,8 @@ Result<void> Persistence::start_log() {
 }
 
 void Persistence::stop_log() {
+  synced_offset_ = 0;
+  sync_mark_.reset();
   if (log_.is_open() && !log_.sync_now()) log::warning("The last AOF bytes could not be synced");
   if (child_ == Child::kRewrite) {
     log::notice("Killing the AOF child with pid {}: the log was turned off", child_pid_);

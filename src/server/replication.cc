@@ -116,7 +116,11 @@ void Replication::feed(std::string_view bytes) {
 }
 
 void Replication::on_commit(const CommittedUnit& unit) {
-  if (!backlog_ || following_ || unit.effects.empty()) return;
+  if (following_ || unit.effects.empty()) return;
+  if (!backlog_) {
+    ++offset_;  // nobody gets it, but WAITAOF tells by it what the disk has
+    return;
+  }
   scratch_.clear();
   stream_.append(unit, scratch_);
   if (scratch_.empty()) return;
@@ -658,8 +662,8 @@ void Replication::log_lagging(std::uint64_t offset) {
 }
 
 bool Replication::has_log() const { return settings().appendonly; }
-bool Replication::is_on_disk_here(std::uint64_t) const {
-  return ports_.persistence->log_is_synced();
+bool Replication::is_on_disk_here(std::uint64_t offset) const {
+  return ports_.persistence->log_is_synced() || ports_.persistence->synced_offset() >= offset;
 }
 
 std::uint64_t Replication::backlog_bytes() const {
