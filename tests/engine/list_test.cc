@@ -191,6 +191,19 @@ TEST_CASE("LMOVE and RPOPLPUSH move one item, also in place") {
   CHECK(server.run("LMOVE", "b", "b", "LEFT", "UP") == "-ERR syntax error\r\n");
 }
 
+TEST_CASE("a whole list that moves within itself keeps its time to live, for who repeats it too") {
+  EngineFixture server;
+  server.run("RPUSH", "l", "1", "2");
+  server.run("PEXPIRE", "l", "5000");
+  CHECK(server.run("LMOVEM", "l", "l", "LEFT", "LEFT", "COUNT", "2", "OBO") == array({"2", "1"}));
+  CHECK(server.effects() == Lines{"LPUSH l 1 2", "RPOP l 2"});
+  CHECK(server.run("BLMOVEM", "l", "l", "LEFT", "RIGHT", "1", "COUNT", "2", "BULK") ==
+        array({"2", "1"}));
+  CHECK(server.effects() == Lines{"RPUSH l 2 1", "LPOP l 2"});
+  CHECK(all(server, "l") == array({"2", "1"}));
+  CHECK(server.run("PTTL", "l") == ":5000\r\n");
+}
+
 TEST_CASE("LMOVEM moves several, one by one or as a block") {
   struct Case {
     Lines options;

@@ -159,15 +159,21 @@ Result<Move, ReplyError> parse_move(const ArgReader& args, std::size_t options) 
   return move;
 }
 
-// Those who repeat it need not know the command: what was taken, and what was added.
-void log_move(CommandContext& ctx, const Move& move, const std::vector<std::string>& items) {
-  ctx.effects().replicate_as(pop_command(move.from), ctx.arg(1),
-                             static_cast<std::int64_t>(items.size()));
+// Those who repeat it need not know the command: what was taken, and what was added. `whole`: all
+// of a list moved within it. It would be gone in between, with its time to live, so it grows first
+// and then loses what it had, at its other end.
+void log_move(CommandContext& ctx, const Move& move, const std::vector<std::string>& items,
+              bool whole) {
+  const auto count = static_cast<std::int64_t>(items.size());
+  if (!whole) ctx.effects().replicate_as(pop_command(move.from), ctx.arg(1), count);
   std::vector<std::string> words{move.to == ListEnd::kHead ? "LPUSH" : "RPUSH",
                                  std::string(ctx.arg(2))};
   words.insert(words.end(), items.begin(), items.end());
   if (move.to == ListEnd::kHead) std::reverse(words.begin() + 2, words.end());
   ctx.effects().replicate_words(std::move(words));
+  if (!whole) return;
+  const ListEnd other = move.to == ListEnd::kHead ? ListEnd::kTail : ListEnd::kHead;
+  ctx.effects().replicate_as(pop_command(other), ctx.arg(1), count);
 }
 
 // False if there is not enough in the source.
@@ -177,7 +183,7 @@ Result<bool, ReplyError> move_several(CommandContext& ctx, const Move& move) {
   if (have == 0 || (move.exactly && have < move.count)) return false;
   const std::uint64_t count = std::min(have, move.count);
   const std::vector<std::string> items = move_items(ctx, lists, move, count);
-  log_move(ctx, move, items);
+  log_move(ctx, move, items, count == have && ctx.arg(1) == ctx.arg(2));
   ctx.reply().array(items.size());
   for (const std::string& item : items) ctx.reply().bulk(item);
   return true;
