@@ -129,9 +129,6 @@ void Node::set_up_process() {
   const config::Settings& s = config_.settings();
   raise_file_limit();
   if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
-  if (s.supervised != config::Supervised::kNo && s.supervised != config::Supervised::kAuto &&
-      !options_.supervisor.is_there())
-    log::warning("supervised: no service manager of that kind started this process.");
   if (s.disable_thp && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0)
     log::warning("Can't keep out of transparent huge pages: {}", std::strerror(errno));
   pin_thread(pthread_self(), "server-cpulist", s.server_cpulist);
@@ -155,6 +152,9 @@ bool Node::start() {
   else
     log::notice("Configuration loaded from {}", options_.config_file);
   set_up_process();
+  if (s.supervised != config::Supervised::kNo && s.supervised != config::Supervised::kAuto &&
+      !options_.supervisor.is_there())
+    log::warning("supervised: no service manager of that kind started this process.");
 
   Rng rng(random_seed());
   const std::vector<const CommandSpec*> specs = all_commands();

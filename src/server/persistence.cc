@@ -333,8 +333,7 @@ snapshot::LoadOptions Persistence::load_options(bool merge) {
                                                 engine_->services().debug->packed_threshold);
   options.read.databases = engine_->keyspace().db_count();
   options.read.verify_checksum = s.rdbchecksum && !s.skip_checksum_validation;
-  if (s.rdb_version_check == config::VersionCheck::kRelaxed)
-    options.read.version_check = rdb::VersionCheck::kRelaxed;
+  options.read.version_check = commands::version_check(s);
   options.now = ports_.clock->unix_now();
   options.merge = merge;
   options.lfu = engine_->environment().lfu;

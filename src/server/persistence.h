@@ -199,13 +199,13 @@ class Persistence final : public PersistenceControl {
   std::int64_t retry_minutes_ = 0;
   UnixMillis retry_at_{};
   microseconds flush_delay_{0};
-  std::uint64_t synced_seen_ = 0;
   // What the sync under way brings to the disk: bytes of the log, and where the stream stood then.
   struct SyncMark {
     std::uint64_t bytes = 0, offset = 0;
   };
   std::optional<SyncMark> sync_mark_;
   std::uint64_t synced_offset_ = 0;
+  std::uint64_t synced_seen_ = 0;  // of it, when who waits was told last
 
   std::optional<LoadState> load_;
   std::function<bool()> serve_;  // only while the server starts

@@ -101,10 +101,8 @@ void Persistence::end_turn() {
   log_.set_now(engine_->now());
   flush_log(false);
   // WAITAOF waits for this.
-  if (const std::uint64_t synced = log_.synced_total(); synced != synced_seen_) {
-    synced_seen_ = synced;
+  if (std::exchange(synced_seen_, synced_offset_) != synced_offset_)
     engine_->services().blocking->progressed();
-  }
 }
 
 // --- on and off ---

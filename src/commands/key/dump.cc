@@ -64,10 +64,7 @@ Result<rdb::Object, ReplyError> parse_payload(CommandContext& ctx) {
   const rdb::DecodeLimits limits =
       decode_limits(s, ctx.keyspace().seed(), ctx.services().debug->packed_threshold);
   const auto checksum = s.skip_checksum_validation ? rdb::Checksum::kSkip : rdb::Checksum::kVerify;
-  const auto version = s.rdb_version_check == config::VersionCheck::kRelaxed
-                           ? rdb::VersionCheck::kRelaxed
-                           : rdb::VersionCheck::kStrict;
-  auto object = rdb::parse_dump_payload(ctx.arg(3), limits, checksum, version);
+  auto object = rdb::parse_dump_payload(ctx.arg(3), limits, checksum, version_check(s));
   if (object) return std::move(*object);
   if (object.error().code == ErrorCode::kUnsupported) {
     return refuse("ERR DUMP payload version or checksum are wrong");

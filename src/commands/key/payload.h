@@ -32,4 +32,9 @@ namespace hearth::commands {
   return limits;
 }
 
+[[nodiscard]] inline rdb::VersionCheck version_check(const config::Settings& s) {
+  return s.rdb_version_check == config::VersionCheck::kRelaxed ? rdb::VersionCheck::kRelaxed
+                                                               : rdb::VersionCheck::kStrict;
+}
+
 }  // namespace hearth::commands
