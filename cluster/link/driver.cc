@@ -15,6 +15,7 @@
 #include "cluster/nodes_file/nodes_file.h"
 #include "cluster/wire/codec.h"
 #include "src/base/log.h"
+#include "src/base/socket_mark.h"
 
 namespace hearth::cluster {
 namespace {
@@ -132,6 +133,9 @@ Result<void> Driver::Impl::listen_on(const std::string& ip) {
   handle->data = this;
   const unsigned flags = ip.find(':') != std::string::npos ? UV_TCP_IPV6ONLY : 0;
   int status = uv_tcp_bind(handle.get(), reinterpret_cast<const sockaddr*>(&address), flags);
+  uv_os_fd_t fd = -1;
+  if (status == 0) status = uv_fileno(reinterpret_cast<const uv_handle_t*>(handle.get()), &fd);
+  if (status == 0) mark_socket(fd, options_.listen_mark);
   if (status == 0) {
     status = uv_listen(reinterpret_cast<uv_stream_t*>(handle.get()), kListenBacklog,
                        [](uv_stream_t* listener, int failed) {

@@ -27,6 +27,7 @@ struct DriverOptions {
   // consequence, as in the `bind` directive.
   std::vector<std::string> bind;
   std::uint16_t listen_port = 0;
+  std::uint32_t listen_mark = 0;      // SO_MARK of what listens; 0: none
   std::string source_address;         // of outgoing links; empty: the system chooses
   std::uint64_t seed = 0;             // of all randomness: ids, gossip
   std::size_t link_buffer_limit = 0;  // bytes unsent on a link before it is closed; 0: no limit

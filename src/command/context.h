@@ -63,10 +63,10 @@ class CommandContext {
   // Word i is a secret: MONITOR and the slow log show "(redacted)" in its place.
   void redact(std::size_t i) { parts_.session.redacted.push_back(static_cast<std::uint32_t>(i)); }
   [[nodiscard]] EffectLog& effects() { return *parts_.env.effects; }
-  // What deadlines are compared with: 0 while a log or a primary's stream is replayed, since when a
-  // key expires is theirs to say.
+  // What deadlines are compared with: 0 while a log or a primary's stream is replayed, and for an
+  // import source, since when a key expires is theirs to say.
   [[nodiscard]] UnixMillis now() const { return parts_.env.now; }
-  // The time of this turn whatever is run in it: for times that are kept to tell ages by.
+  // The time of this turn whatever is run in it: what relative times are counted from, and ages.
   [[nodiscard]] UnixMillis clock() const { return parts_.env.clock; }
   [[nodiscard]] Rng& rng() { return *parts_.env.rng; }
   // May the handler ask services().blocking to wait? Else it answers as if its time were over.

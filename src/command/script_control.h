@@ -76,6 +76,8 @@ class ScriptHost {
   // To be asked now and then by a script that runs for long: serves other clients if the script is
   // past the busy threshold. True: the script is to end at once.
   [[nodiscard]] virtual bool must_stop_script() = 0;
+  // lua-enable-deprecated-api; asked when an interpreter is made.
+  [[nodiscard]] virtual bool has_deprecated_api() const = 0;
   // Nanoseconds of a steady counter.
   [[nodiscard]] virtual std::uint64_t script_ticks() const = 0;
   [[nodiscard]] virtual std::uint64_t script_random() = 0;

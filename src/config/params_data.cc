@@ -85,13 +85,20 @@ constexpr Parameter kMemory[] = {
     {"active-defrag-cycle-us", "", integer(0, 100000), "500", kIdle, nullptr, "See activedefrag."},
     {"active-defrag-max-scan-fields", "", integer(1, kLongMax), "1000", kIdle, nullptr,
      "See activedefrag."},
-    {"jemalloc-bg-thread", "", boolean(), "yes", kIdle, nullptr,
-     "The allocator returns memory on its own."},
-    {"lua-enable-deprecated-api", "lua-enable-insecure-api", boolean(), "no",
-     kImm | Flag::kHidden | kIdle, nullptr, "Stored for compatibility."},
-    {"lazyexpire-nested-arbitrary-keys", "", boolean(), "yes", Flag::kHidden | kIdle, nullptr,
-     "Stored for compatibility."},
-    {"import-mode", "", boolean(), "no", kIdle, nullptr, "Stored for compatibility."},
+    {"jemalloc-bg-thread", "", boolean(), "yes", Flag::kNone, put<&S::jemalloc_bg_thread>,
+     "Whether a thread of the allocator gives free memory back to the system, instead of the "
+     "thread "
+     "that serves clients."},
+    {"lua-enable-deprecated-api", "lua-enable-insecure-api", boolean(), "no", kImm | Flag::kHidden,
+     put<&S::lua_enable_deprecated_api>, "Whether scripts see getfenv and setfenv."},
+    {"lazyexpire-nested-arbitrary-keys", "", boolean(), "yes", Flag::kHidden,
+     put<&S::lazyexpire_nested_arbitrary_keys>,
+     "Whether commands that come across keys they were not told of (SCAN, RANDOMKEY) remove those "
+     "that have expired also in transactions and scripts."},
+    {"import-mode", "", boolean(), "no", Flag::kNone, put<&S::import_mode>,
+     "While data comes from another server that it goes on changing there: nothing expires or is "
+     "evicted by itself, and memory may pass maxmemory. Expired keys are hidden from clients, but "
+     "not from those that said CLIENT IMPORT-SOURCE ON. No effect on a replica."},
 };
 
 constexpr Parameter kEncoding[] = {

@@ -105,6 +105,10 @@ constexpr Parameter kNetwork[] = {
      "Read at the start: whether clients' sockets are read and written through io_uring, which "
      "takes less CPU time. Needs Linux 6.1; where the kernel does not have or allow it, and with "
      "no, epoll serves them."},
+    {"io-uring-wait", "", integer(0, 1000), "200", Flag::kNone, put<&S::io_uring_wait>,
+     "Microseconds for which a wait on io_uring, while the server takes more than 40 % of a core, "
+     "lets as many requests come as the turn before had: waking up for each costs more CPU time "
+     "than running it. 0: every wait ends with the first. Needs Linux 6.12."},
     {"io-threads", "", integer(1, 128), "1", kImm | kIdle, nullptr,
      "One thread reads requests, runs them and writes replies."},
     {"io-threads-do-reads", "", boolean(), "no", kIdle, nullptr, "There are no I/O threads."},
@@ -114,8 +118,9 @@ constexpr Parameter kNetwork[] = {
      "There are no I/O threads."},
     {"prefetch-batch-max-size", "", integer(0, 128), "16", kIdle, nullptr,
      "Requests of one read are always prefetched together."},
-    {"socket-mark-id", "", integer(0, 4294967295), "0", kImm | kIdle, nullptr,
-     "Socket marks are not set."},
+    {"socket-mark-id", "", integer(0, 4294967295), "0", kImm, put<&S::socket_mark_id>,
+     "Mark (SO_MARK) of the sockets that listen, for routing and filters; it takes the capability "
+     "CAP_NET_ADMIN. 0: none."},
     {"client-default-resp", "", integer(2, 3), "2", Flag::kHidden, put<&S::client_default_resp>,
      "The protocol that new connections speak until they send HELLO."},
     {"req-res-logfile", "", text(), "", kImm | Flag::kHidden | kIdle, nullptr,

@@ -1,3 +1,4 @@
+#include "src/base/collation.h"
 #include "src/base/parse_number.h"
 #include "src/config/tables.h"
 
@@ -55,6 +56,10 @@ const char* title_template_is_known(std::string_view text) {
 constexpr Type kShutdown{.kind = Kind::kChoiceSet,
                          .choices = "default, save, nosave, now, force",
                          .check = shutdown_words_agree};
+const char* locale_exists(std::string_view name) {
+  return Collation::exists(std::string(name)) || name.empty() ? nullptr : "Invalid locale name";
+}
+
 constexpr std::string_view kPermission = "no, yes, local";
 
 constexpr Parameter kProcess[] = {
@@ -137,8 +142,9 @@ constexpr Parameter kProcess[] = {
      "HELLO and INFO always give the name and version that clients expect."},
     {"availability-zone", "", text(), "", Flag::kNone, put<&S::availability_zone>,
      "Free text that INFO and HELLO report, for clients that prefer a near node."},
-    {"locale-collate", "", text(), "", kIdle, nullptr,
-     "SORT ALPHA compares bytes in every locale."},
+    {"locale-collate", "", text(locale_exists), "", Flag::kNone, put<&S::locale_collate>,
+     "The locale in whose order SORT ALPHA without STORE gives texts; empty: that of the "
+     "environment (LC_ALL, LC_COLLATE, LANG)."},
     {"include",
      "",
      {.kind = Kind::kLines},

@@ -108,7 +108,9 @@ struct Settings {
   std::uint64_t client_query_buffer_limit = 0;
   std::uint64_t proto_max_bulk_len = 0;
   ClientMemoryLimit maxmemory_clients;
+  std::uint32_t socket_mark_id = 0;
   bool io_uring = false;
+  unsigned io_uring_wait = 0;  // us
   int client_default_resp = 2;
 
   // Process
@@ -145,6 +147,11 @@ struct Settings {
   bool dynamic_hz = false;
   int active_expire_effort = 0;
   std::uint64_t maxmemory = 0;
+  bool import_mode = false;
+  bool jemalloc_bg_thread = true;
+  bool lua_enable_deprecated_api = false;
+  bool lazyexpire_nested_arbitrary_keys = true;
+  std::string locale_collate;
   MaxmemoryPolicy maxmemory_policy = MaxmemoryPolicy::kNoEviction;
   int maxmemory_samples = 0;
   int maxmemory_eviction_tenacity = 0;

@@ -12,8 +12,9 @@ void EffectLog::record_words(std::initializer_list<EffectArg> words) {
   effects_.push_back(std::move(effect));
 }
 
-void EffectLog::record_event(Notify kind, std::string_view name, std::string_view key) {
-  events_.push_back({kind, db_, name, std::string(key)});
+void EffectLog::record_event(Notify kind, std::string_view name, std::string_view key,
+                             bool of_value) {
+  events_.push_back({kind, db_, name, std::string(key), of_value});
 }
 
 std::uint32_t notify_flags(std::string_view letters) {

@@ -54,6 +54,12 @@ struct KeyEvent {
   DbIndex db = 0;
   std::string_view name;  // a constant: "set", "expire"
   std::string key;
+  bool of_value = true;  // see EffectLog::side_event
+
+  // Whether WATCH and client-side caches are to take it for a change of the key.
+  [[nodiscard]] bool is_change() const {
+    return of_value && kind != Notify::kMiss && kind != Notify::kNew;
+  }
 };
 
 struct CommittedUnit {
@@ -137,7 +143,13 @@ class EffectLog {
   // name must be a string constant.
   void event(Notify kind, std::string_view name, std::string_view key) {
     if (wants(kind)) [[unlikely]]
-      record_event(kind, name, key);
+      record_event(kind, name, key, true);
+  }
+  // What happened beside the value: the groups of a stream change what their readers get, not what
+  // it holds. Who watches the key is not disturbed, who waits for it is.
+  void side_event(Notify kind, std::string_view name, std::string_view key) {
+    if (wants(kind)) [[unlikely]]
+      record_event(kind, name, key, false);
   }
 
   [[nodiscard]] bool empty() const { return effects_.empty() && events_.empty(); }
@@ -155,7 +167,7 @@ class EffectLog {
  private:
   void record(std::span<const std::string_view> words);
   void record_words(std::initializer_list<EffectArg> words);
-  void record_event(Notify kind, std::string_view name, std::string_view key);
+  void record_event(Notify kind, std::string_view name, std::string_view key, bool of_value);
 
   bool wants_commands_ = false;
   std::uint32_t wanted_events_ = 0;

@@ -36,7 +36,7 @@ class Engine::KeyspaceNotifier final : public EffectSink {
 
  private:
   void break_watches(const KeyEvent& e) {
-    if (e.kind == Notify::kMiss || e.kind == Notify::kNew) return;
+    if (!e.is_change()) return;
     const auto at = engine_.watched_.find({e.db, e.key});
     if (at == engine_.watched_.end()) return;
     for (Session* s : at->second) {
@@ -118,6 +118,8 @@ Engine::Engine(Options options)
   config_->on_change({"hz",
                       "dynamic-hz",
                       "maxmemory",
+                      "import-mode",
+                      "lazyexpire-nested-arbitrary-keys",
                       "maxmemory-clients",
                       "maxmemory-policy",
                       "slowlog-log-slower-than",
@@ -249,7 +251,7 @@ void Engine::pause(PauseKind kind, UnixMillis until) {
   if (pause_until_.ms == 0 || kind == PauseKind::kAll) pause_kind_ = kind;
   pause_until_ = std::max(pause_until_, until);
   paused_ = true;
-  env_.expire_removes = false;
+  refresh_expiry();
 }
 
 void Engine::unpause() {
@@ -262,7 +264,7 @@ void Engine::hold_writes(bool on) {
   writes_held_ = on;
   if (on) {
     paused_ = true;
-    env_.expire_removes = false;
+    refresh_expiry();
   } else if (pause_until_.ms == 0) {
     end_pause();
   }
@@ -270,7 +272,7 @@ void Engine::hold_writes(bool on) {
 
 void Engine::end_pause() {
   paused_ = false;
-  env_.expire_removes = !following_;
+  refresh_expiry();
   resume_parked();
   blocked_.note_everything();
   if (depth_ == 0) serve_ready();
@@ -519,6 +521,25 @@ void Engine::run_command(Session& session, const Command& command,
   if (!session.own_pushes.empty()) append_own_pushes(session);
 }
 
+// What becomes of expired keys that the command comes across. Where they are hidden and not
+// removed, a client's write removes those that it meets: they must not be in the way of what it
+// stores. An import source meets none.
+Outcome Engine::run_guarded(CommandContext& ctx, const Session& session, const Command& command) {
+  const Session& client = session.in_script ? *script_->caller : session;
+  if (client.replaying) return command.spec->handler(ctx);
+  const UnixMillis outer_now = env_.now;
+  env_.now = importing() && client.import_source ? UnixMillis{0} : env_.clock;
+  env_.expire_removes = !paused_ && (command.writes() || (!following_ && !importing()));
+  if (depth_ > 1 && has(command.flags, Flag::kTouchesArbitraryKeys) &&
+      !settings().lazyexpire_nested_arbitrary_keys) {
+    env_.expire_removes = false;
+  }
+  Outcome outcome = command.spec->handler(ctx);
+  env_.now = outer_now;
+  refresh_expiry();  // which the command may have changed
+  return outcome;
+}
+
 void Engine::call(Session& session, const Command& command, std::span<const std::string_view> argv,
                   const KeyRef& first_key) {
   const DbIndex db = session.db;
@@ -541,7 +562,8 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
       !known || has(command.flags, Flag::kTouchesArbitraryKeys) || command.spec->keys.empty();
   ctx.keys().set_declared(declared, any, !has(command.flags, Flag::kReadonly));
 #endif
-  const Outcome outcome = command.spec->handler(ctx);
+  const Outcome outcome =
+      guarded_ ? run_guarded(ctx, session, command) : command.spec->handler(ctx);
   if (!outcome) [[unlikely]] {
     if (outcome.error().counted)
       write_error(session, &command, outcome.error().text, false);
@@ -622,13 +644,12 @@ void Engine::set_loading(bool on) {
 void Engine::set_following(bool on) {
   following_ = on;
   own_deadlines_.clear();
-  env_.expire_removes = !following_ && !paused_;
   refresh_settings();
-  refresh_write_refusal();
 }
 
 void Engine::refresh_write_refusal() {
-  guarded_ = loading_ || following_ || lacks_replicas() || !write_refusal().empty();
+  guarded_ = loading_ || following_ || importing() || lacks_replicas() ||
+             !settings().lazyexpire_nested_arbitrary_keys || !write_refusal().empty();
 }
 
 void Engine::set_good_replicas(std::size_t count) {

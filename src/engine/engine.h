@@ -280,6 +280,9 @@ class Engine final : public ClientControl,
   [[nodiscard]] std::optional<bool> script_may_call(
       std::span<const std::string_view> argv) override;
   [[nodiscard]] bool must_stop_script() override;
+  [[nodiscard]] bool has_deprecated_api() const override {
+    return settings().lua_enable_deprecated_api;
+  }
   [[nodiscard]] std::uint64_t script_ticks() const override { return ticks_(); }
   [[nodiscard]] std::uint64_t script_random() override { return rng_.next(); }
   void count_script_error(std::string_view text) override { stats_.count_error(text); }
@@ -305,6 +308,10 @@ class Engine final : public ClientControl,
   struct ScriptRun;
   class KeyspaceNotifier;
 
+  // import-mode of a primary.
+  [[nodiscard]] bool importing() const { return settings().import_mode && !following_; }
+  // Whether expired keys are removed by who comes across them.
+  void refresh_expiry() { env_.expire_removes = !following_ && !importing() && !paused_; }
   void note_lookups(const Database& db, const RequestBatch& batch);
   void execute_one(Session& session, const ParsedRequest& request,
                    std::span<const std::string_view> argv);
@@ -312,6 +319,7 @@ class Engine final : public ClientControl,
             const KeyRef& first_key);
   void run_command(Session& session, const Command& command, std::span<const std::string_view> argv,
                    const KeyRef& first_key);
+  Outcome run_guarded(CommandContext& ctx, const Session& session, const Command& command);
   void reply_error(Session& session, const Command* command, std::string_view text, bool rejected);
   void append_own_pushes(Session& session);
   void finish_unit(Session& session) {
@@ -472,8 +480,9 @@ class Engine final : public ClientControl,
   bool paused_ = false;  // by either
   bool active_expire_ = true;
   bool loading_ = false;
-  bool guarded_ =
-      false;  // loading, a replica, or writes are refused: every command passes the gate
+  // Loading, importing, a replica, writes are refused or expired keys are not removed as usual:
+  // every command passes the gate.
+  bool guarded_ = false;
   bool following_ = false;
   // On a replica that takes writes: the deadlines that its own clients set, which no primary ends.
   std::set<std::tuple<std::int64_t, DbIndex, std::string>> own_deadlines_;

@@ -12,7 +12,6 @@ constexpr std::string_view kChannel = "__redis__:invalidate";
 // Keys that one call forgets when the table has grown too large.
 constexpr int kForgottenAtOnce = 1000;
 
-bool changes(const KeyEvent& e) { return e.kind != Notify::kMiss && e.kind != Notify::kNew; }
 // The server's own doing, whoever's command it came to light in.
 bool is_by_server(const KeyEvent& e) {
   return e.kind == Notify::kExpired || e.kind == Notify::kEvicted;
@@ -48,7 +47,7 @@ void Tracker::on_commit(const CommittedUnit& unit) {
 
 void Tracker::take(std::span<const KeyEvent> events) {
   for (const KeyEvent& e : events) {
-    if (!changes(e)) continue;
+    if (!e.is_change()) continue;
     const bool by_actor = !is_by_server(e);
     if (table_.key_count() > 0) forget(e.key, table_.take(e.key), by_actor);
     table_.for_each_prefix_of(e.key, [&](const std::string& prefix, const auto&) {

@@ -34,7 +34,7 @@ constexpr std::uint64_t kFieldsPerStep = 1024;
 void Engine::refresh_settings() {
   const config::Settings& s = settings();
   adapt_tick_rate();
-  hot_.maxmemory = following_ && s.replica_ignore_maxmemory ? 0 : s.maxmemory;
+  hot_.maxmemory = importing() || (following_ && s.replica_ignore_maxmemory) ? 0 : s.maxmemory;
   if (hot_.policy != policy_of(s.maxmemory_policy)) eviction_pool_.clear();
   hot_.policy = policy_of(s.maxmemory_policy);
   hot_.slow_ns = s.slowlog_log_slower_than < 0 || s.slowlog_max_len == 0
@@ -75,6 +75,7 @@ void Engine::refresh_settings() {
   command_logs_.of(CommandLogs::Kind::kSlow).trim(s.slowlog_max_len);
   command_logs_.of(CommandLogs::Kind::kLargeRequest).trim(s.commandlog_large_request_max_len);
   command_logs_.of(CommandLogs::Kind::kLargeReply).trim(s.commandlog_large_reply_max_len);
+  refresh_expiry();
   refresh_wants();
   refresh_write_refusal();
 }

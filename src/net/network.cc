@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "src/base/log.h"
+#include "src/base/socket_mark.h"
 #include "src/net/connection.h"
 
 namespace hearth::net {
@@ -126,6 +127,9 @@ Result<std::unique_ptr<Network::Listener>> Network::open_tcp(const std::string& 
   int rc = uv_tcp_bind(&listener->handle.tcp, reinterpret_cast<sockaddr*>(&sa),
                        v6 ? UV_TCP_IPV6ONLY : 0);
   listener->stream()->data = listener.get();
+  uv_os_fd_t fd = -1;
+  if (rc == 0) rc = uv_fileno(reinterpret_cast<uv_handle_t*>(listener->stream()), &fd);
+  if (rc == 0) mark_socket(fd, config_->settings().socket_mark_id);
   if (rc == 0) rc = uv_listen(listener->stream(), config_->settings().tcp_backlog, on_accept);
   if (rc == 0) return listener;
   const bool may_lack = rc == UV_EADDRNOTAVAIL || rc == UV_EAFNOSUPPORT || rc == UV_EPROTONOSUPPORT;
@@ -326,8 +330,8 @@ void Network::note_load() {
   const std::int64_t cpu = cpu_us_();
   const auto used =
       static_cast<double>(cpu - load_cpu_us_) / (static_cast<double>(passed_ms) * 1e3);
-  if (used > 0.4) ring_->set_patient(true);
-  if (used < 0.25) ring_->set_patient(false);
+  if (used > 0.4) ring_->set_patience(std::chrono::microseconds(config_->settings().io_uring_wait));
+  if (used < 0.25) ring_->set_patience(std::chrono::microseconds(0));
   load_at_ms_ = now;
   load_cpu_us_ = cpu;
 }

@@ -229,7 +229,8 @@ void Ring::watch(int fd) {
 void Ring::enter(unsigned completions, std::chrono::milliseconds limit, bool patient) {
   const unsigned entries = kernel_->publish();
   __kernel_timespec time_limit{};
-  WaitArguments arguments{0, _NSIG / 8, patient ? std::uint32_t{kPatience.count()} : 0, 0};
+  WaitArguments arguments{0, _NSIG / 8, patient ? static_cast<std::uint32_t>(longest_.count()) : 0,
+                          0};
   if (completions > 0 && limit.count() >= 0) {
     time_limit.tv_sec = limit.count() / 1000;
     time_limit.tv_nsec = limit.count() % 1000 * 1'000'000;
@@ -280,7 +281,7 @@ void Ring::wait(std::chrono::milliseconds limit) {
   adapt();
   if (limit.count() == 0 || !kernel_->kept.empty()) return enter(0);
   const bool patient =
-      patient_ && patience_ > 1 && (kernel_->ring.features & kFeatureMinTimeout) != 0;
+      longest_.count() > 0 && patience_ > 1 && (kernel_->ring.features & kFeatureMinTimeout) != 0;
   // Sends that are submitted here end here: only what comes beyond them is worth waking up for.
   enter(sends_ + (patient ? patience_ : 1), limit, patient);
 }

@@ -7,8 +7,8 @@
 //
 // Patience: a server that is faster than its clients wakes up for every request, and going to sleep
 // and waking up cost more than the request. Under load, and where the last turns had several inputs
-// each, wait() lets as many come as the turn before had, for kPatience at most; a single client
-// never waits for that. It needs Linux 6.12; before, every wait ends with the first input.
+// each, wait() lets as many come as the turn before had, for set_patience() at most; a single
+// client never waits for that. It needs Linux 6.12; before, every wait ends with the first input.
 //
 // Needs Linux 6.1. Where the kernel is older or does not allow it (containers often forbid
 // io_uring), open() says so and the caller uses something else. One thread, the one that opened it.
@@ -67,10 +67,9 @@ class Ring {
 
   static constexpr std::size_t kBufferBytes = 16 * 1024;
   static constexpr std::size_t kPiecesMost = 64;
-  static constexpr std::chrono::microseconds kPatience{100};
 
-  // Whether waits may let several inputs come.
-  void set_patient(bool patient) { patient_ = patient; }
+  // For how long waits may let several inputs come; 0: they end with the first.
+  void set_patience(std::chrono::microseconds longest) { longest_ = longest; }
 
   void attach(RingSocket& socket, int fd) { socket.fd_ = fd; }
   // What was under way when receiving stops still arrives.
@@ -115,7 +114,7 @@ class Ring {
   };
   explicit Ring(std::unique_ptr<Kernel> kernel);
   // Waits for so many completions, those not yet handled included. `patient`: or for fewer, once
-  // kPatience is over.
+  // the patience is over.
   void enter(unsigned completions, std::chrono::milliseconds limit = std::chrono::milliseconds(-1),
              bool patient = false);
   void adapt();
@@ -127,13 +126,13 @@ class Ring {
   void handle_received(RingSocket& socket, const Completion& completion);
 
   std::unique_ptr<Kernel> kernel_;
-  unsigned sends_ = 0;        // not yet told of; they end while they are submitted
-  unsigned inputs_ = 0;       // since the last wait
+  unsigned sends_ = 0;   // not yet told of; they end while they are submitted
+  unsigned inputs_ = 0;  // since the last wait
+  std::chrono::microseconds longest_{0};
   unsigned patience_ = 1;     // inputs that a wait waits for
   unsigned probe_after_ = 1;  // turns after which it waits for one more
   unsigned turns_ = 0;        // since patience_ changed
   std::size_t busy_sockets_ = 0;
-  bool patient_ = false;
   bool watching_ = false;
   bool readable_ = false;
 };

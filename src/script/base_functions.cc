@@ -145,7 +145,7 @@ void protect_text_functions(lua_State* L) {
   lua_pop(L, 1);
 }
 
-void replace_base_functions(lua_State* L) {
+void replace_base_functions(lua_State* L, bool with_deprecated) {
   wrap(L, "unpack", unpack);
   for (const char* name : {"setmetatable", "rawset"}) wrap(L, name, writes_first);
   wrap(L, "rawget", reads_first);
@@ -161,11 +161,14 @@ void replace_base_functions(lua_State* L) {
   lua_setfield(L, -2, "loadstring");
   lua_pushcfunction(L, load_pieces);
   lua_setfield(L, -2, "load");
-  // Files, standard output; and newproxy, whose finalizers would run outside of any script.
-  for (const char* name : {"dofile", "loadfile", "print", "newproxy"}) {
+  const auto remove = [&](const char* name) {
     lua_pushnil(L);
     lua_setfield(L, -2, name);
-  }
+  };
+  // Files, standard output; and newproxy, whose finalizers would run outside of any script.
+  for (const char* name : {"dofile", "loadfile", "print", "newproxy"}) remove(name);
+  if (with_deprecated) return;
+  for (const char* name : {"getfenv", "setfenv"}) remove(name);
 }
 
 }  // namespace hearth::script

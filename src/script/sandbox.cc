@@ -200,7 +200,7 @@ int build_world(lua_State* L) {
     protect_global(L, name);
   }
   lua_pushvalue(L, LUA_GLOBALSINDEX);
-  replace_base_functions(L);
+  replace_base_functions(L, vm.host().has_deprecated_api());
   push_server_api(L, vm);
   make_readonly(L);
   lua_pushvalue(L, -1);

@@ -39,6 +39,6 @@ void protect_json_functions(lua_State* L);
 
 // Puts the functions of the base library that see through read-only tables, and those that would
 // reach outside, in the place of Lua's own. `globals` is on top.
-void replace_base_functions(lua_State* L);
+void replace_base_functions(lua_State* L, bool with_deprecated);
 
 }  // namespace hearth::script

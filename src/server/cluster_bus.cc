@@ -89,6 +89,7 @@ Result<void> ClusterBus::start(Engine& engine) {
   d.nodes_path = absolute_path(s.cluster_config_file);
   d.bind = s.bind;
   d.listen_port = bus_port(s);
+  d.listen_mark = s.socket_mark_id;
   d.source_address = s.bind_source_addr;
   d.seed = options_.seed;
   d.link_buffer_limit = s.cluster_link_sendbuf_limit;

@@ -131,6 +131,12 @@ void Node::set_up_process() {
   if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
   if (s.disable_thp && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0)
     log::warning("Can't keep out of transparent huge pages: {}", std::strerror(errno));
+  memory::set_background_thread(s.jemalloc_bg_thread);
+  config_.on_change({"jemalloc-bg-thread"},
+                    [](const config::Settings& now) -> Result<void, std::string> {
+                      memory::set_background_thread(now.jemalloc_bg_thread);
+                      return {};
+                    });
   pin_thread(pthread_self(), "server-cpulist", s.server_cpulist);
   pin_thread(reclaimer_.thread(), "bio-cpulist", s.bio_cpulist);
   pin_thread(syncer_.thread(), "bio-cpulist", s.bio_cpulist);

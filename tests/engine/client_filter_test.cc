@@ -63,6 +63,8 @@ TEST_CASE("bad filters are refused") {
   CHECK(server.run("CLIENT", "LIST", "DB", "16").starts_with("-ERR DB number should be"));
   CHECK(server.run("CLIENT", "LIST", "NOT-SKIPME", "yes") == "-ERR syntax error\r\n");
   CHECK(server.run("CLIENT", "LIST", "NAME") == "-ERR syntax error\r\n");
+  CHECK(server.run("CLIENT", "IMPORT-SOURCE", "ON") == "-ERR Server is not in import mode\r\n");
+  server.run("CONFIG", "SET", "import-mode", "yes");
   CHECK(server.run("CLIENT", "IMPORT-SOURCE", "MAYBE") == "-ERR syntax error\r\n");
   CHECK(server.run("CLIENT", "IMPORT-SOURCE", "ON") == "+OK\r\n");
 }

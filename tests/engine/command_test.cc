@@ -222,6 +222,8 @@ const std::map<std::string, Sample> kSamples = {
     {"acl|dryrun", {{}, {"ACL", "DRYRUN", "default", "GET", "a"}}},
     {"auth", {{}, {"AUTH", "default", "any"}}},
     {"client|caching", {{{"CLIENT", "TRACKING", "ON", "OPTIN"}}, {"CLIENT", "CACHING", "YES"}}},
+    {"client|import-source",
+     {{{"CONFIG", "SET", "import-mode", "yes"}}, {"CLIENT", "IMPORT-SOURCE", "ON"}}},
     {"client|kill", {{}, {"CLIENT", "KILL", "TYPE", "pubsub"}}},
     {"client|list", {{}, {"CLIENT", "LIST"}}},
     {"command|getkeys", {{}, {"COMMAND", "GETKEYS", "MSET", "a", "1", "b", "2"}}},
@@ -291,8 +293,8 @@ class World {
     server_.engine().unpause();
     Session& admin = server_.open();
     for (const Words& words :
-         {Words{"CONFIG", "SET", "maxmemory-policy", "noeviction"}, Words{"FLUSHALL"},
-          Words{"MSET", "s", "some text", "t", "other text", "n", "10"},
+         {Words{"CONFIG", "SET", "maxmemory-policy", "noeviction", "import-mode", "no"},
+          Words{"FLUSHALL"}, Words{"MSET", "s", "some text", "t", "other text", "n", "10"},
           Words{"HSET", "h", "a", "1", "b", "2", "n", "3"}, Words{"SADD", "set", "a", "10", "b"},
           Words{"SADD", "other set", "a", "c"}, Words{"PFADD", "hll", "a", "b", "c"},
           Words{"XADD", "x", "5-1", "a", "1"}, Words{"XADD", "x", "6-1", "a", "1"},

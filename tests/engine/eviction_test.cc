@@ -99,6 +99,20 @@ TEST_CASE("every policy that may evict brings the memory below the limit and kee
   }
 }
 
+TEST_CASE("in import mode nothing is evicted and nothing refused; when it ends, the limit holds") {
+  Evicting e("allkeys-lru");
+  e.fill("k", 0, kKeys);
+  e.server.run("CONFIG", "SET", "import-mode", "yes");
+  e.squeeze();
+  e.fill("more", 0, 10);
+  CHECK(e.server.engine().stats().evicted_keys == 0);
+  CHECK(e.server.engine().keyspace().db(0).size() == kKeys + 10);
+  e.server.run("CONFIG", "SET", "import-mode", "no");
+  for (int i = 0; i < 4; ++i) e.server.run("GET", "none");
+  CHECK(e.server.engine().stats().evicted_keys >= kKeys / 3);
+  e.no_limit();
+}
+
 TEST_CASE("an eviction is logged and told") {
   Evicting e("allkeys-random");
   e.fill("k", 0, 20);

@@ -244,3 +244,95 @@ TEST_CASE(
   server.tick();
   CHECK(server.engine().keyspace().db(0).size() == 0);
 }
+
+// --- import-mode: the data is another server's, which says what expires ---
+
+namespace {
+
+class Importing : public EngineFixture {
+ public:
+  Importing() {
+    run("CONFIG", "SET", "import-mode", "yes");
+    source_ = &open();
+    REQUIRE(imported("CLIENT", "IMPORT-SOURCE", "ON") == "+OK\r\n");
+  }
+  template <typename... A>
+  std::string imported(const A&... words) {
+    return run_as(*source_, words...);
+  }
+
+ private:
+  hearth::Session* source_ = nullptr;
+};
+
+}  // namespace
+
+TEST_CASE("in import mode what has expired is there for the import source alone") {
+  Importing server;
+  server.imported("SET", "n", "1", "PX", "100");
+  server.imported("HSET", "h", "f", "v", "g", "w");
+  server.imported("HPEXPIRE", "h", "100", "FIELDS", "1", "f");
+  server.advance(milliseconds(200));
+  server.tick();
+  CHECK(server.run("DBSIZE") == ":2\r\n");
+  CHECK(server.run("GET", "n") == "$-1\r\n");
+  CHECK(server.run("EXISTS", "n") == ":0\r\n");
+  CHECK(server.run("KEYS", "n") == "*0\r\n");
+  CHECK(server.run("HGET", "h", "f") == "$-1\r\n");
+  CHECK(server.effects().empty());
+  CHECK(server.imported("GET", "n") == "$1\r\n1\r\n");
+  CHECK(server.imported("KEYS", "n") == "*1\r\n$1\r\nn\r\n");
+  CHECK(server.imported("HGET", "h", "f") == "$1\r\nv\r\n");
+  CHECK(server.imported("INCR", "n") == ":2\r\n");
+  server.imported("MULTI");
+  server.imported("INCR", "n");
+  CHECK(server.imported("EXEC") == "*1\r\n:3\r\n");
+  CHECK(server.imported("EVAL", "return redis.call('INCR', 'n')", "0") == ":4\r\n");
+  // The other server prolonged its life there, after it had ended here.
+  CHECK(server.imported("PEXPIRE", "n", "1000") == ":1\r\n");
+  CHECK(server.run("GET", "n") == "$1\r\n4\r\n");
+  CHECK(server.run("PTTL", "n") == ":1000\r\n");
+  // Nor does a deadline in the past remove anything.
+  CHECK(server.imported("PEXPIREAT", "n", std::to_string(server.now().ms - 1)) == ":1\r\n");
+  CHECK(server.run("DBSIZE") == ":2\r\n");
+  CHECK(server.imported("GET", "n") == "$1\r\n4\r\n");
+}
+
+TEST_CASE("in import mode a client's write removes what has expired and is in its way") {
+  Importing server;
+  server.imported("SET", "k", "v", "PX", "100");
+  server.advance(milliseconds(200));
+  CHECK(server.run("LPUSH", "k", "x") == ":1\r\n");
+  CHECK(server.effects() == Lines{"UNLINK k", "LPUSH k x"});
+  CHECK(server.run("DBSIZE") == ":1\r\n");
+}
+
+TEST_CASE("when import mode ends, what has expired goes, and import sources are clients again") {
+  Importing server;
+  server.imported("SET", "a", "v", "PX", "100");
+  server.imported("SET", "b", "v", "PX", "100");
+  server.advance(milliseconds(200));
+  server.run("CONFIG", "SET", "import-mode", "no");
+  CHECK(server.imported("GET", "a") == "$-1\r\n");
+  CHECK(server.effects() == Lines{"UNLINK a"});
+  server.tick();
+  CHECK(server.run("DBSIZE") == ":0\r\n");
+}
+
+TEST_CASE("what SCAN and RANDOMKEY come across in a transaction goes, or not, as configured") {
+  for (const bool removes : {true, false}) {
+    CAPTURE(removes);
+    EngineFixture server;
+    server.run("CONFIG", "SET", "lazyexpire-nested-arbitrary-keys", removes ? "yes" : "no");
+    server.run("SET", "k", "v", "PX", "100");
+    server.advance(milliseconds(200));
+    server.run("MULTI");
+    server.run("SCAN", "0");
+    CHECK(server.run("EXEC") == "*1\r\n*2\r\n$1\r\n0\r\n*0\r\n");
+    CHECK(server.effects() == (removes ? Lines{"UNLINK k"} : Lines{}));
+    CHECK(server.run("EVAL", "return redis.call('SCAN', 0)[2]", "0") == "*0\r\n");
+    CHECK(server.run("DBSIZE") == (removes ? ":0\r\n" : ":1\r\n"));
+    CHECK(server.run("SCAN", "0") == "*2\r\n$1\r\n0\r\n*0\r\n");
+    CHECK(server.run("DBSIZE") == ":0\r\n");
+  }
+}

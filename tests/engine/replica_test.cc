@@ -145,3 +145,41 @@ TEST_CASE("what a replica's own clients gave a deadline it removes itself, and n
   server.told("DEL", "shared");
   CHECK(server.run("DBSIZE") == ":1\r\n");
 }
+
+TEST_CASE("relative times in a primary's stream count from the clock here") {
+  Replica server;
+  const auto in_ten_seconds = ":" + std::to_string(server.now().ms + 10'000) + "\r\n";
+  server.told("SET", "a", "v", "EX", "10");
+  server.told("SETEX", "b", "10", "v");
+  server.told("SET", "c", "v");
+  server.told("EXPIRE", "c", "10");
+  server.told("HSET", "h", "f", "v");
+  server.told("HEXPIRE", "h", "10", "FIELDS", "1", "f");
+  std::string payload = server.run("DUMP", "a");
+  payload = payload.substr(payload.find('\n') + 1);
+  payload.resize(payload.size() - 2);
+  CHECK(server.told("RESTORE", "d", "10000", payload) == "+OK\r\n");
+  for (const char* key : {"a", "b", "c", "d"})
+    CHECK(server.run("PEXPIRETIME", key) == in_ten_seconds);
+  CHECK(server.run("HPEXPIRETIME", "h", "FIELDS", "1", "f") == "*1\r\n" + in_ten_seconds);
+}
+
+TEST_CASE("what has expired is not in the way of what a client writes to a replica") {
+  Replica server;
+  server.run("CONFIG", "SET", "replica-read-only", "no");
+  for (const char* key : {"string", "list", "hash", "untouched"})
+    server.told("SET", key, "v", "PX", "100");
+  server.advance(milliseconds(200));
+  CHECK(server.run("GET", "string") == "$-1\r\n");
+  CHECK(server.run("DBSIZE") == ":4\r\n");
+  CHECK(server.run("SET", "string", "w") == "+OK\r\n");
+  CHECK(server.run("LPUSH", "list", "1", "2") == ":2\r\n");
+  server.run("MULTI");
+  server.run("HSET", "hash", "f", "v");
+  server.run("GET", "untouched");
+  CHECK(server.run("EXEC") == "*2\r\n:1\r\n$-1\r\n");
+  CHECK(server.run("DBSIZE") == ":4\r\n");
+  CHECK(server.run("GET", "string") == "$1\r\nw\r\n");
+  CHECK(server.run("LLEN", "list") == ":2\r\n");
+  CHECK(server.told("APPEND", "untouched", "w") == ":2\r\n");
+}

@@ -176,33 +176,15 @@ TEST_CASE("the number of keys is checked") {
 
 TEST_CASE("what a script can reach can't be changed") {
   EngineFixture server;
-  for (const std::string body : {"x = 1",
-                                 "redis = nil",
-                                 "_G = {}",
-                                 "redis.call = nil",
-                                 "cjson.encode = nil",
-                                 "string.format = nil",
-                                 "table.insert(redis, 1)",
-                                 "table.remove(string)",
-                                 "rawset(_G, 'x', 1)",
-                                 "setmetatable(_G, {})",
-                                 "getmetatable(_G).__index = {}",
-                                 "getmetatable('').__index = {}",
-                                 "getmetatable(redis).x = 1",
-                                 "_G.x = 1",
-                                 "setfenv(0, {})",
-                                 "getfenv().x = 1",
-                                 "bit.band = nil",
-                                 "math.random = nil",
-                                 "coroutine.wrap = nil",
-                                 "table.sort(os)"}) {
+  for (const std::string body :
+       {"x = 1", "redis = nil", "_G = {}", "redis.call = nil", "cjson.encode = nil",
+        "string.format = nil", "table.insert(redis, 1)", "table.remove(string)",
+        "rawset(_G, 'x', 1)", "setmetatable(_G, {})", "getmetatable(_G).__index = {}",
+        "getmetatable('').__index = {}", "getmetatable(redis).x = 1", "_G.x = 1", "bit.band = nil",
+        "math.random = nil", "coroutine.wrap = nil", "table.sort(os)"}) {
     CAPTURE(body);
     CHECK(contains(server.run("EVAL", body, "0"), "Attempt to modify a readonly table"));
   }
-  // A script's own environment lasts as long as its run.
-  const std::string own = "setfenv(1, {a = 1}) return a";
-  CHECK(server.run("EVAL", own, "0") == ":1\r\n");
-  CHECK(server.run("EVAL", own, "0") == ":1\r\n");
   CHECK(server.run("EVAL", "local n = 0 for k in pairs(redis) do n = n + 1 end return n > 10",
                    "0") == ":1\r\n");
   CHECK(server.run("EVAL", "local k = next(os) return k", "0") == bulk("clock"));
@@ -211,10 +193,21 @@ TEST_CASE("what a script can reach can't be changed") {
         "*3\r\n:1\r\n:2\r\n:3\r\n");
 }
 
+TEST_CASE("lua-enable-deprecated-api gives scripts environments, which last as long as a run") {
+  EngineFixture server({.config = {{"lua-enable-deprecated-api", "yes"}}});
+  const std::string own = "setfenv(1, {a = 1}) return a";
+  CHECK(server.run("EVAL", own, "0") == ":1\r\n");
+  CHECK(server.run("EVAL", own, "0") == ":1\r\n");
+  for (const char* body : {"setfenv(0, {})", "getfenv().x = 1", "getfenv(redis.call).x = 1"}) {
+    CAPTURE(std::string(body));
+    CHECK(contains(server.run("EVAL", body, "0"), "Attempt to modify a readonly table"));
+  }
+}
+
 TEST_CASE("files, processes, byte code and the debugger are out of reach") {
   EngineFixture server;
-  for (const std::string name :
-       {"io", "debug", "package", "require", "module", "dofile", "loadfile", "print", "newproxy"}) {
+  for (const std::string name : {"io", "debug", "package", "require", "module", "dofile",
+                                 "loadfile", "print", "newproxy", "getfenv", "setfenv"}) {
     CAPTURE(name);
     CHECK(contains(server.run("EVAL", "return " + name, "0"),
                    "attempted to access nonexistent global variable '" + name + "'"));

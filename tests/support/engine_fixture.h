@@ -34,6 +34,9 @@ class EngineFixture : public EngineHost, public EffectSink {
   };
   EngineFixture() : EngineFixture(Options{}) {}
   explicit EngineFixture(const Options& options) : table_(specs_), now_(options.now) {
+    // The order of SORT ALPHA is not to depend on who runs the tests.
+    const std::vector<std::string> by_bytes{"locale-collate", "C"};
+    if (!config_.apply_directive(by_bytes)) std::abort();
     for (const auto& words : options.config) {
       if (!config_.apply_directive(words)) std::abort();
     }

@@ -3,9 +3,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <regex>
 
+#include "src/base/socket_mark.h"
 #include "tests/system/peers.h"
 
 using namespace hearth::test;
@@ -16,14 +18,21 @@ namespace {
 class Environment {
  public:
   Environment(const char* name, const std::string& value) : name_(name) {
+    if (const char* old = std::getenv(name)) old_ = old;
     ::setenv(name, value.c_str(), 1);
   }
-  ~Environment() { ::unsetenv(name_); }
+  ~Environment() {
+    if (old_)
+      ::setenv(name_, old_->c_str(), 1);
+    else
+      ::unsetenv(name_);
+  }
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
 
  private:
   const char* name_;
+  std::optional<std::string> old_;
 };
 
 // The socket that systemd gives to a service of Type=notify.
@@ -151,4 +160,56 @@ TEST_CASE("new connections speak the protocol that client-default-resp names") {
   const auto reply = client->read();
   REQUIRE(reply.has_value());
   CHECK(reply->kind == hearth::RespKind::kMap);
+}
+
+TEST_CASE("SORT ALPHA gives texts in the order of the locale, and stores them in that of bytes") {
+  const TempDir locales;
+  const std::string locale = "de_DE.UTF-8";
+  const auto localedef = find_program("localedef");
+  // What it warns of makes it end with 1 at times; whether there is a locale is what counts.
+  if (!localedef ||
+      std::system((*localedef + " -i de_DE -f UTF-8 " + locales.file(locale) + " >/dev/null 2>&1")
+                      .c_str()) < 0 ||
+      !std::filesystem::exists(locales.file(locale) + "/LC_COLLATE")) {
+    MESSAGE("skipped: the package locales is not installed");
+    return;
+  }
+  const Environment path("LOCPATH", locales.path());
+  const Environment all("LC_ALL", locale);
+  for (const Peer& peer : all_peers()) {
+    CAPTURE(peer.name);
+    const auto server = start_peer(peer);
+    server->run({"RPUSH", "l", "b", "B", "a", "\xC3\xA4", "C"});
+    for (const char* item : {"b", "B", "a", "\xC3\xA4", "C"})
+      server->run({"SET", std::string("weight_") + item, item});
+    const std::string in_locale = "a \xC3\xA4 b B C", in_bytes = "B C a b \xC3\xA4";
+    CHECK(server->run({"SORT", "l", "ALPHA"}) == in_locale);
+    CHECK(server->run({"SORT_RO", "l", "ALPHA", "BY", "weight_*"}) == in_locale);
+    CHECK(server->run({"SORT", "l", "ALPHA", "DESC", "LIMIT", "0", "1"}) == "C");
+    CHECK(server->run({"SORT", "l", "ALPHA", "STORE", "stored"}) == "5");
+    CHECK(server->run({"LRANGE", "stored", "0", "-1"}) == in_bytes);
+    if (peer.name == "redis-server") continue;  // 7.0 has no locale-collate
+    CHECK(server->run({"CONFIG", "SET", "locale-collate", "C"}) == "OK");
+    CHECK(server->run({"SORT", "l", "ALPHA"}) == in_bytes);
+    CHECK(server->run({"CONFIG", "SET", "locale-collate", "none_NO"}).find("Invalid locale name") !=
+          std::string::npos);
+    CHECK(server->run({"CONFIG", "SET", "locale-collate", ""}) == "OK");
+    CHECK(server->run({"SORT", "l", "ALPHA"}) == in_locale);
+  }
+}
+
+TEST_CASE("socket-mark-id marks what listens, where the system lets it") {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(fd >= 0);
+  std::uint32_t mark = 0;
+  socklen_t size = sizeof mark;
+  const bool allowed = ::setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, size) == 0;
+  hearth::mark_socket(fd, 7);
+  REQUIRE(::getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &size) == 0);
+  CHECK(mark == (allowed ? 7U : 0U));
+  ::close(fd);
+  const auto server = start_peer(hearth_server(), {"socket-mark-id 7"});
+  CHECK(server->run({"PING"}) == "PONG");
+  CHECK((server->log().find("Could not give a listening socket the mark 7") == std::string::npos) ==
+        allowed);
 }

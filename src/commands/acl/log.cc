@@ -50,7 +50,7 @@ Outcome acl_log(CommandContext& ctx) {
   const auto count =
       std::min(log.entries().size(), static_cast<std::size_t>(std::max<std::int64_t>(0, wanted)));
   ctx.reply().array(count);
-  for (std::size_t i = 0; i < count; ++i) write_entry(ctx.reply(), log.entries()[i], ctx.now());
+  for (std::size_t i = 0; i < count; ++i) write_entry(ctx.reply(), log.entries()[i], ctx.clock());
   return {};
 }
 

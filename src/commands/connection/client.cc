@@ -29,6 +29,7 @@ Outcome client_capa(CommandContext& ctx) {
 }
 
 Outcome client_import_source(CommandContext& ctx) {
+  if (!ctx.settings().import_mode) return refuse("ERR Server is not in import mode");
   if (ctx.args().is(2, "ON"))
     ctx.session().import_source = true;
   else if (ctx.args().is(2, "OFF"))

@@ -16,7 +16,7 @@ Outcome client_pause(CommandContext& ctx) {
   else if (args.size() > 3 && !args.is(3, "ALL"))
     return refuse("ERR CLIENT PAUSE mode must be WRITE or ALL");
   std::int64_t until = 0;
-  if (__builtin_add_overflow(ctx.now().ms, timeout, &until))
+  if (__builtin_add_overflow(ctx.clock().ms, timeout, &until))
     return refuse("ERR timeout is out of range");
   ctx.services().clients->pause(kind, UnixMillis{until});
   ctx.reply().ok();

@@ -46,7 +46,7 @@ Result<Order, ReplyError> parse(const CommandContext& ctx, TimeUnit unit, std::s
   Order order;
   HEARTH_TRY(const std::int64_t value, args.integer(2));
   if (value < 0) return refuse("ERR invalid expire time, must be >= 0");
-  HEARTH_TRY(order.deadline, deadline_of(value, unit, ctx.now(), name));
+  HEARTH_TRY(order.deadline, deadline_of(value, unit, ctx.clock(), name));
   if (order.deadline > kFieldDeadlineMax) {
     return refuse("ERR invalid expire time in '" + std::string(name) + "' command");
   }

@@ -70,7 +70,7 @@ Result<Options, ReplyError> parse_options(const CommandContext& ctx, std::string
     }
     if (unit) {
       if (i + 1 >= args.size()) return syntax_error();
-      HEARTH_TRY(o.deadline, positive_deadline(args, ++i, *unit, ctx.now(), name));
+      HEARTH_TRY(o.deadline, positive_deadline(args, ++i, *unit, ctx.clock(), name));
       if (o.deadline > kFieldDeadlineMax) {
         return refuse("ERR invalid expire time in '" + std::string(name) + "' command");
       }

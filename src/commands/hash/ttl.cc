@@ -32,7 +32,7 @@ Outcome tell(CommandContext& ctx, TimeUnit unit) {
     else if (*deadline == Hash::kNone)
       ctx.reply().integer(kNotTimed);
     else
-      ctx.reply().integer(in_unit(*deadline, unit, ctx.now()));
+      ctx.reply().integer(in_unit(*deadline, unit, ctx.clock()));
   }
   return {};
 }

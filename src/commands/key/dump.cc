@@ -53,7 +53,7 @@ Result<std::int64_t, ReplyError> deadline_for(const CommandContext& ctx, const O
   HEARTH_TRY(std::int64_t ttl, ctx.args().integer(2));
   if (ttl < 0) return refuse("ERR Invalid TTL value, must be >= 0");
   if (ttl == 0) return kNoDeadline;
-  if (!options.absolute && __builtin_add_overflow(ttl, ctx.now().ms, &ttl)) {
+  if (!options.absolute && __builtin_add_overflow(ttl, ctx.clock().ms, &ttl)) {
     return refuse("ERR Invalid TTL value, must be >= 0");
   }
   return ttl;
@@ -75,9 +75,9 @@ Result<rdb::Object, ReplyError> parse_payload(CommandContext& ctx) {
 void set_access(CommandContext& ctx, Found at, const Options& options) {
   if (options.frequency && ctx.keys().uses_lfu()) {
     at->set_access(
-        access_clock::lfu_with_counter(static_cast<std::uint8_t>(*options.frequency), ctx.now()));
+        access_clock::lfu_with_counter(static_cast<std::uint8_t>(*options.frequency), ctx.clock()));
   } else if (options.idle_seconds && !ctx.keys().uses_lfu()) {
-    at->set_access(access_clock::lru_from_idle(*options.idle_seconds, ctx.now()));
+    at->set_access(access_clock::lru_from_idle(*options.idle_seconds, ctx.clock()));
   }
 }
 

@@ -49,7 +49,7 @@ Outcome set_deadline(CommandContext& ctx, TimeUnit unit) {
   HEARTH_TRY(const Condition condition, parse_condition(ctx.args()));
   HEARTH_TRY(const std::int64_t value, ctx.args().integer(2));
   HEARTH_TRY(const std::int64_t deadline,
-             deadline_of(value, unit, ctx.now(), ctx.command().full_name));
+             deadline_of(value, unit, ctx.clock(), ctx.command().full_name));
   const Found at = ctx.keys().write(key);
   if (!at || !condition.allows(at->deadline(), deadline)) {
     ctx.reply().integer(0);

@@ -73,7 +73,7 @@ Result<Options, ReplyError> parse(CommandContext& ctx) {
 std::vector<std::string> restore_words(const CommandContext& ctx, const Entry& e,
                                        const Options& options) {
   const std::int64_t ttl =
-      e.has_deadline() ? std::max<std::int64_t>(1, e.deadline() - ctx.now().ms) : 0;
+      e.has_deadline() ? std::max<std::int64_t>(1, e.deadline() - ctx.clock().ms) : 0;
   // The slot may still be importing on the other side: it takes the key only from one who asks.
   std::vector<std::string> words{ctx.settings().cluster_enabled ? "RESTORE-ASKING" : "RESTORE",
                                  std::string(e.key()), std::to_string(ttl),

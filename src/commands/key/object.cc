@@ -52,7 +52,7 @@ Outcome idletime(CommandContext& ctx) {
     return refuse("ERR An LFU maxmemory policy is selected, idle time not tracked." +
                   std::string(kPolicySwitch));
   }
-  ctx.reply().integer(access_clock::lru_idle_ms(at->access(), ctx.now()) / 1000);
+  ctx.reply().integer(access_clock::lru_idle_ms(at->access(), ctx.clock()) / 1000);
   return {};
 }
 
@@ -66,7 +66,8 @@ Outcome freq(CommandContext& ctx) {
     return refuse("ERR An LFU maxmemory policy is not selected, access frequency not tracked." +
                   std::string(kPolicySwitch));
   }
-  ctx.reply().integer(access_clock::lfu_counter(at->access(), ctx.now(), ctx.keys().lfu_params()));
+  ctx.reply().integer(
+      access_clock::lfu_counter(at->access(), ctx.clock(), ctx.keys().lfu_params()));
   return {};
 }
 

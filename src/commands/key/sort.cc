@@ -140,6 +140,9 @@ void store_result(CommandContext& ctx, const KeyRef& key,
 
 Outcome sort_into(CommandContext& ctx, MayStore may_store) {
   HEARTH_TRY(SortOptions options, parse_sort(ctx, may_store));
+  std::optional<Collation> collation;
+  if (options.alpha && !options.store)
+    options.collation = &collation.emplace(ctx.settings().locale_collate);
   const Found at = ctx.keys().read(ctx.key(1));
   std::vector<std::string> elements;
   if (at) {

@@ -50,6 +50,10 @@ Result<std::vector<Weighted>, ReplyError> weigh(const std::vector<std::string>& 
   return all;
 }
 
+int compare_texts(const std::string& a, const std::string& b, const SortOptions& options) {
+  return options.collation != nullptr ? options.collation->compare(a, b) : a.compare(b);
+}
+
 // <0, 0, >0 in ascending order.
 int compare(const Weighted& a, const Weighted& b, const std::vector<std::string>& elements,
             const SortOptions& options) {
@@ -57,8 +61,8 @@ int compare(const Weighted& a, const Weighted& b, const std::vector<std::string>
     if (a.number != b.number) return a.number < b.number ? -1 : 1;
     return elements[a.index].compare(elements[b.index]);
   }
-  if (!options.by) return elements[a.index].compare(elements[b.index]);
-  if (a.text && b.text) return a.text->compare(*b.text);
+  if (!options.by) return compare_texts(elements[a.index], elements[b.index], options);
+  if (a.text && b.text) return compare_texts(*a.text, *b.text, options);
   return (a.text ? 1 : 0) - (b.text ? 1 : 0);
 }
 

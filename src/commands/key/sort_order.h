@@ -1,9 +1,10 @@
 // The ordering part of SORT: elements and options in, values out. Knows no database; what the
 // patterns of BY and GET stand for is asked through a function.
 //
-// Numbers are compared as doubles, texts byte by byte. Elements of equal weight stand in the order
-// of their own bytes (numeric) or of the value they came from (ALPHA BY), so that a result that is
-// stored is the same wherever the command is repeated.
+// Numbers are compared as doubles, texts by the collation that is given or else byte by byte.
+// Elements of equal weight stand in the order of their own bytes (numeric) or of the value they
+// came from (ALPHA), so that a result that is stored, which no collation may order, is the same
+// wherever the command is repeated.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "src/base/collation.h"
 #include "src/command/spec.h"
 
 namespace hearth::commands {
@@ -27,6 +29,7 @@ struct SortOptions {
   std::int64_t offset = 0;              // LIMIT; negative: 0
   std::int64_t count = -1;              // negative: all
   std::optional<std::string_view> store{};
+  const Collation* collation = nullptr;  // ALPHA; null: by bytes
 };
 
 // The value that a pattern stands for with '*' replaced by the element; nothing if there is none.

@@ -17,7 +17,7 @@ Outcome report_deadline(CommandContext& ctx, bool absolute, bool in_seconds) {
     return {};
   }
   std::int64_t ms = at->deadline();
-  if (!absolute) ms = std::max<std::int64_t>(0, ms - ctx.now().ms);
+  if (!absolute) ms = std::max<std::int64_t>(0, ms - ctx.clock().ms);
   // To the nearest second, so that a TTL that was just set reads back as given. Halves round up;
   // written so that the largest deadline does not overflow.
   ctx.reply().integer(in_seconds ? ms / 1000 + (ms % 1000 >= 500 ? 1 : 0) : ms);

@@ -24,7 +24,7 @@ Outcome object(CommandContext& ctx) {
   const Found at = ctx.keys().database().find(ctx.key(2));
   if (!at) return refuse(std::string(kNoSuchKey));
   const std::int64_t idle_ms =
-      ctx.keys().uses_lfu() ? 0 : access_clock::lru_idle_ms(at->access(), ctx.now());
+      ctx.keys().uses_lfu() ? 0 : access_clock::lru_idle_ms(at->access(), ctx.clock());
   rdb::EncodeOptions as_saved;
   as_saved.compression =
       ctx.settings().rdbcompression ? rdb::Compression::kOn : rdb::Compression::kOff;

@@ -33,7 +33,7 @@ Outcome server_time(CommandContext& ctx) {
   Session& session = ctx.session();
   std::int64_t micros = session.frozen_micros;
   if (micros == 0)
-    micros = server != nullptr ? server->unix_micros(ctx.now()) : ctx.now().ms * 1000;
+    micros = server != nullptr ? server->unix_micros(ctx.clock()) : ctx.clock().ms * 1000;
   if (session.in_script) session.frozen_micros = micros;
   ctx.reply().array(2);
   ctx.reply().bulk_integer(micros / 1'000'000);

@@ -76,7 +76,7 @@ Outcome hotkeys_start(CommandContext& ctx) {
   HEARTH_TRY(HotKeys::Options options, parse_start(ctx));
   HotKeys& hot_keys = *ctx.services().hot_keys;
   if (hot_keys.is_active()) return refuse("ERR hotkeys tracking session already in progress");
-  hot_keys.start(std::move(options), ctx.now());
+  hot_keys.start(std::move(options), ctx.clock());
   ctx.reply().ok();
   return {};
 }
@@ -87,7 +87,7 @@ Outcome hotkeys_stop(CommandContext& ctx) {
     ctx.reply().null();
     return {};
   }
-  hot_keys.stop(ctx.now());
+  hot_keys.stop(ctx.clock());
   ctx.reply().ok();
   return {};
 }
@@ -135,7 +135,7 @@ Outcome hotkeys_get(CommandContext& ctx) {
     reply.null();
     return {};
   }
-  const HotKeys::Findings f = hot_keys.findings(ctx.now());
+  const HotKeys::Findings f = hot_keys.findings(ctx.clock());
   const bool samples = f.options.sample_ratio > 1, selects = !f.options.slots.empty();
   struct Number {
     bool shown;

@@ -53,7 +53,7 @@ Outcome latency_graph_of(CommandContext& ctx) {
   const auto at = all.find(ctx.arg(2));
   if (at == all.end())
     return refuse("ERR No samples available for event '" + std::string(ctx.arg(2)) + "'");
-  ctx.reply().verbatim("txt", latency_graph(at->first, at->second, ctx.now()));
+  ctx.reply().verbatim("txt", latency_graph(at->first, at->second, ctx.clock()));
   return {};
 }
 

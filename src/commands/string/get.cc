@@ -49,7 +49,7 @@ Outcome getex(CommandContext& ctx) {
   // As with peers, the time of a key that is not there is not looked at.
   std::int64_t deadline = kNoDeadline;
   if (unit) {
-    HEARTH_TRY(deadline, positive_deadline(ctx.args(), 3, *unit, ctx.now(), "getex"));
+    HEARTH_TRY(deadline, positive_deadline(ctx.args(), 3, *unit, ctx.clock(), "getex"));
   }
   char scratch[kInt64TextMax];
   ctx.reply().bulk(at->string_value(scratch));

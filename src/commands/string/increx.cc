@@ -45,7 +45,7 @@ Result<Options, ReplyError> parse(const CommandContext& ctx) {
       o.life = Life::kPersist;
     } else if (const auto unit = time_unit(args[i]);
                unit && i + 1 < args.size() && o.life == Life::kUnchanged) {
-      HEARTH_TRY(o.deadline, positive_deadline(args, ++i, *unit, ctx.now(), "increx"));
+      HEARTH_TRY(o.deadline, positive_deadline(args, ++i, *unit, ctx.clock(), "increx"));
       o.life = Life::kDeadline;
     } else {
       return syntax_error();

@@ -83,7 +83,7 @@ Result<SetAllOptions, ReplyError> parse_msetex(const CommandContext& ctx) {
     } else if (args.is(i, "KEEPTTL") && !timed) {
       o.keep_ttl = true;
     } else if (const auto unit = time_unit(args[i]); unit && i + 1 < args.size() && !timed) {
-      HEARTH_TRY(o.deadline, positive_deadline(args, ++i, *unit, ctx.now(), "msetex"));
+      HEARTH_TRY(o.deadline, positive_deadline(args, ++i, *unit, ctx.clock(), "msetex"));
     } else {
       return syntax_error();
     }

@@ -43,7 +43,7 @@ Result<SetOptions, ReplyError> parse_options(const CommandContext& ctx) {
   }
   // What stands for no option is told of before what is no number.
   if (unit) {
-    HEARTH_TRY(o.deadline, positive_deadline(args, time_at, *unit, ctx.now(), "set"));
+    HEARTH_TRY(o.deadline, positive_deadline(args, time_at, *unit, ctx.clock(), "set"));
   }
   return o;
 }
@@ -103,7 +103,8 @@ Outcome set(CommandContext& ctx) {
 
 Outcome set_with_ttl(CommandContext& ctx, TimeUnit unit, std::string_view name) {
   const KeyRef key = ctx.key(1);
-  HEARTH_TRY(const std::int64_t deadline, positive_deadline(ctx.args(), 2, unit, ctx.now(), name));
+  HEARTH_TRY(const std::int64_t deadline,
+             positive_deadline(ctx.args(), 2, unit, ctx.clock(), name));
   ctx.keys().put_string(key, ctx.keys().write(key), ctx.arg(3), deadline);
   log_set(ctx, key, ctx.arg(3), deadline, false);
   ctx.reply().ok();
