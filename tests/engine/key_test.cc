@@ -147,7 +147,7 @@ TEST_CASE("COPY and MOVE reach other databases and refuse what makes no sense") 
   CHECK(server.run("MOVE", "none", "3") == ":0\r\n");
   CHECK(server.run("MOVE", "k", "3") == ":1\r\n");
   CHECK(server.effects() == Lines{"MOVE k 3"});
-  CHECK(server.events() == Lines{"move_from k", "new k", "move_to k"});
+  CHECK(server.events() == Lines{"new k", "move_from k", "move_to k"});
   CHECK(server.run("EXISTS", "k") == ":0\r\n");
   server.run("SET", "k", "second");
   CHECK(server.run("MOVE", "k", "3") == ":0\r\n");

@@ -129,6 +129,33 @@ TEST_CASE("a watched key that changes makes EXEC answer null, once") {
   CHECK(server.run("EXEC") == "_\r\n");
 }
 
+TEST_CASE(
+    "what the groups of a watched stream do does not stop EXEC, what makes or changes it does") {
+  EngineFixture server;
+  Session& other = server.open();
+  const auto stops = [&](const Lines& command) {
+    server.run("WATCH", "k");
+    CHECK(!server.run_words(other, command).starts_with("-"));
+    CHECK(!server.events().empty());
+    server.run("MULTI");
+    return server.run("EXEC") == "*-1\r\n";
+  };
+  CHECK(stops({"XGROUP", "CREATE", "k", "g", "0", "MKSTREAM"}));
+  CHECK(stops({"XADD", "k", "1-1", "f", "v"}));
+  CHECK(stops({"XADD", "k", "1-2", "f", "v"}));
+  for (const Lines& command :
+       {Lines{"XGROUP", "CREATE", "k", "g2", "0"}, Lines{"XGROUP", "SETID", "k", "g2", "$"},
+        Lines{"XGROUP", "CREATECONSUMER", "k", "g", "c1"},
+        Lines{"XREADGROUP", "GROUP", "g", "c2", "COUNT", "1", "STREAMS", "k", ">"},
+        Lines{"XCLAIM", "k", "g", "c3", "0", "1-1"}, Lines{"XGROUP", "DELCONSUMER", "k", "g", "c1"},
+        Lines{"XGROUP", "DESTROY", "k", "g2"}, Lines{"XSETID", "k", "5-0"}}) {
+    CAPTURE(command[0] + " " + command[1]);
+    CHECK(!stops(command));
+  }
+  CHECK(stops({"XDEL", "k", "1-1"}));
+  CHECK(stops({"XTRIM", "k", "MAXLEN", "0"}));
+}
+
 TEST_CASE("what does not change a watched key does not stop EXEC") {
   EngineFixture server;
   Session& other = server.open();

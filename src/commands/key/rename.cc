@@ -61,9 +61,11 @@ Outcome move(CommandContext& ctx) {
   }
   Entry* entry = ctx.keys().database().take(key, ctx.keys().database().find(key));
   ctx.effects().replicate_verbatim();
-  ctx.effects().event(Notify::kGeneric, "move_from", key.name);
   ctx.effects().set_db(db);
   there.put(key, {}, entry);
+  ctx.effects().set_db(ctx.keys().index());
+  ctx.effects().event(Notify::kGeneric, "move_from", key.name);
+  ctx.effects().set_db(db);
   ctx.effects().event(Notify::kGeneric, "move_to", key.name);
   ctx.effects().set_db(ctx.keys().index());
   ctx.reply().integer(1);

@@ -117,7 +117,7 @@ StreamConsumer& seen_consumer(CommandContext& ctx, std::string_view key,
   if (consumer == nullptr) {
     consumer = &group.add_consumer(name, ctx.clock());
     ctx.effects().replicate_as("XGROUP", "CREATECONSUMER", key, group_name, name);
-    ctx.effects().event(Notify::kStream, "xgroup-createconsumer", key);
+    ctx.effects().side_event(Notify::kStream, "xgroup-createconsumer", key);
   }
   consumer->seen_ms = ctx.clock().ms;
   return *consumer;

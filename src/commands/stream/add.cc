@@ -180,7 +180,7 @@ Outcome xcfgset(CommandContext& ctx) {
   limits.max_size = size.value_or(limits.max_size);
   idempotency.set_limits(limits);
   ctx.effects().replicate_verbatim();
-  ctx.effects().event(Notify::kStream, "xcfgset", key.name);
+  ctx.effects().side_event(Notify::kStream, "xcfgset", key.name);
   ctx.reply().ok();
   return {};
 }

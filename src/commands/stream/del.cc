@@ -217,7 +217,7 @@ Outcome xnack(CommandContext& ctx) {
   if (released > 0) {
     ctx.effects().replicate_verbatim();
     // Readers that wait for entries to claim may have one now.
-    ctx.effects().event(Notify::kStream, "xnack", ctx.arg(1));
+    ctx.effects().side_event(Notify::kStream, "xnack", ctx.arg(1));
   }
   ctx.reply().integer(released);
   return {};

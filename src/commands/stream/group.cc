@@ -52,7 +52,7 @@ Result<GroupAt, ReplyError> required_group(CommandContext& ctx) {
 
 void changed(CommandContext& ctx, std::string_view event) {
   ctx.effects().replicate_verbatim();
-  ctx.effects().event(Notify::kStream, event, ctx.arg(2));
+  ctx.effects().side_event(Notify::kStream, event, ctx.arg(2));
 }
 
 Outcome create(CommandContext& ctx) {
@@ -66,9 +66,14 @@ Outcome create(CommandContext& ctx) {
   }
   if (at && at->stream()->group(ctx.arg(3)) != nullptr)
     return refuse("BUSYGROUP Consumer Group name already exists");
+  const bool is_new = !at;
   at = made_stream(ctx, key, at);
   at->stream()->add_group(ctx.arg(3), id, o.entries_read);
-  changed(ctx, "xgroup-create");
+  ctx.effects().replicate_verbatim();
+  if (is_new)
+    ctx.effects().event(Notify::kStream, "xgroup-create", key.name);
+  else
+    ctx.effects().side_event(Notify::kStream, "xgroup-create", key.name);
   ctx.reply().ok();
   return {};
 }

@@ -79,7 +79,7 @@ Outcome xsetid(CommandContext& ctx) {
   }
   stream.set_history(p.last_id, p.entries_added, p.max_deleted_id);
   ctx.effects().replicate_verbatim();
-  ctx.effects().event(Notify::kStream, "xsetid", key.name);
+  ctx.effects().side_event(Notify::kStream, "xsetid", key.name);
   ctx.reply().ok();
   return {};
 }
