@@ -87,8 +87,7 @@ constexpr Parameter kMemory[] = {
      "See activedefrag."},
     {"jemalloc-bg-thread", "", boolean(), "yes", Flag::kNone, put<&S::jemalloc_bg_thread>,
      "Whether a thread of the allocator gives free memory back to the system, instead of the "
-     "thread "
-     "that serves clients."},
+     "thread that serves clients."},
     {"lua-enable-deprecated-api", "lua-enable-insecure-api", boolean(), "no", kImm | Flag::kHidden,
      put<&S::lua_enable_deprecated_api>, "Whether scripts see getfenv and setfenv."},
     {"lazyexpire-nested-arbitrary-keys", "", boolean(), "yes", Flag::kHidden,

@@ -57,7 +57,9 @@ constexpr Type kShutdown{.kind = Kind::kChoiceSet,
                          .choices = "default, save, nosave, now, force",
                          .check = shutdown_words_agree};
 const char* locale_exists(std::string_view name) {
-  return Collation::exists(std::string(name)) || name.empty() ? nullptr : "Invalid locale name";
+  // An environment that names none that exists must not keep the server from starting.
+  const bool usable = name.empty() || Collation::exists(std::string(name));
+  return usable ? nullptr : "Invalid locale name";
 }
 
 constexpr std::string_view kPermission = "no, yes, local";

@@ -603,7 +603,7 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   if (ns >= hot_.slow_ns || monitors_ > 0) [[unlikely]]
     log_call(session, command, db, argv, ns);
   if (ns >= hot_.latency_ns) [[unlikely]] {
-    latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.now,
+    latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.clock,
                  static_cast<std::uint32_t>((ns + 500'000) / 1'000'000));
   }
   if (hot_keys_.is_active()) [[unlikely]]

@@ -109,13 +109,13 @@ void Engine::write_server(InfoWriter& out) {
   out.field("run_id", facts_.run_id);
   out.field("tcp_port", settings().port);
   out.field("server_time_usec", services_.server != nullptr
-                                    ? services_.server->unix_micros(env_.now)
-                                    : env_.now.ms * 1000);
+                                    ? services_.server->unix_micros(env_.clock)
+                                    : env_.clock.ms * 1000);
   out.field("uptime_in_seconds", uptime);
   out.field("uptime_in_days", uptime / 86400);
   out.field("hz", tick_rate_);
   out.field("configured_hz", settings().hz);
-  out.field("lru_clock", access_clock::lru(env_.now));
+  out.field("lru_clock", access_clock::lru(env_.clock));
   out.field("executable", facts_.executable);
   out.field("config_file", facts_.config_file);
   out.field("io_threads_active", 0);

@@ -39,7 +39,7 @@ void Engine::log_slow(Session& session, const Command& command,
   if (has(command.flags, Flag::kSkipSlowlog)) return;
   const Session& client = session.in_script ? *script_->caller : session;
   command_logs_.of(CommandLogs::Kind::kSlow)
-      .add(env_.now, static_cast<std::int64_t>(ns / 1000), without_secrets(session, argv),
+      .add(env_.clock, static_cast<std::int64_t>(ns / 1000), without_secrets(session, argv),
            client.address, client.name, settings().slowlog_max_len);
 }
 
@@ -79,15 +79,15 @@ void Engine::log_size(Session& session, const Command& command,
   const std::uint64_t most = kind == CommandLogs::Kind::kLargeRequest
                                  ? settings().commandlog_large_request_max_len
                                  : settings().commandlog_large_reply_max_len;
-  command_logs_.of(kind).add(env_.now, static_cast<std::int64_t>(bytes),
+  command_logs_.of(kind).add(env_.clock, static_cast<std::int64_t>(bytes),
                              without_secrets(session, argv), session.address, session.name, most);
 }
 
 void Engine::feed_monitors(const Session& from, DbIndex db,
                            std::span<const std::string_view> argv) {
   char stamp[48];
-  std::snprintf(stamp, sizeof stamp, "%lld.%06d", static_cast<long long>(env_.now.ms / 1000),
-                static_cast<int>(env_.now.ms % 1000) * 1000);
+  std::snprintf(stamp, sizeof stamp, "%lld.%06d", static_cast<long long>(env_.clock.ms / 1000),
+                static_cast<int>(env_.clock.ms % 1000) * 1000);
   std::string line = std::string(stamp) + " [" + std::to_string(db) + " " + from.address + "]";
   for (const std::string_view word : argv) {
     line += ' ';

@@ -126,12 +126,12 @@ class Ring {
   void handle_received(RingSocket& socket, const Completion& completion);
 
   std::unique_ptr<Kernel> kernel_;
-  unsigned sends_ = 0;   // not yet told of; they end while they are submitted
-  unsigned inputs_ = 0;  // since the last wait
-  std::chrono::microseconds longest_{0};
-  unsigned patience_ = 1;     // inputs that a wait waits for
-  unsigned probe_after_ = 1;  // turns after which it waits for one more
-  unsigned turns_ = 0;        // since patience_ changed
+  unsigned sends_ = 0;                    // not yet told of; they end while they are submitted
+  unsigned inputs_ = 0;                   // since the last wait
+  std::chrono::microseconds longest_{0};  // that patience may last; 0: none
+  unsigned patience_ = 1;                 // inputs that a wait waits for
+  unsigned probe_after_ = 1;              // turns after which it waits for one more
+  unsigned turns_ = 0;                    // since patience_ changed
   std::size_t busy_sockets_ = 0;
   bool watching_ = false;
   bool readable_ = false;

@@ -38,7 +38,8 @@ void protect_text_functions(lua_State* L);
 void protect_json_functions(lua_State* L);
 
 // Puts the functions of the base library that see through read-only tables, and those that would
-// reach outside, in the place of Lua's own. `globals` is on top.
+// reach outside, in the place of Lua's own. `globals` is on top. with_deprecated: getfenv and
+// setfenv stay.
 void replace_base_functions(lua_State* L, bool with_deprecated);
 
 }  // namespace hearth::script

@@ -80,8 +80,8 @@ AllocatorStats allocator_stats() {
 
 void purge() { mallctl("arena.4096.purge", nullptr, nullptr, nullptr, 0); }
 
-bool set_background_thread(bool on) {
-  return mallctl("background_thread", nullptr, nullptr, &on, sizeof on) == 0;
+void set_background_thread(bool on) {
+  mallctl("background_thread", nullptr, nullptr, &on, sizeof on);
 }
 
 namespace {
@@ -143,7 +143,7 @@ AllocatorStats allocator_stats() {
 }
 
 void purge() { malloc_trim(0); }
-bool set_background_thread(bool) { return false; }
+void set_background_thread(bool) {}
 
 std::optional<std::int64_t> control_number(const std::string&, std::optional<std::int64_t>) {
   return std::nullopt;

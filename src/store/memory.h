@@ -46,7 +46,8 @@ enum class ControlKind : std::uint8_t { kText, kActs };
 // Gives free pages back to the system.
 void purge();
 
-// Whether a thread of the allocator gives free pages back as time goes by. False: it has none.
-bool set_background_thread(bool on);
+// Whether a thread of the allocator gives free pages back as time goes by, instead of who frees.
+// Does nothing where the allocator has no such thread.
+void set_background_thread(bool on);
 
 }  // namespace hearth::memory

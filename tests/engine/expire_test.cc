@@ -298,6 +298,23 @@ TEST_CASE("in import mode what has expired is there for the import source alone"
   CHECK(server.imported("GET", "n") == "$1\r\n4\r\n");
 }
 
+TEST_CASE("what an import source does is told with the time at which it did it") {
+  Importing server;
+  server.run("CONFIG", "SET", "slowlog-log-slower-than", "0");
+  server.run("SLOWLOG", "RESET");
+  server.imported("EVAL", "return redis.call('SET', 'k', 'v')", "0");
+  const std::string log = server.run("SLOWLOG", "GET");
+  const std::string time = number(server.now().ms / 1000);
+  CHECK(log.find("$3\r\nSET\r\n") != std::string::npos);
+  std::size_t entries = 0, in_time = 0;
+  for (std::size_t at = 0; (at = log.find("*6\r\n", at)) != std::string::npos; ++entries) {
+    at = log.find("\r\n", at + 4) + 2;  // behind its number
+    in_time += log.compare(at, time.size(), time) == 0 ? 1 : 0;
+  }
+  CHECK(entries >= 2);
+  CHECK(in_time == entries);
+}
+
 TEST_CASE("in import mode a client's write removes what has expired and is in its way") {
   Importing server;
   server.imported("SET", "k", "v", "PX", "100");
