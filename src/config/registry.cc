@@ -70,13 +70,13 @@ void Registry::store(std::size_t index, const Value& value) {
   if (parameters_[index]->assign != nullptr) parameters_[index]->assign(settings_, value);
 }
 
-void Registry::replace(std::string_view name, std::string_view text) {
+Result<void, std::string> Registry::replace(std::string_view name,
+                                            std::span<const std::string> words) {
   const auto index = index_of(name);
   HEARTH_CHECK(index.has_value());
-  const std::vector<std::string> words{std::string(text)};
-  const auto value = parse_value(parameters_[*index]->type, words, texts_[*index]);
-  HEARTH_CHECK(value.has_value());
-  store(*index, *value);
+  HEARTH_TRY(const Value value, parse_value(parameters_[*index]->type, words, texts_[*index]));
+  store(*index, value);
+  return {};
 }
 
 void Registry::on_change(std::initializer_list<std::string_view> names, Hook hook) {

@@ -62,8 +62,14 @@ class Registry {
   [[nodiscard]] std::optional<std::string_view> value_of(std::string_view name) const;
 
   // Replaces a value from inside: REPLICAOF, the absolute form of dir, a port the system chose.
-  // May be called by a hook. Runs no hook. The name must exist and the text must be valid.
-  void replace(std::string_view name, std::string_view text);
+  // May be called by a hook. Runs no hook. The name must exist; the words may come from anywhere.
+  //   returns  the reason in words; the value is as it was then
+  [[nodiscard]] Result<void, std::string> replace(std::string_view name,
+                                                  std::span<const std::string> words);
+  [[nodiscard]] Result<void, std::string> replace(std::string_view name, std::string_view word) {
+    const std::string words[] = {std::string(word)};
+    return replace(name, words);
+  }
 
   // One directive of a file or of the command line; words[0] is its name. Immutable parameters may
   // be given, hooks do not run, `save` adds to earlier `save` directives.

@@ -251,10 +251,20 @@ Parsed parse_event_classes(std::string_view word) {
   return value;
 }
 
+// A name or an address: what stands between blanks in a configuration file.
+bool is_host(std::string_view word) {
+  constexpr std::size_t kHostMost = 255;
+  return !word.empty() && word.size() <= kHostMost &&
+         std::none_of(word.begin(), word.end(), [](char c) {
+           return static_cast<unsigned char>(c) <= ' ' || c == 0x7f || c == '"' || c == '\'';
+         });
+}
+
 Parsed parse_primary(Words words) {
   if (words.size() == 1 && words[0].empty()) return Value{};
   if (words.size() != 2) return refuse("wrong number of arguments");
   if (equals_ignore_case(words[0], "no") && equals_ignore_case(words[1], "one")) return Value{};
+  if (!is_host(words[0])) return refuse("Invalid primary host");
   const auto port = parse_int64(words[1]);
   if (!port || *port < 0 || *port > 65535) return refuse("Invalid primary port");
   Value value;

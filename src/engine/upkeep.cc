@@ -26,6 +26,9 @@ EvictionPolicy policy_of(config::MaxmemoryPolicy p) {
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr seconds kIdleForTrim{2};
 constexpr std::uint64_t kReplyBufferBytes = 16 * 1024;
+// Replies that may wait for a client that has not authenticated: more than AUTH and HELLO answer,
+// and little enough that such clients cannot fill the memory.
+constexpr std::uint64_t kUnauthenticatedOutput = kReplyBufferBytes + 1024;
 // Expired fields that are removed from one hash in a step of the expiry cycle.
 constexpr std::uint64_t kFieldsPerStep = 1024;
 
@@ -253,11 +256,12 @@ void Engine::check_output_limits(Session& session) {
       : session.subscriptions.normal_count() + session.subscriptions.shard_channels.size() > 0 ? 2
                                                                                                : 0;
   const config::OutputBufferLimit& limit = settings().client_output_buffer_limit[kind];
-  if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return;
+  const bool is_stranger = !session.authenticated && session.out.size() > kUnauthenticatedOutput;
+  if (limit.hard_bytes == 0 && limit.soft_bytes == 0 && !is_stranger) return;
   const std::uint64_t hard = session.replica
                                  ? config::replica_hard_limit(limit, settings().repl_backlog_size)
                                  : limit.hard_bytes;
-  bool over = hard != 0 && bytes >= hard;
+  bool over = is_stranger || (hard != 0 && bytes >= hard);
   if (limit.soft_bytes == 0 || bytes < limit.soft_bytes) {
     session.soft_limit_since = MonoTime{};
   } else if (session.soft_limit_since.us == 0) {

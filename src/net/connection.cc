@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -15,19 +14,14 @@ namespace hearth::net {
 namespace {
 
 constexpr std::size_t kReadChunk = 16 * 1024;
+constexpr std::size_t kReadMost = 256 * 1024;  // bytes of one read into a client's own buffer
+// A client whose requests wait stops being read here; the second, before it has authenticated.
 constexpr std::size_t kParkedInputMost = 1024 * 1024;
+constexpr std::size_t kStrangerInputMost = 64 * 1024;
 // A client that sends without ever reading replies stops being read here. Large, because libraries
 // send whole pipelines before they read the first reply.
 constexpr std::size_t kOutputHighWater = 256 * 1024 * 1024;
 constexpr unsigned kPiecesMost = 64;
-
-// Bytes for a buffer of at least `bytes`, so that with the string's zero it fills what the
-// allocator gives for it: that has four sizes to each power of two. What clients take is counted by
-// capacity.
-std::size_t whole_allocation(std::size_t bytes) {
-  const std::size_t step = std::max<std::size_t>(std::bit_floor(bytes + 1) / 4, 16);
-  return (bytes + step) / step * step - 1;
-}
 
 // Assigning an empty string would keep the memory.
 void free_memory(std::string& text) { std::string().swap(text); }
@@ -54,9 +48,9 @@ void Connection::start_reading() {
 
 void Connection::update_reading() {
   if (closing_ || session_ == nullptr || held_) return;
-  const std::size_t unread = input_end_ - input_begin_;
+  const std::size_t parked_most = session_->authenticated ? kParkedInputMost : kStrangerInputMost;
   const bool want = session_->out.size() < kOutputHighWater &&
-                    !(session_->parked && unread >= kParkedInputMost) &&
+                    !(session_->parked && input_.size() >= parked_most) &&
                     !session_->close_after_reply;
   set_reading(want);
 }
@@ -74,48 +68,26 @@ void Connection::on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buf) {
   auto* self = static_cast<Connection*>(handle->data);
   // A second read in one turn: the requests stay in order, behind each other in one buffer.
   if (self->gathered_ != nullptr) self->take_back();
-  if (self->input_end_ == self->input_begin_) {
+  if (self->input_.empty()) {
     // Nothing unread: the loop's buffer serves; most reads are consumed whole.
     *buf = uv_buf_init(self->network_.gathering_.room(), Gathering::kReadMost);
     return;
   }
-  self->make_room(1);
-  *buf = uv_buf_init(self->input_.data() + self->input_end_,
-                     static_cast<unsigned>(
-                         std::min<std::size_t>(self->input_.size() - self->input_end_, 1U << 30)));
+  // Without memory the room is empty, and libuv reports the read as failed.
+  const auto room = self->input_.room(kReadChunk, self->parser_.bytes_wanted());
+  *buf = uv_buf_init(room.data(), static_cast<unsigned>(std::min(room.size(), kReadMost)));
 }
 
-void Connection::make_room(std::size_t least) {
-  // Room for what the parser waits for, so that a large value arrives without being moved about.
-  const std::size_t unread = input_end_ - input_begin_;
-  const std::size_t wanted = parser_.bytes_wanted();
-  const std::size_t missing = wanted > unread ? wanted - unread : 0;
-  // A large request is read to its end and no further: what the buffer takes is what it needs.
-  const std::size_t room = wanted > kReadChunk && missing > 0
-                               ? std::min<std::size_t>(missing, 64 * 1024 * 1024)
-                               : kReadChunk;
-  const std::size_t needed = std::max(room, least);
-  if (input_begin_ > 0 && input_.size() - input_end_ < needed) {
-    std::memmove(input_.data(), input_.data() + input_begin_, unread);
-    input_begin_ = 0;
-    input_end_ = unread;
-  }
-  if (input_.size() - input_end_ >= needed) return;
-  const std::size_t size =
-      std::max(input_end_ + needed, std::min(input_.size() * 2, input_.size() + room));
-  if (size > input_.capacity()) input_.reserve(whole_allocation(size));
-  input_.resize(size);
+bool Connection::append_input(std::string_view bytes) {
+  if (input_.append(bytes, parser_.bytes_wanted())) return true;
+  log::warning("Closing client, no memory for its input: id={} addr={}", session_->id,
+               session_->address);
+  session_->close_now = true;
+  network_.close_soon(*session_);
+  return false;
 }
 
-void Connection::append_input(std::string_view bytes) {
-  make_room(bytes.size());
-  std::memcpy(input_.data() + input_end_, bytes.data(), bytes.size());
-  input_end_ += bytes.size();
-}
-
-Input Connection::own_input() const {
-  return {{input_.data() + input_begin_, input_end_ - input_begin_}, Input::Place::kOwn, 0};
-}
+Input Connection::own_input() const { return {input_.unread(), Input::Place::kOwn, 0}; }
 
 void Connection::on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf) {
   auto* self = static_cast<Connection*>(stream->data);
@@ -128,7 +100,7 @@ void Connection::on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t* buf
   const bool may_wait = bytes < buf->len;
   if (buf->base == self->network_.gathering_.room())
     return self->receive({{buf->base, bytes}, Input::Place::kShared, 0}, may_wait);
-  self->input_end_ += bytes;
+  self->input_.filled(bytes);
   self->receive(self->own_input(), may_wait);
 }
 
@@ -137,14 +109,11 @@ void Connection::on_input(std::string_view bytes, unsigned buffer, bool more) {
   count_input(bytes.size());
   // A second input in one turn: the requests stay in order, behind each other in one buffer.
   if (gathered_ != nullptr) take_back();
-  if (!held_ && input_end_ == input_begin_)
-    return receive({bytes, Input::Place::kRing, buffer}, !more);
-  if (held_)
-    late_ += bytes;
-  else
-    append_input(bytes);
+  if (!held_ && input_.empty()) return receive({bytes, Input::Place::kRing, buffer}, !more);
+  if (held_) late_ += bytes;
+  const bool kept = held_ || append_input(bytes);
   network_.ring_->give_back(buffer);
-  if (!held_) receive(own_input(), !more);
+  if (!held_ && kept) receive(own_input(), !more);
 }
 
 void Connection::on_input_end(int error) {
@@ -166,6 +135,8 @@ void Connection::count_input(std::size_t bytes) {
   stats.net_input_bytes += bytes;
   ++stats.reads_processed;
   session_->net_input += bytes;
+  // A client in the middle of a long request is not idle.
+  session_->last_active = network_.engine_->mono_now();
 }
 
 void Connection::receive(Input data, bool may_wait) {
@@ -270,20 +241,12 @@ std::size_t Connection::process(std::string_view data, RequestBatch& batch,
 
 void Connection::keep_rest(const Input& data, std::size_t consumed) {
   const std::size_t rest = data.bytes.size() - consumed;
-  if (data.place == Input::Place::kOwn) {
-    input_begin_ += consumed;
-  } else if (rest > 0) {
-    if (rest > input_.capacity()) {
-      free_memory(input_);
-      input_.reserve(whole_allocation(rest));
-    }
-    input_.assign(data.bytes.data() + consumed, rest);
-    input_begin_ = 0;
-    input_end_ = rest;
-  }
-  if (data.place == Input::Place::kRing) network_.ring_->give_back(data.ring_buffer);
   // The buffer stays for the next large request; trim_input takes it back.
-  if (rest == 0) input_begin_ = input_end_ = 0;
+  if (data.place == Input::Place::kOwn)
+    input_.consume(consumed);
+  else
+    append_input(data.bytes.substr(consumed, rest));
+  if (data.place == Input::Place::kRing) network_.ring_->give_back(data.ring_buffer);
   if (!late_.empty() && !held_) {
     append_input(late_);
     free_memory(late_);
@@ -294,35 +257,24 @@ void Connection::keep_rest(const Input& data, std::size_t consumed) {
 }
 
 void Connection::note_input() {
-  const std::size_t unread = input_end_ - input_begin_;
+  const std::size_t unread = input_.size();
   session_->argv_bytes = std::min(unread, parser_.bytes_behind());
   session_->query_bytes = unread - session_->argv_bytes;
-  // A string that holds nothing yet has some capacity that takes no memory.
-  const std::size_t capacity = input_.empty() ? 0 : input_.capacity();
-  session_->query_free = capacity - input_end_;
+  session_->query_free = input_.capacity() - unread;
   network_.engine_->note_buffers(*session_);
 }
 
 void Connection::trim_input(bool idle) {
   if (closing_ || held_ || gathered_ != nullptr || input_.capacity() == 0) return;
-  const std::size_t unread = input_end_ - input_begin_;
-  // Room was made for a large request that is still coming: only a client that stopped loses it.
-  const std::size_t needed = idle ? 0 : std::max({input_peak_, kReadChunk, parser_.bytes_wanted()});
-  const std::size_t wanted = std::max(unread, needed);
-  input_peak_ = unread;
-  if (input_.size() <= wanted || (!idle && input_.size() <= 2 * kReadChunk)) return;
-  std::string smaller(input_, input_begin_, unread);
-  smaller.resize(wanted);
-  smaller.shrink_to_fit();
-  input_.swap(smaller);
-  input_begin_ = 0;
-  input_end_ = unread;
+  const std::size_t keep = idle ? 0 : std::max(input_peak_, 2 * kReadChunk);
+  input_peak_ = input_.size();
+  input_.trim(keep);
   note_input();
 }
 
 void Connection::resume() {
   if (closing_ || held_ || session_->parked || session_->close_now) return;
-  if (input_end_ > input_begin_) {
+  if (!input_.empty()) {
     const Input data = own_input();
     const RequestParser::Status status = parse(data.bytes, 0, network_.batch_);
     keep_rest(data, process_alone(data.bytes, network_.batch_, status));
@@ -363,6 +315,8 @@ void Connection::flush() {
 
 void Connection::take_written(std::size_t bytes) {
   session_->out.consume(bytes);
+  // A client that takes a long reply slowly is not idle.
+  if (bytes > 0) session_->last_active = network_.engine_->mono_now();
   network_.engine_->note_buffers(*session_);
   session_->net_output += bytes;
   Stats& stats = network_.engine_->stats();
@@ -525,9 +479,8 @@ void Connection::close() {
   if (closing_) return;
   closing_ = true;
   // Nothing reads it any more, and the handle can take its time to go.
-  free_memory(input_);
+  input_.release();
   free_memory(late_);
-  input_begin_ = input_end_ = 0;
   if (session_ != nullptr) {
     // A write under way still points into the output: it lives until that has ended.
     if (in_flight_ > 0) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "src/base/input_buffer.h"
 #include "src/command/session.h"
 #include "src/net/network.h"
 #include "src/net/ring.h"
@@ -70,9 +71,8 @@ class Connection final : private RingSocket {
   void on_idle() override;
 
   void count_input(std::size_t bytes);
-  // Room for at least `least` bytes behind the unread ones.
-  void make_room(std::size_t least);
-  void append_input(std::string_view bytes);
+  // False: there is no memory, and the client is on its way out.
+  bool append_input(std::string_view bytes);
   // All that is unread, in the connection's buffer.
   [[nodiscard]] Input own_input() const;
   // `may_wait`: to be run at the end of the turn, with what others sent.
@@ -108,11 +108,9 @@ class Connection final : private RingSocket {
   uv_write_t write_{};
   Session* session_ = nullptr;
   RequestParser parser_;
-  std::string input_;  // unread bytes [input_begin_, input_end_) and room behind them
-  std::size_t input_begin_ = 0;
-  std::size_t input_end_ = 0;
-  std::size_t input_peak_ = 0;  // bytes that stood in the buffer at once since it was trimmed last
-  std::size_t in_flight_ = 0;   // bytes handed to uv_write
+  InputBuffer input_;
+  std::size_t input_peak_ = 0;           // bytes that were unread at once since it was trimmed last
+  std::size_t in_flight_ = 0;            // bytes handed to uv_write
   Gathering::Part* gathered_ = nullptr;  // what it sent in this turn and has not run
   OutBuffer last_output_;
   std::size_t dying_bytes_ = 0;  // that it holds: see Engine::released

@@ -12,7 +12,8 @@
 namespace hearth {
 namespace {
 
-constexpr std::size_t kCompactBytes = 64 * 1024;
+// Lengths above it are refused before they are added to anything.
+constexpr std::uint64_t kBulkMost = std::uint64_t{1} << 48;
 constexpr std::string_view kPlainOk = "+OK\r\n";
 
 bool is_aggregate(char mark) {
@@ -84,27 +85,18 @@ bool operator==(const RespValue& a, const RespValue& b) {
 }
 
 void ReplyParser::feed(std::string_view bytes) {
-  const auto space = room(bytes.size());
-  if (!bytes.empty()) std::memcpy(space.data(), bytes.data(), bytes.size());
-  filled(bytes.size());
+  if (!input_.append(bytes, wanted_)) failure_ = Error{ErrorCode::kLimit, "no memory for a reply"};
 }
 
-std::span<char> ReplyParser::room(std::size_t wanted) {
-  if (begin_ == end_) {
-    consumed_ += begin_;
-    begin_ = end_ = 0;
-  } else if (begin_ >= kCompactBytes && begin_ >= end_ - begin_) {
-    // Moving at most as many bytes as were parsed keeps the cost per byte constant.
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-    consumed_ += begin_;
-    end_ -= begin_;
-    begin_ = 0;
-  }
-  if (buffer_.size() - end_ < wanted) buffer_.resize(std::max(end_ + wanted, 2 * buffer_.size()));
-  return {buffer_.data() + end_, buffer_.size() - end_};
-}
+std::span<char> ReplyParser::room(std::size_t wanted) { return input_.room(wanted, wanted_); }
 
-void ReplyParser::filled(std::size_t bytes) { end_ += bytes; }
+void ReplyParser::filled(std::size_t bytes) { input_.filled(bytes); }
+
+void ReplyParser::consume(std::size_t bytes) {
+  input_.consume(bytes);
+  consumed_ += bytes;
+  line_scanned_ = wanted_ = 0;
+}
 
 unexpected<Error> ReplyParser::error_at(ErrorCode code, std::size_t at,
                                         std::string_view what) const {
@@ -114,19 +106,16 @@ unexpected<Error> ReplyParser::error_at(ErrorCode code, std::size_t at,
 std::size_t ReplyParser::take_plain_ok(std::size_t most) {
   std::size_t taken = 0;
   if (!frames_.empty() || !attributes_.empty() || failure_) return 0;
-  while (taken < most && end_ - begin_ >= kPlainOk.size() &&
-         std::memcmp(buffer_.data() + begin_, kPlainOk.data(), kPlainOk.size()) == 0) {
-    begin_ += kPlainOk.size();
-    ++taken;
-  }
-  if (taken > 0) line_scanned_ = wanted_ = 0;
+  const std::string_view unread = input_.unread();
+  while (taken < most && unread.substr(taken * kPlainOk.size()).starts_with(kPlainOk)) ++taken;
+  if (taken > 0) consume(taken * kPlainOk.size());
   return taken;
 }
 
 Result<std::optional<RespValue>> ReplyParser::next() {
   if (failure_) return unexpected<Error>(*failure_);
   for (;;) {
-    if (end_ - begin_ < wanted_) return std::optional<RespValue>{};
+    if (input_.size() < wanted_) return std::optional<RespValue>{};
     RespValue value;
     auto step = parse_one(value);
     if (!step) {
@@ -142,16 +131,16 @@ Result<std::optional<RespValue>> ReplyParser::next() {
   }
 }
 
-// The bytes between the mark at begin_ and the line end; begin_ does not move. Nothing when the
-// line is not complete.
+// The bytes between the mark, which stands first, and the line end; nothing is consumed. Nothing
+// when the line is not complete.
 Result<std::optional<std::string_view>> ReplyParser::take_line() {
-  const char* start = buffer_.data() + begin_;
-  const std::size_t size = end_ - begin_;
+  const char* start = input_.unread().data();
+  const std::size_t size = input_.size();
   const auto* newline =
       static_cast<const char*>(std::memchr(start + line_scanned_, '\n', size - line_scanned_));
   const std::size_t length = newline == nullptr ? size : static_cast<std::size_t>(newline - start);
   if (length > limits_.line_bytes) {
-    return error_at(ErrorCode::kLimit, begin_,
+    return error_at(ErrorCode::kLimit, 0,
                     fmt::format("line longer than {} bytes", limits_.line_bytes));
   }
   if (newline == nullptr) {
@@ -159,41 +148,38 @@ Result<std::optional<std::string_view>> ReplyParser::take_line() {
     return std::optional<std::string_view>{};
   }
   if (length < 2 || newline[-1] != '\r') {
-    return error_at(ErrorCode::kCorrupt, begin_ + length, "line feed without carriage return");
+    return error_at(ErrorCode::kCorrupt, length, "line feed without carriage return");
   }
   return std::optional<std::string_view>(std::string_view(start + 1, length - 2));
 }
 
 Result<ReplyParser::Step> ReplyParser::parse_one(RespValue& out) {
-  if (begin_ == end_) return Step::kNeedMore;
-  const char mark = buffer_[begin_];
+  if (input_.empty()) return Step::kNeedMore;
+  const char mark = input_.unread().front();
   if (std::string_view("+-:$*_%~>,#(!=|").find(mark) == std::string_view::npos) {
     return error_at(
-        ErrorCode::kCorrupt, begin_,
+        ErrorCode::kCorrupt, 0,
         fmt::format("byte 0x{:02x} starts no reply type", static_cast<unsigned char>(mark)));
   }
   HEARTH_TRY(const auto line, take_line());
   if (!line) return Step::kNeedMore;
   if (elements_ >= limits_.elements) {
-    return error_at(ErrorCode::kLimit, begin_,
+    return error_at(ErrorCode::kLimit, 0,
                     fmt::format("reply of more than {} values", limits_.elements));
   }
-  const std::size_t line_end = begin_ + line->size() + 3;
+  const std::size_t line_end = line->size() + 3;
   if (mark == '$' || mark == '=' || mark == '!') return parse_bulk(mark, *line, line_end, out);
 
   HEARTH_TRY(const Step step, is_aggregate(mark) ? open_aggregate(mark, *line, out)
                                                  : parse_scalar(mark, *line, out));
-  begin_ = line_end;
-  line_scanned_ = wanted_ = 0;
+  consume(line_end);
   ++elements_;
   return step;
 }
 
 Result<ReplyParser::Step> ReplyParser::parse_scalar(char mark, std::string_view text,
                                                     RespValue& out) {
-  const auto bad = [&](std::string_view what) {
-    return error_at(ErrorCode::kCorrupt, begin_ + 1, what);
-  };
+  const auto bad = [&](std::string_view what) { return error_at(ErrorCode::kCorrupt, 1, what); };
   switch (mark) {
     case '+':
     case '-':
@@ -236,28 +222,28 @@ Result<ReplyParser::Step> ReplyParser::parse_bulk(char mark, std::string_view he
                                                   std::size_t header_end, RespValue& out) {
   const auto length = parse_int64(header);
   if (header == "?")
-    return error_at(ErrorCode::kUnsupported, begin_, "streamed strings are not supported");
+    return error_at(ErrorCode::kUnsupported, 0, "streamed strings are not supported");
   if (!length || *length < -1 || (*length == -1 && mark != '$')) {
-    return error_at(ErrorCode::kCorrupt, begin_ + 1, "not a length");
+    return error_at(ErrorCode::kCorrupt, 1, "not a length");
   }
   if (*length == -1) {
-    begin_ = header_end;
-    line_scanned_ = wanted_ = 0;
+    consume(header_end);
     ++elements_;
     return Step::kValue;
   }
   const auto size = static_cast<std::uint64_t>(*length);
   if (size > limits_.bulk_bytes) {
-    return error_at(ErrorCode::kLimit, begin_,
+    return error_at(ErrorCode::kLimit, 0,
                     fmt::format("bulk of {} bytes, limit {}", size, limits_.bulk_bytes));
   }
-  if (end_ - header_end < size + 2) {
+  if (size > kBulkMost) return error_at(ErrorCode::kLimit, 0, "bulk that no memory holds");
+  if (input_.size() - header_end < size + 2) {
     // The header is read again when the rest is here; until then a call costs one comparison.
     line_scanned_ = 0;
-    wanted_ = header_end - begin_ + static_cast<std::size_t>(size) + 2;
+    wanted_ = header_end + static_cast<std::size_t>(size) + 2;
     return Step::kNeedMore;
   }
-  const char* body = buffer_.data() + header_end;
+  const char* body = input_.unread().data() + header_end;
   if (body[size] != '\r' || body[size + 1] != '\n') {
     return error_at(ErrorCode::kCorrupt, header_end + static_cast<std::size_t>(size),
                     "bulk without its line end");
@@ -267,8 +253,7 @@ Result<ReplyParser::Step> ReplyParser::parse_bulk(char mark, std::string_view he
   }
   out.kind = mark == '$' ? RespKind::kBulk : mark == '=' ? RespKind::kVerbatim : RespKind::kError;
   out.data = std::string(body, static_cast<std::size_t>(size));
-  begin_ = header_end + static_cast<std::size_t>(size) + 2;
-  line_scanned_ = wanted_ = 0;
+  consume(header_end + static_cast<std::size_t>(size) + 2);
   ++elements_;
   return Step::kValue;
 }
@@ -276,14 +261,14 @@ Result<ReplyParser::Step> ReplyParser::parse_bulk(char mark, std::string_view he
 Result<ReplyParser::Step> ReplyParser::open_aggregate(char mark, std::string_view header,
                                                       RespValue& out) {
   if (header == "?")
-    return error_at(ErrorCode::kUnsupported, begin_, "streamed aggregates are not supported");
+    return error_at(ErrorCode::kUnsupported, 0, "streamed aggregates are not supported");
   const auto count = parse_int64(header);
   if (!count || *count < -1 || (*count == -1 && mark != '*')) {
-    return error_at(ErrorCode::kCorrupt, begin_ + 1, "not a count");
+    return error_at(ErrorCode::kCorrupt, 1, "not a count");
   }
   if (*count == -1) return Step::kValue;  // RESP2's null array
   if (static_cast<std::uint64_t>(*count) > limits_.elements) {
-    return error_at(ErrorCode::kLimit, begin_,
+    return error_at(ErrorCode::kLimit, 0,
                     fmt::format("aggregate of {} values, limit {}", *count, limits_.elements));
   }
   const bool pairs = mark == '%' || mark == '|';
@@ -291,11 +276,11 @@ Result<ReplyParser::Step> ReplyParser::open_aggregate(char mark, std::string_vie
   out.kind = aggregate_kind(mark);
   out.data = std::vector<RespValue>{};
   // An item takes at least three bytes, so memory is reserved only for what may already be here.
-  items_of(out).reserve(std::min(items, (end_ - begin_) / 3 + 1));
+  items_of(out).reserve(std::min(items, input_.size() / 3 + 1));
   if (mark == '|' && items == 0) return Step::kOpened;
   if (items == 0) return Step::kValue;
   if (frames_.size() >= limits_.depth) {
-    return error_at(ErrorCode::kLimit, begin_, fmt::format("nested deeper than {}", limits_.depth));
+    return error_at(ErrorCode::kLimit, 0, fmt::format("nested deeper than {}", limits_.depth));
   }
   if (mark != '|') {
     out.attributes = std::move(attributes_);

@@ -21,6 +21,7 @@
 #include <variant>
 #include <vector>
 
+#include "src/base/input_buffer.h"
 #include "src/base/result.h"
 
 namespace hearth {
@@ -83,7 +84,8 @@ class ReplyParser {
   void feed(std::string_view bytes);
 
   // The same without a copy: at least `wanted` bytes to be filled by the caller, who then says how
-  // many it filled. The span is valid until the next call of any other member.
+  // many it filled. The span is valid until the next call of any other member; it is empty if there
+  // is no memory.
   std::span<char> room(std::size_t wanted);
   void filled(std::size_t bytes);
 
@@ -97,9 +99,9 @@ class ReplyParser {
   std::size_t take_plain_ok(std::size_t most);
 
   // Bytes fed and not yet part of a returned reply.
-  [[nodiscard]] std::size_t buffered() const noexcept { return end_ - begin_; }
+  [[nodiscard]] std::size_t buffered() const noexcept { return input_.size(); }
   // Offset of the first byte that is not yet parsed, counted from the first byte ever fed.
-  [[nodiscard]] std::uint64_t offset() const noexcept { return consumed_ + begin_; }
+  [[nodiscard]] std::uint64_t offset() const noexcept { return consumed_; }
 
  private:
   struct Frame {
@@ -117,17 +119,17 @@ class ReplyParser {
   Result<Step> open_aggregate(char mark, std::string_view header, RespValue& out);
   // Puts a complete value into its parent; true when it was the whole reply.
   bool place(RespValue& value);
+  void consume(std::size_t bytes);
+  // `at`: the place among the unread bytes.
   [[nodiscard]] unexpected<Error> error_at(ErrorCode code, std::size_t at,
                                            std::string_view what) const;
 
   ReplyLimits limits_;
-  std::vector<char> buffer_;
-  std::size_t begin_ = 0;         // first unparsed byte in buffer_
-  std::size_t end_ = 0;           // end of the bytes in buffer_
-  std::size_t line_scanned_ = 0;  // bytes after begin_ known to hold no line end
-  std::size_t wanted_ = 0;        // bytes after begin_ without which no progress is possible
-  std::uint64_t consumed_ = 0;    // bytes dropped from buffer_ so far
-  std::size_t elements_ = 0;      // values of the reply under construction
+  InputBuffer input_;
+  std::size_t line_scanned_ = 0;  // unread bytes known to hold no line end
+  std::size_t wanted_ = 0;        // unread bytes without which no progress is possible
+  std::uint64_t consumed_ = 0;
+  std::size_t elements_ = 0;  // values of the reply under construction
   std::vector<Frame> frames_;
   std::vector<RespValue> attributes_;  // read, waiting for the value they describe
   std::optional<Error> failure_;

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int64_t kUnauthenticatedCount = 10;
 constexpr std::int64_t kUnauthenticatedBulk = 16384;
+// More than any address space: lengths up to it can be added up without overflow.
+constexpr std::int64_t kBulkMost = std::int64_t{1} << 48;
 
 // The number between `from` and the '\r' at `end`.
 std::optional<std::int64_t> header_number(const char* from, const char* end) {
@@ -234,7 +236,8 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
       }
       if (*p != '$') return fail(std::string("expected '$', got '") + *p + "'");
       const auto length = header_number(p + 1, cr);
-      if (!length || *length < 0 || *length > limits.bulk_bytes) return fail("invalid bulk length");
+      if (!length || *length < 0 || *length > std::min(limits.bulk_bytes, kBulkMost))
+        return fail("invalid bulk length");
       if (*length > kUnauthenticatedBulk && !limits.authenticated)
         return fail("unauthenticated bulk length");
       bulk_length_ = *length;

@@ -57,11 +57,12 @@ Outcome Follower::follow(std::string_view host, std::uint16_t port, CommandConte
     by.reply().simple("OK Already connected to specified master");
     return {};
   }
+  const std::string words[] = {std::string(host), std::to_string(port)};
+  if (!ports_.config->replace("replicaof", words)) return refuse("ERR Invalid master host");
   const bool was_primary = !is_replica();
   drop("another primary is to be followed");
   host_ = host;
   port_ = port;
-  ports_.config->replace("replicaof", fmt::format("{} {}", host_, port_));
   if (was_primary) {
     engine_->unblock_all(
         "UNBLOCKED force unblock from blocking operation, instance state changed (master -> "
@@ -83,7 +84,7 @@ Outcome Follower::follow_nobody(CommandContext& by) {
     if (session_ != nullptr) engine_->close(*std::exchange(session_, nullptr));
     state_ = State::kNone;
     host_.clear();
-    ports_.config->replace("replicaof", "");
+    static_cast<void>(ports_.config->replace("replicaof", ""));  // the default is valid
     engine_->set_following(false);
     ports_.replication->lead();
     ports_.role_changed();

@@ -375,8 +375,8 @@ void Node::install_hooks() {
     if (chdir(s.dir.c_str()) != 0)
       return tl::unexpected<std::string>("Changing directory: " + std::string(uv_strerror(-errno)));
     char absolute[4096];
-    if (getcwd(absolute, sizeof absolute) != nullptr) config_.replace("dir", absolute);
-    return {};
+    if (getcwd(absolute, sizeof absolute) == nullptr) return {};
+    return config_.replace("dir", absolute);
   });
 }
 
@@ -407,7 +407,8 @@ void Node::raise_file_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
   log::warning("The system allows {} open files: maxclients is reduced from {} to {}",
                limit.rlim_max, config_.settings().maxclients, possible);
-  config_.replace("maxclients", std::to_string(possible));
+  if (auto set = config_.replace("maxclients", std::to_string(possible)); !set)
+    log::warning("maxclients: {}", set.error());
 }
 
 void Node::on_signal(uv_signal_t* handle, int number) {

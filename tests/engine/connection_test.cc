@@ -104,6 +104,32 @@ TEST_CASE(
   CHECK(server.run("AUTH", "a", "b", "c") == "-ERR syntax error\r\n");
 }
 
+TEST_CASE("a client that has not authenticated and reads no replies is closed") {
+  EngineFixture::Options options;
+  options.config = {{"requirepass", "secret"}};
+  EngineFixture server(options);
+  Session& stranger = server.open();
+  const auto ask = [&](Session& session) {
+    const std::string_view words[] = {"x"};
+    server.engine().execute(session, words);
+  };
+  for (int i = 0; i < 10'000 && !stranger.close_now; ++i) ask(stranger);
+  CHECK(stranger.close_now);
+  CHECK(stranger.out.size() < 18 * 1024);
+
+  // One that reads them goes on, and a known client may leave more unread.
+  Session& reader = server.open();
+  for (int i = 0; i < 10'000; ++i) {
+    ask(reader);
+    EngineFixture::take(reader);
+  }
+  CHECK_FALSE(reader.close_now);
+  CHECK(server.run_as(reader, "AUTH", "secret") == "+OK\r\n");
+  for (int i = 0; i < 10'000; ++i) ask(reader);
+  CHECK_FALSE(reader.close_now);
+  CHECK(reader.out.size() > 100'000);
+}
+
 TEST_CASE("with requirepass nothing runs before AUTH") {
   EngineFixture server = with_password();
   CHECK(server.run("GET", "k") == "-NOAUTH Authentication required.\r\n");

@@ -77,7 +77,7 @@ TEST_CASE("RESTORE refuses what is not a payload, what is there, and bad options
   payload[1] = static_cast<char>(payload[1] ^ 1);
   CHECK(server.run("RESTORE", "x", "0", payload) ==
         "-ERR DUMP payload version or checksum are wrong\r\n");
-  server.config().replace("skip-checksum-validation", "yes");
+  REQUIRE(server.config().replace("skip-checksum-validation", "yes"));
   CHECK(server.run("RESTORE", "x", "0", payload) == "-ERR Bad data format\r\n");
   CHECK(server.effects().empty());
 }
@@ -87,7 +87,7 @@ TEST_CASE("RESTORE takes payloads of unknown versions if rdb-version-check is re
   server.run("SET", "k", "v");
   std::string payload = bulk(server.run("DUMP", "k"));
   payload[payload.size() - 10] = 50;  // the version, between what servers of either kind have
-  server.config().replace("skip-checksum-validation", "yes");
+  REQUIRE(server.config().replace("skip-checksum-validation", "yes"));
   CHECK(server.run("RESTORE", "x", "0", payload) ==
         "-ERR DUMP payload version or checksum are wrong\r\n");
   CHECK(server.run("CONFIG", "SET", "rdb-version-check", "relaxed") == "+OK\r\n");

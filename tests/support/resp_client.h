@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <optional>
@@ -94,6 +95,20 @@ class RespClient {
     while (receive(limit_ms)) {
     }
     return ended_;
+  }
+
+  // Takes at least so many bytes of a reply and drops them; false when the connection ended first
+  // or nothing came in time. Replies cannot be read after it.
+  bool drop_bytes(std::size_t bytes) {
+    char buffer[64 * 1024];
+    while (bytes > 0) {
+      pollfd ready{fd_, POLLIN, 0};
+      if (::poll(&ready, 1, kLimitMs) != 1) return false;
+      const auto got = ::recv(fd_, buffer, sizeof buffer, 0);
+      if (got <= 0) return false;
+      bytes -= std::min(bytes, static_cast<std::size_t>(got));
+    }
+    return true;
   }
 
   static std::string as_text(const RespValue& value) {

@@ -191,6 +191,37 @@ TEST_CASE("before a password little is allowed, and little memory") {
   }
 }
 
+TEST_CASE("a client without a password that reads nothing is closed at once") {
+  for (Peer peer : {hearth_server(), hearth_on_epoll()}) {
+    CAPTURE(peer.name);
+    const auto server = start_peer(peer, {"requirepass secret"});
+    const auto client = server->client();
+    const std::string nonsense = [] {
+      std::string all;
+      for (int i = 0; i < 20'000; ++i) all += "x\r\n";
+      return all;
+    }();
+    for (int i = 0; i < 1000 && client->send_raw(nonsense); ++i) {
+    }
+    const auto other = server->client();
+    CHECK(other->text({"AUTH", "secret"}) == "OK");
+    CHECK(eventually([&] {
+      return other->text({"INFO", "clients"}).find("connected_clients:1\r") != std::string::npos;
+    }));
+  }
+}
+
+TEST_CASE("addresses of primaries that cannot be are refused") {
+  const auto server = start_peer(hearth_server());
+  for (const char* host : {"", "a b", "a\nb", "\"", "'"}) {
+    CAPTURE(host);
+    CHECK(server->run({"REPLICAOF", host, "6379"}).starts_with("-ERR "));
+    CHECK(server->run({"ROLE"}).find("master") != std::string::npos);
+  }
+  CHECK(server->run({"CONFIG", "SET", "replicaof", " "}).starts_with("-ERR "));
+  CHECK(server->run({"PING"}) == "PONG");
+}
+
 TEST_CASE("more clients than maxclients are told so") {
   for (const Peer& peer : all_peers()) {
     CAPTURE(peer.name);

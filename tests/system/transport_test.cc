@@ -80,6 +80,64 @@ TEST_CASE("large values pass whole, in whatever pieces they come") {
   }
 }
 
+TEST_CASE("what is announced takes no memory before it comes") {
+  for (const auto& transport : kTransports) {
+    CAPTURE(transport);
+    const auto server = start_peer(hearth_server(), {transport});
+    const auto watcher = server->client();
+    const auto used = [&] { return std::stoll(info_field(*watcher, "memory", "used_memory")); };
+    const long long before = used();
+    std::vector<std::unique_ptr<RespClient>> clients;
+    for (int i = 0; i < 20; ++i) {
+      clients.push_back(server->client());
+      REQUIRE(clients.back()->send_raw("*2\r\n$4\r\nECHO\r\n$536870912\r\n"));
+    }
+    for (int i = 0; i < 10; ++i) {
+      for (const auto& client : clients) REQUIRE(client->send_raw("0123456789"));
+      CHECK(watcher->text({"PING"}) == "PONG");
+    }
+    CHECK(eventually([&] {
+      const std::string list = watcher->text({"CLIENT", "LIST"});
+      std::size_t whole = 0;
+      for (auto at = list.find(" qbuf="); at != std::string::npos; at = list.find(" qbuf=", at + 1))
+        whole += std::stoul(list.substr(at + 6)) >= 100 ? 1 : 0;
+      return whole == clients.size();
+    }));
+    CHECK(used() - before < 1'000'000);
+  }
+}
+
+TEST_CASE("a client in the middle of a request, or of a reply, is not idle") {
+  for (const auto& transport : kTransports) {
+    CAPTURE(transport);
+    const auto server = start_peer(hearth_server(), {transport, "timeout 1", "hz 100"});
+    const auto sender = server->client();
+    const auto reader = server->client();
+    const auto idle = server->client();
+    REQUIRE(idle->text({"SET", "large", std::string(60'000'000, 'v')}) == "OK");
+    REQUIRE(reader->send_raw(request({"GET", "large"})));
+    const std::string value = pattern(3'000'000, 2);
+    const std::string sent = request({"SET", "k", value});
+    // A piece now and then, until two clients that did nothing have been closed, one by one.
+    std::size_t at = 0;
+    std::size_t rounds = 0;
+    for (int i = 0; i < 2; ++i) {
+      const auto later = server->client();
+      RespClient& waits = i == 0 ? *idle : *later;
+      while (!waits.is_closed_by_server(50)) {
+        REQUIRE(sender->send_raw(std::string_view(sent).substr(at, 10'000)));
+        at += 10'000;
+        REQUIRE(reader->drop_bytes(300'000));
+        REQUIRE(++rounds < 150);
+      }
+    }
+    REQUIRE(sender->send_raw(std::string_view(sent).substr(at)));
+    CHECK(next_reply(*sender) == "OK");
+    CHECK(sender->text({"STRLEN", "k"}) == std::to_string(value.size()));
+    CHECK(reader->drop_bytes(1'000'000));
+  }
+}
+
 TEST_CASE("replies that the socket does not take wait, while other clients are served") {
   for (const auto& transport : kTransports) {
     CAPTURE(transport);

@@ -37,10 +37,12 @@ int main(int argc, char** argv) {
   std::string operation = "get";
   bool sequential = false;
   app.add_option("--server", server, "IPv4 address:port or unix:/path");
-  app.add_option("--operation", operation, "ping, get, set, set-ttl, set-int or hset10");
+  app.add_option("--operation", operation, "ping, get, set, get-set, set-ttl, set-int or hset10");
   app.add_option("--connections", options.connections, "default 50")->check(CLI::Range(1, 10'000));
   app.add_option("--pipeline", options.pipeline, "requests in flight on each connection")
       ->check(CLI::Range(1, 100'000));
+  app.add_option("--rate", options.rate, "requests a second that arrive at random; 0: as answered")
+      ->check(CLI::Range(0.0, 1e7));
   app.add_option("--requests", options.requests, "how many in all")->check(CLI::PositiveNumber);
   app.add_option("--keys", options.workload.keys, "how many different keys")
       ->check(CLI::PositiveNumber);

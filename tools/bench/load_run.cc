@@ -13,7 +13,9 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
+#include <deque>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -118,6 +120,7 @@ struct Connection {
   int unanswered = 0;
   ReplyCounter counter;
   Instant sent_at{};
+  std::deque<Instant> arrivals;  // open loop: when the requests that are unanswered were to be sent
 };
 
 Result<int> connect_to(const client::Endpoint& server) {
@@ -176,7 +179,8 @@ Result<CpuTime> cpu_time_of(int pid) {
 
 class LoadRun {
  public:
-  explicit LoadRun(const LoadOptions& options) : options_(options), workload_(options.workload) {}
+  explicit LoadRun(const LoadOptions& options)
+      : options_(options), workload_(options.workload), rng_(options.workload.seed + 1) {}
   ~LoadRun() {
     for (auto& connection : connections_) {
       if (connection.fd >= 0) ::close(connection.fd);
@@ -191,8 +195,12 @@ class LoadRun {
     HEARTH_TRY(const CpuTime cpu_before, cpu_time_of(options_.server_pid));
     const Instant begun = std::chrono::steady_clock::now();
     to_send_ = to_answer_ = options_.requests;
-    for (auto& connection : connections_) HEARTH_TRY_VOID(send_next(connection));
-    while (to_answer_ > 0) HEARTH_TRY_VOID(turn());
+    if (options_.rate > 0) {
+      HEARTH_TRY_VOID(run_open_loop(begun));
+    } else {
+      for (auto& connection : connections_) HEARTH_TRY_VOID(send_next(connection));
+      while (to_answer_ > 0) HEARTH_TRY_VOID(turn(-1));
+    }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
     HEARTH_TRY(const CpuTime cpu_after, cpu_time_of(options_.server_pid));
 
@@ -228,6 +236,32 @@ class LoadRun {
     return {};
   }
 
+  // Requests arrive at random, whether the earlier ones were answered or not. It never sleeps: how
+  // late this side wakes up is not to be measured.
+  Result<void> run_open_loop(Instant begun) {
+    Instant next = begun;
+    std::vector<std::size_t> due;
+    while (to_answer_ > 0) {
+      due.clear();
+      for (const Instant now = std::chrono::steady_clock::now(); to_send_ > 0 && next <= now;) {
+        const auto at = static_cast<std::size_t>(rng_.below(connections_.size()));
+        Connection& connection = connections_[at];
+        if (connection.out.empty()) due.push_back(at);
+        workload_.append_next(connection.out);
+        connection.arrivals.push_back(next);
+        --to_send_;
+        const double gap_ns = -std::log(1.0 - rng_.unit()) * 1e9 / options_.rate;
+        next += std::chrono::nanoseconds(static_cast<std::int64_t>(gap_ns));
+      }
+      for (const std::size_t at : due) {
+        HEARTH_TRY_VOID(send_all(connections_[at]));
+        connections_[at].out.clear();
+      }
+      HEARTH_TRY_VOID(turn(0));
+    }
+    return {};
+  }
+
   // Blocking sends: a pipeline is small against the socket's buffers.
   Result<void> send_next(Connection& connection) {
     const auto count = static_cast<int>(
@@ -238,6 +272,10 @@ class LoadRun {
     to_send_ -= static_cast<std::uint64_t>(count);
     connection.unanswered = count;
     connection.sent_at = std::chrono::steady_clock::now();
+    return send_all(connection);
+  }
+
+  static Result<void> send_all(const Connection& connection) {
     for (std::size_t sent = 0; sent < connection.out.size();) {
       const auto n = ::send(connection.fd, connection.out.data() + sent,
                             connection.out.size() - sent, MSG_NOSIGNAL);
@@ -248,11 +286,13 @@ class LoadRun {
     return {};
   }
 
-  Result<void> turn() {
+  // Takes what has come; without `limit_ms` it waits for it.
+  Result<void> turn(int limit_ms) {
     std::array<epoll_event, 128> events;
-    const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), 10'000);
+    const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()),
+                                   limit_ms < 0 ? kPatienceMs : limit_ms);
     if (ready < 0 && errno != EINTR) return fail(ErrorCode::kIo, system_text());
-    if (ready == 0) return fail(ErrorCode::kIo, "no reply for 10 seconds");
+    if (ready == 0 && limit_ms < 0) return fail(ErrorCode::kIo, "no reply for 10 seconds");
     for (int i = 0; i < ready; ++i) {
       Connection& connection =
           connections_[static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.u64)];
@@ -261,20 +301,33 @@ class LoadRun {
       if (got < 0) continue;
       const int complete = connection.counter.count(buffer_.get(), buffer_.get() + got);
       if (complete < 0) return fail(ErrorCode::kCorrupt, "the server sent what is no reply");
-      connection.unanswered -= complete;
       to_answer_ -= static_cast<std::uint64_t>(complete);
+      if (options_.rate > 0) {
+        for (int answered = 0; answered < complete; ++answered) {
+          note_latency(connection.arrivals.front());
+          connection.arrivals.pop_front();
+        }
+        continue;
+      }
+      connection.unanswered -= complete;
       if (connection.unanswered > 0) continue;
-      const auto took = std::chrono::steady_clock::now() - connection.sent_at;
-      latency_.add(static_cast<std::uint64_t>(
-          std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+      note_latency(connection.sent_at);
       HEARTH_TRY_VOID(send_next(connection));
     }
     return {};
   }
 
+  void note_latency(Instant since) {
+    const auto took = std::chrono::steady_clock::now() - since;
+    latency_.add(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
+  }
+
+  static constexpr int kPatienceMs = 10'000;
   static constexpr std::size_t kBufferBytes = 256 * 1024;
   LoadOptions options_;
   Workload workload_;
+  Rng rng_;
   int epoll_ = -1;
   std::vector<Connection> connections_;
   std::unique_ptr<char[]> buffer_ = std::make_unique<char[]>(kBufferBytes);

@@ -15,6 +15,9 @@ struct LoadOptions {
   WorkloadOptions workload;
   int connections = 50;
   int pipeline = 1;  // requests in flight on each connection
+  // Not 0: so many requests a second arrive at random, each on a random connection, whether the
+  // earlier ones were answered or not; `pipeline` does not count.
+  double rate = 0;
   std::uint64_t requests = 1'000'000;
   int server_pid = 0;  // 0: its CPU time is not measured
 };
@@ -27,13 +30,15 @@ struct LoadResult {
   // Of the server while the load ran, from /proc/PID/stat; per request.
   double user_us = 0;
   double system_us = 0;
-  // From the sending of a pipeline to its last reply.
+  // From the sending of a pipeline to its last reply; with a rate, from the moment at which a
+  // request was to arrive to its reply.
   double p50_us = 0;
   double p99_us = 0;
   double p999_us = 0;
 };
 
-// One thread; each connection sends its next pipeline when the last is fully answered.
+// One thread; without a rate each connection sends its next pipeline when the last is fully
+// answered.
 // Errors: kIo (connecting, a connection that breaks), kCorrupt (not RESP).
 Result<LoadResult> run_load(const LoadOptions& options);
 

@@ -22,6 +22,7 @@ std::string command_form(const WorkloadOptions& options) {
   switch (options.operation) {
     case Operation::kPing: append_command(out, {"PING"}); break;
     case Operation::kGet: append_command(out, {"GET", kKeyForm}); break;
+    case Operation::kGetSet:
     case Operation::kSet: append_command(out, {"SET", kKeyForm, value}); break;
     case Operation::kSetTtl: append_command(out, {"SET", kKeyForm, value, "EX", "86400"}); break;
     // A leading 1 keeps the form of an integer whatever digits follow.
@@ -47,16 +48,24 @@ Result<Operation> parse_operation(std::string_view name) {
   if (name == "ping") return Operation::kPing;
   if (name == "get") return Operation::kGet;
   if (name == "set") return Operation::kSet;
+  if (name == "get-set") return Operation::kGetSet;
   if (name == "set-ttl") return Operation::kSetTtl;
   if (name == "set-int") return Operation::kSetInt;
   if (name == "hset10") return Operation::kHash;
-  return fail(ErrorCode::kInvalid,
-              fmt::format("'{}' is none of ping, get, set, set-ttl, set-int, hset10", name));
+  return fail(
+      ErrorCode::kInvalid,
+      fmt::format("'{}' is none of ping, get, set, get-set, set-ttl, set-int, hset10", name));
 }
 
 Workload::Workload(const WorkloadOptions& options)
     : options_(options), rng_(options.seed), command_(command_form(options)) {
   if (options_.operation == Operation::kPing) return;
+  if (options_.operation == Operation::kGetSet) {
+    // Both have the key at the same place.
+    WorkloadOptions get = options_;
+    get.operation = Operation::kGet;
+    get_ = command_form(get);
+  }
   key_at_ = command_.find(kKeyForm) + kKeyForm.size() - kDigits;
   if (options_.operation == Operation::kSetInt) value_at_ = command_.find("1000000000000") + 1;
 }
@@ -73,7 +82,7 @@ void Workload::append_next(std::string& out) {
     key = rng_.below(options_.keys);
   }
   const std::size_t begin = out.size();
-  out += command_;
+  out += !get_.empty() && rng_.chance(0.5) ? get_ : command_;
   put_digits(out.data() + begin + key_at_, key);
   if (value_at_ != 0) put_digits(out.data() + begin + value_at_, key);
 }

@@ -14,12 +14,13 @@ enum class Operation : std::uint8_t {
   kPing,
   kGet,     // GET key
   kSet,     // SET key value
+  kGetSet,  // one or the other, at random
   kSetTtl,  // SET key value EX 86400
   kSetInt,  // SET key <number of the key>
   kHash,    // HSET key, ten fields of 7 bytes with values of 12 bytes
 };
 
-// "ping", "get", "set", "set-ttl", "set-int", "hset10". Errors: kInvalid.
+// "ping", "get", "set", "get-set", "set-ttl", "set-int", "hset10". Errors: kInvalid.
 Result<Operation> parse_operation(std::string_view name);
 
 enum class KeyOrder : std::uint8_t { kRandom, kSequential };
@@ -46,6 +47,7 @@ class Workload {
   Rng rng_;
   std::uint64_t next_key_ = 0;
   std::string command_;
+  std::string get_;           // kGetSet: the other one
   std::size_t key_at_ = 0;    // where the twelve digits of the key stand in command_
   std::size_t value_at_ = 0;  // the same for the value of kSetInt
 };

@@ -21,6 +21,8 @@ Outcome replconf(CommandContext& ctx) {
 Outcome replicaof(CommandContext& ctx) {
   ReplicaControl* replica = ctx.services().replica;
   if (replica == nullptr) return refuse("ERR this server can't be a replica");
+  // The stream would end itself in the middle of its own command.
+  if (ctx.session().primary) return refuse("ERR REPLICAOF is not taken from a primary");
   if (ctx.args().is(1, "NO") && ctx.args().is(2, "ONE")) return replica->follow_nobody(ctx);
   constexpr std::int64_t kPortMost = 65535;
   const auto port = parse_int64(ctx.arg(2));

@@ -68,7 +68,8 @@ Outcome set_disable_deny_scripts(CommandContext& ctx) {
 
 Outcome set_skip_checksum_validation(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t on, ctx.args().integer(2));
-  ctx.services().config->replace("skip-checksum-validation", on != 0 ? "yes" : "no");
+  static_cast<void>(
+      ctx.services().config->replace("skip-checksum-validation", on != 0 ? "yes" : "no"));
   ctx.reply().ok();
   return {};
 }

@@ -117,12 +117,18 @@ int main(int argc, char** argv) {
     return 1;
   }
   char cwd[PATH_MAX];
-  if (getcwd(cwd, sizeof cwd) != nullptr) registry.replace("dir", cwd);
+  if (getcwd(cwd, sizeof cwd) != nullptr) {
+    if (const auto set = registry.replace("dir", cwd); !set) {
+      std::fprintf(stderr, "Can't use the directory '%s': %s\n", cwd, set.error().c_str());
+      return 1;
+    }
+  }
   // A manager that is told when the server is ready watches the process that it started.
   const Supervisor supervisor = Supervisor::find(settings.supervised);
   if (settings.daemonize && !supervisor.is_there()) daemonize();
   if (settings.daemonize || !settings.pidfile.empty()) {
-    if (settings.pidfile.empty()) registry.replace("pidfile", "/var/run/hearth.pid");
+    if (settings.pidfile.empty())
+      static_cast<void>(registry.replace("pidfile", "/var/run/hearth.pid"));
     write_pidfile(settings.pidfile);
   }
   char executable[PATH_MAX] = {};

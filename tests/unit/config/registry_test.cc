@@ -213,19 +213,35 @@ TEST_CASE("a hook that fails undoes the whole change, hooks that ran included") 
   CHECK(memory_seen.size() == 2);  // nothing changed, nothing to apply
 }
 
+TEST_CASE("a value from inside that is not valid is refused, and the old one stays") {
+  Registry registry;
+  const std::vector<std::string> good{"10.0.0.1", "7000"};
+  REQUIRE(registry.replace("replicaof", good));
+  for (const char* host : {"", "a b", "a\nport 1", "\x01", "a\"b", "a'b", "\x7f"}) {
+    CAPTURE(host);
+    const std::vector<std::string> words{host, "6379"};
+    CHECK_FALSE(registry.replace("replicaof", words));
+  }
+  const std::vector<std::string> long_name{std::string(256, 'h'), "6379"};
+  CHECK_FALSE(registry.replace("replicaof", long_name));
+  CHECK_FALSE(registry.replace("maxclients", "many"));
+  CHECK(registry.settings().replicaof.host == "10.0.0.1");
+  CHECK(registry.value_of("replicaof") == "10.0.0.1 7000");
+}
+
 TEST_CASE("a hook may put the value into its final form") {
   Registry registry;
   registry.on_change({"dir"}, [&](const Settings& s) -> Result<void, std::string> {
-    registry.replace("dir", "/base/" + s.dir);
+    REQUIRE(registry.replace("dir", "/base/" + s.dir));
     return {};
   });
   CHECK(set_one(registry, "dir", "x") == "OK");
   CHECK(get_one(registry, "dir") == "/base/x");
   CHECK(registry.settings().dir == "/base/x");
   CHECK(set_one(registry, "replica-priority", "3") == "OK");
-  registry.replace("replicaof", "10.0.0.1 7000");
+  REQUIRE(registry.replace("replicaof", "10.0.0.1 7000"));
   CHECK(registry.settings().replicaof.host == "10.0.0.1");
   CHECK(registry.settings().replicaof.port == 7000);
-  registry.replace("replicaof", "");
+  REQUIRE(registry.replace("replicaof", ""));
   CHECK(registry.settings().replicaof.host.empty());
 }

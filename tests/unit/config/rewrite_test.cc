@@ -85,9 +85,9 @@ TEST_CASE("a complete rewrite reads back as the same values") {
       set(registry, "notify-keyspace-events", "KEA");
       set(registry, "proc-title-template", "\"{title}\" \n\x01 x");
       set(registry, "maxmemory-clients", "7%");
-      registry.replace("replicaof", "somehost 1234");
-      registry.replace("cluster-seeds", "a:1 b:2");
-      registry.replace("unixsocketperm", "755");
+      REQUIRE(registry.replace("replicaof", "somehost 1234"));
+      REQUIRE(registry.replace("cluster-seeds", "a:1 b:2"));
+      REQUIRE(registry.replace("unixsocketperm", "755"));
     }
     RewriteOptions options;
     options.scope = RewriteScope::kEverything;

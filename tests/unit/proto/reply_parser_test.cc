@@ -222,6 +222,7 @@ TEST_CASE("limits hold on both sides") {
   CHECK(passes("*2\r\n:1\r\n:2\r\n", {.elements = 3}));
   CHECK(code("*2\r\n:1\r\n:2\r\n", {.elements = 2}) == ErrorCode::kLimit);
   CHECK(code("*9223372036854775807\r\n", {}) == ErrorCode::kLimit);
+  CHECK(code("$9223372036854775807\r\n", {.bulk_bytes = ~std::size_t{0}}) == ErrorCode::kLimit);
   CHECK(code("%9223372036854775807\r\n", {}) == ErrorCode::kLimit);
   CHECK(passes("+abcd\r\n", {.line_bytes = 6}));
   CHECK(code("+abcde\r\n", {.line_bytes = 6}) == ErrorCode::kLimit);

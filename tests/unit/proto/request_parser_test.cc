@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -181,6 +182,27 @@ TEST_CASE("both sides of every limit") {
   CHECK(parse_whole(encode({"a", "b", "c"}), limits).requests.size() == 1);
   CHECK(parse_whole(encode({"a", "b", "c", "d"}), limits).error ==
         "ERR Protocol error: invalid multibulk length");
+}
+
+TEST_CASE("lengths that no memory holds are refused, whatever the limit says") {
+  ParserLimits limits;
+  limits.bulk_bytes = std::numeric_limits<std::int64_t>::max();
+  limits.multibulk_count = std::numeric_limits<std::int64_t>::max();
+  for (const char* length :
+       {"9223372036854775807", "9223372036854775806", "4611686018427387904", "281474976710657"}) {
+    CAPTURE(length);
+    CHECK(parse_whole("*2\r\n$1\r\na\r\n$"s + length + "\r\nabc", limits).error ==
+          "ERR Protocol error: invalid bulk length");
+  }
+  RequestParser parser;
+  std::vector<std::string_view> args;
+  std::size_t used = 0;
+  CHECK(parser.next("*2\r\n$281474976710656\r\nabc", limits, args, used) == Status::kNeedMore);
+  CHECK(parser.bytes_wanted() == 22 + (std::size_t{1} << 48) + 2);
+  // Many words that were announced cost nothing before they come.
+  parser.reset();
+  CHECK(parser.next("*9223372036854775807\r\n$1\r\na\r\n", limits, args, used) ==
+        Status::kNeedMore);
 }
 
 TEST_CASE("a line without an end is refused past 64 KiB, in each of its three places") {
