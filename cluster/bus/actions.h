@@ -36,9 +36,6 @@ struct Send {
   LinkId link = 0;
   std::shared_ptr<const Message> message;
 };
-struct Publish {  // make this the view that readers see
-  ViewPtr view;
-};
 // Another node took these slots: their keys here are stale and must go.
 struct DropKeys {
   SlotSet slots;
@@ -59,8 +56,7 @@ struct Log {
 }  // namespace action
 
 using Action = std::variant<action::Persist, action::OpenLink, action::CloseLink, action::Send,
-                            action::Publish, action::DropKeys, action::Deliver, action::ResolveSeed,
-                            action::Log>;
+                            action::DropKeys, action::Deliver, action::ResolveSeed, action::Log>;
 
 struct Actions {
   std::vector<Action> list;

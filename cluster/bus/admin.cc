@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <bitset>
 #include <set>
 #include <type_traits>
 
@@ -150,7 +152,8 @@ AdminReply run(State& s, const admin::Meet& in) {
       in.cport == 0) {
     return error("Invalid node address specified: {}:{}", in.ip, in.port);
   }
-  start_handshake(s, in.ip, in.port, in.cport, node_flag::kMeet);
+  if (!s.may_shake_hands(Origin::kCalled, nullptr)) return error("Too many nodes are being met");
+  start_handshake(s, {in.ip, in.port, 0, in.cport}, Origin::kCalled, node_flag::kMeet);
   return ok();
 }
 
@@ -180,7 +183,8 @@ AdminReply run(State& s, const admin::BumpEpoch&) {
 }
 
 AdminReply run(State& s, const admin::SetConfigEpoch& in) {
-  if (in.epoch < 0) return error("Invalid config epoch specified: {}", in.epoch);
+  if (in.epoch < 0 || static_cast<Epoch>(in.epoch) > kEpochMax)
+    return error("Invalid config epoch specified: {}", in.epoch);
   if (s.nodes.size() > 1) {
     return error(
         "The user can assign a config epoch only when the node does not know any other "
@@ -240,8 +244,17 @@ AdminReply run(State& s, const admin::CountFailureReports& in) {
 }  // namespace
 
 void ban(State& s, const NodeId& id, Ms length) {
-  Ms& until = s.banned[id];
-  until = std::max(until, s.now_ms + length);
+  const Ms end = s.now_ms + length;
+  if (const auto at = s.banned.find(id); at != s.banned.end()) {
+    at->second = std::max(at->second, end);
+    return;
+  }
+  if (s.banned.size() >= limits::kBannedMax) {
+    s.banned.erase(
+        std::min_element(s.banned.begin(), s.banned.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; }));
+  }
+  s.banned.emplace(id, end);
 }
 
 AdminReply administer(State& s, const AdminRequest& request) {

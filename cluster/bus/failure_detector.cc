@@ -16,8 +16,18 @@ constexpr Ms kWritableDelay = 2000;  // after a start, before a primary accepts 
 constexpr Ms kRejoinDelayMin = 500;
 constexpr Ms kRejoinDelayMax = 5000;
 
+void set_suspected(State& s, Node& node, bool suspected) {
+  if (suspected) {
+    node.set(node_flag::kPfail);
+    s.suspects.insert(node.id);
+  } else {
+    node.unset(node_flag::kPfail);
+    s.suspects.erase(node.id);
+  }
+}
+
 void mark_failed(State& s, Node& node) {
-  node.unset(node_flag::kPfail);
+  set_suspected(s, node, false);
   node.set(node_flag::kFail);
   node.failed_since = s.now_ms;
   s.may_save();
@@ -54,14 +64,14 @@ void check_timeouts(State& s, Node& node) {
   const Ms silence = std::min(s.age(node.ping_sent), s.age(node.data_received));
   if (silence <= s.timeout() || node.has(node_flag::kPfail | node_flag::kFail)) return;
   s.note(log::Level::kDebug, fmt::format("Node {} possibly failing", named(node)));
-  node.set(node_flag::kPfail);
+  set_suspected(s, node, true);
   s.view_changed = s.check_state = true;
   fail_if_agreed(s, node);
 }
 
 void on_node_alive(State& s, Node& node) {
   if (node.has(node_flag::kPfail)) {
-    node.unset(node_flag::kPfail);
+    set_suspected(s, node, false);
     s.view_changed = s.check_state = true;
   }
   if (!node.has(node_flag::kFail)) return;
@@ -82,7 +92,8 @@ void on_node_alive(State& s, Node& node) {
   s.check_state = true;
 }
 
-void add_failure_report(State& s, Node& about, const Node& by) {
+void add_failure_report(State& s, Node& about, Node& by) {
+  by.reported = true;
   const auto [at, added] = about.failure_reports.insert_or_assign(by.id, s.now_ms);
   if (added) {
     s.note(log::Level::kVerbose,
@@ -116,7 +127,9 @@ void fail_if_agreed(State& s, Node& node) {
 
 void on_fail_message(State& s, const Node& sender, const NodeId& failed) {
   Node* node = s.find(failed);
-  if (node == nullptr || node->has(node_flag::kFail | node_flag::kMyself)) return;
+  if (node == nullptr || node->has(node_flag::kFail | node_flag::kMyself | node_flag::kHandshake)) {
+    return;
+  }
   s.note(log::Level::kNotice,
          fmt::format("FAIL message received from {} about {}", named(sender), named(*node)));
   mark_failed(s, *node);
@@ -145,7 +158,7 @@ void update_cluster_state(State& s) {
     if (s.age(s.in_minority_at) < delay) return;
   }
   s.cluster_state = state;
-  s.view_changed = true;
+  s.publish_now();
   s.note(log::Level::kNotice,
          fmt::format("Cluster state changed: {}", state == ClusterState::kOk ? "ok" : "fail"));
 }

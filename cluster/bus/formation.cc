@@ -32,6 +32,7 @@ constexpr Ms kPeerFresh = 3000;  // a peer not heard for this long is no candida
 constexpr Ms kJoinSettle = 2000;
 constexpr Ms kPatience = 5000;  // before a plan that this node cannot join is refused
 constexpr std::size_t kMembersMax = 1000;
+constexpr std::uint64_t kRoundMax = std::uint64_t{1} << 62;  // a round has a next one
 
 struct Plan {
   std::uint64_t round = 0;
@@ -68,6 +69,7 @@ bool read_plan(std::string_view payload, Plan& plan) {
   ByteReader in(payload);
   std::uint16_t count = 0;
   if (!in.be(plan.round) || !in.be(plan.epoch) || !in.be(count)) return false;
+  if (plan.round > kRoundMax || plan.epoch > kEpochMax) return false;
   if (count == 0 || count > kMembersMax || in.remaining() != count * NodeId::kLength) return false;
   for (unsigned i = 0; i < count; ++i) {
     std::string_view id;
@@ -304,11 +306,16 @@ bool is_known_to_others(const State& s) {
 
 // --- messages
 
+bool may_remember(const State& s, const NodeId& peer) {
+  return s.formation.peers.size() < limits::kFormingPeersMax || s.formation.peers.count(peer) != 0;
+}
+
 void on_status(State& s, const NodeId& from, std::string_view payload) {
   ByteReader in(payload);
   std::uint16_t expected = 0;
   Formation::Peer heard;
   if (!in.be(expected) || !in.be(heard.round) || !in.be(heard.candidate)) return;
+  if (heard.round > kRoundMax || !may_remember(s, from)) return;
   auto& peer = s.formation.peers[from];
   // Messages may arrive out of order: a promise of a later round stands.
   if (peer.promised && heard.round < peer.round) return;
@@ -323,6 +330,7 @@ void on_status(State& s, const NodeId& from, std::string_view payload) {
 }
 
 void on_promise(State& s, const NodeId& from, Plan plan) {
+  if (!may_remember(s, from)) return;
   auto& peer = s.formation.peers[from];
   if (plan.round < peer.round) return;
   peer.expected_size = static_cast<int>(plan.members.size());
@@ -411,7 +419,8 @@ void on_seed_resolved(State& s, const input::SeedResolved& in) {
   for (std::size_t i = 0; i < count; ++i) {
     // Met although known, once, to learn who stands behind this seed.
     if (has_met(s, in.ips[i], place.cport) && is_settled(s, seed)) continue;
-    const Node* node = start_handshake(s, in.ips[i], place.port, place.cport, node_flag::kMeet);
+    const Node* node = start_handshake(s, {in.ips[i], place.port, 0, place.cport}, Origin::kCalled,
+                                       node_flag::kMeet);
     if (node != nullptr) seed.handshakes.insert(node->id);
   }
 }

@@ -38,29 +38,28 @@ Extensions own_extensions(const State& s) {
   ext.client_ipv4 = s.myself->client_ipv4;
   ext.client_ipv6 = s.myself->client_ipv6;
   ext.shard_id = s.myself->shard_id;
-  for (const auto& [id, until] : s.banned) {
+  for (const auto& [id, until] : s.banned) {  // at most limits::kBannedMax
     ext.forgotten.push_back(
         {id, static_cast<std::uint64_t>(std::max<Ms>(1, (until - s.now_ms) / 1000))});
   }
   return ext;
 }
 
-// Flags that a node may take over from what a third one says of it. Suspicion is not among them:
-// this node asks for itself.
-constexpr NodeFlags kTrustedFlags =
-    node_flag::kPrimary | node_flag::kReplica | node_flag::kNoFailover;
-
-void learn_unknown_node(State& s, const GossipEntry& e) {
-  if ((e.flags & (node_flag::kNoAddr | node_flag::kHandshake)) != 0) return;
+// Hearsay: it becomes a node of mine when it answers at that address with that id. What the teller
+// does not reach itself is not asked for; others tell of it when it is back.
+void learn_unknown_node(State& s, Node& teller, const GossipEntry& e) {
+  constexpr NodeFlags kUnusable =
+      node_flag::kNoAddr | node_flag::kHandshake | node_flag::kPfail | node_flag::kFail;
+  if ((e.flags & kUnusable) != 0) return;
+  if ((e.flags & (node_flag::kPrimary | node_flag::kReplica)) == 0) return;
   if (e.ip.empty() || !is_safe_ip(e.ip) || e.cport == 0 || s.banned.count(e.id) != 0) return;
-  auto flags = static_cast<NodeFlags>(e.flags & kTrustedFlags);
-  if ((flags & (node_flag::kPrimary | node_flag::kReplica)) == 0) return;
-  Node& node = s.add_node(e.id, flags);
+  if (!s.may_shake_hands(Origin::kHearsay, &teller)) return;
+  Node& node = s.add_handshake(e.id, Origin::kHearsay, &teller);
   node.address = {e.ip, e.port, e.second_port, e.cport};
-  s.may_save();
 }
 
-void learn_known_node(State& s, const Node& sender, Node& node, const GossipEntry& e) {
+void learn_known_node(State& s, Node& sender, Node& node, const GossipEntry& e) {
+  if (node.has(node_flag::kHandshake)) return;
   const bool suspected = (e.flags & (node_flag::kPfail | node_flag::kFail)) != 0;
   if (sender.votes() && &node != s.myself) {
     if (suspected) {
@@ -86,6 +85,7 @@ void learn_known_node(State& s, const Node& sender, Node& node, const GossipEntr
     if (node.link != 0) s.close_link(node.link);
     node.address = {e.ip, e.port, e.second_port, e.cport};
     node.unset(node_flag::kNoAddr);
+    node.open_at = kNever;
     s.may_save();
   }
 }
@@ -106,23 +106,24 @@ void set_ip(State& s, std::string& field, const std::string& value) {
 
 PingBody make_gossip(State& s, const Node* receiver) {
   PingBody body;
-  std::vector<const Node*> fresh;
-  std::vector<const Node*> suspects;
-  for (const auto& [id, node] : s.nodes) {
-    if (&node == s.myself || &node == receiver) continue;
-    if (node.has(node_flag::kHandshake | node_flag::kNoAddr)) continue;
-    if (node.has(node_flag::kPfail)) {
-      suspects.push_back(&node);
-    } else if (s.is_connected(node) || node.slot_count > 0) {
-      fresh.push_back(&node);
-    }
+  const std::uint64_t mark = ++s.gossip_serial;
+  const auto tell = [&](Node& node) {
+    if (node.gossip_mark == mark || &node == s.myself || &node == receiver) return;
+    if (node.has(node_flag::kHandshake | node_flag::kNoAddr)) return;
+    node.gossip_mark = mark;
+    body.gossip.push_back(entry_of(s, node));
+  };
+  // Random picks of all nodes: the ones that do not qualify, or come twice, are not replaced for
+  // ever. With few nodes nearly all are told of anyway.
+  const std::size_t wanted = std::max(kGossipMin, s.nodes.size() / 10);
+  for (std::size_t tries = 3 * wanted; tries > 0 && body.gossip.size() < wanted; --tries) {
+    Node& node = *s.roster[s.rng.below(s.roster.size())];
+    if (node.has(node_flag::kPfail)) continue;
+    if (s.is_connected(node) || node.slot_count > 0) tell(node);
   }
-  const std::size_t wanted = std::min(fresh.size(), std::max(kGossipMin, s.nodes.size() / 10));
-  for (std::size_t i = 0; i < wanted; ++i) {  // the first `wanted` of a shuffle
-    std::swap(fresh[i], fresh[i + s.rng.below(fresh.size() - i)]);
-    body.gossip.push_back(entry_of(s, *fresh[i]));
+  for (const NodeId& id : s.suspects) {
+    if (Node* node = s.find(id); node != nullptr) tell(*node);
   }
-  for (const Node* node : suspects) body.gossip.push_back(entry_of(s, *node));
   if (receiver != nullptr && receiver->has(node_flag::kExtensions)) {
     body.extensions = own_extensions(s);
   }
@@ -130,11 +131,13 @@ PingBody make_gossip(State& s, const Node* receiver) {
 }
 
 void learn_gossip(State& s, Node& sender, const PingBody& body) {
-  for (const auto& e : body.gossip) {
+  const std::size_t count = std::min(body.gossip.size(), limits::kGossipMax);
+  for (std::size_t i = 0; i < count; ++i) {
+    const GossipEntry& e = body.gossip[i];
     if (Node* node = s.find(e.id); node != nullptr) {
       learn_known_node(s, sender, *node, e);
     } else {
-      learn_unknown_node(s, e);
+      learn_unknown_node(s, sender, e);
     }
   }
 }
@@ -167,10 +170,8 @@ void learn_extensions(State& s, Node& sender, const Extensions& ext) {
   }
 }
 
-bool update_address(State& s, Node& node, const Link& link, const MessageHeader& header) {
-  if (!link.inbound || &node == s.myself) return false;
-  Address current{header.announced_ip.empty() ? link.peer_ip : header.announced_ip, header.port,
-                  header.second_port, header.cport};
+bool update_address(State& s, Node& node, Address current) {
+  if (&node == s.myself) return false;
   if (current == node.address || !is_safe_ip(current.ip) || current.ip.empty()) return false;
   const bool reachable_elsewhere =
       current.ip != node.address.ip || current.cport != node.address.cport;
@@ -181,6 +182,7 @@ bool update_address(State& s, Node& node, const Link& link, const MessageHeader&
                                             node.address.ip, node.address.port));
     if (node.link != 0) s.close_link(node.link);
     node.unset(node_flag::kNoAddr);
+    node.open_at = kNever;
   }
   return true;
 }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 #include "cluster/bus/state.h"
 
@@ -12,8 +13,16 @@ namespace {
 
 constexpr int kPingCandidates = 5;
 constexpr Ms kHandshakeRetry = 1000;
+constexpr Ms kHearsayLife = 5000;  // gossip will tell of the node again
+constexpr Ms kReopenDelayMax = 1000;
+constexpr Ms kUnknownIdleMin = 10'000;
 
 Ms handshake_timeout(const State& s) { return std::max<Ms>(s.timeout(), 1000); }
+
+Ms handshake_life(const State& s, const Node& node) {
+  const Ms life = handshake_timeout(s);
+  return node.origin == Origin::kHearsay ? std::min(life, kHearsayLife) : life;
+}
 
 void greet(State& s, Node& node) {
   Link* link = s.find_link(node.link);
@@ -29,7 +38,7 @@ void greet(State& s, Node& node) {
 // Handshakes: repeated until answered, given up after the handshake time-out.
 bool handshake_expired(State& s, Node& node) {
   if (!node.has(node_flag::kHandshake)) return false;
-  if (s.age(node.created) > handshake_timeout(s)) return true;
+  if (s.age(node.created) > handshake_life(s, node)) return true;
   if (s.age(node.met_at) >= kHandshakeRetry) greet(s, node);
   return false;
 }
@@ -50,11 +59,9 @@ void meet_again_if_unknown_there(State& s, Node& node) {
 }
 
 void ping_oldest_of_a_few(State& s) {
-  std::vector<Node*> all;
-  for (auto& [id, node] : s.nodes) all.push_back(&node);
   Node* oldest = nullptr;
   for (int i = 0; i < kPingCandidates; ++i) {
-    Node* node = all[s.rng.below(all.size())];
+    Node* node = s.roster[s.rng.below(s.roster.size())];
     if (node->has(node_flag::kMyself | node_flag::kHandshake) || node->ping_sent != kNever ||
         !s.is_connected(*node)) {
       continue;
@@ -94,6 +101,52 @@ void excuse_own_pause(State& s) {
   }
 }
 
+// Opens missing links, so many a tick: connecting to all of a large cluster at once, or again and
+// again to nodes that are not there, would take the time of the clients.
+void open_links(State& s) {
+  std::vector<Node*> due;
+  for (auto& [id, node] : s.nodes) {
+    if (node.link == 0 && node.open_at <= s.now_ms &&
+        !node.has(node_flag::kMyself | node_flag::kNoAddr)) {
+      due.push_back(&node);
+    }
+  }
+  const std::size_t most = limits::kOpensPerTick + s.nodes.size() / 8;
+  const auto begin = std::find_if(due.begin(), due.end(),
+                                  [&s](const Node* node) { return s.last_opened < node->id; });
+  if (due.size() > most) std::rotate(due.begin(), begin, due.end());
+  for (std::size_t i = 0; i < std::min(due.size(), most); ++i) s.open_link(*due[i]);
+}
+
+// Twice as long after each failure, a tick at first.
+void delay_next_open(State& s, Node& node) {
+  const Ms longest = std::clamp<Ms>(s.timeout() / 10, kTickPeriod.count(), kReopenDelayMax);
+  const Ms delay = kTickPeriod.count() << std::min(node.open_failures++, 4);
+  node.open_at = s.now_ms + std::min(delay, longest);
+}
+
+// Members identify themselves with their first ping. Who never does holds a descriptor for nothing.
+void close_idle_unknown_links(State& s) {
+  const Ms patience = std::max(kUnknownIdleMin, 2 * s.timeout());
+  std::vector<LinkId> idle;
+  for (const LinkId id : s.unknown_links) {
+    const Link& link = s.links[id];
+    if (std::min(s.age(link.opened), s.age(link.data_received)) > patience) idle.push_back(id);
+  }
+  for (const LinkId id : idle) s.close_link(id);
+}
+
+void refill_log_lines(State& s) {
+  constexpr auto kTicksPerSecond =
+      static_cast<std::uint64_t>(std::chrono::seconds{1} / kTickPeriod);
+  if (s.ticks % kTicksPerSecond != 0) return;
+  s.log_lines_left = limits::kLogLinesPerSecond;
+  if (s.log_lines_dropped == 0) return;
+  s.note(log::Level::kNotice,
+         fmt::format("Cluster bus: {} lines were left out of the log", s.log_lines_dropped));
+  s.log_lines_dropped = 0;
+}
+
 void set_own_flags(State& s) {
   const NodeFlags before = s.myself->flags;
   if (s.settings.no_failover) {
@@ -110,18 +163,17 @@ void on_tick(State& s) {
   ++s.ticks;
   excuse_own_pause(s);
   set_own_flags(s);
+  refill_log_lines(s);
+  close_idle_unknown_links(s);
   std::erase_if(s.banned, [&s](const auto& entry) { return entry.second <= s.now_ms; });
 
   std::vector<Node*> expired;
   for (auto& [id, node] : s.nodes) {
     if (node.has(node_flag::kMyself | node_flag::kNoAddr)) continue;
-    if (handshake_expired(s, node)) {
-      expired.push_back(&node);
-    } else if (node.link == 0) {
-      s.open_link(node);
-    }
+    if (handshake_expired(s, node)) expired.push_back(&node);
   }
   for (Node* node : expired) s.remove_node(*node);
+  open_links(s);
 
   const auto ticks_per_ping =
       static_cast<std::uint64_t>(std::max<Ms>(1, s.settings.ping_interval / kTickPeriod));
@@ -145,6 +197,8 @@ void on_link_accepted(State& s, const input::LinkAccepted& in) {
   link.opened = s.now_ms;
   link.peer_ip = in.peer_ip;
   link.local_ip = in.local_ip;
+  s.unknown_links.insert(in.link);
+  if (s.unknown_links.size() > limits::kUnknownLinksMax) s.close_link(*s.unknown_links.begin());
 }
 
 void on_link_connected(State& s, const input::LinkConnected& in) {
@@ -154,12 +208,14 @@ void on_link_connected(State& s, const input::LinkConnected& in) {
   link->opened = s.now_ms;
   link->local_ip = in.local_ip;
   s.view_changed = true;
+  link->node->open_failures = 0;
   greet(s, *link->node);
 }
 
 void on_link_closed(State& s, LinkId id) {
   Link* link = s.find_link(id);
   if (link == nullptr) return;
+  if (Node* node = link->node; !link->inbound && node != nullptr) delay_next_open(s, *node);
   // Unreachable counts as an unanswered ping, or a node that refuses connections would never be
   // suspected.
   if (Node* node = link->node; !link->inbound && node != nullptr && node->ping_sent == kNever) {
@@ -168,17 +224,14 @@ void on_link_closed(State& s, LinkId id) {
   s.close_link(id);
 }
 
-Node* start_handshake(State& s, const std::string& ip, std::uint16_t port, std::uint16_t cport,
-                      NodeFlags extra_flags) {
-  if (!is_safe_ip(ip) || ip.empty() || cport == 0) return nullptr;
-  for (const auto& [id, node] : s.nodes) {
-    if (node.has(node_flag::kHandshake) && node.address.ip == ip && node.address.cport == cport) {
-      return nullptr;
-    }
-  }
+Node* start_handshake(State& s, const Address& address, Origin origin, NodeFlags extra_flags) {
+  if (!is_safe_ip(address.ip) || address.ip.empty() || address.cport == 0) return nullptr;
+  if (s.called.count({address.ip, address.cport}) != 0) return nullptr;
+  if (!s.may_shake_hands(origin, nullptr)) return nullptr;
+  s.called.emplace(address.ip, address.cport);
   const NodeId made_up(s.rng.hex(NodeId::kLength));
-  Node& node = s.add_node(made_up, static_cast<NodeFlags>(node_flag::kHandshake | extra_flags));
-  node.address = {ip, port, 0, cport};
+  Node& node = s.add_handshake(made_up, origin, nullptr, extra_flags);
+  node.address = address;
   return &node;
 }
 

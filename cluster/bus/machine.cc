@@ -59,6 +59,7 @@ void apply_settings(State& s, const BusSettings& settings) {
   if (seeds_changed) s.formation.seeds.clear();
   bus::resume_formation(s);
   s.may_save();
+  s.publish_now();
   s.check_state = true;
 }
 
@@ -90,9 +91,7 @@ Actions finish(State& s, bool is_tick) {
   // not saved. One try a tick.
   const bool try_disk = is_tick || !s.disk_failed;
   const bool save = try_disk && (s.save_now || (is_tick && s.save_soon));
-  if (std::exchange(s.view_changed, false)) {
-    s.out.emplace_back(action::Publish{std::make_shared<const View>(bus::build_view(s))});
-  }
+  if (is_tick && s.view_changed) s.view_changed_now = true;
   if (save) put_persist_first(s, std::make_shared<const View>(bus::build_durable_view(s)));
   if (s.disk_failed) drop_sends(s);
   Actions actions;
@@ -154,6 +153,7 @@ Actions Machine::step(const Input& input, Now now) {
           apply_settings(s, in.settings);
         } else if constexpr (std::is_same_v<In, input::Admin>) {
           reply = bus::administer(s, in.request);
+          s.view_changed_now = s.view_changed;
         } else if constexpr (std::is_same_v<In, input::PersistFailed>) {
           s.disk_failed = s.save_now = true;
         }
@@ -162,6 +162,13 @@ Actions Machine::step(const Input& input, Now now) {
   Actions actions = finish(s, std::holds_alternative<input::Tick>(input));
   actions.reply = std::move(reply);
   return actions;
+}
+
+ViewPtr Machine::end_turn(Now now) {
+  State& s = *state_;
+  if (!s.view_changed || !s.view_changed_now) return nullptr;
+  s.view_changed = s.view_changed_now = false;
+  return view(now);
 }
 
 ViewPtr Machine::view(Now now) const {
@@ -179,6 +186,11 @@ std::vector<Machine::LinkEnd> Machine::links() const {
     if (node.inbound != 0) out.push_back({node.inbound, true, id});
   }
   return out;
+}
+
+bool Machine::is_member(LinkId id) const {
+  const bus::Link* link = state_->find_link(id);
+  return link != nullptr && link->node != nullptr && !link->node->has(node_flag::kHandshake);
 }
 
 const NodeId& Machine::id() const { return state_->myself->id; }

@@ -29,14 +29,24 @@ class Machine {
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  // O(nodes) for a tick or a message, and O(slots) where slots change hands.
+  // O(nodes) for a tick, O(entries) for a message, and O(slots) where slots change hands.
   [[nodiscard]] Actions step(const Input& input, Now now);
 
-  // A view of this moment, with the times and statistics that no Publish is made for.
+  // Ends a turn, which is any number of steps between which no reader looks at the view. Returns
+  // the view to publish, or null: what decides where commands run is published at once, what else
+  // changed (flags and links of other nodes, their slots) with the next tick, so that the arrival
+  // of a thousand nodes is not a thousand views. O(nodes + slots) if it returns one.
+  [[nodiscard]] ViewPtr end_turn(Now now);
+
+  // A view of this moment, with the times and statistics that none is published for.
   // O(nodes + slots).
   [[nodiscard]] ViewPtr view(Now now) const;
 
   [[nodiscard]] const NodeId& id() const;
+
+  // The other end of the link is a member of the cluster: it has answered there, or identified
+  // itself.
+  [[nodiscard]] bool is_member(LinkId link) const;
 
   // Links whose other end is known, outgoing ones first for each node.
   struct LinkEnd {

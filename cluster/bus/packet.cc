@@ -26,38 +26,61 @@ void learn_own_ip(State& s, const Link& link, MessageType type) {
 
 void meet_stranger(State& s, const Link& link, const MessageHeader& header) {
   const std::string& ip = header.announced_ip.empty() ? link.peer_ip : header.announced_ip;
-  Node* node = start_handshake(s, ip, header.port, header.cport, 0);
-  if (node != nullptr) node->address.tls_port = header.second_port;
+  start_handshake(s, {ip, header.port, header.second_port, header.cport}, Origin::kStranger, 0);
 }
 
 void identify_link(State& s, Link& link, Node& sender) {
   if (!link.inbound || link.node == &sender) return;
-  if (sender.inbound != 0 && sender.inbound != link.id) s.close_link(sender.inbound);
+  if (sender.inbound != 0) s.close_link(sender.inbound);
+  if (link.node != nullptr) link.node->inbound = 0;
+  s.unknown_links.erase(link.id);
   link.node = &sender;
   sender.inbound = link.id;
 }
 
 enum class LinkPeer { kAsExpected, kGone };
 
-// The first answer of a node that was only an address so far.
+// The node of a finished handshake is known already: the address at which it answered is news.
+void meet_known_node(State& s, Node& known, const Node& handshake, const MessageHeader& header) {
+  s.note(log::Level::kVerbose,
+         fmt::format("Handshake: we already know node {}, updating the address if needed.",
+                     header.sender.view()));
+  if (&known == s.myself) return;
+  const std::string& ip = header.announced_ip.empty() ? handshake.address.ip : header.announced_ip;
+  update_address(s, known, {ip, header.port, header.second_port, header.cport});
+}
+
+// The first answer of a node that was only an address so far, or only hearsay.
 LinkPeer finish_handshake(State& s, Node& node, const Message& message) {
   const MessageHeader& header = message.header;
-  const NodeId made_up = node.id;
-  if (s.find(header.sender) != nullptr) {  // known already, or myself
-    s.note(log::Level::kVerbose,
-           fmt::format("Handshake: we already know node {}, nothing to do.", header.sender.view()));
-    s.remove_node(node);  // closes the link
-    on_handshake_done(s, made_up, header.sender);
-    return LinkPeer::kGone;
+  const NodeId before = node.id;
+  LinkId claimed = node.claimed_inbound;
+  if (before != header.sender) {
+    if (node.origin == Origin::kHearsay) {  // somebody else answers there
+      s.remove_node(node);
+      return LinkPeer::kGone;
+    }
+    Node* known = s.find(header.sender);
+    if (known != nullptr && !known->has(node_flag::kHandshake)) {
+      meet_known_node(s, *known, node, header);
+      s.remove_node(node);  // closes the link
+      on_handshake_done(s, before, header.sender);
+      return LinkPeer::kGone;
+    }
+    if (known != nullptr) {  // hearsay so far; this one has answered
+      claimed = known->claimed_inbound;
+      s.remove_node(*known);
+    }
+    s.rename_node(node, header.sender);
   }
-  const bool met = node.has(node_flag::kMeet);
-  s.rename_node(node, header.sender);
-  node.unset(node_flag::kHandshake | node_flag::kMeet);
-  node.set(header.flags & (node_flag::kPrimary | node_flag::kReplica));
-  node.awaits_return_link = met;
-  s.may_save();
+  node.awaits_return_link = node.has(node_flag::kMeet);
+  s.confirm(node);
+  node.set(header.replica_of.is_null() ? node_flag::kPrimary : node_flag::kReplica);
   s.note(log::Level::kNotice, fmt::format("Handshake with node {} completed.", named(node)));
-  on_handshake_done(s, made_up, node.id);
+  if (Link* link = s.find_link(claimed); link != nullptr && link->node == nullptr) {
+    identify_link(s, *link, node);
+  }
+  on_handshake_done(s, before, node.id);
   return LinkPeer::kAsExpected;
 }
 
@@ -108,7 +131,7 @@ void learn_role(State& s, Node& sender, const MessageHeader& header) {
 
 void learn_slots(State& s, Link& link, Node& sender, const MessageHeader& header) {
   Node* primary = s.primary_of(sender);
-  if (primary == nullptr || primary->slots == header.slots) return;
+  if (primary == nullptr || (primary->slots == header.slots && primary->unclaimed.empty())) return;
   if (sender.is_primary()) learn_claims(s, sender, header.config_epoch, header.slots);
   correct_stale_claims(s, link, sender, header.config_epoch, header.slots);
 }
@@ -143,7 +166,10 @@ void on_heartbeat(State& s, Link& link, const Message& message) {
 
   Node* sender = s.find(header.sender);
   if (sender == nullptr || sender->has(node_flag::kHandshake)) return;
-  if (message.type == MessageType::kPing) update_address(s, *sender, link, header);
+  if (message.type == MessageType::kPing && link.inbound) {
+    const std::string& ip = header.announced_ip.empty() ? link.peer_ip : header.announced_ip;
+    update_address(s, *sender, {ip, header.port, header.second_port, header.cport});
+  }
   if (message.type == MessageType::kPong) on_pong(s, link);
   learn_role(s, *sender, header);
   learn_slots(s, link, *sender, header);
@@ -194,9 +220,11 @@ void on_message(State& s, Link& link, const Message& message) {
     return;
   }
   Node* sender = s.find(message.header.sender);
-  if (sender == s.myself || (sender != nullptr && sender->has(node_flag::kHandshake))) {
+  if (sender != nullptr && sender->has(node_flag::kHandshake)) {
+    if (link.inbound && link.node == nullptr) sender->claimed_inbound = link.id;
     sender = nullptr;
   }
+  if (sender == s.myself) sender = nullptr;
   if (sender != nullptr) {
     sender->data_received = s.now_ms;
     identify_link(s, link, *sender);

@@ -16,41 +16,43 @@ void take_over(State& s, Node& sender, Slot slot) {
   s.give_slot(sender, slot);
 }
 
-// What the node owns here less what it does not claim any more. Its old slots under its new epoch
-// would beat claims that are newer than they are.
-SlotSet slots_claimed_by(const State& s, const Node& node) {
-  SlotSet claimed = node.slots;
-  node.slots.for_each([&](Slot slot) {
-    if (s.owner_not_claiming[slot]) claimed.remove(slot);
-  });
-  return claimed;
+// What the sender's word of this epoch says about the slots that it owns here.
+void learn_what_is_claimed(State& s, Node& sender, const SlotSet& claimed) {
+  if (sender.slots == claimed && sender.unclaimed.empty()) return;
+  SlotSet unclaimed = sender.slots;
+  unclaimed.subtract(claimed);
+  if (unclaimed == sender.unclaimed) return;
+  sender.unclaimed = unclaimed;
+  s.may_save();
 }
 
 }  // namespace
+
+// Without what it does not claim any more: its old slots under its new epoch would beat claims that
+// are newer than they are.
+SlotSet slots_claimed_by(const Node& node) {
+  SlotSet claimed = node.slots;
+  claimed.subtract(node.unclaimed);
+  return claimed;
+}
 
 void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed) {
   if (&sender == s.myself) return;
   const bool i_had_slots = s.myself->slot_count > 0;
   const bool is_latest = epoch >= sender.config_epoch;  // not an older word that came late
   bool changed = false;
-  for (int i = 0; i < kSlotCount; ++i) {
-    const auto slot = static_cast<Slot>(i);
-    Node* owner = s.owner[slot];
-    if (!claimed.has(slot)) {
-      if (owner == &sender && is_latest) s.owner_not_claiming.set(slot);
-      continue;
-    }
-    if (owner == &sender) {
-      if (is_latest) s.owner_not_claiming.reset(slot);
-      continue;
-    }
+  if (is_latest) learn_what_is_claimed(s, sender, claimed);
+  SlotSet news = claimed;
+  news.subtract(sender.slots);
+  news.for_each([&](Slot slot) {
+    const Node* owner = s.owner[slot];
     // The end of an import is the administrator's: SETSLOT NODE.
-    if (s.importing.count(slot) != 0) continue;
-    const bool free = owner == nullptr || s.owner_not_claiming[slot];
-    if (!free && owner->config_epoch >= epoch) continue;
+    if (s.importing.count(slot) != 0) return;
+    const bool free = owner == nullptr || owner->unclaimed.has(slot);
+    if (!free && owner->config_epoch >= epoch) return;
     take_over(s, sender, slot);
     changed = true;
-  }
+  });
   if (!changed) return;
   s.may_save();
   if (i_had_slots && s.myself->slot_count == 0 && s.myself->is_primary()) {
@@ -62,21 +64,23 @@ void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed) {
 }
 
 void correct_stale_claims(State& s, Link& link, Node& sender, Epoch epoch, const SlotSet& claimed) {
-  Node* claimant = s.primary_of(sender);
-  for (int i = 0; i < kSlotCount; ++i) {
-    const auto slot = static_cast<Slot>(i);
-    Node* owner = s.owner[slot];
-    if (!claimed.has(slot) || owner == nullptr || owner == claimant || owner == &sender) continue;
+  const Node* claimant = s.primary_of(sender);
+  SlotSet disputed = claimed;
+  if (claimant != nullptr) disputed.subtract(claimant->slots);
+  const Node* better = nullptr;
+  disputed.for_each([&](Slot slot) {
+    const Node* owner = s.owner[slot];
+    if (better != nullptr || owner == nullptr || owner == claimant || owner == &sender) return;
     // What the owner gave up itself is no news to correct anyone with.
-    if (owner->config_epoch <= epoch || s.owner_not_claiming[slot]) continue;
-    s.note(log::Level::kVerbose,
-           fmt::format("Node {} has old slots configuration, sending an UPDATE message about {}",
-                       named(sender), named(*owner)));
-    // One node per heartbeat is enough: the next heartbeat brings the next.
-    s.send(link, MessageType::kUpdate,
-           UpdateBody{owner->id, owner->config_epoch, slots_claimed_by(s, *owner)});
-    return;
-  }
+    if (owner->config_epoch > epoch && !owner->unclaimed.has(slot)) better = owner;
+  });
+  if (better == nullptr) return;
+  s.note(log::Level::kVerbose,
+         fmt::format("Node {} has old slots configuration, sending an UPDATE message about {}",
+                     named(sender), named(*better)));
+  // One node per heartbeat is enough: the next heartbeat brings the next.
+  s.send(link, MessageType::kUpdate,
+         UpdateBody{better->id, better->config_epoch, slots_claimed_by(*better)});
 }
 
 void on_update_message(State& s, const Node& sender, const UpdateBody& body) {

@@ -18,8 +18,9 @@ Node* State::find(std::string_view id) { return NodeId::is_valid(id) ? find(Node
 
 Node& State::add_node(const NodeId& id, NodeFlags flags) {
   const auto [at, added] = nodes.try_emplace(id);
-  HEARTH_CHECK(added);
+  HEARTH_CHECK(added && nodes.size() < kNoNode);
   Node& node = at->second;
+  roster.push_back(&node);
   node.id = id;
   node.flags = flags;
   node.shard_id = id;  // until the node says otherwise: old peers have no shards
@@ -28,19 +29,61 @@ Node& State::add_node(const NodeId& id, NodeFlags flags) {
   return node;
 }
 
+bool State::may_shake_hands(Origin origin, const Node* teller) const {
+  const std::size_t all = handshakes[0] + handshakes[1] + handshakes[2];
+  if (!has_room() || all >= limits::kHandshakesMax) return false;
+  const std::size_t same = handshakes[static_cast<std::size_t>(origin)];
+  switch (origin) {
+    case Origin::kCalled: return true;
+    case Origin::kStranger: return same < limits::kStrangersMax;
+    case Origin::kHearsay: break;
+  }
+  return same < limits::kHearsayMax && teller != nullptr &&
+         teller->told < static_cast<int>(limits::kHearsayPerTeller);
+}
+
+Node& State::add_handshake(const NodeId& id, Origin origin, Node* teller, NodeFlags more) {
+  Node& node = add_node(id, static_cast<NodeFlags>(node_flag::kHandshake | more));
+  node.origin = origin;
+  ++handshakes[static_cast<std::size_t>(origin)];
+  if (teller != nullptr) {
+    node.told_by = teller->id;
+    ++teller->told;
+  }
+  return node;
+}
+
+void State::end_handshake(Node& node) {
+  if (!node.has(node_flag::kHandshake)) return;
+  node.unset(node_flag::kHandshake | node_flag::kMeet);
+  --handshakes[static_cast<std::size_t>(node.origin)];
+  if (node.origin != Origin::kHearsay) {
+    called.erase({node.address.ip, node.address.cport});
+    return;
+  }
+  if (Node* teller = find(node.told_by); teller != nullptr && teller->told > 0) --teller->told;
+}
+
+void State::confirm(Node& node) {
+  end_handshake(node);
+  node.origin = Origin::kCalled;
+  may_save();
+}
+
 void State::remove_node(Node& node) {
   HEARTH_CHECK(&node != myself);
+  end_handshake(node);
+  std::erase(roster, &node);
+  suspects.erase(node.id);
   take_all_slots(node);
   const auto names_it = [&node](const auto& moving) { return moving.second == &node; };
   std::erase_if(migrating, names_it);
   std::erase_if(importing, names_it);
-  for (auto& [id, other] : nodes) other.failure_reports.erase(node.id);
+  if (node.reported) {
+    for (auto& [id, other] : nodes) other.failure_reports.erase(node.id);
+  }
   if (node.link != 0) close_link(node.link);
   if (node.inbound != 0) close_link(node.inbound);
-  // Older incoming links may still be named after it.
-  for (auto& [id, link] : links) {
-    if (link.node == &node) link.node = nullptr;
-  }
   formation.peers.erase(node.id);
   nodes.erase(NodeId(node.id));
   may_save();
@@ -65,8 +108,8 @@ void State::give_slot(Node& node, Slot slot) {
   owner[slot] = &node;
   node.slots.add(slot);
   ++node.slot_count;
-  owner_not_claiming.reset(slot);
   view_changed = check_state = true;
+  if (&node == myself) view_changed_now = true;
 }
 
 void State::take_slot(Slot slot) {
@@ -74,9 +117,10 @@ void State::take_slot(Slot slot) {
   if (node == nullptr) return;
   owner[slot] = nullptr;
   node->slots.remove(slot);
+  node->unclaimed.remove(slot);
   --node->slot_count;
-  owner_not_claiming.reset(slot);
   view_changed = check_state = true;
+  if (node == myself) view_changed_now = true;
 }
 
 void State::take_all_slots(Node& node) {
@@ -104,6 +148,7 @@ void State::open_link(Node& node) {
   link.opened = now_ms;
   link.peer_ip = node.address.ip;
   node.link = id;
+  last_opened = node.id;
   out.emplace_back(action::OpenLink{id, node.address.ip, node.address.cport});
 }
 
@@ -116,6 +161,7 @@ void State::close_link(LinkId id) {
 void State::drop_link(LinkId id) {
   const auto at = links.find(id);
   if (at == links.end()) return;
+  unknown_links.erase(id);
   if (Node* node = at->second.node; node != nullptr) {
     if (node->link == id) {
       node->link = 0;
@@ -186,7 +232,13 @@ void State::broadcast_pong() {
   }
 }
 
+// Peers can cause most lines, as many as they like; a log is not to be filled by them.
 void State::note(log::Level level, std::string text) {
+  if (log_lines_left == 0) {
+    ++log_lines_dropped;
+    return;
+  }
+  --log_lines_left;
   out.emplace_back(action::Log{level, std::move(text)});
 }
 

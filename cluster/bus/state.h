@@ -1,12 +1,12 @@
 // The inside of the bus machine: what a node knows, and the primitive changes of it that keep the
 // indexes true. The rules of the protocol are in the files named after them.
 //
-// Invariants: owner[s] == n exactly if n->slots has s; links[node.link].node == &node; myself is in
-// nodes and carries kMyself; no pointer to a node outlives remove_node.
+// Invariants: owner[s] == n exactly if n->slots has s; links[id].node == n exactly if n->link or
+// n->inbound is id; myself is in nodes and carries kMyself; no pointer to a node outlives
+// remove_node.
 #pragma once
 
 #include <array>
-#include <bitset>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -18,6 +18,7 @@
 
 #include "cluster/bus/actions.h"
 #include "cluster/bus/inputs.h"
+#include "cluster/bus/limits.h"
 #include "cluster/bus/settings.h"
 #include "cluster/model/message.h"
 #include "cluster/model/view.h"
@@ -29,8 +30,20 @@ namespace hearth::cluster::bus {
 using Ms = std::int64_t;
 inline constexpr Ms kNever = -(Ms{1} << 60);
 
+// How a node came into the table. Until it has answered on a link to its address it carries
+// kHandshake: it is not gossiped, not saved, not counted, and goes after a time-out.
+enum class Origin : std::uint8_t {
+  kCalled,    // nodes.conf, CLUSTER MEET, a seed
+  kStranger,  // its own MEET; the id is made up until it answers
+  kHearsay,   // gossip of a member, with its real id
+};
+
 struct Node {
   NodeId id;
+  Origin origin = Origin::kCalled;
+  NodeId told_by;         // kHearsay: by whom
+  int told = 0;           // hearsay nodes of which this node told and that have not answered yet
+  bool reported = false;  // it has reported failures of others
   Address address;
   std::string hostname;
   std::string human_name;
@@ -43,6 +56,9 @@ struct Node {
   std::uint64_t replication_offset = 0;
   SlotSet slots;
   int slot_count = 0;
+  // Of its slots those that it stopped claiming itself. Any other claim may take them, whatever
+  // its epoch.
+  SlotSet unclaimed;
 
   Ms created = 0;
   Ms ping_sent = kNever;  // of the ping that waits for its pong, or since when it is unreachable
@@ -55,6 +71,11 @@ struct Node {
 
   LinkId link = 0;     // outgoing
   LinkId inbound = 0;  // the newest incoming one that it identified itself on
+  // Of a hearsay node: the newest incoming link whose sender says that it is this node.
+  LinkId claimed_inbound = 0;
+  Ms open_at = kNever;            // not before this time is its link opened
+  int open_failures = 0;          // since its last connection
+  std::uint64_t gossip_mark = 0;  // the last heartbeat that tells of it: State::gossip_serial
   // The handshake began with my MEET and no link of the peer has come back: it may not know me.
   bool awaits_return_link = false;
 
@@ -113,12 +134,20 @@ struct State {
   std::map<NodeId, Node> nodes;
   Node* myself = nullptr;
   std::array<Node*, kSlotCount> owner{};
-  // The owner itself stopped claiming the slot; any other claim may take it, whatever its epoch.
-  std::bitset<kSlotCount> owner_not_claiming;
   std::map<Slot, Node*> migrating;
   std::map<Slot, Node*> importing;
   std::map<LinkId, Link> links;
+  std::set<LinkId> unknown_links;  // incoming, nobody identified; the smallest is the oldest
   LinkId next_link = 2;
+  NodeId last_opened;  // where the spread opening of links goes on
+  // Handshakes by Origin, and all nodes of the table for random picks.
+  std::array<std::size_t, 3> handshakes{};
+  // Where handshakes are under way. Hearsay is not among them: what gossip says of an address is no
+  // reason not to ask who is there.
+  std::set<std::pair<std::string, std::uint16_t>> called;
+  std::vector<Node*> roster;
+  std::uint64_t gossip_serial = 0;
+  std::set<NodeId> suspects;    // nodes with kPfail
   std::map<NodeId, Ms> banned;  // forgotten nodes, until when gossip may not bring them back
 
   Epoch current_epoch = 0;
@@ -138,14 +167,27 @@ struct State {
   SlotSet dirty_slots;
   bool save_now = false;   // before anything of this step leaves
   bool save_soon = false;  // with the next tick, or with the next save_now
-  bool view_changed = false;
+  // The view differs from the published one. Now: in what decides where a command runs; else in
+  // what can wait for the next tick.
+  bool view_changed = true;
+  bool view_changed_now = true;
   bool check_state = false;
   bool disk_failed = false;
+  int log_lines_left = limits::kLogLinesPerSecond;  // in this second
+  std::uint64_t log_lines_dropped = 0;
 
   // --- nodes
   [[nodiscard]] Node* find(const NodeId& id);
   [[nodiscard]] Node* find(std::string_view id);  // null for text that is no id
+  // The id must be new, and the table must have room: has_room().
   Node& add_node(const NodeId& id, NodeFlags flags);
+  [[nodiscard]] bool has_room() const { return nodes.size() < limits::kNodesMax; }
+  // Whether one more node that has not answered yet may be kept. `teller`: for kHearsay.
+  [[nodiscard]] bool may_shake_hands(Origin origin, const Node* teller) const;
+  Node& add_handshake(const NodeId& id, Origin origin, Node* teller, NodeFlags more = 0);
+  // It answered: a full member of the table from now on.
+  void confirm(Node& node);
+  void end_handshake(Node& node);
   // The node's slots become unowned, its links are closed, every trace of it goes.
   void remove_node(Node& node);
   void rename_node(Node& node, const NodeId& id);
@@ -180,6 +222,7 @@ struct State {
   // again.
   void must_save() { save_now = view_changed = true; }
   void may_save() { save_soon = view_changed = true; }
+  void publish_now() { view_changed = view_changed_now = true; }
   void note(log::Level level, std::string text);
 
   [[nodiscard]] Ms timeout() const { return settings.node_timeout.count(); }
@@ -199,8 +242,7 @@ void on_link_connected(State& s, const input::LinkConnected& in);
 void on_link_closed(State& s, LinkId link);
 // Begins a handshake with whoever answers at the address. Null if one is under way or the address
 // is not one.
-Node* start_handshake(State& s, const std::string& ip, std::uint16_t port, std::uint16_t cport,
-                      NodeFlags extra_flags);
+Node* start_handshake(State& s, const Address& address, Origin origin, NodeFlags extra_flags);
 
 // --- packet.cc
 void on_message(State& s, Link& link, const Message& message);
@@ -209,12 +251,12 @@ void on_message(State& s, Link& link, const Message& message);
 [[nodiscard]] PingBody make_gossip(State& s, const Node* receiver);
 void learn_gossip(State& s, Node& sender, const PingBody& body);
 void learn_extensions(State& s, Node& sender, const Extensions& extensions);
-bool update_address(State& s, Node& node, const Link& link, const MessageHeader& header);
+bool update_address(State& s, Node& node, Address current);
 
 // --- failure_detector.cc
 void check_timeouts(State& s, Node& node);
 void on_node_alive(State& s, Node& node);
-void add_failure_report(State& s, Node& about, const Node& by);
+void add_failure_report(State& s, Node& about, Node& by);
 void remove_failure_report(State& s, Node& about, const Node& by);
 [[nodiscard]] int count_failure_reports(State& s, Node& about);  // forgets old ones
 void fail_if_agreed(State& s, Node& node);
@@ -228,6 +270,7 @@ void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed);
 void correct_stale_claims(State& s, Link& link, Node& sender, Epoch epoch, const SlotSet& claimed);
 void on_update_message(State& s, const Node& sender, const UpdateBody& body);
 void become_primary(State& s, Node& node);
+[[nodiscard]] SlotSet slots_claimed_by(const Node& node);
 
 // --- epochs.cc
 // A new epoch of my own without asking anyone; false if mine is the greatest already.

@@ -1,4 +1,6 @@
 // State <-> View.
+#include <algorithm>
+
 #include "cluster/bus/state.h"
 #include "src/base/check.h"
 
@@ -32,7 +34,11 @@ NodeView view_of(const State& s, const Node& node) {
 
 std::vector<SlotInMotion> in_motion(const View& view, const std::map<Slot, Node*>& moving) {
   std::vector<SlotInMotion> out;
-  for (const auto& [slot, peer] : moving) out.push_back({slot, view.find(peer->id)});
+  const auto by_id = [](const NodeView& node, const NodeId& id) { return node.id < id; };
+  for (const auto& [slot, peer] : moving) {
+    const auto at = std::lower_bound(view.nodes.begin(), view.nodes.end(), peer->id, by_id);
+    out.push_back({slot, static_cast<NodeIndex>(at - view.nodes.begin())});
+  }
   return out;
 }
 
@@ -40,13 +46,14 @@ std::vector<SlotInMotion> in_motion(const View& view, const std::map<Slot, Node*
 
 View build_durable_view(const State& s) {
   View view = build_view(s);
-  if (s.owner_not_claiming.none()) return view;
+  bool changed = false;
   for (auto& node : view.nodes) {
-    node.slots.for_each([&](Slot slot) {
-      if (s.owner_not_claiming[slot]) node.slots.remove(slot);
-    });
+    const Node& known = s.nodes.at(node.id);
+    if (known.unclaimed.empty()) continue;
+    node.slots = slots_claimed_by(known);
+    changed = true;
   }
-  view.index();
+  if (changed) view.index();
   return view;
 }
 
@@ -72,7 +79,14 @@ View build_view(const State& s) {
 
 void restore(State& s, const View& saved) {
   for (const auto& v : saved.nodes) {
-    Node& node = s.add_node(v.id, v.flags);
+    // The file is kept whole, but for flags that only make sense for others or while running.
+    NodeFlags flags = v.flags;
+    if (v.has(node_flag::kMyself)) {
+      flags = static_cast<NodeFlags>(node_flag::kMyself |
+                                     (v.is_replica() ? node_flag::kReplica : node_flag::kPrimary));
+    }
+    Node& node = s.add_node(v.id, flags);
+    node.unset(node_flag::kHandshake | node_flag::kMeet);
     if (v.has(node_flag::kMyself)) s.myself = &node;
     node.address = v.address;
     node.hostname = v.hostname;

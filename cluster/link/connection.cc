@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "cluster/bus/limits.h"
 #include "cluster/wire/codec.h"
 
 namespace hearth::cluster {
@@ -108,19 +109,26 @@ void Connection::on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer)
 }
 
 void Connection::cut_frames() {
+  ConnectionEvents& events = *events_;
+  events.begin_turn();
   std::size_t at = 0;
   while (events_ != nullptr) {
     const std::string_view rest = std::string_view(in_).substr(at);
     const auto length = wire::frame_length(rest);
     if (!length) {
       broken(length.error().context);
-      return;
+      break;
+    }
+    if (*length > limits::kUnknownFrameMax && !events.may_send_long(id_)) {
+      broken("a long frame, and no member of the cluster");
+      break;
     }
     if (*length == 0 || *length > rest.size()) break;
     at += *length;
     events_->on_frame(id_, rest.substr(0, *length));
   }
   in_.erase(0, at);
+  events.end_turn();
   if (in_.empty() && in_.capacity() > kKeepBytes) std::string().swap(in_);
 }
 

@@ -18,6 +18,11 @@ class ConnectionEvents {
   virtual ~ConnectionEvents() = default;
   virtual void on_connected(LinkId link) = 0;
   virtual void on_frame(LinkId link, std::string_view frame) = 0;
+  // Around all frames of one read.
+  virtual void begin_turn() = 0;
+  virtual void end_turn() = 0;
+  // Whether the peer may send a frame that is longer than limits::kUnknownFrameMax.
+  [[nodiscard]] virtual bool may_send_long(LinkId link) const = 0;
   // Broken, refused, or talking something else; `why` is for the log.
   virtual void on_broken(LinkId link, const std::string& why) = 0;
 };

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "cluster/bus/limits.h"
 #include "cluster/bus/machine.h"
 #include "cluster/link/connection.h"
 #include "cluster/link/nodes_store.h"
@@ -21,7 +22,14 @@ namespace hearth::cluster {
 namespace {
 
 constexpr int kListenBacklog = 511;
-constexpr std::size_t kInboundMax = 20'000;
+constexpr std::size_t kInboundMax = limits::kUnknownLinksMax + limits::kNodesMax;
+constexpr std::size_t kComplaintsMax = 64;
+constexpr std::chrono::minutes kComplaintPeriod{1};
+
+bool is_heartbeat(MessageType type) {
+  return type == MessageType::kPing || type == MessageType::kPong || type == MessageType::kMeet ||
+         type == MessageType::kUpdate;
+}
 
 // A handle of its own life: freed when libuv has closed it.
 template <typename Handle>
@@ -54,6 +62,9 @@ class Driver::Impl final : public ConnectionEvents {
   void on_connected(LinkId link) override;
   void on_frame(LinkId link, std::string_view frame) override;
   void on_broken(LinkId link, const std::string& why) override;
+  void begin_turn() override { ++turn_depth_; }
+  void end_turn() override;
+  [[nodiscard]] bool may_send_long(LinkId link) const override { return machine_->is_member(link); }
 
   [[nodiscard]] Now now() const { return {options_.clock->mono_now(), options_.clock->unix_now()}; }
 
@@ -74,6 +85,7 @@ class Driver::Impl final : public ConnectionEvents {
   Result<void> listen();
   Result<void> listen_on(const std::string& ip);
   void accept(uv_stream_t* listener);
+  void complain(const std::string& peer, const std::string& why);
   void close_all();
 
   void step(const Input& input);
@@ -81,7 +93,6 @@ class Driver::Impl final : public ConnectionEvents {
   void run(action::OpenLink& action);
   void run(action::CloseLink& action);
   void run(action::Send& action);
-  void run(action::Publish& action);
   void run(action::DropKeys& action);
   void run(action::Deliver& action);
   void run(action::ResolveSeed& action);
@@ -92,7 +103,9 @@ class Driver::Impl final : public ConnectionEvents {
   std::vector<HandlePtr<uv_tcp_t>> listeners_;
   std::map<LinkId, Connection*> connections_;
   std::map<LinkId, UnixMillis> created_;
-  std::set<std::string> complained_about_;  // peers whose bytes were refused, to say it once
+  // Peers whose bytes were refused: said once in a while for each.
+  std::set<std::string> complained_about_;
+  MonoTime complaints_began_;
   std::set<Resolve*> resolving_;
   LinkId next_inbound_ = 1;
   std::size_t inbound_ = 0;
@@ -100,6 +113,7 @@ class Driver::Impl final : public ConnectionEvents {
   // Inputs that arise while a step's actions run wait for its end.
   std::deque<Input> inputs_;
   bool stepping_ = false;
+  int turn_depth_ = 0;
   bool persist_failed_ = false;  // in the step under way
   std::string persist_error_;    // of the last failure, until a write succeeds
   std::optional<AdminReply> reply_;
@@ -233,20 +247,37 @@ void Driver::Impl::on_frame(LinkId link, std::string_view frame) {
 void Driver::Impl::on_broken(LinkId link, const std::string& why) {
   const auto at = connections_.find(link);
   if (at == connections_.end()) return;
-  const std::string peer = at->second->peer_ip();
-  if (complained_about_.insert(peer + why).second) {
-    log::verbose("Cluster bus link with {} broke: {}", peer, why);
-  }
+  complain(at->second->peer_ip(), why);
   action::CloseLink close{link};
   run(close);
   feed(input::LinkClosed{link, false});
 }
 
+// A peer that comes again and again is named once in a while, and so are not too many of them.
+void Driver::Impl::complain(const std::string& peer, const std::string& why) {
+  const MonoTime now = options_.clock->mono_now();
+  if (now - complaints_began_ >= kComplaintPeriod) {
+    complained_about_.clear();
+    complaints_began_ = now;
+  }
+  if (complained_about_.size() >= kComplaintsMax || !complained_about_.insert(peer).second) return;
+  log::verbose("Cluster bus link with {} broke: {}", peer, why);
+}
+
 // --- stepping
+
+void Driver::Impl::end_turn() {
+  if (--turn_depth_ > 0) return;
+  ViewPtr view = machine_->end_turn(now());
+  if (view == nullptr) return;
+  published_ = std::move(view);
+  if (options_.on_view) options_.on_view(published_);
+}
 
 void Driver::Impl::feed(Input input) {
   inputs_.push_back(std::move(input));
   if (stepping_) return;
+  begin_turn();
   stepping_ = true;
   while (!inputs_.empty()) {
     const Input next = std::move(inputs_.front());
@@ -254,6 +285,7 @@ void Driver::Impl::feed(Input input) {
     step(next);
   }
   stepping_ = false;
+  end_turn();
 }
 
 void Driver::Impl::step(const Input& input) {
@@ -314,6 +346,12 @@ void Driver::Impl::run(action::CloseLink& action) {
 void Driver::Impl::run(action::Send& action) {
   const auto at = connections_.find(action.link);
   if (persist_failed_ || at == connections_.end()) return;
+  const std::size_t waiting = at->second->unsent_bytes();
+  if (waiting > limits::kUnknownUnsentMax && !machine_->is_member(action.link)) {
+    on_broken(action.link, "it does not read what it asked for");
+    return;
+  }
+  if (waiting > limits::kHeartbeatUnsentMax && is_heartbeat(action.message->type)) return;
   if (encoded_message_ != action.message) {
     encoded_message_ = action.message;
     encoded_ = std::make_shared<const std::string>(wire::encode(*action.message));
@@ -326,11 +364,6 @@ void Driver::Impl::run(action::Send& action) {
   action::CloseLink close{action.link};
   run(close);
   inputs_.emplace_back(input::LinkClosed{action.link, true});
-}
-
-void Driver::Impl::run(action::Publish& action) {
-  published_ = action.view;
-  if (options_.on_view) options_.on_view(published_);
 }
 
 void Driver::Impl::run(action::DropKeys& action) {
@@ -425,6 +458,13 @@ ViewPtr Driver::view() const { return impl_->machine_->view(impl_->now()); }
 std::vector<LinkInfo> Driver::links() const { return impl_->links(); }
 
 void Driver::publish(std::string_view channel, std::string_view message, bool sharded) {
+  // proto-max-bulk-len may be above what a frame of the bus takes.
+  constexpr std::size_t kOverhead = wire::kFullHeaderBytes + 8;
+  if (channel.size() + message.size() > wire::kFrameBytesMax - kOverhead) {
+    log::warning("A message of {} bytes is too large to be published to the other nodes",
+                 message.size());
+    return;
+  }
   impl_->feed(input::Publish{std::string(channel), std::string(message), sharded});
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -10,9 +11,10 @@
 namespace hearth::cluster {
 
 int SlotSet::count() const {
+  if (bits_ == nullptr) return 0;
   int n = 0;
   for (std::size_t at = 0; at < kBytes; at += 8) {
-    n += std::popcount(load_le<std::uint64_t>(bits_.data() + at));
+    n += std::popcount(load_le<std::uint64_t>(bits_->data() + at));
   }
   return n;
 }
@@ -30,14 +32,45 @@ std::vector<SlotRange> SlotSet::ranges() const {
 }
 
 std::string_view SlotSet::wire_bytes() const {
-  return {reinterpret_cast<const char*>(bits_.data()), kBytes};
+  return {reinterpret_cast<const char*>(bits().data()), kBytes};
 }
 
 SlotSet SlotSet::from_wire(std::string_view bytes) {
   HEARTH_CHECK(bytes.size() == kBytes);
   SlotSet set;
-  std::memcpy(set.bits_.data(), bytes.data(), kBytes);
+  if (std::all_of(bytes.begin(), bytes.end(), [](char c) { return c == 0; })) return set;
+  std::memcpy(set.own_bits().data(), bytes.data(), kBytes);
   return set;
+}
+
+void SlotSet::intersect(const SlotSet& other) {
+  if (bits_ == nullptr || other.contains(*this)) return;
+  Bits& mine = own_bits();
+  const Bits& theirs = other.bits();
+  for (std::size_t i = 0; i < kBytes; ++i) {
+    mine[i] = static_cast<std::uint8_t>(mine[i] & theirs[i]);
+  }
+}
+
+void SlotSet::subtract(const SlotSet& other) {
+  if (bits_ == nullptr || other.bits_ == nullptr) return;
+  if (bits_ == other.bits_) {
+    clear();
+    return;
+  }
+  Bits& mine = own_bits();
+  const Bits& theirs = other.bits();
+  for (std::size_t i = 0; i < kBytes; ++i) {
+    mine[i] = static_cast<std::uint8_t>(mine[i] & ~theirs[i]);
+  }
+}
+
+bool SlotSet::contains(const SlotSet& other) const {
+  if (bits_ == other.bits_) return true;
+  for (std::size_t i = 0; i < kBytes; ++i) {
+    if ((other.bits()[i] & ~bits()[i]) != 0) return false;
+  }
+  return true;
 }
 
 SlotSet SlotSet::of(const std::vector<SlotRange>& ranges) {

@@ -27,6 +27,9 @@ inline constexpr std::uint16_t kLightModule = 4096;
 
 using NodeFlags = std::uint16_t;
 
+// No epoch above this is taken from a peer or a file, so that there is always a next one.
+inline constexpr Epoch kEpochMax = Epoch{1} << 62;
+
 enum class ClusterState : std::uint8_t { kOk, kFail };
 
 // cluster-preferred-endpoint-type.

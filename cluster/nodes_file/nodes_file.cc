@@ -17,6 +17,9 @@ namespace {
 
 using Words = std::vector<std::string_view>;
 
+// Epochs and rounds: there must be next ones.
+constexpr std::uint64_t kFileNumberMax = std::uint64_t{1} << 63;
+
 Words split(std::string_view text, char separator) {
   Words words;
   while (true) {
@@ -175,7 +178,7 @@ bool Parser::formation(std::string_view text) {
   }
   const auto round = number<std::uint64_t>(parts[1]);
   const auto epoch = number<Epoch>(parts[2]);
-  if (!round || !epoch) return false;
+  if (!round || !epoch || *round > kFileNumberMax || *epoch > kFileNumberMax) return false;
   f.round = *round;
   f.epoch = *epoch;
   if (parts[3].empty()) return true;
@@ -194,10 +197,10 @@ bool Parser::variables(const Words& words) {
     }
     const auto n = number<Epoch>(words[i + 1]);
     if (words[i] == "currentEpoch") {
-      if (!n) return false;
+      if (!n || *n > kFileNumberMax) return false;
       view.current_epoch = *n;
     } else if (words[i] == "lastVoteEpoch") {
-      if (!n) return false;
+      if (!n || *n > kFileNumberMax) return false;
       view.last_vote_epoch = *n;
     }
   }
@@ -215,7 +218,7 @@ bool Parser::node_line(const Words& words) {
     node.replica_of = NodeId(words[3]);
   }
   const auto epoch = number<Epoch>(words[6]);
-  if (!epoch) return false;
+  if (!epoch || *epoch > kFileNumberMax) return false;
   // A replica's line shows its primary's epoch.
   node.config_epoch = node.is_replica() ? 0 : *epoch;
   for (std::size_t i = 8; i < words.size(); ++i) {

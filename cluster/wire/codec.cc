@@ -90,6 +90,7 @@ bool read_header(ByteReader& in, MessageHeader& header, Counts& counts) {
                      in.be(header.flags) && in.be(state) && in.be(header.message_flags) &&
                      in.skip(2);
   if (!whole || header.sender.is_null()) return false;
+  if (header.current_epoch > kEpochMax || header.config_epoch > kEpochMax) return false;
   header.slots = SlotSet::from_wire(slots);
   header.state = state == 0 ? ClusterState::kOk : ClusterState::kFail;
   return true;
@@ -169,7 +170,7 @@ bool read_update(ByteReader& in, UpdateBody& out) {
     return false;
   }
   out.slots = SlotSet::from_wire(slots);
-  return !out.node.is_null();
+  return !out.node.is_null() && out.config_epoch <= kEpochMax;
 }
 
 bool read_module(ByteReader& in, ModuleBody& out) {

@@ -124,6 +124,8 @@ std::optional<AdminReply> SimCluster::step(int i, const Input& input) {
   Actions actions = n.machine->step(input, clock(i));
   auto reply = std::move(actions.reply);
   execute(i, std::move(actions));
+  if (n.machine == nullptr) return reply;
+  if (auto view = n.machine->end_turn(clock(i)); view != nullptr) n.view = std::move(view);
   return reply;
 }
 
@@ -143,8 +145,6 @@ void SimCluster::execute(int i, Actions actions) {
       do_close(i, close->link);
     } else if (auto* send = std::get_if<action::Send>(&action)) {
       if (!persist_failed) do_send(i, *send);
-    } else if (auto* publish = std::get_if<action::Publish>(&action)) {
-      n.view = publish->view;
     } else if (auto* drop = std::get_if<action::DropKeys>(&action)) {
       drop->slots.for_each([&n](Slot slot) { n.dropped.add(slot); });
     } else if (auto* deliver = std::get_if<action::Deliver>(&action)) {
