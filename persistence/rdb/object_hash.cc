@@ -50,9 +50,9 @@ void write_with_deadlines(const Hash& hash, std::int64_t earliest, const EncodeO
 }
 
 // Collects decoded fields into a hash and refuses a second field of the same name.
-class Builder {
+class HashBuilder {
  public:
-  explicit Builder(const DecodeLimits& limits) : limits_(limits) {}
+  explicit HashBuilder(const DecodeLimits& limits) : limits_(limits) {}
 
   [[nodiscard]] bool add(std::string_view field, std::string_view value,
                          std::int64_t deadline = Hash::kNone) {
@@ -68,7 +68,7 @@ class Builder {
   Hash hash_;
 };
 
-constexpr std::string_view kDistinct = "a field that was not there before";
+constexpr std::string_view kDistinctHash = "a field that was not there before";
 
 struct FieldLayout {
   bool delta_first = false;    // length-coded delta to `earliest` + 1, 0 none
@@ -82,7 +82,7 @@ Result<Hash> decode_fields(ByteReader& in, const DecodeLimits& limits, const Fie
   HEARTH_TRY(const std::uint64_t count, read_length(in));
   // A field and a value take a byte each at the least.
   if (count > in.remaining() / 2) return corrupt(in, "as many fields as there are bytes for");
-  Builder builder(limits);
+  HashBuilder builder(limits);
   for (std::uint64_t i = 0; i < count; ++i) {
     std::int64_t deadline = Hash::kNone;
     if (layout.delta_first) {
@@ -100,7 +100,7 @@ Result<Hash> decode_fields(ByteReader& in, const DecodeLimits& limits, const Fie
       if (!in.le(deadline)) return corrupt(in, "a deadline");
       if (!is_deadline(deadline)) deadline = Hash::kNone;
     }
-    if (!builder.add(field, value, deadline)) return corrupt(in, kDistinct);
+    if (!builder.add(field, value, deadline)) return corrupt(in, kDistinctHash);
   }
   return builder.finish(in);
 }
@@ -115,14 +115,14 @@ Result<Listpack> read_listpack(ByteReader& in, const DecodeLimits& limits) {
   return pack;
 }
 
-Result<Hash> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
+Result<Hash> decode_hash_listpack(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const Listpack pack, read_listpack(in, limits));
   const std::size_t count = pack.size();
   if (count == 0 || count % 2 != 0) return corrupt(in, "pairs of field and value");
   std::unordered_set<std::string> fields;
   char scratch[kInt64TextMax];
   for (auto at = pack.first(); at != Listpack::kEnd; at = pack.next(pack.next(at))) {
-    if (!fields.emplace(pack.get(at).text(scratch)).second) return corrupt(in, kDistinct);
+    if (!fields.emplace(pack.get(at).text(scratch)).second) return corrupt(in, kDistinctHash);
   }
   return Hash::from_listpack(pack, limits.hash);
 }
@@ -132,7 +132,7 @@ Result<Hash> decode_listpack_with_deadlines(ByteReader& in, const DecodeLimits& 
   if (!in.le(earliest)) return corrupt(in, "the earliest deadline");
   HEARTH_TRY(const Listpack pack, read_listpack(in, limits));
   if (pack.size() % 3 != 0) return corrupt(in, "triples of field, value and deadline");
-  Builder builder(limits);
+  HashBuilder builder(limits);
   char field_scratch[kInt64TextMax];
   char value_scratch[kInt64TextMax];
   for (auto at = pack.first(); at != Listpack::kEnd;) {
@@ -144,7 +144,7 @@ Result<Hash> decode_listpack_with_deadlines(ByteReader& in, const DecodeLimits& 
     at = pack.next(at);
     if (!deadline.is_number() || deadline.number < 0) return corrupt(in, "a deadline in range");
     if (!builder.add(field, value, deadline.number == 0 ? Hash::kNone : deadline.number)) {
-      return corrupt(in, kDistinct);
+      return corrupt(in, kDistinctHash);
     }
   }
   return builder.finish(in);
@@ -154,7 +154,7 @@ using PairReader = Result<void> (*)(std::string_view, const PairVisitor&);
 
 Result<Hash> decode_old_packed(ByteReader& in, const DecodeLimits& limits, PairReader read_pairs) {
   HEARTH_TRY(const std::string bytes, read_string(in, limits.string_bytes));
-  Builder builder(limits);
+  HashBuilder builder(limits);
   const auto read = read_pairs(bytes, [&](std::string_view field, std::string_view value) {
     return builder.add(field, value);
   });
@@ -194,7 +194,7 @@ Result<Hash> decode_hash(std::uint8_t type, std::uint16_t version, ByteReader& i
     case ObjectType::kHash: return decode_fields(in, limits, {});
     case ObjectType::kHashZipmap: return decode_old_packed(in, limits, read_zipmap);
     case ObjectType::kHashZiplist: return decode_old_packed(in, limits, read_ziplist);
-    case ObjectType::kHashListpack: return decode_listpack(in, limits);
+    case ObjectType::kHashListpack: return decode_hash_listpack(in, limits);
     case ObjectType::kHashExpiryAfterValue:
       if (valkey)
         return decode_fields(in, limits,

@@ -29,9 +29,9 @@ std::string as_listpack(std::string_view elements, std::size_t count) {
 }
 
 // Adds what was read to a list.
-class Builder {
+class ListBuilder {
  public:
-  explicit Builder(const DecodeLimits& limits) : limits_(limits) {}
+  explicit ListBuilder(const DecodeLimits& limits) : limits_(limits) {}
 
   void add(std::string_view item) { list_.push(ListEnd::kTail, item, limits_.list); }
 
@@ -77,13 +77,13 @@ Result<std::string> read_node(ByteReader& in, const DecodeLimits& limits) {
 }
 
 // How many of them follow: items, or nodes. Each takes a byte at the least.
-Result<std::uint64_t> read_count(ByteReader& in) {
+Result<std::uint64_t> read_node_count(ByteReader& in) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
   if (count > in.remaining()) return corrupt(in, "as many items as there are bytes for");
   return count;
 }
 
-Result<void> read_quicklist_node(ByteReader& in, const DecodeLimits& limits, Builder& builder) {
+Result<void> read_quicklist_node(ByteReader& in, const DecodeLimits& limits, ListBuilder& builder) {
   HEARTH_TRY(const std::uint64_t kind, read_length(in));
   if (kind == kPlainNode) {
     HEARTH_TRY(const std::string item, read_string(in, limits.string_bytes));
@@ -113,13 +113,13 @@ EncodedType encode_list(const ListView& list, const EncodeOptions& options, std:
 }
 
 Result<List> decode_list(std::uint8_t type, ByteReader& in, const DecodeLimits& limits) {
-  Builder builder(limits);
+  ListBuilder builder(limits);
   if (static_cast<ObjectType>(type) == ObjectType::kListZiplist) {
     HEARTH_TRY(const std::string bytes, read_node(in, limits));
     HEARTH_TRY_VOID(builder.add_ziplist(in, bytes));
     return builder.finish(in);
   }
-  HEARTH_TRY(const std::uint64_t count, read_count(in));
+  HEARTH_TRY(const std::uint64_t count, read_node_count(in));
   for (std::uint64_t i = 0; i < count; ++i) {
     switch (static_cast<ObjectType>(type)) {
       case ObjectType::kList: {

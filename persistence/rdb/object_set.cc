@@ -12,7 +12,7 @@ namespace {
 using ds::Intset;
 using ds::Listpack;
 
-constexpr std::string_view kDistinct = "a member that was not there before";
+constexpr std::string_view kDistinctSet = "a member that was not there before";
 constexpr std::string_view kAnyMember = "a set with at least one member";
 
 tl::unexpected<Error> corrupt_part(const ByteReader& in, const Error& error) {
@@ -27,7 +27,7 @@ Result<Set> decode_members(ByteReader& in, const DecodeLimits& limits) {
   for (std::uint64_t i = 0; i < count; ++i) {
     HEARTH_TRY(const std::string member, read_string(in, limits.string_bytes));
     if (i == 0) set = Set::for_members(member, count, limits.set);
-    if (!set.add(member, limits.set)) return corrupt(in, kDistinct);
+    if (!set.add(member, limits.set)) return corrupt(in, kDistinctSet);
   }
   return set;
 }
@@ -40,7 +40,7 @@ Result<Set> decode_intset(ByteReader& in, const DecodeLimits& limits) {
   return Set::from_intset(std::move(*ints), limits.set);
 }
 
-Result<Set> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
+Result<Set> decode_set_listpack(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::string bytes,
              read_string(in, std::max<std::uint64_t>(limits.string_bytes, Listpack::kBytesMax)));
   const auto all = Listpack::from_bytes(bytes);
@@ -56,7 +56,7 @@ Result<Set> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
   char scratch[kInt64TextMax];
   for (auto at = all->first(); at != Listpack::kEnd; at = all->next(at)) {
     const std::string_view member = all->get(at).text(scratch);
-    if (!seen.add(member, checking)) return corrupt(in, kDistinct);
+    if (!seen.add(member, checking)) return corrupt(in, kDistinctSet);
   }
   SetLimits keeping = limits.set;
   keeping.intset_entries = 0;
@@ -97,7 +97,7 @@ bool is_set_type(std::uint8_t type) {
 Result<Set> decode_set(std::uint8_t type, ByteReader& in, const DecodeLimits& limits) {
   switch (static_cast<ObjectType>(type)) {
     case ObjectType::kSetIntset: return decode_intset(in, limits);
-    case ObjectType::kSetListpack: return decode_listpack(in, limits);
+    case ObjectType::kSetListpack: return decode_set_listpack(in, limits);
     default: return decode_members(in, limits);
   }
 }

@@ -84,7 +84,7 @@ Result<StreamId> read_raw_id(ByteReader& in) {
   return load_stream_id(bytes.data());
 }
 
-Result<std::uint64_t> read_count(ByteReader& in, std::size_t least_bytes, const char* what) {
+Result<std::uint64_t> read_count_of(ByteReader& in, std::size_t least_bytes, const char* what) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
   if (count > in.remaining() / least_bytes) return corrupt(in, what);
   return count;
@@ -92,7 +92,7 @@ Result<std::uint64_t> read_count(ByteReader& in, std::size_t least_bytes, const 
 
 Result<void> read_nodes(ByteReader& in, const DecodeLimits& limits, Stream& stream) {
   HEARTH_TRY(const std::uint64_t count,
-             read_count(in, kStreamIdBytes + 2, "as many nodes as there are bytes for"));
+             read_count_of(in, kStreamIdBytes + 2, "as many nodes as there are bytes for"));
   const std::uint64_t most = std::max<std::uint64_t>(limits.string_bytes, ds::Listpack::kBytesMax);
   for (std::uint64_t i = 0; i < count; ++i) {
     HEARTH_TRY(const std::string key, read_string(in, kStreamIdBytes));
@@ -131,8 +131,9 @@ Result<void> read_history(ByteReader& in, bool old, Stream& stream) {
 }
 
 Result<void> read_pending(ByteReader& in, StreamGroup& group) {
-  HEARTH_TRY(const std::uint64_t count,
-             read_count(in, kStreamIdBytes + 9, "as many pending entries as there are bytes for"));
+  HEARTH_TRY(
+      const std::uint64_t count,
+      read_count_of(in, kStreamIdBytes + 9, "as many pending entries as there are bytes for"));
   for (std::uint64_t i = 0; i < count; ++i) {
     HEARTH_TRY(const StreamId id, read_raw_id(in));
     std::int64_t delivered_ms = 0;
@@ -157,7 +158,7 @@ Result<void> read_consumer(ByteReader& in, const DecodeLimits& limits, bool with
   StreamConsumer& consumer = group.add_consumer(name, UnixMillis{seen_ms});
   consumer.active_ms = active_ms;
   HEARTH_TRY(const std::uint64_t count,
-             read_count(in, kStreamIdBytes, "as many ids as there are bytes for"));
+             read_count_of(in, kStreamIdBytes, "as many ids as there are bytes for"));
   bool owns_any = false;
   for (std::uint64_t i = 0; i < count; ++i) {
     HEARTH_TRY(const StreamId id, read_raw_id(in));
@@ -189,7 +190,7 @@ Result<void> read_group(ByteReader& in, const DecodeLimits& limits, ObjectType t
   StreamGroup& group = *stream.add_group(name, last_id, entries_read);
   HEARTH_TRY_VOID(read_pending(in, group));
   HEARTH_TRY(const std::uint64_t consumers,
-             read_count(in, 10, "as many consumers as there are bytes for"));
+             read_count_of(in, 10, "as many consumers as there are bytes for"));
   std::set<StreamId> nobody;
   for (std::uint64_t i = 0; i < consumers; ++i) {
     HEARTH_TRY_VOID(
@@ -235,7 +236,7 @@ Result<std::unique_ptr<Stream>> decode_stream(std::uint8_t type, ByteReader& in,
   HEARTH_TRY_VOID(read_nodes(in, limits, *stream));
   HEARTH_TRY_VOID(read_history(in, form == ObjectType::kStreamListpacks, *stream));
   HEARTH_TRY(const std::uint64_t groups,
-             read_count(in, 5, "as many groups as there are bytes for"));
+             read_count_of(in, 5, "as many groups as there are bytes for"));
   for (std::uint64_t i = 0; i < groups; ++i) HEARTH_TRY_VOID(read_group(in, limits, form, *stream));
   return stream;
 }

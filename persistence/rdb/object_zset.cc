@@ -19,7 +19,7 @@ constexpr std::uint8_t kTextNan = 253;
 constexpr std::uint8_t kTextInfinity = 254;
 constexpr std::uint8_t kTextMinusInfinity = 255;
 
-constexpr std::string_view kDistinct = "a member that was not there before";
+constexpr std::string_view kDistinctZset = "a member that was not there before";
 constexpr std::string_view kScore = "a score that is a number";
 
 // Collects decoded members and refuses one that comes again.
@@ -67,7 +67,7 @@ Result<Zset> decode_pairs(ObjectType type, ByteReader& in, const DecodeLimits& l
   for (std::uint64_t i = 0; i < count; ++i) {
     HEARTH_TRY(const std::string member, read_string(in, limits.string_bytes));
     HEARTH_TRY(const double score, read_score(in, type));
-    if (!collector.add(member, score)) return corrupt(in, kDistinct);
+    if (!collector.add(member, score)) return corrupt(in, kDistinctZset);
   }
   return collector.finish(in);
 }
@@ -76,7 +76,7 @@ tl::unexpected<Error> corrupt_inside(const ByteReader& in, const Error& error) {
   return fail(ErrorCode::kCorrupt, fmt::format("offset {}: {}", in.offset(), error.context));
 }
 
-Result<Zset> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
+Result<Zset> decode_zset_listpack(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::string bytes,
              read_string(in, std::max<std::uint64_t>(limits.string_bytes, Listpack::kBytesMax)));
   const auto pack = Listpack::from_bytes(bytes);
@@ -90,7 +90,7 @@ Result<Zset> decode_listpack(ByteReader& in, const DecodeLimits& limits) {
     at = pack->next(at);
     const auto score = parse_double(pack->get(at).text(score_scratch));
     if (!score) return corrupt(in, kScore);
-    if (!collector.add(member, *score)) return corrupt(in, kDistinct);
+    if (!collector.add(member, *score)) return corrupt(in, kDistinctZset);
   }
   return collector.finish(in);
 }
@@ -130,7 +130,7 @@ Result<Zset> decode_zset(std::uint8_t type, ByteReader& in, const DecodeLimits& 
   const auto form = static_cast<ObjectType>(type);
   switch (form) {
     case ObjectType::kZsetZiplist: return decode_ziplist(in, limits);
-    case ObjectType::kZsetListpack: return decode_listpack(in, limits);
+    case ObjectType::kZsetListpack: return decode_zset_listpack(in, limits);
     default: return decode_pairs(form, in, limits);
   }
 }

@@ -11,14 +11,8 @@ namespace {
 constexpr std::string_view kSyntax = "Syntax error";
 constexpr std::string_view kUnknownName = "Unknown command or category name in ACL";
 
-tl::unexpected<RuleError> refuse(std::string_view why, bool unknown_name = false) {
+tl::unexpected<RuleError> refuse_rule(std::string_view why, bool unknown_name = false) {
   return tl::unexpected<RuleError>(RuleError{why, unknown_name});
-}
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = ascii_lower(c);
-  return out;
 }
 
 bool is_one_of(std::string_view rule, std::string_view a, std::string_view b) {
@@ -38,7 +32,7 @@ void add_word(std::string& text, std::string_view word) {
 }  // namespace
 
 Result<void, RuleError> Selector::apply(const Catalog& catalog, std::string_view rule) {
-  if (rule.empty()) return refuse(kSyntax);
+  if (rule.empty()) return refuse_rule(kSyntax);
   if (is_one_of(rule, "allkeys", "~*")) {
     all_keys_ = true;
     keys_.clear();
@@ -74,14 +68,14 @@ Result<void, RuleError> Selector::apply(const Catalog& catalog, std::string_view
   } else if (rule[0] == '+' || rule[0] == '-') {
     return apply_command(catalog, rule);
   } else {
-    return refuse(kSyntax);
+    return refuse_rule(kSyntax);
   }
   return {};
 }
 
 Result<void, RuleError> Selector::apply_keys(std::string_view rule) {
   if (all_keys_) {
-    return refuse(
+    return refuse_rule(
         "Adding a pattern after the * pattern (or the 'allkeys' flag) is not valid and does not "
         "have any effect. Try 'resetkeys' to start with an empty list of patterns");
   }
@@ -90,17 +84,17 @@ Result<void, RuleError> Selector::apply_keys(std::string_view rule) {
   if (rule[0] == '%') {
     rights = 0;
     const std::size_t tilde = pattern.find('~');
-    if (tilde == std::string_view::npos || tilde == 0) return refuse(kSyntax);
+    if (tilde == std::string_view::npos || tilde == 0) return refuse_rule(kSyntax);
     for (const char c : pattern.substr(0, tilde)) {
       const KeyRights one = ascii_lower(c) == 'r'   ? kReadKey
                             : ascii_lower(c) == 'w' ? kWriteKey
                                                     : KeyRights{0};
-      if (one == 0 || (rights & one) != 0) return refuse(kSyntax);
+      if (one == 0 || (rights & one) != 0) return refuse_rule(kSyntax);
       rights |= one;
     }
     pattern.remove_prefix(tilde + 1);
   }
-  if (has_blanks(pattern)) return refuse(kSyntax);
+  if (has_blanks(pattern)) return refuse_rule(kSyntax);
   for (KeyPattern& known : keys_) {
     if (known.text != pattern) continue;
     known.rights |= rights;
@@ -112,12 +106,12 @@ Result<void, RuleError> Selector::apply_keys(std::string_view rule) {
 
 Result<void, RuleError> Selector::apply_channel(std::string_view rule) {
   if (all_channels_) {
-    return refuse(
+    return refuse_rule(
         "Adding a pattern after the * pattern (or the 'allchannels' flag) is not valid and does "
         "not have any effect. Try 'resetchannels' to start with an empty list of channels");
   }
   const std::string_view pattern = rule.substr(1);
-  if (has_blanks(pattern)) return refuse(kSyntax);
+  if (has_blanks(pattern)) return refuse_rule(kSyntax);
   if (std::find(channels_.begin(), channels_.end(), pattern) == channels_.end())
     channels_.emplace_back(pattern);
   return {};
@@ -129,7 +123,7 @@ Result<void, RuleError> Selector::apply_databases(std::string_view rule) {
   for (;;) {
     const std::size_t comma = rest.find(',');
     const auto id = parse_int64(rest.substr(0, comma));
-    if (!id || *id < 0 || *id > INT32_MAX) return refuse(kSyntax);
+    if (!id || *id < 0 || *id > INT32_MAX) return refuse_rule(kSyntax);
     if (std::find(databases.begin(), databases.end(), *id) == databases.end())
       databases.push_back(*id);
     if (comma == std::string_view::npos) break;
@@ -142,7 +136,7 @@ Result<void, RuleError> Selector::apply_databases(std::string_view rule) {
 
 Result<void, RuleError> Selector::apply_command(const Catalog& catalog, std::string_view rule) {
   const CatalogCommand* command = catalog.find(rule.substr(1));
-  if (command == nullptr) return refuse(kUnknownName, true);
+  if (command == nullptr) return refuse_rule(kUnknownName, true);
   change_command(*command, rule[0] == '+');
   note_rule(command->name, rule[0] == '+');
   return {};
@@ -152,13 +146,14 @@ Result<void, RuleError> Selector::apply_command(const Catalog& catalog, std::str
 Result<void, RuleError> Selector::apply_first_arg(const Catalog& catalog, std::string_view rule) {
   const std::size_t bar = rule.rfind('|');
   const CatalogCommand* command = catalog.find(rule.substr(1, bar - 1));
-  if (command == nullptr) return refuse(kUnknownName, true);
-  if (command->is_subcommand) return refuse("Allowing first-arg of a subcommand is not supported");
+  if (command == nullptr) return refuse_rule(kUnknownName, true);
+  if (command->is_subcommand)
+    return refuse_rule("Allowing first-arg of a subcommand is not supported");
   const std::string_view argument = rule.substr(bar + 1);
-  if (argument.empty()) return refuse(kSyntax);
+  if (argument.empty()) return refuse_rule(kSyntax);
   if (!command->subcommands.empty()) {
     const CatalogCommand* sub = catalog.find(rule.substr(1));
-    if (sub == nullptr) return refuse(kUnknownName, true);
+    if (sub == nullptr) return refuse_rule(kUnknownName, true);
     change_command(*sub, true);
   } else {
     auto& allowed = first_args_[command->id];
@@ -173,7 +168,7 @@ Result<void, RuleError> Selector::apply_first_arg(const Catalog& catalog, std::s
 
 Result<void, RuleError> Selector::apply_category(const Catalog& catalog, std::string_view rule) {
   const auto bits = catalog.category(rule.substr(2));
-  if (!bits) return refuse(kUnknownName, true);
+  if (!bits) return refuse_rule(kUnknownName, true);
   const bool allow = rule[0] == '+';
   for (const CatalogCommand& command : catalog.commands()) {
     if ((command.categories & *bits) != 0) change_command(command, allow);

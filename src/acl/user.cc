@@ -27,7 +27,7 @@ bool equals_in_constant_time(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
-tl::unexpected<RuleError> refuse(std::string_view why) {
+tl::unexpected<RuleError> refuse_entry(std::string_view why) {
   return tl::unexpected<RuleError>(RuleError{why, false});
 }
 
@@ -92,7 +92,7 @@ Result<void, RuleError> User::apply_password(std::string_view rule) {
   const bool is_clear = rule[0] == '>' || rule[0] == '<';
   const bool adds = rule[0] == '>' || rule[0] == '#';
   if (!is_clear && !is_hash(rule.substr(1))) {
-    return refuse(
+    return refuse_entry(
         "The password hash must be exactly 64 characters and contain only lowercase hexadecimal "
         "characters");
   }
@@ -103,7 +103,7 @@ Result<void, RuleError> User::apply_password(std::string_view rule) {
     no_password_ = false;
   } else {
     if (at == passwords_.end())
-      return refuse("The password you are trying to remove from the user does not exist");
+      return refuse_entry("The password you are trying to remove from the user does not exist");
     passwords_.erase(at);
   }
   return {};

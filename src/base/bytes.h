@@ -9,6 +9,11 @@
 
 namespace hearth {
 
+// A count or size for an interface that takes signed numbers; it stays far below 2^63.
+[[nodiscard]] constexpr std::int64_t as_signed(std::uint64_t value) noexcept {
+  return static_cast<std::int64_t>(value);
+}
+
 static_assert(std::endian::native == std::endian::little,
               "fixed-width fields are copied as little endian");
 

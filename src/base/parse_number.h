@@ -25,6 +25,7 @@ namespace hearth {
 [[nodiscard]] constexpr char ascii_lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
+[[nodiscard]] std::string lower_case(std::string_view text);
 [[nodiscard]] constexpr char ascii_upper(char c) noexcept {
   return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
 }

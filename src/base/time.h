@@ -46,4 +46,7 @@ class Clock {
   [[nodiscard]] virtual MonoTime mono_now() const = 0;
 };
 
+// Nanoseconds of NanoTicks-like counters in a millisecond.
+inline constexpr std::uint64_t kNsPerMs = 1'000'000;
+
 }  // namespace hearth

@@ -14,12 +14,6 @@ std::uint32_t name_hash(std::string_view lower) {
   return h ^ (h >> 15);
 }
 
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = ascii_lower(c);
-  return out;
-}
-
 Acl implied_acl(const CommandSpec& spec) {
   const Flag flags = spec.flags;
   Acl acl = Acl::kNone;

@@ -8,8 +8,6 @@
 namespace hearth::config {
 namespace {
 
-constexpr Flag kImm = Flag::kImmutable;
-constexpr Flag kIdle = Flag::kNoEffect;
 using S = Settings;
 
 void put_primary(Settings& s, const Value& value) {

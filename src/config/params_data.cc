@@ -3,8 +3,6 @@
 namespace hearth::config {
 namespace {
 
-constexpr Flag kImm = Flag::kImmutable;
-constexpr Flag kIdle = Flag::kNoEffect;
 using S = Settings;
 
 const char* no_defrag(std::string_view text) {

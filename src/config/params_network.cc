@@ -3,9 +3,6 @@
 namespace hearth::config {
 namespace {
 
-constexpr Flag kImm = Flag::kImmutable;
-constexpr Flag kIdle = Flag::kNoEffect;
-
 const char* zero_only(std::string_view text) {
   return text == "0" ? nullptr : "TLS is not part of this build";
 }

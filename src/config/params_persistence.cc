@@ -4,7 +4,6 @@
 namespace hearth::config {
 namespace {
 
-constexpr Flag kImm = Flag::kImmutable;
 using S = Settings;
 
 template <typename Words>

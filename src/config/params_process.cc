@@ -5,8 +5,6 @@
 namespace hearth::config {
 namespace {
 
-constexpr Flag kImm = Flag::kImmutable;
-constexpr Flag kIdle = Flag::kNoEffect;
 using S = Settings;
 
 const char* shutdown_words_agree(std::string_view words) {

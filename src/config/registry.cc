@@ -11,12 +11,6 @@
 namespace hearth::config {
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = ascii_lower(c);
-  return out;
-}
-
 std::string set_failed(std::string_view name, std::string_view why) {
   return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why);
 }
@@ -45,7 +39,7 @@ Registry::Registry() {
 }
 
 std::optional<std::size_t> Registry::index_of(std::string_view name) const {
-  const auto found = by_name_.find(lower(name));
+  const auto found = by_name_.find(lower_case(name));
   if (found == by_name_.end()) return std::nullopt;
   return found->second;
 }

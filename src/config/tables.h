@@ -7,6 +7,10 @@
 
 namespace hearth::config {
 
+// Short names for the rows.
+inline constexpr Flag kImm = Flag::kImmutable;
+inline constexpr Flag kIdle = Flag::kNoEffect;
+
 std::span<const Parameter> network_parameters();
 std::span<const Parameter> tls_parameters();
 std::span<const Parameter> process_parameters();

@@ -3,11 +3,10 @@
 #include <limits>
 
 #include "src/base/parse_number.h"
+#include "src/ds/raw_bytes.h"
 
 namespace hearth::ds {
 namespace {
-
-unsigned char byte_at(const char* p) { return static_cast<unsigned char>(*p); }
 
 std::int64_t sign_extended(std::uint64_t value, unsigned bits) {
   const unsigned shift = 64 - bits;

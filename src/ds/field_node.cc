@@ -19,14 +19,14 @@ char* put_length(char* p, std::size_t length) {
   return p + 8;
 }
 
-std::size_t width_of(std::size_t length) { return length <= kShortMax ? 1 : 8; }
+std::size_t length_width(std::size_t length) { return length <= kShortMax ? 1 : 8; }
 
 }  // namespace
 
 FieldNode* FieldNode::make(std::string_view field, std::string_view value, std::int64_t deadline) {
   const bool timed = deadline != kNoDeadline;
-  const std::size_t size = 1 + (timed ? 8 : 0) + width_of(field.size()) + width_of(value.size()) +
-                           field.size() + value.size();
+  const std::size_t size = 1 + (timed ? 8 : 0) + length_width(field.size()) +
+                           length_width(value.size()) + field.size() + value.size();
   auto* bytes = static_cast<char*>(std::malloc(size));
   HEARTH_CHECK(bytes != nullptr);
   unsigned flags = 0;
@@ -49,7 +49,7 @@ FieldNode* FieldNode::make(std::string_view field, std::string_view value, std::
 FieldNode* FieldNode::assign(FieldNode* node, std::string_view value, std::int64_t deadline) {
   const bool timed = deadline != kNoDeadline;
   const std::string_view old = node->value();
-  if (timed != node->has_deadline() || width_of(value.size()) != node->value_width()) {
+  if (timed != node->has_deadline() || length_width(value.size()) != node->value_width()) {
     FieldNode* fresh = make(node->field(), value, deadline);
     free(node);
     return fresh;

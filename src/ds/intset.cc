@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "src/base/check.h"
+#include "src/ds/raw_bytes.h"
 
 namespace hearth::ds {
 namespace {
@@ -16,15 +17,9 @@ bool holds(std::int64_t value) {
   return value >= std::numeric_limits<T>::min() && value <= std::numeric_limits<T>::max();
 }
 
-std::size_t width_of(std::int64_t value) {
+std::size_t width_for(std::int64_t value) {
   if (holds<std::int16_t>(value)) return 2;
   return holds<std::int32_t>(value) ? 4 : 8;
-}
-
-char* allocate(std::size_t size) {
-  auto* p = static_cast<char*>(std::malloc(size));
-  HEARTH_CHECK(p != nullptr);
-  return p;
 }
 
 }  // namespace
@@ -99,7 +94,7 @@ std::size_t Intset::lower_bound(std::int64_t value) const {
 }
 
 bool Intset::contains(std::int64_t value) const {
-  if (width_of(value) > width()) return false;
+  if (width_for(value) > width()) return false;
   const std::size_t index = lower_bound(value);
   return index < size() && at(index) == value;
 }
@@ -118,7 +113,7 @@ void Intset::widen(std::size_t width) {
 }
 
 bool Intset::add(std::int64_t value) {
-  if (width_of(value) > width()) widen(width_of(value));
+  if (width_for(value) > width()) widen(width_for(value));
   const std::size_t count = size();
   HEARTH_CHECK(count < kCountMax);
   const std::size_t index = lower_bound(value);
@@ -142,7 +137,7 @@ void Intset::erase_at(std::size_t index) {
 }
 
 bool Intset::erase(std::int64_t value) {
-  if (width_of(value) > width()) return false;
+  if (width_for(value) > width()) return false;
   const std::size_t index = lower_bound(value);
   if (index >= size() || at(index) != value) return false;
   erase_at(index);

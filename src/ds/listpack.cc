@@ -12,6 +12,7 @@
 #include "src/base/bytes.h"
 #include "src/base/check.h"
 #include "src/ds/back_length.h"
+#include "src/ds/raw_bytes.h"
 
 namespace hearth::ds {
 namespace {
@@ -19,14 +20,6 @@ namespace {
 constexpr std::size_t kHeader = 6;
 constexpr unsigned char kEndMark = 0xff;
 constexpr std::uint16_t kCountUnknown = 65535;
-
-unsigned char byte_at(const char* p) { return static_cast<unsigned char>(*p); }
-
-char* allocate(std::size_t size) {
-  auto* p = static_cast<char*>(std::malloc(size));
-  HEARTH_CHECK(p != nullptr);
-  return p;
-}
 
 }  // namespace
 

@@ -4,18 +4,9 @@
 #include <cstring>
 
 #include "src/base/check.h"
+#include "src/ds/raw_bytes.h"
 
 namespace hearth::ds {
-namespace {
-
-char* allocate(std::size_t size) {
-  auto* p = static_cast<char*>(std::malloc(size));
-  HEARTH_CHECK(p != nullptr);
-  return p;
-}
-
-}  // namespace
-
 Pack::Pack() : bytes_(allocate(kHeader)) {
   store_le(bytes_, kHeader);
   store_le(bytes_ + 4, std::uint16_t{0});

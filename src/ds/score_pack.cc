@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "src/base/check.h"
+#include "src/ds/raw_bytes.h"
 #include "src/ds/scored_member.h"
 
 namespace hearth::ds {
@@ -13,12 +14,6 @@ namespace {
 // First bytes that element.h leaves free.
 constexpr unsigned char kFloat = 0xfe;
 constexpr unsigned char kDouble = 0xff;
-
-char* allocate(std::size_t size) {
-  auto* p = static_cast<char*>(std::malloc(size));
-  HEARTH_CHECK(p != nullptr);
-  return p;
-}
 
 struct EncodedScore {
   char bytes[9];

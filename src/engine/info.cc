@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "src/base/bytes.h"
 #include "src/command/cluster_control.h"
 #include "src/engine/engine.h"
 #include "src/engine/key_sizes.h"
@@ -10,8 +11,6 @@
 
 namespace hearth {
 namespace {
-
-std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 double ratio(std::uint64_t a, std::uint64_t b) {
   return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b);

@@ -17,7 +17,6 @@ namespace hearth {
 namespace {
 
 constexpr std::size_t kReplyBytesKept = 16 * 1024;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::string_view kOom = "OOM command not allowed when used memory > 'maxmemory'.";
 constexpr std::string_view kBusyEval =
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";

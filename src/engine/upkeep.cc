@@ -23,7 +23,6 @@ EvictionPolicy policy_of(config::MaxmemoryPolicy p) {
   return EvictionPolicy::kNoEviction;
 }
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr seconds kIdleForTrim{2};
 constexpr std::uint64_t kReplyBufferBytes = 16 * 1024;
 // Replies that may wait for a client that has not authenticated: more than AUTH and HELLO answer,

@@ -12,16 +12,16 @@ namespace {
 
 // The function that this one stands for is its first upvalue; it runs in the same frame, so that
 // its error messages name the function as the script does.
-int original(lua_State* L) { return lua_tocfunction(L, lua_upvalueindex(1))(L); }
+int original_function(lua_State* L) { return lua_tocfunction(L, lua_upvalueindex(1))(L); }
 
 int writes_first(lua_State* L) {
   if (push_real_table(L, 1)) return refuse_change(L);
-  return original(L);
+  return original_function(L);
 }
 
 int reads_first(lua_State* L) {
   if (push_real_table(L, 1)) lua_replace(L, 1);
-  return original(L);
+  return original_function(L);
 }
 
 int next(lua_State* L) {
@@ -42,7 +42,7 @@ int pairs(lua_State* L) {
 }
 
 // Lua counts the results in an int, which overflows before it is looked at.
-int unpack(lua_State* L) {
+int bounded_unpack(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   const auto first = static_cast<std::int64_t>(luaL_optint(L, 2, 1));
   const auto last = lua_isnoneornil(L, 3) != 0 ? static_cast<std::int64_t>(lua_objlen(L, 1))
@@ -50,7 +50,7 @@ int unpack(lua_State* L) {
   if (first > last) return 0;
   if (last - first >= INT_MAX || lua_checkstack(L, static_cast<int>(last - first) + 1) == 0)
     return luaL_error(L, "too many results to unpack");
-  return original(L);
+  return original_function(L);
 }
 
 // Lua matches patterns by recursion, as deep as a pattern is long, on the stack of the process.
@@ -59,16 +59,16 @@ int matches(lua_State* L) {
   std::size_t length = 0;
   luaL_checklstring(L, 2, &length);
   if (length > kPatternMost) return luaL_error(L, "pattern too complex");
-  return original(L);
+  return original_function(L);
 }
 
-int finds(lua_State* L) { return lua_toboolean(L, 4) != 0 ? original(L) : matches(L); }
+int finds(lua_State* L) { return lua_toboolean(L, 4) != 0 ? original_function(L) : matches(L); }
 
 // The environment of the interpreter itself, and of functions that are not the script's, stays.
 int set_environment(lua_State* L) {
   const bool is_thread = lua_isnumber(L, 1) != 0 && lua_tointeger(L, 1) == 0;
   if (is_thread || lua_iscfunction(L, 1) != 0) return refuse_change(L);
-  return original(L);
+  return original_function(L);
 }
 
 // An error that a command made is a table; scripts have always got its text from pcall.
@@ -146,7 +146,7 @@ void protect_text_functions(lua_State* L) {
 }
 
 void replace_base_functions(lua_State* L, bool with_deprecated) {
-  wrap(L, "unpack", unpack);
+  wrap(L, "unpack", bounded_unpack);
   for (const char* name : {"setmetatable", "rawset"}) wrap(L, name, writes_first);
   wrap(L, "rawget", reads_first);
   wrap(L, "setfenv", set_environment);

@@ -14,7 +14,7 @@
 namespace hearth::script {
 namespace {
 
-constexpr int kDepthMost = 6;
+constexpr int kShownDepthMost = 6;
 constexpr std::int64_t kLinesAround = 5;
 
 void describe(lua_State* L, int index, int depth, std::string& out) {
@@ -27,7 +27,7 @@ void describe(lua_State* L, int index, int depth, std::string& out) {
     case LUA_TTABLE: break;
     default: out += '"' + std::string(luaL_typename(L, index)) + '"'; return;
   }
-  if (depth == kDepthMost || lua_checkstack(L, 4) == 0) {
+  if (depth == kShownDepthMost || lua_checkstack(L, 4) == 0) {
     out += "{...}";
     return;
   }

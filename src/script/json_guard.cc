@@ -10,8 +10,8 @@ namespace hearth::script {
 namespace {
 
 constexpr std::int64_t kTextMost = 1 << 30;
-constexpr std::int64_t kScalarBytes = 40;  // the longest number, with what stands around it
-constexpr std::int64_t kDepthMost = 1000;  // cjson's own limit; a script may only lower it
+constexpr std::int64_t kScalarBytes = 40;      // the longest number, with what stands around it
+constexpr std::int64_t kJsonDepthMost = 1000;  // cjson's own limit; a script may only lower it
 constexpr std::int64_t kSparseRatioMost = 64, kSparseSafeMost = 65536;
 
 // Takes what the value at `index` needs at most off `left`. False once that is less than nothing.
@@ -20,7 +20,7 @@ bool measure(lua_State* L, int index, std::int64_t depth, std::int64_t& left) {
   if (lua_type(L, index) == LUA_TSTRING)
     left -= 6 * static_cast<std::int64_t>(lua_objlen(L, index));
   if (lua_type(L, index) != LUA_TTABLE || left < 0) return left >= 0;
-  if (depth > kDepthMost || lua_checkstack(L, 3) == 0) return true;  // cjson refuses it
+  if (depth > kJsonDepthMost || lua_checkstack(L, 3) == 0) return true;  // cjson refuses it
   std::int64_t count = 0, highest = 0;
   lua_pushnil(L);
   while (lua_next(L, index) != 0) {
@@ -31,7 +31,7 @@ bool measure(lua_State* L, int index, std::int64_t depth, std::int64_t& left) {
         highest = static_cast<std::int64_t>(key);
     }
     const int top = lua_gettop(L);
-    if (!measure(L, top - 1, kDepthMost + 1, left) || !measure(L, top, depth + 1, left))
+    if (!measure(L, top - 1, kJsonDepthMost + 1, left) || !measure(L, top, depth + 1, left))
       return false;
     lua_pop(L, 1);
   }
@@ -44,19 +44,19 @@ bool measure(lua_State* L, int index, std::int64_t depth, std::int64_t& left) {
 
 // The original runs in the frame of its guard, for the sake of its error messages: it finds its
 // settings in the first upvalue, and the guard finds the original in the second.
-int original(lua_State* L) { return lua_tocfunction(L, lua_upvalueindex(2))(L); }
+int original_codec(lua_State* L) { return lua_tocfunction(L, lua_upvalueindex(2))(L); }
 
 int encode(lua_State* L) {
   std::int64_t left = kTextMost;
   if (lua_gettop(L) == 1 && !measure(L, 1, 0, left))
     return luaL_error(L, "Cannot serialise: the text would be too long");
-  return original(L);
+  return original_codec(L);
 }
 
 int decode(lua_State* L) {
   if (lua_type(L, 1) == LUA_TSTRING && static_cast<std::int64_t>(lua_objlen(L, 1)) >= kTextMost)
     return luaL_error(L, "Cannot parse: the text is too long");
-  return original(L);
+  return original_codec(L);
 }
 
 int bounded(lua_State* L, int index, std::int64_t least, std::int64_t most) {
@@ -68,20 +68,20 @@ int bounded(lua_State* L, int index, std::int64_t least, std::int64_t most) {
 }
 
 int encode_max_depth(lua_State* L) {
-  bounded(L, 1, 1, kDepthMost);
-  return original(L);
+  bounded(L, 1, 1, kJsonDepthMost);
+  return original_codec(L);
 }
 
 int encode_sparse_array(lua_State* L) {
   bounded(L, 2, 1, kSparseRatioMost);
   bounded(L, 3, 0, kSparseSafeMost);
-  return original(L);
+  return original_codec(L);
 }
 
 void guard_functions(lua_State* L);
 
 int make_new(lua_State* L) {
-  const int results = original(L);
+  const int results = original_codec(L);
   guard_functions(L);
   return results;
 }

@@ -10,12 +10,6 @@ namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 
-std::string lower(std::string_view text) {
-  std::string copy(text);
-  for (char& c : copy) c = ascii_lower(c);
-  return copy;
-}
-
 }  // namespace
 
 std::size_t Runtime::Library::bytes() const {
@@ -54,7 +48,7 @@ void Runtime::drop(Library& library) {
 void Runtime::index_functions() {
   functions_.clear();
   for (const auto& [name, library] : libraries_) {
-    for (const Function& f : library->functions) functions_.emplace(lower(f.about.name), &f);
+    for (const Function& f : library->functions) functions_.emplace(lower_case(f.about.name), &f);
   }
 }
 

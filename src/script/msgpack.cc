@@ -13,7 +13,7 @@
 namespace hearth::script {
 namespace {
 
-constexpr int kDepthMost = 16;
+constexpr int kMsgpackDepthMost = 16;
 constexpr const char* kBufferType = "hearth.msgpack";
 
 // --- packing ---
@@ -113,7 +113,7 @@ void pack_value(lua_State* L, std::string& out, int depth) {
     case LUA_TTABLE: break;
     default: return put_byte(out, 0xc0);
   }
-  if (depth == kDepthMost) return put_byte(out, 0xc0);
+  if (depth == kMsgpackDepthMost) return put_byte(out, 0xc0);
   std::size_t count = 0;
   if (is_array(L, count)) {
     pack_count(out, count, 0x90, 0xdc, 0xdd);
@@ -133,7 +133,7 @@ void pack_value(lua_State* L, std::string& out, int depth) {
   }
 }
 
-int pack(lua_State* L) {
+int msgpack_pack(lua_State* L) {
   const int count = lua_gettop(L);
   if (count == 0) return luaL_argerror(L, 0, "MessagePack pack needs input.");
   auto* out = new (lua_newuserdata(L, sizeof(std::string))) std::string();
@@ -289,7 +289,7 @@ int unpack_some(lua_State* L, int limit, int offset, bool tells_offset) {
   return count;
 }
 
-int unpack(lua_State* L) { return unpack_some(L, 0, 0, false); }
+int msgpack_unpack(lua_State* L) { return unpack_some(L, 0, 0, false); }
 int unpack_one(lua_State* L) {
   return unpack_some(L, 1, static_cast<int>(luaL_optinteger(L, 2, 0)), true);
 }
@@ -301,8 +301,8 @@ int unpack_limit(lua_State* L) {
 }  // namespace
 
 int open_msgpack(lua_State* L) {
-  static const luaL_Reg kFunctions[] = {{"pack", pack},
-                                        {"unpack", unpack},
+  static const luaL_Reg kFunctions[] = {{"pack", msgpack_pack},
+                                        {"unpack", msgpack_unpack},
                                         {"unpack_one", unpack_one},
                                         {"unpack_limit", unpack_limit},
                                         {nullptr, nullptr}};

@@ -1,6 +1,7 @@
 // EVAL and the cache of scripts.
 #include "src/script/runtime.h"
 
+#include "src/base/parse_number.h"
 #include "src/base/sha1.h"
 #include "src/command/context.h"
 #include "src/script/debugger.h"
@@ -21,12 +22,6 @@ Result<std::size_t, ReplyError> key_count(const ArgReader& args, std::string_vie
     return refuse("ERR Number of keys can't be greater than number of args");
   if (count < 0) return refuse("ERR Number of keys can't be negative");
   return static_cast<std::size_t>(count);
-}
-
-std::string lower(std::string_view text) {
-  std::string copy(text);
-  for (char& c : copy) c = ascii_lower(c);
-  return copy;
 }
 
 }  // namespace
@@ -139,7 +134,7 @@ void Runtime::set_debugging(ConnId client, bool on) {
 }
 
 Outcome Runtime::call_function(CommandContext& ctx, bool read_only) {
-  const auto at = functions_.find(lower(ctx.arg(1)));
+  const auto at = functions_.find(lower_case(ctx.arg(1)));
   if (at == functions_.end()) return refuse("ERR Function not found");
   const Function& function = *at->second;
   HEARTH_TRY(const std::size_t keys, key_count(ctx.args(), "ERR Bad number of keys provided"));
@@ -152,7 +147,7 @@ Outcome Runtime::call_function(CommandContext& ctx, bool read_only) {
 std::optional<ScriptFlags> Runtime::flags_of(std::string_view command,
                                              std::span<const std::string_view> argv) {
   if (command.starts_with("fcall")) {
-    const auto at = functions_.find(lower(argv[1]));
+    const auto at = functions_.find(lower_case(argv[1]));
     if (at == functions_.end()) return std::nullopt;
     return at->second->about.flags;
   }

@@ -115,7 +115,7 @@ void add_bits(luaL_Buffer& out, const Layout& f, Bits bits) {
   luaL_addlstring(&out, bytes, sizeof bytes);
 }
 
-int pack(lua_State* L) {
+int struct_pack(lua_State* L) {
   Layout f{L, luaL_checkstring(L, 1)};
   int arg = 2;
   std::size_t total = 0;
@@ -198,7 +198,7 @@ void push_text(Layout& f, char letter, std::string_view data, std::size_t positi
   ++results;
 }
 
-int unpack(lua_State* L) {
+int struct_unpack(lua_State* L) {
   Layout f{L, luaL_checkstring(L, 1)};
   std::size_t length = 0;
   const char* bytes = luaL_checklstring(L, 2, &length);
@@ -258,7 +258,7 @@ int size(lua_State* L) {
 
 int open_struct(lua_State* L) {
   static const luaL_Reg kFunctions[] = {
-      {"pack", pack}, {"unpack", unpack}, {"size", size}, {nullptr, nullptr}};
+      {"pack", struct_pack}, {"unpack", struct_unpack}, {"size", size}, {nullptr, nullptr}};
   lua_newtable(L);
   luaL_register(L, nullptr, kFunctions);
   return 1;

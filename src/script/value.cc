@@ -12,7 +12,7 @@ namespace {
 // Stack that one level of a value needs at most.
 constexpr int kLevel = 6;
 // Levels of tables in a reply; a table may hold itself.
-constexpr int kDepthMost = 1000;
+constexpr int kReplyDepthMost = 1000;
 
 class ReplyPusher {
  public:
@@ -165,7 +165,7 @@ class ValueWriter {
 
   // Consumes the value on top.
   void value() {
-    if (depth_ == kDepthMost || lua_checkstack(L_, kLevel) == 0) {
+    if (depth_ == kReplyDepthMost || lua_checkstack(L_, kLevel) == 0) {
       reply_.error("ERR reached lua stack limit");
       return lua_pop(L_, 1);
     }

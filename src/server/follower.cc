@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/base/bytes.h"
 #include "src/base/log.h"
 #include "src/command/context.h"
 #include "src/effects/command_stream.h"
@@ -20,8 +21,6 @@ constexpr std::size_t kLineMost = 64 * 1024;
 constexpr std::size_t kErrorShown = 160;
 // Of the stream that waits to be run, at most about this much stands in memory.
 constexpr std::size_t kInputAhead = 16 * 1024 * 1024;
-
-std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 bool is_word(std::string_view word, std::string_view lower) {
   return std::equal(word.begin(), word.end(), lower.begin(), lower.end(),

@@ -1,13 +1,13 @@
 // INFO persistence.
 #include <algorithm>
 
+#include "src/base/bytes.h"
 #include "src/server/persistence.h"
 #include "src/store/memory.h"
 
 namespace hearth {
 namespace {
 
-std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 std::string_view status(bool ok) { return ok ? "ok" : "err"; }
 
 double percent(std::uint64_t part, std::uint64_t whole) {

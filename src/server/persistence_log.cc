@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "persistence/aof/base.h"
+#include "src/base/bytes.h"
 #include "src/base/log.h"
 #include "src/server/persistence.h"
 
@@ -14,8 +15,6 @@ namespace {
 // After this many failures in a row, rewrites wait: a minute, then twice as long each time.
 constexpr std::uint64_t kFailuresFree = 3;
 constexpr std::int64_t kRetryMinutesMost = 60;
-
-std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 aof::SyncPolicy policy_of(config::AppendFsync policy) {
   switch (policy) {

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/base/bytes.h"
 #include "src/base/log.h"
 #include "src/command/context.h"
 #include "src/config/words.h"
@@ -23,8 +24,6 @@ namespace {
 constexpr std::size_t kOutputAhead = 1024 * 1024;
 constexpr std::size_t kPiece = 128 * 1024;
 constexpr seconds kNewlineEvery{1};
-
-std::int64_t as_signed(std::uint64_t value) { return static_cast<std::int64_t>(value); }
 
 // The child's end of the pipe to the parent.
 class PipeSink final : public rdb::ByteSink {

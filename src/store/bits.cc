@@ -12,7 +12,7 @@ namespace {
 
 __extension__ using Wide = unsigned __int128;
 
-unsigned char byte_at(std::string_view bytes, std::uint64_t i) {
+unsigned char byte_or_zero(std::string_view bytes, std::uint64_t i) {
   return static_cast<unsigned char>(bytes[i]);
 }
 
@@ -39,7 +39,7 @@ void apply(char* dst, std::string_view src, F fn) {
     store_le(dst + i, fn(load_le<std::uint64_t>(dst + i), load_le<std::uint64_t>(src.data() + i)));
   }
   for (; i < src.size(); ++i) {
-    dst[i] = static_cast<char>(fn(static_cast<unsigned char>(dst[i]), byte_at(src, i)));
+    dst[i] = static_cast<char>(fn(static_cast<unsigned char>(dst[i]), byte_or_zero(src, i)));
   }
 }
 
@@ -74,11 +74,11 @@ std::uint64_t count_ones(std::string_view bytes, std::uint64_t first, std::uint6
   const std::uint64_t end_in_last = end - last_byte * 8;
   if (first_byte == last_byte) {
     return static_cast<unsigned>(
-        std::popcount(edge(byte_at(bytes, first_byte), first % 8, end_in_last)));
+        std::popcount(edge(byte_or_zero(bytes, first_byte), first % 8, end_in_last)));
   }
   std::uint64_t sum =
-      static_cast<unsigned>(std::popcount(edge(byte_at(bytes, first_byte), first % 8, 8)));
-  sum += static_cast<unsigned>(std::popcount(edge(byte_at(bytes, last_byte), 0, end_in_last)));
+      static_cast<unsigned>(std::popcount(edge(byte_or_zero(bytes, first_byte), first % 8, 8)));
+  sum += static_cast<unsigned>(std::popcount(edge(byte_or_zero(bytes, last_byte), 0, end_in_last)));
   return sum + ones_of_bytes(bytes.data() + first_byte + 1, last_byte - first_byte - 1);
 }
 
@@ -93,7 +93,7 @@ std::optional<std::uint64_t> find(std::string_view bytes, bool value, std::uint6
   std::uint64_t from = first % 8;
   while (i <= last_byte) {
     const std::uint64_t to = i == last_byte ? end - last_byte * 8 : 8;
-    const unsigned hit = edge(byte_at(bytes, i) ^ flip, from, to);
+    const unsigned hit = edge(byte_or_zero(bytes, i) ^ flip, from, to);
     if (hit != 0) return i * 8 + static_cast<unsigned>(std::countl_zero(hit)) - 24;
     ++i;
     from = 0;
@@ -106,7 +106,7 @@ std::uint64_t read_field(std::string_view bytes, std::uint64_t offset, unsigned 
   const std::uint64_t first = offset / 8;
   Wide window = 0;  // nine bytes
   for (std::uint64_t i = 0; i < 9; ++i) {
-    window = window << 8 | (first + i < bytes.size() ? byte_at(bytes, first + i) : 0U);
+    window = window << 8 | (first + i < bytes.size() ? byte_or_zero(bytes, first + i) : 0U);
   }
   const auto shift = static_cast<unsigned>(72 - offset % 8 - width);
   const std::uint64_t mask = width == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << width) - 1;

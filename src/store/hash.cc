@@ -22,7 +22,7 @@ struct FieldTraits {
 };
 using FieldTable = ds::HashTable<FieldNode, FieldTraits>;
 
-constexpr std::uintptr_t kTagMask = 3;
+constexpr std::uintptr_t kHashTagMask = 3;
 constexpr std::uintptr_t kPackedTag = 1;
 constexpr std::uintptr_t kTableTag = 2;
 
@@ -164,10 +164,10 @@ std::uintptr_t Hash::word() const {
 }
 void Hash::set_word(std::uintptr_t word) { std::memcpy(body_, &word, sizeof word); }
 
-HashEncoding Hash::encoding() const { return static_cast<HashEncoding>(word() & kTagMask); }
+HashEncoding Hash::encoding() const { return static_cast<HashEncoding>(word() & kHashTagMask); }
 
-Hash::Packed* Hash::packed() const { return reinterpret_cast<Packed*>(word() & ~kTagMask); }
-Hash::Table* Hash::table() const { return reinterpret_cast<Table*>(word() & ~kTagMask); }
+Hash::Packed* Hash::packed() const { return reinterpret_cast<Packed*>(word() & ~kHashTagMask); }
+Hash::Table* Hash::table() const { return reinterpret_cast<Table*>(word() & ~kHashTagMask); }
 
 const Pack& Hash::pack() const {
   if (encoding() == HashEncoding::kListpackEx) return packed()->pack;

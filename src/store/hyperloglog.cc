@@ -23,12 +23,12 @@ constexpr std::uint32_t kLongZerosMax = 16384;
 constexpr std::uint32_t kValuesMax = 4;
 constexpr std::uint8_t kSparseValueMax = 32;
 
-unsigned char byte_at(std::string_view bytes, std::size_t i) {
+unsigned char byte_of(std::string_view bytes, std::size_t i) {
   return static_cast<unsigned char>(bytes[i]);
 }
 
 Encoding encoding_of(std::string_view value) {
-  return static_cast<Encoding>(byte_at(value, kEncodingAt));
+  return static_cast<Encoding>(byte_of(value, kEncodingAt));
 }
 
 // Registers side by side with one value.
@@ -39,13 +39,13 @@ struct Run {
 };
 
 Run run_at(std::string_view value, std::size_t at) {
-  const unsigned b = byte_at(value, at);
+  const unsigned b = byte_of(value, at);
   if ((b & 0x80) != 0) {
     return {static_cast<std::uint8_t>(((b >> 2) & 0x1f) + 1), (b & 3) + 1, 1};
   }
   if ((b & 0x40) == 0) return {0, (b & 0x3f) + 1, 1};
   if (at + 1 >= value.size()) return {};
-  return {0, ((b & 0x3f) << 8 | byte_at(value, at + 1)) + 1, 2};
+  return {0, ((b & 0x3f) << 8 | byte_of(value, at + 1)) + 1, 2};
 }
 
 void write_run(std::string& out, std::uint8_t value, std::uint32_t length) {
@@ -121,7 +121,7 @@ std::string header(Encoding encoding) {
 
 Result<Encoding, Flaw> inspect(std::string_view value) {
   if (value.size() < kHeaderBytes || !value.starts_with(kMagic) ||
-      byte_at(value, kEncodingAt) > static_cast<unsigned>(Encoding::kSparse)) {
+      byte_of(value, kEncodingAt) > static_cast<unsigned>(Encoding::kSparse)) {
     return tl::unexpected(Flaw::kNotHll);
   }
   const Encoding encoding = encoding_of(value);
@@ -172,7 +172,7 @@ std::string make(const Hll::Registers& registers, Encoding wanted, std::uint64_t
 }
 
 std::optional<std::uint64_t> cached_count(std::string_view value) {
-  if ((byte_at(value, kStaleAt) & kStaleBit) != 0) return std::nullopt;
+  if ((byte_of(value, kStaleAt) & kStaleBit) != 0) return std::nullopt;
   return load_le<std::uint64_t>(value.data() + kCountAt);
 }
 

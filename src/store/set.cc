@@ -23,18 +23,18 @@ using ds::TextNode;
 
 namespace {
 
-struct MemberTraits {
+struct SetMemberTraits {
   static std::string_view key(const TextNode& node) { return node.text(); }
 };
-using MemberTable = ds::HashTable<TextNode, MemberTraits>;
+using SetMemberTable = ds::HashTable<TextNode, SetMemberTraits>;
 
-constexpr std::uintptr_t kTagMask = 3;
+constexpr std::uintptr_t kSetTagMask = 3;
 
 // The intset behind a set's word, for reading.
 class BorrowedInts {
  public:
   explicit BorrowedInts(std::uintptr_t word)
-      : ints_(Intset::adopt(reinterpret_cast<char*>(word & ~kTagMask))) {}
+      : ints_(Intset::adopt(reinterpret_cast<char*>(word & ~kSetTagMask))) {}
   ~BorrowedInts() { static_cast<void>(ints_.release()); }
   BorrowedInts(const BorrowedInts&) = delete;
   BorrowedInts& operator=(const BorrowedInts&) = delete;
@@ -78,7 +78,7 @@ struct Set::Table {
     TextNode::free(members.erase(slot, hash));
   }
 
-  MemberTable members;
+  SetMemberTable members;
   std::uint64_t node_bytes = 0;
 };
 
@@ -114,15 +114,15 @@ std::uintptr_t Set::word() const {
 }
 void Set::set_word(std::uintptr_t word) { std::memcpy(body_, &word, sizeof word); }
 
-SetEncoding Set::encoding() const { return static_cast<SetEncoding>(word() & kTagMask); }
+SetEncoding Set::encoding() const { return static_cast<SetEncoding>(word() & kSetTagMask); }
 
-Set::Table* Set::table() const { return reinterpret_cast<Table*>(word() & ~kTagMask); }
+Set::Table* Set::table() const { return reinterpret_cast<Table*>(word() & ~kSetTagMask); }
 
 PrefixPack& Set::pack() const {
   return *std::launder(reinterpret_cast<PrefixPack*>(const_cast<unsigned char*>(body_)));
 }
 
-Intset Set::take_ints() { return Intset::adopt(reinterpret_cast<char*>(word() & ~kTagMask)); }
+Intset Set::take_ints() { return Intset::adopt(reinterpret_cast<char*>(word() & ~kSetTagMask)); }
 
 void Set::set_ints(Intset ints) {
   set_word(reinterpret_cast<std::uintptr_t>(ints.release()) |
@@ -302,7 +302,7 @@ bool Set::every(const Predicate& test) const {
     }
     case SetEncoding::kHashtable: break;
   }
-  const MemberTable& members = table()->members;
+  const SetMemberTable& members = table()->members;
   bool going = true;
   for (std::uint64_t i = 0; going && !members.empty() && i < members.bucket_count(); ++i) {
     members.for_each_in_bucket(i,

@@ -18,10 +18,10 @@ using ds::ScoreTree;
 
 namespace {
 
-struct MemberTraits {
+struct ZsetMemberTraits {
   static std::string_view key(const ScoredMember& node) { return node.member(); }
 };
-using MemberTable = ds::HashTable<ScoredMember, MemberTraits>;
+using ZsetMemberTable = ds::HashTable<ScoredMember, ZsetMemberTraits>;
 
 // What a rule makes of a member that is there.
 Zset::Added changed_by(double old, double score, const Zset::AddRule& rule) {
@@ -62,7 +62,7 @@ struct Zset::Large {
     ScoredMember::free(node);
   }
 
-  MemberTable index;
+  ZsetMemberTable index;
   ScoreTree tree;
   std::uint64_t member_bytes = 0;
 };

@@ -38,6 +38,9 @@ if(HEARTH_SANITIZE)
     $<$<BOOL:$<TARGET_PROPERTY:HEARTH_TESTS_ONLY>>:-fno-sanitize=undefined>)
   target_link_options(hearth_flags INTERFACE -fsanitize=${HEARTH_SANITIZE})
 endif()
+# GCC 12 warns of overlaps, ends and values in the standard library's own code that cannot be (bugs 105651, 105329, 105562).
+target_compile_options(hearth_flags INTERFACE
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict;-Wno-array-bounds;-Wno-stringop-overflow;$<$<CONFIG:Release>:-Wno-maybe-uninitialized>>)
 # Clang 14 has the sized operator delete of C++14 only on request.
 target_compile_options(hearth_flags INTERFACE $<$<CXX_COMPILER_ID:Clang>:-fsized-deallocation>)
 if(HEARTH_FUZZ)
@@ -95,6 +98,16 @@ function(hearth_precompile TARGET)
   endif()
 endfunction()
 
+# hearth_unity(TARGET): compiles up to HEARTH_UNITY sources of a target as one, since most of what a source costs is
+# its headers. So names in anonymous namespaces are used once per module.
+function(hearth_unity TARGET)
+  if(HEARTH_UNITY)
+    set_target_properties(${TARGET} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${HEARTH_UNITY})
+    # GCC takes what a source includes for a header, where an anonymous namespace would be a mistake.
+    target_compile_options(${TARGET} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
+endfunction()
+
 function(hearth_module NAME)
   cmake_parse_arguments(ARG "" "" "DEPS;LINK;PRIVATE_LINK" ${ARGN})
   file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
@@ -106,6 +119,7 @@ function(hearth_module NAME)
     target_link_libraries(${TARGET} PUBLIC hearth_flags ${MODULES} ${ARG_LINK})
     target_link_libraries(${TARGET} PRIVATE ${ARG_PRIVATE_LINK})
     hearth_precompile(${TARGET})
+    hearth_unity(${TARGET})
   else()
     add_library(${TARGET} INTERFACE)
     target_link_libraries(${TARGET} INTERFACE hearth_flags ${MODULES} ${ARG_LINK})

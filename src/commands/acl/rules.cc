@@ -4,6 +4,7 @@
 #include "src/command/access.h"
 #include "src/command/context.h"
 #include "src/commands/acl/family.h"
+#include "src/commands/acl/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -101,8 +102,6 @@ Outcome acl_save(CommandContext& ctx) {
   return {};
 }
 
-constexpr Flag kSecret = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale;
-constexpr Flag kOpen = Flag::kNoScript | Flag::kLoading | Flag::kStale;
 constexpr ArgDoc kCatArgs[] = {args::string("category").opt()};
 constexpr ArgDoc kDryRunArgs[] = {args::string("username"), args::string("command"),
                                   args::string("arg").opt().many()};

@@ -3,6 +3,7 @@
 #include "src/command/context.h"
 #include "src/command/docs.h"
 #include "src/commands/acl/family.h"
+#include "src/commands/acl/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -91,8 +92,6 @@ Outcome acl_whoami(CommandContext& ctx) {
   return {};
 }
 
-constexpr Flag kSecret = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale;
-constexpr Flag kOpen = Flag::kNoScript | Flag::kLoading | Flag::kStale;
 constexpr ArgDoc kSetUserArgs[] = {args::string("username"), args::string("rule").opt().many()};
 constexpr ArgDoc kDelUserArgs[] = {args::string("username").many()};
 constexpr ArgDoc kGetUserArgs[] = {args::string("username")};

@@ -1,6 +1,7 @@
 // Single bits and ranges of bits: SETBIT, GETBIT, BITCOUNT, BITPOS.
 #include <algorithm>
 
+#include "src/command/common_specs.h"
 #include "src/commands/bitmap/access.h"
 #include "src/commands/bitmap/family.h"
 #include "src/store/bits.h"
@@ -130,8 +131,7 @@ constexpr ArgDoc kRangeParts[] = {args::integer("start"),
 constexpr ArgDoc kCountArgs[] = {args::key(), args::block("range", kRangeParts).opt()};
 constexpr ArgDoc kPosArgs[] = {args::key(), args::integer("bit"),
                                args::block("range", kRangeParts).opt()};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModifyRead)};
+constexpr KeySpec kBitUpdateKey[] = {KeySpec::one(1, access::kModifyRead)};
 constexpr HistoryNote kUnitHistory[] = {{"7.0.0", "Accepts BYTE and BIT."}};
 
 }  // namespace
@@ -145,7 +145,7 @@ constexpr CommandSpec kSetBit{
     .flags = Flag::kWrite | Flag::kDenyOom,
     .acl = Acl::kBitmap,
     .group = Group::kBitmap,
-    .keys = kUpdateKey,
+    .keys = kBitUpdateKey,
     .args = kSetArgs,
     .reply = Shape::kInteger,
     .handler = setbit,

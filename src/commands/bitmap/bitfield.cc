@@ -1,6 +1,7 @@
 // BITFIELD and BITFIELD_RO: a string as an array of integers of any width.
 #include <algorithm>
 
+#include "src/command/common_specs.h"
 #include "src/commands/bitmap/access.h"
 #include "src/commands/bitmap/family.h"
 #include "src/store/bits.h"
@@ -199,11 +200,10 @@ constexpr ArgDoc kWriting[] = {args::one_of("overflow-block", kModes, "OVERFLOW"
                                args::one_of("write-operation", kWriteVerbs)};
 constexpr ArgDoc kSteps[] = {args::block("get-block", kGetParts, "GET"),
                              args::block("write", kWriting)};
-constexpr ArgDoc kArgs[] = {args::key(), args::one_of("operation", kSteps).opt().many()};
+constexpr ArgDoc kBitfieldArgs[] = {args::key(), args::one_of("operation", kSteps).opt().many()};
 constexpr ArgDoc kReadArgs[] = {args::key(),
                                 args::block("get-block", kGetParts, "GET").opt().repeats_token()};
 constexpr KeySpec kKey[] = {KeySpec::one(1, access::kModifyRead | access::kVariableFlags)};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr std::string_view kComplexity = "O(1) for each step.";
 
 }  // namespace
@@ -218,7 +218,7 @@ constexpr CommandSpec kBitField{
     .acl = Acl::kBitmap,
     .group = Group::kBitmap,
     .keys = kKey,
-    .args = kArgs,
+    .args = kBitfieldArgs,
     .reply = Shape::kArray,
     .handler = bitfield,
     .key_access = bitfield_access,

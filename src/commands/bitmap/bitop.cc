@@ -89,8 +89,8 @@ constexpr ArgDoc kOperations[] = {
     args::token("andor", "ANDOR").from("8.2.0"),
     args::token("one", "ONE").from("8.2.0"),
 };
-constexpr ArgDoc kArgs[] = {args::one_of("operation", kOperations), args::key("destkey", 0),
-                            args::key("key", 1).many()};
+constexpr ArgDoc kBitopArgs[] = {args::one_of("operation", kOperations), args::key("destkey", 0),
+                                 args::key("key", 1).many()};
 constexpr KeySpec kKeys[] = {KeySpec::one(2, access::kOverwrite),
                              KeySpec::range(3, -1, 1, access::kRead)};
 constexpr HistoryNote kHistory[] = {{"8.2.0", "Knows DIFF, DIFF1, ANDOR and ONE."}};
@@ -107,7 +107,7 @@ constexpr CommandSpec kBitOp{
     .acl = Acl::kBitmap,
     .group = Group::kBitmap,
     .keys = kKeys,
-    .args = kArgs,
+    .args = kBitopArgs,
     .reply = Shape::kInteger,
     .handler = bitop,
     .history = kHistory,

@@ -1,6 +1,8 @@
 // CLUSTER subcommands that change who belongs to the cluster, and epochs.
+#include "src/command/common_specs.h"
 #include "src/commands/cluster/access.h"
 #include "src/commands/cluster/family.h"
+#include "src/commands/cluster/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -51,14 +53,11 @@ Outcome set_config_epoch(CommandContext& ctx) {
 
 constexpr ArgDoc kMeetArgs[] = {args::string("ip"), args::integer("port"),
                                 args::integer("cluster-bus-port").opt().from("4.0.0")};
-constexpr ArgDoc kNodeIdArgs[] = {args::string("node-id")};
 constexpr ArgDoc kResetKinds[] = {args::token("hard", "HARD"), args::token("soft", "SOFT")};
 constexpr ArgDoc kResetArgs[] = {args::one_of("reset-type", kResetKinds).opt()};
 constexpr ArgDoc kEpochArgs[] = {args::integer("config-epoch")};
 constexpr HistoryNote kMeetHistory[] = {
     {"4.0.0", "Added the optional `cluster_bus_port` argument."}};
-constexpr std::string_view kNondeterministic[] = {"nondeterministic_output"};
-constexpr Flag kChanges = Flag::kAdmin | Flag::kStale | Flag::kNoAsyncLoading;
 
 }  // namespace
 

@@ -1,7 +1,9 @@
 // CLUSTER subcommands that tell what this node knows, as text and as lists of nodes and links.
 #include "cluster/model/render.h"
+#include "src/command/common_specs.h"
 #include "src/commands/cluster/access.h"
 #include "src/commands/cluster/family.h"
+#include "src/commands/cluster/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -79,9 +81,6 @@ Outcome links(CommandContext& ctx) {
 Outcome count_failure_reports(CommandContext& ctx) {
   return administer(ctx, cluster::admin::CountFailureReports{std::string(ctx.arg(2))});
 }
-
-constexpr ArgDoc kNodeIdArgs[] = {args::string("node-id")};
-constexpr std::string_view kNondeterministic[] = {"nondeterministic_output"};
 
 }  // namespace
 

@@ -2,8 +2,10 @@
 #include <algorithm>
 
 #include "cluster/model/slot.h"
+#include "src/command/common_specs.h"
 #include "src/commands/cluster/access.h"
 #include "src/commands/cluster/family.h"
+#include "src/commands/cluster/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -123,8 +125,6 @@ constexpr ArgDoc kSetSlotArgs[] = {args::integer("slot"),
 constexpr ArgDoc kKeyArgs[] = {args::string("key")};
 constexpr ArgDoc kSlotArgs[] = {args::integer("slot")};
 constexpr ArgDoc kGetKeysArgs[] = {args::integer("slot"), args::integer("count")};
-constexpr std::string_view kNondeterministic[] = {"nondeterministic_output"};
-constexpr Flag kChanges = Flag::kAdmin | Flag::kStale | Flag::kNoAsyncLoading;
 
 }  // namespace
 

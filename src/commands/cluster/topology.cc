@@ -3,6 +3,7 @@
 #include <map>
 
 #include "cluster/model/redirect.h"
+#include "src/command/common_specs.h"
 #include "src/commands/cluster/access.h"
 #include "src/commands/cluster/family.h"
 
@@ -150,8 +151,6 @@ Outcome shards(CommandContext& ctx) {
   }
   return {};
 }
-
-constexpr std::string_view kNondeterministic[] = {"nondeterministic_output"};
 
 }  // namespace
 

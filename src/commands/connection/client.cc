@@ -1,8 +1,10 @@
 // CLIENT: what a connection says of itself, and lists of connections.
 #include "src/command/client_text.h"
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/command/docs.h"
 #include "src/commands/connection/family.h"
+#include "src/commands/connection/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -70,15 +72,12 @@ Outcome client_setinfo(CommandContext& ctx) {
 
 constexpr ArgDoc kNameArgs[] = {args::string("connection-name")};
 constexpr ArgDoc kCapaArgs[] = {args::string("capability").many()};
-constexpr ArgDoc kOnOff[] = {args::token("on", "ON"), args::token("off", "OFF")};
 constexpr ArgDoc kImportArgs[] = {args::one_of("enabled", kOnOff)};
 constexpr ArgDoc kInfoParts[] = {args::string("libname", "LIB-NAME"),
                                  args::string("libver", "LIB-VER")};
 constexpr ArgDoc kSetInfoArgs[] = {args::one_of("attr", kInfoParts)};
-constexpr std::string_view kUnsteady[] = {"nondeterministic_output"};
 constexpr std::string_view kOnAllNodes[] = {"request_policy:all_nodes",
                                             "response_policy:all_succeeded"};
-constexpr Flag kPlain = Flag::kNoScript | Flag::kLoading | Flag::kStale;
 
 }  // namespace
 
@@ -106,7 +105,7 @@ constexpr CommandSpec kClientInfo{
     .group = Group::kConnection,
     .reply = Shape::kVerbatim | Shape::kBulk,
     .handler = client_info,
-    .tips = kUnsteady,
+    .tips = kNondeterministic,
 };
 
 constexpr CommandSpec kClientSetName{

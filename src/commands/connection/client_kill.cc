@@ -1,4 +1,5 @@
 // CLIENT LIST and CLIENT KILL: connections by filters. KILL has an old form too, one address.
+#include "src/command/common_specs.h"
 #include "src/commands/connection/client_filter.h"
 #include "src/commands/connection/family.h"
 
@@ -63,7 +64,6 @@ constexpr HistoryNote kKillHistory[] = {
 constexpr ArgDoc kKillForms[] = {args::string("ip:port"),
                                  args::one_of("new-format", kClientFilterDocs).many()};
 constexpr ArgDoc kKillArgs[] = {args::one_of("filter", kKillForms)};
-constexpr std::string_view kUnsteady[] = {"nondeterministic_output"};
 constexpr Flag kFlags = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale;
 
 }  // namespace
@@ -80,7 +80,7 @@ constexpr CommandSpec kClientList{
     .args = kClientFilterDocs,
     .reply = Shape::kVerbatim | Shape::kBulk,
     .handler = client_list,
-    .tips = kUnsteady,
+    .tips = kNondeterministic,
     .history = kListHistory,
 };
 

@@ -1,6 +1,7 @@
 // CLIENT subcommands that change how a connection, or all of them, are served.
 #include "src/command/context.h"
 #include "src/commands/connection/family.h"
+#include "src/commands/connection/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -78,7 +79,6 @@ constexpr ArgDoc kPauseArgs[] = {args::integer("timeout"),
 constexpr ArgDoc kReplyModes[] = {args::token("on", "ON"), args::token("off", "OFF"),
                                   args::token("skip", "SKIP")};
 constexpr ArgDoc kReplyArgs[] = {args::one_of("action", kReplyModes)};
-constexpr ArgDoc kOnOff[] = {args::token("on", "ON"), args::token("off", "OFF")};
 constexpr ArgDoc kSwitchArgs[] = {args::one_of("enabled", kOnOff)};
 constexpr ArgDoc kReasons[] = {args::token("timeout", "TIMEOUT"), args::token("error", "ERROR")};
 constexpr ArgDoc kUnblockArgs[] = {args::integer("client-id"),
@@ -86,7 +86,6 @@ constexpr ArgDoc kUnblockArgs[] = {args::integer("client-id"),
 constexpr HistoryNote kPauseHistory[] = {
     {"3.2.10", "Also stops keys from expiring and from being evicted."},
     {"6.2.0", "WRITE stops commands that write and lets others pass."}};
-constexpr Flag kPlain = Flag::kNoScript | Flag::kLoading | Flag::kStale;
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 
 #include "src/command/context.h"
 #include "src/commands/connection/family.h"
+#include "src/commands/connection/spec_parts.h"
 #include "src/tracking/tracking.h"
 
 namespace hearth::commands {
@@ -178,8 +179,6 @@ Outcome client_trackinginfo(CommandContext& ctx) {
   return {};
 }
 
-constexpr Flag kPlain = Flag::kNoScript | Flag::kLoading | Flag::kStale;
-constexpr ArgDoc kOnOff[] = {args::token("on", "ON"), args::token("off", "OFF")};
 constexpr ArgDoc kTrackingArgs[] = {
     args::one_of("status", kOnOff),
     args::integer("client-id", "REDIRECT").opt(),

@@ -1,4 +1,5 @@
 // GEOADD.
+#include "src/command/common_specs.h"
 #include "src/command/zset_values.h"
 #include "src/commands/geo/access.h"
 #include "src/commands/geo/family.h"
@@ -57,7 +58,6 @@ constexpr ArgDoc kPlace[] = {args::real("longitude"), args::real("latitude"),
 constexpr ArgDoc kArgs[] = {args::key(), args::one_of("condition", kCondition).opt().from("6.2.0"),
                             args::token("change", "CH").opt().from("6.2.0"),
                             args::block("data", kPlace).many()};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
 constexpr HistoryNote kHistory[] = {{"6.2.0", "Has the options CH, NX and XX."}};
 
 }  // namespace

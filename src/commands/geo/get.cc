@@ -1,6 +1,8 @@
 // Single positions: GEOPOS, GEODIST, GEOHASH.
+#include "src/command/common_specs.h"
 #include "src/commands/geo/access.h"
 #include "src/commands/geo/family.h"
+#include "src/commands/geo/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -49,12 +51,9 @@ Outcome geodist(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kUnits[] = {args::token("m", "m"), args::token("km", "km"),
-                             args::token("ft", "ft"), args::token("mi", "mi")};
 constexpr ArgDoc kMembersArgs[] = {args::key(), args::string("member").opt().many()};
 constexpr ArgDoc kDistArgs[] = {args::key(), args::string("member1"), args::string("member2"),
                                 args::one_of("unit", kUnits).opt()};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 
 }  // namespace
 

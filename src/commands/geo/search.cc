@@ -1,7 +1,9 @@
 // Searches: GEOSEARCH, GEOSEARCHSTORE, GEORADIUS, GEORADIUSBYMEMBER and their read-only forms.
+#include "src/command/common_specs.h"
 #include "src/command/zset_values.h"
 #include "src/commands/geo/family.h"
 #include "src/commands/geo/query.h"
+#include "src/commands/geo/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -45,8 +47,6 @@ Outcome georadius_ro(CommandContext& ctx) { return search(ctx, GeoForm::kRadiusR
 Outcome by_member(CommandContext& ctx) { return search(ctx, GeoForm::kByMember); }
 Outcome by_member_ro(CommandContext& ctx) { return search(ctx, GeoForm::kByMemberReadOnly); }
 
-constexpr ArgDoc kUnits[] = {args::token("m", "m"), args::token("km", "km"),
-                             args::token("ft", "ft"), args::token("mi", "mi")};
 constexpr ArgDoc kUnit = args::one_of("unit", kUnits);
 constexpr ArgDoc kCoordinates[] = {args::real("longitude"), args::real("latitude")};
 constexpr ArgDoc kFrom[] = {args::string("member", "FROMMEMBER"),
@@ -127,7 +127,6 @@ constexpr ArgDoc kMemberRoArgs[] = {args::key(),
                                     kWithHash,
                                     kCountArg,
                                     kOrderArg};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr KeySpec kSearchStoreKeys[] = {KeySpec::one(1, access::kOverwrite),
                                         KeySpec::one(2, access::kRead)};
 constexpr KeySpec kRadiusKeys[] = {KeySpec::one(1, access::kRead),

@@ -1,13 +1,14 @@
 // Field deadlines: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HPERSIST.
+#include "src/command/common_specs.h"
 #include "src/command/deadline.h"
 #include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
 
 // What the reply says of one field.
-constexpr std::int64_t kNoField = -2;
 constexpr std::int64_t kNotTimed = -1;  // HPERSIST: it has no deadline
 constexpr std::int64_t kRefused = 0;    // the condition does not hold
 constexpr std::int64_t kChanged = 1;
@@ -136,11 +137,9 @@ Outcome hpersist(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kConditions[] = {args::token("nx", "NX"), args::token("xx", "XX"),
-                                  args::token("gt", "GT"), args::token("lt", "LT")};
-constexpr ArgDoc kFieldParts[] = {args::integer("numfields"), args::string("field").many()};
-constexpr ArgDoc kFields = args::block("fields", kFieldParts, "FIELDS");
-constexpr ArgDoc kCondition = args::one_of("condition", kConditions).opt();
+constexpr ArgDoc kExpireConditions[] = {args::token("nx", "NX"), args::token("xx", "XX"),
+                                        args::token("gt", "GT"), args::token("lt", "LT")};
+constexpr ArgDoc kCondition = args::one_of("condition", kExpireConditions).opt();
 constexpr ArgDoc kSecondsArgs[] = {args::key(), args::integer("seconds"), kCondition, kFields};
 constexpr ArgDoc kMillisArgs[] = {args::key(), args::integer("milliseconds"), kCondition, kFields};
 constexpr ArgDoc kUnixSecondsArgs[] = {args::key(), args::unix_time("unix-time-seconds"),
@@ -148,19 +147,16 @@ constexpr ArgDoc kUnixSecondsArgs[] = {args::key(), args::unix_time("unix-time-s
 constexpr ArgDoc kUnixMillisArgs[] = {args::key(), args::unix_time("unix-time-milliseconds"),
                                       kCondition, kFields};
 constexpr ArgDoc kPersistArgs[] = {args::key(), kFields};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
-constexpr Flag kFlags = Flag::kWrite | Flag::kDenyOom | Flag::kFast;
-constexpr std::string_view kComplexity = "O(N) with the number of fields.";
 
 }  // namespace
 
 constexpr CommandSpec kHExpire{
     .name = "HEXPIRE",
     .summary = "Gives fields of a hash a time to live in seconds.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "7.4.0",
     .arity = Arity::at_least(6),
-    .flags = kFlags,
+    .flags = kWriteFlags,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kUpdateKey,
@@ -171,10 +167,10 @@ constexpr CommandSpec kHExpire{
 constexpr CommandSpec kHPExpire{
     .name = "HPEXPIRE",
     .summary = "Gives fields of a hash a time to live in milliseconds.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "7.4.0",
     .arity = Arity::at_least(6),
-    .flags = kFlags,
+    .flags = kWriteFlags,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kUpdateKey,
@@ -185,10 +181,10 @@ constexpr CommandSpec kHPExpire{
 constexpr CommandSpec kHExpireAt{
     .name = "HEXPIREAT",
     .summary = "Lets fields of a hash expire at a Unix time in seconds.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "7.4.0",
     .arity = Arity::at_least(6),
-    .flags = kFlags,
+    .flags = kWriteFlags,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kUpdateKey,
@@ -199,10 +195,10 @@ constexpr CommandSpec kHExpireAt{
 constexpr CommandSpec kHPExpireAt{
     .name = "HPEXPIREAT",
     .summary = "Lets fields of a hash expire at a Unix time in milliseconds.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "7.4.0",
     .arity = Arity::at_least(6),
-    .flags = kFlags,
+    .flags = kWriteFlags,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kUpdateKey,
@@ -213,7 +209,7 @@ constexpr CommandSpec kHPExpireAt{
 constexpr CommandSpec kHPersist{
     .name = "HPERSIST",
     .summary = "Takes the deadline away from fields of a hash.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "7.4.0",
     .arity = Arity::at_least(5),
     .flags = Flag::kWrite | Flag::kFast,

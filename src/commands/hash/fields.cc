@@ -1,7 +1,9 @@
 // Reading and changing at once: HGETDEL, HGETEX, HSETEX.
+#include "src/command/common_specs.h"
 #include "src/command/deadline.h"
 #include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -179,10 +181,8 @@ Outcome hsetex(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kFieldParts[] = {args::integer("numfields"), args::string("field").many()};
-constexpr ArgDoc kFields = args::block("fields", kFieldParts, "FIELDS");
-constexpr ArgDoc kPair[] = {args::string("field"), args::string("value")};
-constexpr ArgDoc kPairParts[] = {args::integer("numfields"), args::block("data", kPair).many()};
+constexpr ArgDoc kPairParts[] = {args::integer("numfields"),
+                                 args::block("data", kFieldValue).many()};
 constexpr ArgDoc kGetLife[] = {args::integer("seconds", "EX"), args::integer("milliseconds", "PX"),
                                args::unix_time("unix-time-seconds", "EXAT"),
                                args::unix_time("unix-time-milliseconds", "PXAT"),
@@ -191,23 +191,21 @@ constexpr ArgDoc kSetLife[] = {args::integer("seconds", "EX"), args::integer("mi
                                args::unix_time("unix-time-seconds", "EXAT"),
                                args::unix_time("unix-time-milliseconds", "PXAT"),
                                args::token("keepttl", "KEEPTTL")};
-constexpr ArgDoc kConditions[] = {args::token("fnx", "FNX"), args::token("fxx", "FXX")};
+constexpr ArgDoc kFieldsConditions[] = {args::token("fnx", "FNX"), args::token("fxx", "FXX")};
 constexpr ArgDoc kGetDelArgs[] = {args::key(), kFields};
 constexpr ArgDoc kGetExArgs[] = {args::key(), args::one_of("expiration", kGetLife).opt(), kFields};
-constexpr ArgDoc kSetExArgs[] = {args::key(), args::one_of("condition", kConditions).opt(),
+constexpr ArgDoc kSetExArgs[] = {args::key(), args::one_of("condition", kFieldsConditions).opt(),
                                  args::one_of("expiration", kSetLife).opt(),
                                  args::block("fields", kPairParts, "FIELDS")};
 constexpr KeySpec kTakeKey[] = {KeySpec::one(1, access::kRW | access::kAccess | access::kDelete)};
 constexpr KeySpec kTouchKey[] = {KeySpec::one(1, access::kModifyRead)};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
-constexpr std::string_view kComplexity = "O(N) with the number of fields.";
 
 }  // namespace
 
 constexpr CommandSpec kHGetDel{
     .name = "HGETDEL",
     .summary = "Returns the values of fields of a hash and removes the fields.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "8.0.0",
     .arity = Arity::at_least(5),
     .flags = Flag::kWrite | Flag::kFast,
@@ -222,7 +220,7 @@ constexpr CommandSpec kHGetDel{
 constexpr CommandSpec kHGetEx{
     .name = "HGETEX",
     .summary = "Returns the values of fields of a hash and sets or clears their time to live.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "8.0.0",
     .arity = Arity::at_least(5),
     .flags = Flag::kWrite | Flag::kFast,
@@ -237,7 +235,7 @@ constexpr CommandSpec kHSetEx{
     .name = "HSETEX",
     .summary =
         "Sets fields of a hash together with their time to live, under a condition if wanted.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "8.0.0",
     .arity = Arity::at_least(6),
     .flags = Flag::kWrite | Flag::kDenyOom | Flag::kFast,

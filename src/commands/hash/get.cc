@@ -1,4 +1,5 @@
 // Reading: HGET, HMGET, HGETALL, HKEYS, HVALS, HLEN, HEXISTS, HSTRLEN.
+#include "src/command/common_specs.h"
 #include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
 
@@ -80,12 +81,9 @@ Outcome hstrlen(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kKeyOnly[] = {args::key()};
 constexpr ArgDoc kKeyField[] = {args::key(), args::string("field")};
 constexpr ArgDoc kKeyFields[] = {args::key(), args::string("field").many()};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr KeySpec kMetaKey[] = {KeySpec::one(1, access::kReadMeta)};
-constexpr std::string_view kAnyOrder[] = {"nondeterministic_output_order"};
 
 }  // namespace
 
@@ -129,10 +127,10 @@ constexpr CommandSpec kHGetAll{
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kReadKey,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kMap,
     .handler = hgetall,
-    .tips = kAnyOrder,
+    .tips = kNondeterministicOrder,
 };
 constexpr CommandSpec kHKeys{
     .name = "HKEYS",
@@ -144,10 +142,10 @@ constexpr CommandSpec kHKeys{
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kReadKey,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kArray,
     .handler = hkeys,
-    .tips = kAnyOrder,
+    .tips = kNondeterministicOrder,
 };
 constexpr CommandSpec kHVals{
     .name = "HVALS",
@@ -159,10 +157,10 @@ constexpr CommandSpec kHVals{
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kReadKey,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kArray,
     .handler = hvals,
-    .tips = kAnyOrder,
+    .tips = kNondeterministicOrder,
 };
 constexpr CommandSpec kHLen{
     .name = "HLEN",
@@ -174,7 +172,7 @@ constexpr CommandSpec kHLen{
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kMetaKey,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kInteger,
     .handler = hlen,
 };

@@ -75,8 +75,8 @@ Outcome discard_all(CommandContext& ctx) {
 }
 
 constexpr ArgDoc kPrepareArgs[] = {args::string("fieldset-name"), args::string("field").many()};
-constexpr ArgDoc kSetArgs[] = {args::key(), args::string("fieldset-name"),
-                               args::string("value").many()};
+constexpr ArgDoc kImportSetArgs[] = {args::key(), args::string("fieldset-name"),
+                                     args::string("value").many()};
 constexpr ArgDoc kDiscardArgs[] = {args::string("fieldset-name")};
 constexpr KeySpec kOverwriteKey[] = {KeySpec::one(2, access::kOverwrite)};
 
@@ -128,7 +128,7 @@ constexpr CommandSpec kSetRow{
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kOverwriteKey,
-    .args = kSetArgs,
+    .args = kImportSetArgs,
     .reply = Shape::kOk,
     .handler = set,
 };

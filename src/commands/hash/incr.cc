@@ -3,6 +3,7 @@
 
 #include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -67,7 +68,6 @@ Outcome hincrbyfloat(CommandContext& ctx) {
 constexpr ArgDoc kIntegerArgs[] = {args::key(), args::string("field"), args::integer("increment")};
 constexpr ArgDoc kFloatArgs[] = {args::key(), args::string("field"), args::real("increment")};
 constexpr KeySpec kCounterKey[] = {KeySpec::one(1, access::kModifyRead)};
-constexpr Flag kFlags = Flag::kWrite | Flag::kDenyOom | Flag::kFast;
 
 }  // namespace
 
@@ -77,7 +77,7 @@ constexpr CommandSpec kHIncrBy{
     .complexity = "O(1)",
     .since = "2.0.0",
     .arity = Arity::exactly(4),
-    .flags = kFlags,
+    .flags = kWriteFlags,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kCounterKey,
@@ -92,7 +92,7 @@ constexpr CommandSpec kHIncrByFloat{
     .complexity = "O(1)",
     .since = "2.6.0",
     .arity = Arity::exactly(4),
-    .flags = kFlags,
+    .flags = kWriteFlags,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kCounterKey,

@@ -2,6 +2,7 @@
 #include <limits>
 #include <unordered_set>
 
+#include "src/command/common_specs.h"
 #include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
 
@@ -132,9 +133,7 @@ Outcome hrandfield(CommandContext& ctx) {
 
 constexpr ArgDoc kCountParts[] = {args::integer("count"),
                                   args::token("withvalues", "WITHVALUES").opt()};
-constexpr ArgDoc kArgs[] = {args::key(), args::block("options", kCountParts).opt()};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
+constexpr ArgDoc kRandomArgs[] = {args::key(), args::block("options", kCountParts).opt()};
 
 }  // namespace
 
@@ -148,10 +147,10 @@ constexpr CommandSpec kHRandField{
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kReadKey,
-    .args = kArgs,
+    .args = kRandomArgs,
     .reply = Shape::kBulk | Shape::kNull | Shape::kArray,
     .handler = hrandfield,
-    .tips = kTips,
+    .tips = kNondeterministic,
 };
 
 }  // namespace hearth::commands

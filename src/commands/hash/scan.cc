@@ -1,4 +1,5 @@
 // HSCAN.
+#include "src/command/common_specs.h"
 #include "src/command/element_scan.h"
 #include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
@@ -20,11 +21,9 @@ Outcome hscan(CommandContext& ctx) {
   return scan.finish(ctx);
 }
 
-constexpr ArgDoc kArgs[] = {
+constexpr ArgDoc kScanArgs[] = {
     args::key(), args::integer("cursor"), args::pattern("pattern", "MATCH").opt(),
     args::integer("count", "COUNT").opt(), args::token("novalues", "NOVALUES").opt().from("7.4.0")};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
 
 }  // namespace
 
@@ -38,10 +37,10 @@ constexpr CommandSpec kHScan{
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kReadKey,
-    .args = kArgs,
+    .args = kScanArgs,
     .reply = Shape::kArray,
     .handler = hscan,
-    .tips = kTips,
+    .tips = kNondeterministic,
 };
 
 }  // namespace hearth::commands

@@ -1,6 +1,8 @@
 // Writing: HSET, HMSET, HSETNX, HDEL.
+#include "src/command/common_specs.h"
 #include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -74,14 +76,9 @@ Outcome hdel(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kPair[] = {args::string("field"), args::string("value")};
-constexpr ArgDoc kSetArgs[] = {args::key(), args::block("data", kPair).many()};
+constexpr ArgDoc kHsetArgs[] = {args::key(), args::block("data", kFieldValue).many()};
 constexpr ArgDoc kSetNxArgs[] = {args::key(), args::string("field"), args::string("value")};
 constexpr ArgDoc kDelArgs[] = {args::key(), args::string("field").many()};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
-constexpr KeySpec kInsertKey[] = {KeySpec::one(1, access::kAdd)};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
-constexpr Flag kFlags = Flag::kWrite | Flag::kDenyOom | Flag::kFast;
 constexpr HistoryNote kSetHistory[] = {{"4.0.0", "Accepts several pairs of field and value."}};
 constexpr HistoryNote kDelHistory[] = {{"2.4.0", "Accepts several fields."}};
 
@@ -93,11 +90,11 @@ constexpr CommandSpec kHSet{
     .complexity = "O(N) with the number of pairs.",
     .since = "2.0.0",
     .arity = Arity::at_least(4),
-    .flags = kFlags,
+    .flags = kWriteFlags,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kUpdateKey,
-    .args = kSetArgs,
+    .args = kHsetArgs,
     .reply = Shape::kInteger,
     .handler = hset,
     .history = kSetHistory,
@@ -109,11 +106,11 @@ constexpr CommandSpec kHMSet{
     .complexity = "O(N) with the number of pairs.",
     .since = "2.0.0",
     .arity = Arity::at_least(4),
-    .flags = kFlags,
+    .flags = kWriteFlags,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kUpdateKey,
-    .args = kSetArgs,
+    .args = kHsetArgs,
     .reply = Shape::kOk,
     .handler = hmset,
     .deprecated_since = "4.0.0",
@@ -126,7 +123,7 @@ constexpr CommandSpec kHSetNx{
     .complexity = "O(1)",
     .since = "2.0.0",
     .arity = Arity::exactly(4),
-    .flags = kFlags,
+    .flags = kWriteFlags,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kInsertKey,

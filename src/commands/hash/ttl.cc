@@ -1,13 +1,12 @@
 // When fields expire: HTTL, HPTTL, HEXPIRETIME, HPEXPIRETIME.
+#include "src/command/common_specs.h"
 #include "src/command/deadline.h"
 #include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
-
-constexpr std::int64_t kNoField = -2;
-constexpr std::int64_t kNotTimed = -1;
 
 std::int64_t rounded_up_seconds(std::int64_t ms) { return (ms + 999) / 1000; }
 
@@ -42,71 +41,67 @@ Outcome hpttl(CommandContext& ctx) { return tell(ctx, TimeUnit::kMilliseconds); 
 Outcome hexpiretime(CommandContext& ctx) { return tell(ctx, TimeUnit::kUnixSeconds); }
 Outcome hpexpiretime(CommandContext& ctx) { return tell(ctx, TimeUnit::kUnixMilliseconds); }
 
-constexpr ArgDoc kFieldParts[] = {args::integer("numfields"), args::string("field").many()};
-constexpr ArgDoc kArgs[] = {args::key(), args::block("fields", kFieldParts, "FIELDS")};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr std::string_view kComplexity = "O(N) with the number of fields.";
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
+constexpr ArgDoc kTtlArgs[] = {args::key(), args::block("fields", kFieldParts, "FIELDS")};
 
 }  // namespace
 
 constexpr CommandSpec kHTtl{
     .name = "HTTL",
     .summary = "Returns how many seconds fields of a hash have left.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "7.4.0",
     .arity = Arity::at_least(5),
     .flags = Flag::kReadonly | Flag::kFast,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kReadKey,
-    .args = kArgs,
+    .args = kTtlArgs,
     .reply = Shape::kArray,
     .handler = httl,
-    .tips = kTips,
+    .tips = kNondeterministic,
     .member_at = 4,
 };
 constexpr CommandSpec kHPTtl{
     .name = "HPTTL",
     .summary = "Returns how many milliseconds fields of a hash have left.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "7.4.0",
     .arity = Arity::at_least(5),
     .flags = Flag::kReadonly | Flag::kFast,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kReadKey,
-    .args = kArgs,
+    .args = kTtlArgs,
     .reply = Shape::kArray,
     .handler = hpttl,
-    .tips = kTips,
+    .tips = kNondeterministic,
     .member_at = 4,
 };
 constexpr CommandSpec kHExpireTime{
     .name = "HEXPIRETIME",
     .summary = "Returns the Unix time in seconds at which fields of a hash expire.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "7.4.0",
     .arity = Arity::at_least(5),
     .flags = Flag::kReadonly | Flag::kFast,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kReadKey,
-    .args = kArgs,
+    .args = kTtlArgs,
     .reply = Shape::kArray,
     .handler = hexpiretime,
 };
 constexpr CommandSpec kHPExpireTime{
     .name = "HPEXPIRETIME",
     .summary = "Returns the Unix time in milliseconds at which fields of a hash expire.",
-    .complexity = kComplexity,
+    .complexity = kPerField,
     .since = "7.4.0",
     .arity = Arity::at_least(5),
     .flags = Flag::kReadonly | Flag::kFast,
     .acl = Acl::kHash,
     .group = Group::kHash,
     .keys = kReadKey,
-    .args = kArgs,
+    .args = kTtlArgs,
     .reply = Shape::kArray,
     .handler = hpexpiretime,
 };

@@ -1,4 +1,5 @@
 // Removing keys, and asking whether and as what they exist: DEL, UNLINK, EXISTS, TOUCH, TYPE.
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
 
@@ -52,10 +53,9 @@ Outcome type(CommandContext& ctx) {
 }
 
 constexpr ArgDoc kKeyList[] = {args::key().many()};
-constexpr ArgDoc kOneKey[] = {args::key()};
 constexpr KeySpec kRemoveKeys[] = {KeySpec::range(1, -1, 1, access::kRemove)};
 constexpr KeySpec kLookAtKeys[] = {KeySpec::range(1, -1, 1, access::kReadMeta)};
-constexpr KeySpec kLookAtKey[] = {KeySpec::one(1, access::kReadMeta)};
+constexpr KeySpec kDelLookAtKey[] = {KeySpec::one(1, access::kReadMeta)};
 constexpr std::string_view kSumOverShards[] = {"request_policy:multi_shard",
                                                "response_policy:agg_sum"};
 constexpr HistoryNote kSeveralKeys[] = {{"3.0.3", "Accepts several keys."}};
@@ -132,8 +132,8 @@ constexpr CommandSpec kType{
     .flags = Flag::kReadonly | Flag::kFast,
     .acl = Acl::kKeyspace,
     .group = Group::kGeneric,
-    .keys = kLookAtKey,
-    .args = kOneKey,
+    .keys = kDelLookAtKey,
+    .args = kKeyArg,
     .reply = Shape::kSimple,
     .handler = type,
 };

@@ -1,6 +1,7 @@
 // Values as bytes: DUMP, RESTORE.
 #include "persistence/rdb/dump.h"
 #include "src/base/format_number.h"
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/payload.h"
@@ -18,16 +19,16 @@ Outcome dump(CommandContext& ctx) {
   return {};
 }
 
-struct Options {
+struct DumpOptions {
   bool replace = false;
   bool absolute = false;
   std::optional<std::int64_t> idle_seconds;
   std::optional<std::int64_t> frequency;
 };
 
-Result<Options, ReplyError> parse(const ArgReader& args) {
+Result<DumpOptions, ReplyError> parse_dump(const ArgReader& args) {
   constexpr std::int64_t kCounterMax = 255;
-  Options o;
+  DumpOptions o;
   for (std::size_t i = 4; i < args.size(); ++i) {
     if (args.is(i, "REPLACE")) {
       o.replace = true;
@@ -49,7 +50,8 @@ Result<Options, ReplyError> parse(const ArgReader& args) {
 }
 
 // kNoDeadline for a TTL of 0.
-Result<std::int64_t, ReplyError> deadline_for(const CommandContext& ctx, const Options& options) {
+Result<std::int64_t, ReplyError> deadline_for(const CommandContext& ctx,
+                                              const DumpOptions& options) {
   HEARTH_TRY(std::int64_t ttl, ctx.args().integer(2));
   if (ttl < 0) return refuse("ERR Invalid TTL value, must be >= 0");
   if (ttl == 0) return kNoDeadline;
@@ -72,7 +74,7 @@ Result<rdb::Object, ReplyError> parse_payload(CommandContext& ctx) {
   return refuse("ERR Bad data format");
 }
 
-void set_access(CommandContext& ctx, Found at, const Options& options) {
+void set_access(CommandContext& ctx, Found at, const DumpOptions& options) {
   if (options.frequency && ctx.keys().uses_lfu()) {
     at->set_access(
         access_clock::lfu_with_counter(static_cast<std::uint8_t>(*options.frequency), ctx.clock()));
@@ -81,7 +83,7 @@ void set_access(CommandContext& ctx, Found at, const Options& options) {
   }
 }
 
-void log_restore(CommandContext& ctx, const KeyRef& key, const Options& options,
+void log_restore(CommandContext& ctx, const KeyRef& key, const DumpOptions& options,
                  std::int64_t deadline) {
   if (ctx.effects().wants_commands() && deadline != kNoDeadline && !options.absolute) {
     const auto given = ctx.args().from(0);
@@ -96,7 +98,7 @@ void log_restore(CommandContext& ctx, const KeyRef& key, const Options& options,
 }
 
 Outcome restore(CommandContext& ctx) {
-  HEARTH_TRY(const Options options, parse(ctx.args()));
+  HEARTH_TRY(const DumpOptions options, parse_dump(ctx.args()));
   const KeyRef key = ctx.key(1);
   const Found at = ctx.keys().write(key);
   if (at && !options.replace) return refuse("BUSYKEY Target key name already exists.");
@@ -122,7 +124,6 @@ Outcome restore(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kKeyOnly[] = {args::key()};
 constexpr ArgDoc kRestoreArgs[] = {args::key(),
                                    args::integer("ttl"),
                                    args::string("serialized-value"),
@@ -130,32 +131,30 @@ constexpr ArgDoc kRestoreArgs[] = {args::key(),
                                    args::token("absttl", "ABSTTL").opt().from("5.0.0"),
                                    args::integer("seconds", "IDLETIME").opt().from("5.0.0"),
                                    args::integer("frequency", "FREQ").opt().from("5.0.0")};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr KeySpec kOverwriteKey[] = {KeySpec::one(1, access::kOverwrite)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
-constexpr std::string_view kComplexity = "O(N) with the size of the value.";
+constexpr std::string_view kDumpComplexity = "O(N) with the size of the value.";
 
 }  // namespace
 
 constexpr CommandSpec kDump{
     .name = "DUMP",
     .summary = "Returns the value of a key as bytes that RESTORE takes.",
-    .complexity = kComplexity,
+    .complexity = kDumpComplexity,
     .since = "2.6.0",
     .arity = Arity::exactly(2),
     .flags = Flag::kReadonly,
     .acl = Acl::kKeyspace,
     .group = Group::kGeneric,
     .keys = kReadKey,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kBulk | Shape::kNull,
     .handler = dump,
-    .tips = kTips,
+    .tips = kNondeterministic,
 };
 constexpr CommandSpec kRestore{
     .name = "RESTORE",
     .summary = "Makes a key of the bytes that DUMP returned.",
-    .complexity = kComplexity,
+    .complexity = kDumpComplexity,
     .since = "2.6.0",
     .arity = Arity::at_least(4),
     .flags = Flag::kWrite | Flag::kDenyOom,
@@ -169,7 +168,7 @@ constexpr CommandSpec kRestore{
 constexpr CommandSpec kRestoreAsking{
     .name = "RESTORE-ASKING",
     .summary = "RESTORE into a slot that is being imported; used by MIGRATE.",
-    .complexity = kComplexity,
+    .complexity = kDumpComplexity,
     .since = "3.0.0",
     .arity = Arity::at_least(4),
     .flags = Flag::kWrite | Flag::kDenyOom | Flag::kAsking,

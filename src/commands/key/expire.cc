@@ -1,4 +1,5 @@
 // Giving keys a time to live and taking it away: EXPIRE, PEXPIRE, EXPIREAT, PEXPIREAT, PERSIST.
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/command/deadline.h"
 #include "src/commands/key/family.h"
@@ -97,9 +98,8 @@ constexpr ArgDoc kPExpireArgs[] = {args::key(), args::integer("milliseconds"), k
 constexpr ArgDoc kExpireAtArgs[] = {args::key(), args::unix_time("unix-time-seconds"), kCondition};
 constexpr ArgDoc kPExpireAtArgs[] = {args::key(), args::unix_time("unix-time-milliseconds"),
                                      kCondition};
-constexpr ArgDoc kOneKey[] = {args::key()};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
-constexpr HistoryNote kHistory[] = {{"7.0.0", "Takes the conditions `NX`, `XX`, `GT` and `LT`."}};
+constexpr HistoryNote kExpireHistory[] = {
+    {"7.0.0", "Takes the conditions `NX`, `XX`, `GT` and `LT`."}};
 
 constexpr CommandSpec expire_spec(std::string_view name, std::string_view summary,
                                   std::string_view since, std::span<const ArgDoc> args,
@@ -117,7 +117,7 @@ constexpr CommandSpec expire_spec(std::string_view name, std::string_view summar
       .args = args,
       .reply = Shape::kInteger,
       .handler = handler,
-      .history = kHistory,
+      .history = kExpireHistory,
   };
 }
 
@@ -143,7 +143,7 @@ constexpr CommandSpec kPersist{
     .acl = Acl::kKeyspace,
     .group = Group::kGeneric,
     .keys = kUpdateKey,
-    .args = kOneKey,
+    .args = kKeyArg,
     .reply = Shape::kInteger,
     .handler = persist,
 };

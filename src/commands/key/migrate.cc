@@ -8,16 +8,18 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/payload.h"
+#include "src/commands/key/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
 
 using Words = std::vector<std::string>;
 
-struct Options {
+struct MigrateOptions {
   MigrationControl::Job job;
   std::int64_t db = 0;
   bool copy = false;
@@ -26,7 +28,7 @@ struct Options {
   std::size_t key_count = 1;
 };
 
-Outcome parse_word(CommandContext& ctx, std::size_t& i, Options& o) {
+Outcome parse_word(CommandContext& ctx, std::size_t& i, MigrateOptions& o) {
   const ArgReader& args = ctx.args();
   const auto take = [&](std::size_t at) {
     ctx.redact(at);
@@ -56,10 +58,10 @@ Outcome parse_word(CommandContext& ctx, std::size_t& i, Options& o) {
   return {};
 }
 
-Result<Options, ReplyError> parse(CommandContext& ctx) {
+Result<MigrateOptions, ReplyError> parse_migrate(CommandContext& ctx) {
   constexpr std::int64_t kDefaultTimeoutMs = 1000;
   const ArgReader& args = ctx.args();
-  Options o;
+  MigrateOptions o;
   for (std::size_t i = 6; i < args.size(); ++i) HEARTH_TRY_VOID(parse_word(ctx, i, o));
   HEARTH_TRY(const std::int64_t timeout, args.integer(5));
   HEARTH_TRY(o.db, args.integer_between(4, INT32_MIN, INT32_MAX));
@@ -71,7 +73,7 @@ Result<Options, ReplyError> parse(CommandContext& ctx) {
 }
 
 std::vector<std::string> restore_words(const CommandContext& ctx, const Entry& e,
-                                       const Options& options) {
+                                       const MigrateOptions& options) {
   const std::int64_t ttl =
       e.has_deadline() ? std::max<std::int64_t>(1, e.deadline() - ctx.clock().ms) : 0;
   // The slot may still be importing on the other side: it takes the key only from one who asks.
@@ -143,7 +145,7 @@ struct Completion {
 };
 
 Outcome migrate(CommandContext& ctx) {
-  HEARTH_TRY(Options options, parse(ctx));
+  HEARTH_TRY(MigrateOptions options, parse_migrate(ctx));
   std::vector<std::string> names;
   std::unordered_set<std::string_view> taken;  // a key that is named twice travels once
   for (std::size_t i = options.first_key; i < options.first_key + options.key_count; ++i) {
@@ -187,7 +189,6 @@ constexpr ArgDoc kArgs[] = {args::string("host"),
                               a.token = "KEYS";
                               return a;
                             }()};
-constexpr std::uint16_t kTaken = access::kRW | access::kAccess | access::kDelete;
 constexpr KeySpec kKeySpecs[] = {
     [] {
       KeySpec k = KeySpec::one(3, kTaken);
@@ -196,11 +197,10 @@ constexpr KeySpec kKeySpecs[] = {
     }(),
     // The first KEYS counts: what follows it may be named "KEYS" too.
     KeySpec::after_keyword("KEYS", 6, -1, kTaken | access::kIncomplete)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
-constexpr HistoryNote kHistory[] = {{"3.0.0", "Takes `COPY` and `REPLACE`."},
-                                    {"3.0.6", "Takes `KEYS`."},
-                                    {"4.0.7", "Takes `AUTH`."},
-                                    {"6.0.0", "Takes `AUTH2`."}};
+constexpr HistoryNote kMigrateHistory[] = {{"3.0.0", "Takes `COPY` and `REPLACE`."},
+                                           {"3.0.6", "Takes `KEYS`."},
+                                           {"4.0.7", "Takes `AUTH`."},
+                                           {"6.0.0", "Takes `AUTH2`."}};
 
 }  // namespace
 
@@ -217,8 +217,8 @@ constexpr CommandSpec kMigrate{
     .args = kArgs,
     .reply = Shape::kOk | Shape::kSimple,
     .handler = migrate,
-    .tips = kTips,
-    .history = kHistory,
+    .tips = kNondeterministic,
+    .history = kMigrateHistory,
 };
 
 }  // namespace hearth::commands

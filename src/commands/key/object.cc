@@ -1,4 +1,5 @@
 // OBJECT: how a value is stored and used.
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
 #include "src/store/encoding.h"
@@ -90,9 +91,7 @@ Outcome help(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kOneKey[] = {args::key()};
-constexpr KeySpec kLookAtKey[] = {KeySpec::one(2, access::kReadMeta)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
+constexpr KeySpec kObjectLookAtKey[] = {KeySpec::one(2, access::kReadMeta)};
 
 constexpr CommandSpec object_spec(std::string_view name, std::string_view summary,
                                   std::string_view since, Shape reply, Handler handler) {
@@ -105,11 +104,11 @@ constexpr CommandSpec object_spec(std::string_view name, std::string_view summar
       .flags = Flag::kReadonly,
       .acl = Acl::kKeyspace,
       .group = Group::kGeneric,
-      .keys = kLookAtKey,
-      .args = kOneKey,
+      .keys = kObjectLookAtKey,
+      .args = kKeyArg,
       .reply = reply | Shape::kNull,
       .handler = handler,
-      .tips = kTips,
+      .tips = kNondeterministic,
   };
 }
 

@@ -1,6 +1,7 @@
 // Keys that change their name or place, and copies: RENAME, RENAMENX, MOVE, COPY.
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
+#include "src/commands/key/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -122,7 +123,6 @@ constexpr ArgDoc kMoveArgs[] = {args::key(), args::integer("db")};
 constexpr ArgDoc kCopyArgs[] = {args::key("source", 0), args::key("destination", 1),
                                 args::integer("destination-db", "DB").opt(),
                                 args::token("replace", "REPLACE").opt()};
-constexpr std::uint16_t kTaken = access::kRW | access::kAccess | access::kDelete;
 constexpr KeySpec kRenameKeys[] = {KeySpec::one(1, kTaken), KeySpec::one(2, access::kOverwrite)};
 constexpr KeySpec kRenameNxKeys[] = {KeySpec::one(1, kTaken),
                                      KeySpec::one(2, access::kOW | access::kInsert)};

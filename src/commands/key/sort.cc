@@ -212,7 +212,7 @@ constexpr KeySpec kStoreKey =
 constexpr KeySpec kSortKeys[] = {kSortKey, kPatternKeys, kStoreKey};
 constexpr KeySpec kSortRoKeys[] = {kSortKey, kPatternKeys};
 constexpr Acl kSortAcl = Acl::kSet | Acl::kSortedSet | Acl::kList | Acl::kDangerous;
-constexpr std::string_view kComplexity =
+constexpr std::string_view kSortComplexity =
     "O(N+M*log(M)) with N the elements of the value and M the elements returned; O(N) when nothing "
     "is sorted";
 
@@ -222,7 +222,7 @@ constexpr CommandSpec kSort{
     .name = "SORT",
     .summary =
         "Sorts the elements of a list, set or sorted set, and stores the result if asked to.",
-    .complexity = kComplexity,
+    .complexity = kSortComplexity,
     .since = "1.0.0",
     .arity = Arity::at_least(2),
     .flags = Flag::kWrite | Flag::kDenyOom,
@@ -236,7 +236,7 @@ constexpr CommandSpec kSort{
 constexpr CommandSpec kSortRo{
     .name = "SORT_RO",
     .summary = "Sorts the elements of a list, set or sorted set.",
-    .complexity = kComplexity,
+    .complexity = kSortComplexity,
     .since = "7.0.0",
     .arity = Arity::at_least(2),
     .flags = Flag::kReadonly,

@@ -1,6 +1,7 @@
 // Asking how long a key lives: TTL, PTTL, EXPIRETIME, PEXPIRETIME.
 #include <algorithm>
 
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
 
@@ -29,9 +30,6 @@ Outcome pttl(CommandContext& ctx) { return report_deadline(ctx, false, false); }
 Outcome expiretime(CommandContext& ctx) { return report_deadline(ctx, true, true); }
 Outcome pexpiretime(CommandContext& ctx) { return report_deadline(ctx, true, false); }
 
-constexpr ArgDoc kOneKey[] = {args::key()};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr std::string_view kChangesWithTime[] = {"nondeterministic_output"};
 constexpr HistoryNote kTwoNegatives[] = {{"2.8.0", "Answers -2 for a key that does not exist."}};
 
 constexpr CommandSpec ttl_spec(std::string_view name, std::string_view summary,
@@ -46,13 +44,13 @@ constexpr CommandSpec ttl_spec(std::string_view name, std::string_view summary,
       .acl = Acl::kKeyspace,
       .group = Group::kGeneric,
       .keys = kReadKey,
-      .args = kOneKey,
+      .args = kKeyArg,
       .reply = Shape::kInteger,
       .handler = handler,
   };
 }
 constexpr CommandSpec relative(CommandSpec spec) {
-  spec.tips = kChangesWithTime;
+  spec.tips = kNondeterministic;
   spec.history = kTwoNegatives;
   return spec;
 }

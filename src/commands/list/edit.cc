@@ -1,4 +1,5 @@
 // Changing what is there: LSET, LTRIM, LREM.
+#include "src/command/common_specs.h"
 #include "src/commands/list/access.h"
 #include "src/commands/list/family.h"
 #include "src/commands/list/range.h"
@@ -69,8 +70,6 @@ Outcome lrem(CommandContext& ctx) {
   return {};
 }
 
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kRW | access::kUpdate)};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
 constexpr ArgDoc kSetArgs[] = {args::key(), args::integer("index"), args::string("element")};
 constexpr ArgDoc kTrimArgs[] = {args::key(), args::integer("start"), args::integer("stop")};
 constexpr ArgDoc kRemArgs[] = {args::key(), args::integer("count"), args::string("element")};

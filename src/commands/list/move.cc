@@ -7,6 +7,7 @@
 #include "src/command/deadline.h"
 #include "src/commands/list/access.h"
 #include "src/commands/list/family.h"
+#include "src/commands/list/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -214,7 +215,6 @@ Outcome blmovem(CommandContext& ctx) {
 
 constexpr KeySpec kMoveKeys[] = {KeySpec::one(1, access::kRW | access::kAccess | access::kDelete),
                                  KeySpec::one(2, access::kRW | access::kInsert)};
-constexpr ArgDoc kEnds[] = {args::token("left", "LEFT"), args::token("right", "RIGHT")};
 constexpr ArgDoc kSelectors[] = {args::integer("count", "COUNT"),
                                  args::integer("exactly", "EXACTLY")};
 constexpr ArgDoc kOrderings[] = {args::token("obo", "OBO"), args::token("bulk", "BULK")};
@@ -237,7 +237,6 @@ constexpr ArgDoc kBlockingMoveMArgs[] = {args::key("source", 0),
 constexpr ArgDoc kPopPushArgs[] = {args::key("source", 0), args::key("destination", 1)};
 constexpr ArgDoc kBlockingPopPushArgs[] = {args::key("source", 0), args::key("destination", 1),
                                            args::real("timeout")};
-constexpr HistoryNote kBlockingHistory[] = {{"6.0.0", "The timeout may have a fraction."}};
 constexpr Flag kMoves = Flag::kWrite | Flag::kDenyOom;
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "src/command/multi_pop.h"
 #include "src/commands/list/access.h"
 #include "src/commands/list/family.h"
+#include "src/commands/list/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -122,7 +123,6 @@ constexpr KeySpec kTakeCounted[] = {KeySpec::counted(1, kTaken)};
 constexpr KeySpec kTakeCountedSecond[] = {KeySpec::counted(2, kTaken)};
 constexpr ArgDoc kPopArgs[] = {args::key(), args::integer("count").opt().from("6.2.0")};
 constexpr ArgDoc kBlockingArgs[] = {args::key().many(), args::real("timeout")};
-constexpr ArgDoc kEnds[] = {args::token("left", "LEFT"), args::token("right", "RIGHT")};
 constexpr ArgDoc kMultiArgs[] = {args::integer("numkeys"), args::key().many(),
                                  args::one_of("where", kEnds),
                                  args::integer("count", "COUNT").opt()};
@@ -130,7 +130,6 @@ constexpr ArgDoc kBlockingMultiArgs[] = {args::real("timeout"), args::integer("n
                                          args::key().many(), args::one_of("where", kEnds),
                                          args::integer("count", "COUNT").opt()};
 constexpr HistoryNote kPopHistory[] = {{"6.2.0", "Takes a count."}};
-constexpr HistoryNote kBlockingHistory[] = {{"6.0.0", "The timeout may have a fraction."}};
 
 constexpr CommandSpec pop_spec(std::string_view name, std::string_view summary, Handler handler) {
   return CommandSpec{

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "src/command/common_specs.h"
 #include "src/commands/list/access.h"
 #include "src/commands/list/family.h"
 #include "src/commands/list/range.h"
@@ -98,9 +99,7 @@ Outcome lpos(CommandContext& ctx) {
   return {};
 }
 
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr KeySpec kLookAtKey[] = {KeySpec::one(1, access::kReadMeta)};
-constexpr ArgDoc kOneKey[] = {args::key()};
 constexpr ArgDoc kIndexArgs[] = {args::key(), args::integer("index")};
 constexpr ArgDoc kRangeArgs[] = {args::key(), args::integer("start"), args::integer("stop")};
 constexpr ArgDoc kPosArgs[] = {
@@ -119,7 +118,7 @@ constexpr CommandSpec kLLen{
     .acl = Acl::kList,
     .group = Group::kList,
     .keys = kLookAtKey,
-    .args = kOneKey,
+    .args = kKeyArg,
     .reply = Shape::kInteger,
     .handler = llen,
 };

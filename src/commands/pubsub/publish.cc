@@ -69,15 +69,15 @@ constexpr ArgDoc kPatternArgs[] = {args::pattern("pattern").opt()};
 constexpr ArgDoc kChannelArgs[] = {args::string("channel").many().opt()};
 constexpr ArgDoc kShardChannelArgs[] = {args::string("shardchannel").many().opt()};
 constexpr KeySpec kShardKey[] = {KeySpec::one(1, access::kNotKey)};
-constexpr Flag kPlain = Flag::kPubsub | Flag::kLoading | Flag::kStale;
+constexpr Flag kPublishPlain = Flag::kPubsub | Flag::kLoading | Flag::kStale;
 
-constexpr CommandSpec kChannels{
+constexpr CommandSpec kPublishChannels{
     .name = "CHANNELS",
     .summary = "Lists the channels that somebody listens to.",
     .complexity = "O(N) with N the number of channels",
     .since = "2.8.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kPublishPlain,
     .group = Group::kPubsub,
     .args = kPatternArgs,
     .reply = Shape::kArray,
@@ -89,7 +89,7 @@ constexpr CommandSpec kNumSub{
     .complexity = "O(N) with N the number of channels asked for",
     .since = "2.8.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kPublishPlain,
     .group = Group::kPubsub,
     .args = kChannelArgs,
     .reply = Shape::kArray,
@@ -101,18 +101,18 @@ constexpr CommandSpec kNumPat{
     .complexity = "O(1)",
     .since = "2.8.0",
     .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .flags = kPublishPlain,
     .group = Group::kPubsub,
     .reply = Shape::kInteger,
     .handler = pubsub_numpat,
 };
-constexpr CommandSpec kShardChannels{
+constexpr CommandSpec kPublishShardChannels{
     .name = "SHARDCHANNELS",
     .summary = "Lists the shard channels that somebody listens to.",
     .complexity = "O(N) with N the number of shard channels",
     .since = "7.0.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kPublishPlain,
     .group = Group::kPubsub,
     .args = kPatternArgs,
     .reply = Shape::kArray,
@@ -124,15 +124,15 @@ constexpr CommandSpec kShardNumSub{
     .complexity = "O(N) with N the number of shard channels asked for",
     .since = "7.0.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kPublishPlain,
     .group = Group::kPubsub,
     .args = kShardChannelArgs,
     .reply = Shape::kArray,
     .handler = pubsub_shardnumsub,
 };
 constexpr CommandSpec kHelp = help_spec("6.2.0", Group::kPubsub);
-constexpr const CommandSpec* kPubSubSubs[] = {&kChannels,      &kNumSub,      &kNumPat,
-                                              &kShardChannels, &kShardNumSub, &kHelp};
+constexpr const CommandSpec* kPubSubSubs[] = {&kPublishChannels,      &kNumSub,      &kNumPat,
+                                              &kPublishShardChannels, &kShardNumSub, &kHelp};
 
 }  // namespace
 
@@ -142,7 +142,7 @@ constexpr CommandSpec kPublish{
     .complexity = "O(N+M) with N the listeners of the channel and M the number of patterns",
     .since = "2.0.0",
     .arity = Arity::exactly(3),
-    .flags = kPlain | Flag::kFast | Flag::kMayReplicate,
+    .flags = kPublishPlain | Flag::kFast | Flag::kMayReplicate,
     .group = Group::kPubsub,
     .args = kPublishArgs,
     .reply = Shape::kInteger,
@@ -156,7 +156,7 @@ constexpr CommandSpec kSPublish{
     .complexity = "O(N) with N the listeners of the shard channel",
     .since = "7.0.0",
     .arity = Arity::exactly(3),
-    .flags = kPlain | Flag::kFast | Flag::kMayReplicate,
+    .flags = kPublishPlain | Flag::kFast | Flag::kMayReplicate,
     .group = Group::kPubsub,
     .keys = kShardKey,
     .args = kSPublishArgs,

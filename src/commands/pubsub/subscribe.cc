@@ -74,15 +74,15 @@ Outcome sunsubscribe(CommandContext& ctx) {
   return unsubscribe_from(ctx, Kind::kShard, "sunsubscribe");
 }
 
-constexpr ArgDoc kChannels[] = {args::string("channel").many()};
+constexpr ArgDoc kSubscribeChannels[] = {args::string("channel").many()};
 constexpr ArgDoc kOptionalChannels[] = {args::string("channel").many().opt()};
 constexpr ArgDoc kPatterns[] = {args::pattern("pattern").many()};
 constexpr ArgDoc kOptionalPatterns[] = {args::pattern("pattern").many().opt()};
-constexpr ArgDoc kShardChannels[] = {args::string("shardchannel").many()};
+constexpr ArgDoc kSubscribeShardChannels[] = {args::string("shardchannel").many()};
 constexpr ArgDoc kOptionalShardChannels[] = {args::string("shardchannel").many().opt()};
 // Shard channels have slots as keys have, so that commands about them are routed.
 constexpr KeySpec kShardKeys[] = {KeySpec::range(1, -1, 1, access::kNotKey)};
-constexpr Flag kPlain = Flag::kPubsub | Flag::kNoScript | Flag::kLoading | Flag::kStale;
+constexpr Flag kSubscribePlain = Flag::kPubsub | Flag::kNoScript | Flag::kLoading | Flag::kStale;
 
 }  // namespace
 
@@ -92,9 +92,9 @@ constexpr CommandSpec kSubscribe{
     .complexity = "O(N) with N the number of channels",
     .since = "2.0.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kSubscribePlain,
     .group = Group::kPubsub,
-    .args = kChannels,
+    .args = kSubscribeChannels,
     .reply = Shape::kPush,
     .handler = subscribe,
     .channels = ChannelUse::kArguments,
@@ -106,7 +106,7 @@ constexpr CommandSpec kUnsubscribe{
     .complexity = "O(N) with N the number of channels",
     .since = "2.0.0",
     .arity = Arity::at_least(1),
-    .flags = kPlain,
+    .flags = kSubscribePlain,
     .group = Group::kPubsub,
     .args = kOptionalChannels,
     .reply = Shape::kPush,
@@ -119,7 +119,7 @@ constexpr CommandSpec kPSubscribe{
     .complexity = "O(N) with N the number of patterns",
     .since = "2.0.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kSubscribePlain,
     .group = Group::kPubsub,
     .args = kPatterns,
     .reply = Shape::kPush,
@@ -133,7 +133,7 @@ constexpr CommandSpec kPUnsubscribe{
     .complexity = "O(N) with N the number of patterns",
     .since = "2.0.0",
     .arity = Arity::at_least(1),
-    .flags = kPlain,
+    .flags = kSubscribePlain,
     .group = Group::kPubsub,
     .args = kOptionalPatterns,
     .reply = Shape::kPush,
@@ -146,10 +146,10 @@ constexpr CommandSpec kSSubscribe{
     .complexity = "O(N) with N the number of shard channels",
     .since = "7.0.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kSubscribePlain,
     .group = Group::kPubsub,
     .keys = kShardKeys,
-    .args = kShardChannels,
+    .args = kSubscribeShardChannels,
     .reply = Shape::kPush,
     .handler = ssubscribe,
     .channels = ChannelUse::kArguments,
@@ -161,7 +161,7 @@ constexpr CommandSpec kSUnsubscribe{
     .complexity = "O(N) with N the number of shard channels",
     .since = "7.0.0",
     .arity = Arity::at_least(1),
-    .flags = kPlain,
+    .flags = kSubscribePlain,
     .group = Group::kPubsub,
     .keys = kShardKeys,
     .args = kOptionalShardChannels,

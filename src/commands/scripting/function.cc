@@ -1,10 +1,12 @@
 // FUNCTION: the libraries of functions, and the function that runs.
 #include "persistence/rdb/format.h"
 #include "src/base/glob.h"
+#include "src/command/common_specs.h"
 #include "src/command/docs.h"
 #include "src/commands/scripting/access.h"
 #include "src/commands/scripting/family.h"
 #include "src/commands/scripting/payload.h"
+#include "src/commands/scripting/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -182,11 +184,10 @@ Outcome function_kill(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kLoadArgs[] = {args::token("replace", "REPLACE").opt(),
-                                args::string("function-code")};
+constexpr ArgDoc kFunctionLoadArgs[] = {args::token("replace", "REPLACE").opt(),
+                                        args::string("function-code")};
 constexpr ArgDoc kDeleteArgs[] = {args::string("library-name")};
-constexpr ArgDoc kFlushModes[] = {args::token("async", "ASYNC"), args::token("sync", "SYNC")};
-constexpr ArgDoc kFlushArgs[] = {args::one_of("flush-type", kFlushModes).opt()};
+constexpr ArgDoc kFunctionFlushArgs[] = {args::one_of("flush-type", kFlushModes).opt()};
 constexpr ArgDoc kListArgs[] = {args::string("library-name-pattern", "LIBRARYNAME").opt(),
                                 args::token("withcode", "WITHCODE").opt()};
 constexpr ArgDoc kPolicies[] = {args::token("flush", "FLUSH"), args::token("append", "APPEND"),
@@ -195,14 +196,11 @@ constexpr ArgDoc kRestoreArgs[] = {args::string("serialized-value"),
                                    args::one_of("policy", kPolicies).opt()};
 constexpr std::string_view kAllShards[] = {"request_policy:all_shards",
                                            "response_policy:all_succeeded"};
-constexpr std::string_view kListTips[] = {"nondeterministic_output_order"};
 constexpr std::string_view kStatsTips[] = {"nondeterministic_output", "request_policy:all_shards",
                                            "response_policy:special"};
-constexpr std::string_view kKillTips[] = {"request_policy:all_shards",
-                                          "response_policy:one_succeeded"};
 constexpr std::string_view kPerFunction = "O(N) with N the number of functions";
 
-constexpr CommandSpec kLoad{
+constexpr CommandSpec kFunctionLoad{
     .name = "LOAD",
     .summary = "Makes a library of functions from its code.",
     .complexity = "O(N) with the length of the code",
@@ -211,7 +209,7 @@ constexpr CommandSpec kLoad{
     .flags = Flag::kNoScript | Flag::kWrite | Flag::kDenyOom,
     .acl = Acl::kScripting,
     .group = Group::kScripting,
-    .args = kLoadArgs,
+    .args = kFunctionLoadArgs,
     .reply = Shape::kBulk,
     .handler = function_load,
     .tips = kAllShards,
@@ -230,7 +228,7 @@ constexpr CommandSpec kDelete{
     .handler = function_delete,
     .tips = kAllShards,
 };
-constexpr CommandSpec kFlush{
+constexpr CommandSpec kFunctionFlush{
     .name = "FLUSH",
     .summary = "Removes all libraries.",
     .complexity = kPerFunction,
@@ -239,7 +237,7 @@ constexpr CommandSpec kFlush{
     .flags = Flag::kNoScript | Flag::kWrite,
     .acl = Acl::kScripting,
     .group = Group::kScripting,
-    .args = kFlushArgs,
+    .args = kFunctionFlushArgs,
     .reply = Shape::kOk,
     .handler = function_flush,
     .tips = kAllShards,
@@ -256,7 +254,7 @@ constexpr CommandSpec kList{
     .args = kListArgs,
     .reply = Shape::kArray,
     .handler = function_list,
-    .tips = kListTips,
+    .tips = kNondeterministicOrder,
 };
 constexpr CommandSpec kDump{
     .name = "DUMP",
@@ -297,7 +295,7 @@ constexpr CommandSpec kStats{
     .handler = function_stats,
     .tips = kStatsTips,
 };
-constexpr CommandSpec kKill{
+constexpr CommandSpec kFunctionKill{
     .name = "KILL",
     .summary = "Ends the function that runs, unless it has written.",
     .complexity = "O(1)",
@@ -310,9 +308,10 @@ constexpr CommandSpec kKill{
     .handler = function_kill,
     .tips = kKillTips,
 };
-constexpr CommandSpec kHelp = help_spec("7.0.0", Group::kScripting, Acl::kScripting);
-constexpr const CommandSpec* kSubs[] = {&kLoad,    &kDelete, &kFlush, &kList, &kDump,
-                                        &kRestore, &kStats,  &kKill,  &kHelp};
+constexpr CommandSpec kFunctionHelp = help_spec("7.0.0", Group::kScripting, Acl::kScripting);
+constexpr const CommandSpec* kFunctionSubs[] = {&kFunctionLoad, &kDelete,       &kFunctionFlush,
+                                                &kList,         &kDump,         &kRestore,
+                                                &kStats,        &kFunctionKill, &kFunctionHelp};
 
 }  // namespace
 
@@ -323,7 +322,7 @@ constexpr CommandSpec kFunction{
     .since = "7.0.0",
     .arity = Arity::at_least(2),
     .group = Group::kScripting,
-    .subcommands = kSubs,
+    .subcommands = kFunctionSubs,
 };
 
 }  // namespace hearth::commands

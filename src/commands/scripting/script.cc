@@ -2,6 +2,7 @@
 #include "src/command/docs.h"
 #include "src/commands/scripting/access.h"
 #include "src/commands/scripting/family.h"
+#include "src/commands/scripting/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -57,11 +58,10 @@ Outcome script_debug(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kLoadArgs[] = {args::string("script")};
+constexpr ArgDoc kScriptLoadArgs[] = {args::string("script")};
 constexpr ArgDoc kExistsArgs[] = {args::string("sha1").many()};
 constexpr ArgDoc kShowArgs[] = {args::string("sha1")};
-constexpr ArgDoc kFlushModes[] = {args::token("async", "ASYNC"), args::token("sync", "SYNC")};
-constexpr ArgDoc kFlushArgs[] = {args::one_of("flush-type", kFlushModes).opt().from("6.2.0")};
+constexpr ArgDoc kScriptFlushArgs[] = {args::one_of("flush-type", kFlushModes).opt().from("6.2.0")};
 constexpr ArgDoc kDebugModes[] = {args::token("yes", "YES"), args::token("sync", "SYNC"),
                                   args::token("no", "NO")};
 constexpr ArgDoc kDebugArgs[] = {args::one_of("mode", kDebugModes)};
@@ -69,11 +69,9 @@ constexpr std::string_view kAllNodes[] = {"request_policy:all_nodes",
                                           "response_policy:all_succeeded"};
 constexpr std::string_view kExistsTips[] = {"request_policy:all_shards",
                                             "response_policy:agg_logical_and"};
-constexpr std::string_view kKillTips[] = {"request_policy:all_shards",
-                                          "response_policy:one_succeeded"};
 constexpr HistoryNote kFlushHistory[] = {{"6.2.0", "ASYNC and SYNC."}};
 
-constexpr CommandSpec kLoad{
+constexpr CommandSpec kScriptLoad{
     .name = "LOAD",
     .summary = "Keeps a script for EVALSHA and returns its digest.",
     .complexity = "O(N) with the length of the script",
@@ -82,7 +80,7 @@ constexpr CommandSpec kLoad{
     .flags = Flag::kNoScript | Flag::kStale,
     .acl = Acl::kScripting,
     .group = Group::kScripting,
-    .args = kLoadArgs,
+    .args = kScriptLoadArgs,
     .reply = Shape::kBulk,
     .handler = script_load,
     .tips = kAllNodes,
@@ -114,7 +112,7 @@ constexpr CommandSpec kShow{
     .reply = Shape::kBulk,
     .handler = script_show,
 };
-constexpr CommandSpec kFlush{
+constexpr CommandSpec kScriptFlush{
     .name = "FLUSH",
     .summary = "Forgets all scripts.",
     .complexity = "O(N) with N the number of scripts",
@@ -123,13 +121,13 @@ constexpr CommandSpec kFlush{
     .flags = Flag::kNoScript,
     .acl = Acl::kScripting,
     .group = Group::kScripting,
-    .args = kFlushArgs,
+    .args = kScriptFlushArgs,
     .reply = Shape::kOk,
     .handler = script_flush,
     .tips = kAllNodes,
     .history = kFlushHistory,
 };
-constexpr CommandSpec kKill{
+constexpr CommandSpec kScriptKill{
     .name = "KILL",
     .summary = "Ends the script that runs, unless it has written.",
     .complexity = "O(1)",
@@ -155,8 +153,9 @@ constexpr CommandSpec kDebug{
     .reply = Shape::kOk,
     .handler = script_debug,
 };
-constexpr CommandSpec kHelp = help_spec("5.0.0", Group::kScripting, Acl::kScripting);
-constexpr const CommandSpec* kSubs[] = {&kLoad, &kExists, &kShow, &kFlush, &kKill, &kDebug, &kHelp};
+constexpr CommandSpec kScriptHelp = help_spec("5.0.0", Group::kScripting, Acl::kScripting);
+constexpr const CommandSpec* kScriptSubs[] = {&kScriptLoad, &kExists, &kShow,      &kScriptFlush,
+                                              &kScriptKill, &kDebug,  &kScriptHelp};
 
 }  // namespace
 
@@ -167,7 +166,7 @@ constexpr CommandSpec kScript{
     .since = "2.6.0",
     .arity = Arity::at_least(2),
     .group = Group::kScripting,
-    .subcommands = kSubs,
+    .subcommands = kScriptSubs,
 };
 
 }  // namespace hearth::commands

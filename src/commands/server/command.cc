@@ -1,5 +1,6 @@
 // COMMAND: the command table, as clients ask for it.
 #include "src/base/glob.h"
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/command/docs.h"
 #include "src/command/key_extract.h"
@@ -132,15 +133,14 @@ Outcome command_getkeysandflags(CommandContext& ctx) {
   return {};
 }
 
-constexpr Flag kPlain = Flag::kLoading | Flag::kStale;
-constexpr std::string_view kAnyOrder[] = {"nondeterministic_output_order"};
+constexpr Flag kCommandPlain = Flag::kLoading | Flag::kStale;
 constexpr ArgDoc kNames[] = {args::string("command-name").many().opt()};
 constexpr ArgDoc kRequest[] = {args::string("command"), args::string("arg").many().opt()};
 constexpr ArgDoc kFilters[] = {args::string("module-name", "MODULE"),
                                args::string("category", "ACLCAT"),
                                args::pattern("pattern", "PATTERN")};
 constexpr ArgDoc kListArgs[] = {args::one_of("filterby", kFilters, "FILTERBY").opt()};
-constexpr HistoryNote kInfoHistory[] = {
+constexpr HistoryNote kCommandInfoHistory[] = {
     {"7.0.0", "Names may be left out, and may be of subcommands."}};
 
 constexpr CommandSpec kCount{
@@ -149,7 +149,7 @@ constexpr CommandSpec kCount{
     .complexity = "O(1)",
     .since = "2.8.13",
     .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .flags = kCommandPlain,
     .acl = Acl::kConnection,
     .group = Group::kServer,
     .reply = Shape::kInteger,
@@ -161,14 +161,14 @@ constexpr CommandSpec kCommandInfo{
     .complexity = "O(N) with N the number of commands asked for",
     .since = "2.8.13",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kCommandPlain,
     .acl = Acl::kConnection,
     .group = Group::kServer,
     .args = kNames,
     .reply = Shape::kArray,
     .handler = command_info,
-    .tips = kAnyOrder,
-    .history = kInfoHistory,
+    .tips = kNondeterministicOrder,
+    .history = kCommandInfoHistory,
 };
 constexpr CommandSpec kDocs{
     .name = "DOCS",
@@ -176,27 +176,27 @@ constexpr CommandSpec kDocs{
     .complexity = "O(N) with N the number of commands asked for",
     .since = "7.0.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kCommandPlain,
     .acl = Acl::kConnection,
     .group = Group::kServer,
     .args = kNames,
     .reply = Shape::kMap,
     .handler = command_docs,
-    .tips = kAnyOrder,
+    .tips = kNondeterministicOrder,
 };
-constexpr CommandSpec kList{
+constexpr CommandSpec kCommandList{
     .name = "LIST",
     .summary = "Lists the names of commands and subcommands.",
     .complexity = "O(N) with N the number of commands",
     .since = "7.0.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kCommandPlain,
     .acl = Acl::kConnection,
     .group = Group::kServer,
     .args = kListArgs,
     .reply = Shape::kArray,
     .handler = command_list,
-    .tips = kAnyOrder,
+    .tips = kNondeterministicOrder,
 };
 constexpr CommandSpec kGetKeys{
     .name = "GETKEYS",
@@ -204,7 +204,7 @@ constexpr CommandSpec kGetKeys{
     .complexity = "O(N) with N the number of words",
     .since = "2.8.13",
     .arity = Arity::at_least(3),
-    .flags = kPlain,
+    .flags = kCommandPlain,
     .acl = Acl::kConnection,
     .group = Group::kServer,
     .args = kRequest,
@@ -217,16 +217,16 @@ constexpr CommandSpec kGetKeysAndFlags{
     .complexity = "O(N) with N the number of words",
     .since = "7.0.0",
     .arity = Arity::at_least(3),
-    .flags = kPlain,
+    .flags = kCommandPlain,
     .acl = Acl::kConnection,
     .group = Group::kServer,
     .args = kRequest,
     .reply = Shape::kArray,
     .handler = command_getkeysandflags,
 };
-constexpr CommandSpec kHelp = help_spec("5.0.0", Group::kServer, Acl::kConnection);
-constexpr const CommandSpec* kSubs[] = {&kCount,   &kCommandInfo,     &kDocs, &kList,
-                                        &kGetKeys, &kGetKeysAndFlags, &kHelp};
+constexpr CommandSpec kCommandHelp = help_spec("5.0.0", Group::kServer, Acl::kConnection);
+constexpr const CommandSpec* kCommandSubs[] = {
+    &kCount, &kCommandInfo, &kDocs, &kCommandList, &kGetKeys, &kGetKeysAndFlags, &kCommandHelp};
 
 }  // namespace
 
@@ -236,13 +236,13 @@ constexpr CommandSpec kCommand{
     .complexity = "O(N) with N the number of commands",
     .since = "2.8.13",
     .arity = Arity::at_least(1),
-    .flags = kPlain,
+    .flags = kCommandPlain,
     .acl = Acl::kConnection,
     .group = Group::kServer,
     .reply = Shape::kArray,
     .handler = command,
-    .subcommands = kSubs,
-    .tips = kAnyOrder,
+    .subcommands = kCommandSubs,
+    .tips = kNondeterministicOrder,
 };
 
 }  // namespace hearth::commands

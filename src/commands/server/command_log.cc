@@ -84,28 +84,29 @@ Outcome commandlog_reset(CommandContext& ctx) {
   return reset(ctx, kind);
 }
 
-constexpr Flag kPlain = Flag::kAdmin | Flag::kLoading | Flag::kStale;
-constexpr ArgDoc kGetArgs[] = {args::integer("count").opt()};
-constexpr HistoryNote kGetHistory[] = {{"4.0.0", "Entries tell the client's address and name."}};
+constexpr Flag kCommandLogPlain = Flag::kAdmin | Flag::kLoading | Flag::kStale;
+constexpr ArgDoc kCommandLogGetArgs[] = {args::integer("count").opt()};
+constexpr HistoryNote kCommandLogGetHistory[] = {
+    {"4.0.0", "Entries tell the client's address and name."}};
 constexpr std::string_view kGetTips[] = {"request_policy:all_nodes", "nondeterministic_output"};
 constexpr std::string_view kLenTips[] = {"request_policy:all_nodes", "response_policy:agg_sum",
                                          "nondeterministic_output"};
-constexpr std::string_view kResetTips[] = {"request_policy:all_nodes",
-                                           "response_policy:all_succeeded"};
+constexpr std::string_view kCommandLogResetTips[] = {"request_policy:all_nodes",
+                                                     "response_policy:all_succeeded"};
 
-constexpr CommandSpec kGet{
+constexpr CommandSpec kCommandLogGet{
     .name = "GET",
     .summary = "Returns the newest entries of the slow log, 10 if no count is given, all for -1.",
     .complexity = "O(N) with N the number of entries returned",
     .since = "2.2.12",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kCommandLogPlain,
     .group = Group::kServer,
-    .args = kGetArgs,
+    .args = kCommandLogGetArgs,
     .reply = Shape::kArray,
     .handler = slowlog_get,
     .tips = kGetTips,
-    .history = kGetHistory,
+    .history = kCommandLogGetHistory,
 };
 constexpr CommandSpec kLen{
     .name = "LEN",
@@ -113,26 +114,27 @@ constexpr CommandSpec kLen{
     .complexity = "O(1)",
     .since = "2.2.12",
     .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .flags = kCommandLogPlain,
     .group = Group::kServer,
     .reply = Shape::kInteger,
     .handler = slowlog_len,
     .tips = kLenTips,
 };
-constexpr CommandSpec kReset{
+constexpr CommandSpec kCommandLogReset{
     .name = "RESET",
     .summary = "Empties the slow log.",
     .complexity = "O(N) with N the number of entries",
     .since = "2.2.12",
     .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .flags = kCommandLogPlain,
     .group = Group::kServer,
     .reply = Shape::kOk,
     .handler = slowlog_reset,
-    .tips = kResetTips,
+    .tips = kCommandLogResetTips,
 };
-constexpr CommandSpec kHelp = help_spec("6.2.0", Group::kServer);
-constexpr const CommandSpec* kSubs[] = {&kGet, &kLen, &kReset, &kHelp};
+constexpr CommandSpec kCommandLogHelp = help_spec("6.2.0", Group::kServer);
+constexpr const CommandSpec* kCommandLogSubs[] = {&kCommandLogGet, &kLen, &kCommandLogReset,
+                                                  &kCommandLogHelp};
 
 constexpr ArgDoc kKinds[] = {args::token("slow", "slow"),
                              args::token("large-request", "large-request"),
@@ -145,7 +147,7 @@ constexpr CommandSpec kLogGet{
     .complexity = "O(N) with N the number of entries returned",
     .since = "8.1.0",
     .arity = Arity::exactly(4),
-    .flags = kPlain,
+    .flags = kCommandLogPlain,
     .group = Group::kServer,
     .args = kLogGetArgs,
     .reply = Shape::kArray,
@@ -158,7 +160,7 @@ constexpr CommandSpec kLogLen{
     .complexity = "O(1)",
     .since = "8.1.0",
     .arity = Arity::exactly(3),
-    .flags = kPlain,
+    .flags = kCommandLogPlain,
     .group = Group::kServer,
     .args = kLogArgs,
     .reply = Shape::kInteger,
@@ -171,12 +173,12 @@ constexpr CommandSpec kLogReset{
     .complexity = "O(N) with N the number of entries",
     .since = "8.1.0",
     .arity = Arity::exactly(3),
-    .flags = kPlain,
+    .flags = kCommandLogPlain,
     .group = Group::kServer,
     .args = kLogArgs,
     .reply = Shape::kOk,
     .handler = commandlog_reset,
-    .tips = kResetTips,
+    .tips = kCommandLogResetTips,
 };
 constexpr CommandSpec kLogHelp = help_spec("8.1.0", Group::kServer);
 constexpr const CommandSpec* kLogSubs[] = {&kLogGet, &kLogLen, &kLogReset, &kLogHelp};
@@ -190,7 +192,7 @@ constexpr CommandSpec kSlowLog{
     .since = "2.2.12",
     .arity = Arity::at_least(2),
     .group = Group::kServer,
-    .subcommands = kSubs,
+    .subcommands = kCommandLogSubs,
 };
 
 constexpr CommandSpec kCommandLog{

@@ -66,27 +66,27 @@ Outcome config_resetstat(CommandContext& ctx) {
   return {};
 }
 
-constexpr Flag kPlain = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale;
-constexpr ArgDoc kGetArgs[] = {args::pattern("parameter").many()};
+constexpr Flag kConfigPlain = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale;
+constexpr ArgDoc kConfigGetArgs[] = {args::pattern("parameter").many()};
 constexpr ArgDoc kPair[] = {args::string("parameter"), args::string("value")};
 constexpr ArgDoc kSetArgs[] = {args::block("data", kPair).many()};
-constexpr HistoryNote kGetHistory[] = {{"7.0.0", "Takes several patterns."}};
+constexpr HistoryNote kConfigGetHistory[] = {{"7.0.0", "Takes several patterns."}};
 constexpr HistoryNote kSetHistory[] = {{"7.0.0", "Sets several parameters, all or none."}};
 constexpr std::string_view kOnAllNodes[] = {"request_policy:all_nodes",
                                             "response_policy:all_succeeded"};
 
-constexpr CommandSpec kGet{
+constexpr CommandSpec kConfigGet{
     .name = "GET",
     .summary = "Returns the values of the parameters whose names match.",
     .complexity = "O(N*M) with N the number of parameters and M the number of patterns",
     .since = "2.0.0",
     .arity = Arity::at_least(3),
-    .flags = kPlain,
+    .flags = kConfigPlain,
     .group = Group::kServer,
-    .args = kGetArgs,
+    .args = kConfigGetArgs,
     .reply = Shape::kMap,
     .handler = config_get,
-    .history = kGetHistory,
+    .history = kConfigGetHistory,
 };
 constexpr CommandSpec kSet{
     .name = "SET",
@@ -94,7 +94,7 @@ constexpr CommandSpec kSet{
     .complexity = "O(N) with N the number of parameters given",
     .since = "2.0.0",
     .arity = Arity::at_least(4),
-    .flags = kPlain,
+    .flags = kConfigPlain,
     .group = Group::kServer,
     .args = kSetArgs,
     .reply = Shape::kOk,
@@ -108,7 +108,7 @@ constexpr CommandSpec kRewrite{
     .complexity = "O(1)",
     .since = "2.8.0",
     .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .flags = kConfigPlain,
     .group = Group::kServer,
     .reply = Shape::kOk,
     .handler = config_rewrite,
@@ -120,14 +120,15 @@ constexpr CommandSpec kResetStat{
     .complexity = "O(N) with N the number of commands",
     .since = "2.0.0",
     .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .flags = kConfigPlain,
     .group = Group::kServer,
     .reply = Shape::kOk,
     .handler = config_resetstat,
     .tips = kOnAllNodes,
 };
-constexpr CommandSpec kHelp = help_spec("5.0.0", Group::kServer);
-constexpr const CommandSpec* kSubs[] = {&kGet, &kSet, &kRewrite, &kResetStat, &kHelp};
+constexpr CommandSpec kConfigHelp = help_spec("5.0.0", Group::kServer);
+constexpr const CommandSpec* kConfigSubs[] = {&kConfigGet, &kSet, &kRewrite, &kResetStat,
+                                              &kConfigHelp};
 
 }  // namespace
 
@@ -138,7 +139,7 @@ constexpr CommandSpec kConfig{
     .since = "2.0.0",
     .arity = Arity::at_least(2),
     .group = Group::kServer,
-    .subcommands = kSubs,
+    .subcommands = kConfigSubs,
 };
 
 }  // namespace hearth::commands

@@ -36,7 +36,7 @@ Outcome debug(CommandContext& ctx) {
   return unknown_debug_verb(args[1]);
 }
 
-constexpr ArgDoc kArgs[] = {args::string("subcommand"), args::string("argument").many().opt()};
+constexpr ArgDoc kDebugArgs[] = {args::string("subcommand"), args::string("argument").many().opt()};
 
 }  // namespace
 
@@ -49,7 +49,7 @@ constexpr CommandSpec kDebug{
     .flags = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kProtected |
              Flag::kTouchesArbitraryKeys,
     .group = Group::kServer,
-    .args = kArgs,
+    .args = kDebugArgs,
     .reply = Shape::kOk | Shape::kSimple | Shape::kInteger | Shape::kBulk | Shape::kVerbatim |
              Shape::kArray | Shape::kMap | Shape::kSet | Shape::kDouble | Shape::kBoolean |
              Shape::kNull | Shape::kPush | Shape::kNone,

@@ -48,7 +48,7 @@ Outcome close_on_drop(CommandContext& ctx) {
   return {};
 }
 
-constexpr DebugVerb kVerbs[] = {
+constexpr DebugVerb kDebugClusterVerbs[] = {
     {"CLUSTERLINK", "KILL <TO|FROM|ALL> <node-id>", "Cuts the cluster bus links with a node.", 5, 5,
      clusterlink},
     {"DROP-CLUSTER-PACKET-FILTER", "<type>",
@@ -59,6 +59,6 @@ constexpr DebugVerb kVerbs[] = {
 
 }  // namespace
 
-std::span<const DebugVerb> debug_cluster_verbs() { return kVerbs; }
+std::span<const DebugVerb> debug_cluster_verbs() { return kDebugClusterVerbs; }
 
 }  // namespace hearth::commands

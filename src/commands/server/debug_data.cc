@@ -276,7 +276,7 @@ Outcome protocol(CommandContext& ctx) {
   return {};
 }
 
-constexpr DebugVerb kVerbs[] = {
+constexpr DebugVerb kDebugDataVerbs[] = {
     {"OBJECT", "<key>", "Tells how the value of a key is stored.", 3, 3, object},
     {"LISTPACK", "<key>", "Tells how large a value in the compact encoding is.", 3, 3, listpack},
     {"QUICKLIST", "<key> [<0|1>]", "Tells how many nodes a long list has.", 3, 4, quicklist},
@@ -301,6 +301,6 @@ constexpr DebugVerb kVerbs[] = {
 
 }  // namespace
 
-std::span<const DebugVerb> debug_data_verbs() { return kVerbs; }
+std::span<const DebugVerb> debug_data_verbs() { return kDebugDataVerbs; }
 
 }  // namespace hearth::commands

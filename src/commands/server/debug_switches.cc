@@ -132,7 +132,7 @@ Outcome config_rewrite_force_all(CommandContext& ctx) {
   return {};
 }
 
-constexpr DebugVerb kVerbs[] = {
+constexpr DebugVerb kDebugSwitchesVerbs[] = {
     {"SLEEP", "<seconds>", "Stops the whole server for that long; fractions are fine.", 3, 3,
      sleep},
     {"SEGFAULT", "", "Ends the process by an access to memory that is not there.", 2, 2, crash},
@@ -163,6 +163,6 @@ constexpr DebugVerb kVerbs[] = {
 
 }  // namespace
 
-std::span<const DebugVerb> debug_switch_verbs() { return kVerbs; }
+std::span<const DebugVerb> debug_switch_verbs() { return kDebugSwitchesVerbs; }
 
 }  // namespace hearth::commands

@@ -1,6 +1,7 @@
 // INFO, TIME, DBSIZE, LASTSAVE, ROLE and MONITOR.
 #include <algorithm>
 
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/server/family.h"
 
@@ -77,10 +78,9 @@ Outcome monitor(CommandContext& ctx) {
 }
 
 constexpr ArgDoc kInfoArgs[] = {args::string("section").many().opt()};
-constexpr HistoryNote kInfoHistory[] = {{"7.0.0", "Takes several sections."}};
+constexpr HistoryNote kFactsInfoHistory[] = {{"7.0.0", "Takes several sections."}};
 constexpr std::string_view kInfoTips[] = {"nondeterministic_output", "request_policy:all_shards",
                                           "response_policy:special"};
-constexpr std::string_view kUnsteady[] = {"nondeterministic_output"};
 constexpr std::string_view kSumTips[] = {"request_policy:all_shards", "response_policy:agg_sum"};
 
 }  // namespace
@@ -98,7 +98,7 @@ constexpr CommandSpec kInfo{
     .reply = Shape::kVerbatim | Shape::kBulk,
     .handler = info,
     .tips = kInfoTips,
-    .history = kInfoHistory,
+    .history = kFactsInfoHistory,
 };
 
 constexpr CommandSpec kTime{
@@ -111,7 +111,7 @@ constexpr CommandSpec kTime{
     .group = Group::kServer,
     .reply = Shape::kArray,
     .handler = server_time,
-    .tips = kUnsteady,
+    .tips = kNondeterministic,
 };
 
 constexpr CommandSpec kDbSize{
@@ -139,7 +139,7 @@ constexpr CommandSpec kLastSave{
     .group = Group::kServer,
     .reply = Shape::kInteger,
     .handler = lastsave,
-    .tips = kUnsteady,
+    .tips = kNondeterministic,
 };
 
 constexpr CommandSpec kRole{

@@ -178,7 +178,7 @@ Outcome hotkeys_get(CommandContext& ctx) {
   return {};
 }
 
-constexpr Flag kPlain = Flag::kAdmin | Flag::kNoScript;
+constexpr Flag kHotkeysPlain = Flag::kAdmin | Flag::kNoScript;
 constexpr ArgDoc kMetric[] = {args::token("cpu", "CPU"), args::token("net", "NET")};
 constexpr ArgDoc kMetrics[] = {args::integer("count"), args::one_of("metric", kMetric).many()};
 constexpr ArgDoc kSlots[] = {args::integer("count"), args::integer("slot").many()};
@@ -195,7 +195,7 @@ constexpr CommandSpec kStart{
     .complexity = "O(1)",
     .since = "8.6.0",
     .arity = Arity::at_least(5),
-    .flags = kPlain,
+    .flags = kHotkeysPlain,
     .group = Group::kServer,
     .args = kStartArgs,
     .reply = Shape::kOk,
@@ -208,38 +208,39 @@ constexpr CommandSpec kStop{
     .complexity = "O(1)",
     .since = "8.6.0",
     .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .flags = kHotkeysPlain,
     .group = Group::kServer,
     .reply = Shape::kOk | Shape::kNull,
     .handler = hotkeys_stop,
     .tips = kOneNode,
 };
-constexpr CommandSpec kGet{
+constexpr CommandSpec kHotkeysGet{
     .name = "GET",
     .summary = "Tells what the present or last session has found.",
     .complexity = "O(K) with K the number of keys told",
     .since = "8.6.0",
     .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .flags = kHotkeysPlain,
     .group = Group::kServer,
     .reply = Shape::kArray | Shape::kNull,
     .handler = hotkeys_get,
     .tips = kOneNode,
 };
-constexpr CommandSpec kReset{
+constexpr CommandSpec kHotkeysReset{
     .name = "RESET",
     .summary = "Forgets what the last session has found.",
     .complexity = "O(1)",
     .since = "8.6.0",
     .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .flags = kHotkeysPlain,
     .group = Group::kServer,
     .reply = Shape::kOk,
     .handler = hotkeys_reset,
     .tips = kOneNode,
 };
-constexpr CommandSpec kHelp = help_spec("8.6.1", Group::kServer);
-constexpr const CommandSpec* kSubs[] = {&kGet, &kReset, &kStart, &kStop, &kHelp};
+constexpr CommandSpec kHotkeysHelp = help_spec("8.6.1", Group::kServer);
+constexpr const CommandSpec* kHotkeysSubs[] = {&kHotkeysGet, &kHotkeysReset, &kStart, &kStop,
+                                               &kHotkeysHelp};
 
 }  // namespace
 
@@ -250,7 +251,7 @@ constexpr CommandSpec kHotKeys{
     .since = "8.6.0",
     .arity = Arity::at_least(2),
     .group = Group::kServer,
-    .subcommands = kSubs,
+    .subcommands = kHotkeysSubs,
 };
 
 }  // namespace hearth::commands

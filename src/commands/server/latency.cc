@@ -98,13 +98,14 @@ Outcome latency_histogram(CommandContext& ctx) {
   return {};
 }
 
-constexpr Flag kPlain = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale;
+constexpr Flag kLatencyPlain = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale;
 constexpr ArgDoc kEvent[] = {args::string("event")};
 constexpr ArgDoc kEvents[] = {args::string("event").many().opt()};
 constexpr ArgDoc kCommands[] = {args::string("command").many().opt()};
-constexpr std::string_view kTips[] = {"nondeterministic_output", "request_policy:all_nodes",
-                                      "response_policy:special"};
-constexpr std::string_view kResetTips[] = {"request_policy:all_nodes", "response_policy:agg_sum"};
+constexpr std::string_view kLatencyTips[] = {"nondeterministic_output", "request_policy:all_nodes",
+                                             "response_policy:special"};
+constexpr std::string_view kLatencyResetTips[] = {"request_policy:all_nodes",
+                                                  "response_policy:agg_sum"};
 
 constexpr CommandSpec latency_spec(std::string_view name, std::string_view summary,
                                    std::string_view complexity, Arity arity,
@@ -116,56 +117,57 @@ constexpr CommandSpec latency_spec(std::string_view name, std::string_view summa
       .complexity = complexity,
       .since = "2.8.13",
       .arity = arity,
-      .flags = kPlain,
+      .flags = kLatencyPlain,
       .group = Group::kServer,
       .args = arguments,
       .reply = shape,
       .handler = handler,
-      .tips = kTips,
+      .tips = kLatencyTips,
   };
 }
 
 constexpr CommandSpec kLatest = latency_spec("LATEST", "Returns the newest spike of each event.",
                                              "O(N) with N the number of events", Arity::exactly(2),
                                              {}, Shape::kArray, latency_latest);
-constexpr CommandSpec kHistory =
+constexpr CommandSpec kLatencyHistory =
     latency_spec("HISTORY", "Returns the spikes of an event, at most 160.", "O(1)",
                  Arity::exactly(3), kEvent, Shape::kArray, latency_history);
 constexpr CommandSpec kGraph =
     latency_spec("GRAPH", "Draws the spikes of an event.", "O(1)", Arity::exactly(3), kEvent,
                  Shape::kVerbatim | Shape::kBulk, latency_graph_of);
-constexpr CommandSpec kDoctor = latency_spec("DOCTOR", "Explains the spikes and says what helps.",
-                                             "O(N) with N the number of events", Arity::exactly(2),
-                                             {}, Shape::kVerbatim | Shape::kBulk, latency_doctor);
+constexpr CommandSpec kLatencyDoctor = latency_spec(
+    "DOCTOR", "Explains the spikes and says what helps.", "O(N) with N the number of events",
+    Arity::exactly(2), {}, Shape::kVerbatim | Shape::kBulk, latency_doctor);
 constexpr CommandSpec kHistogram{
     .name = "HISTOGRAM",
     .summary = "Tells how many calls of commands took up to 1, 2, 4 ... microseconds.",
     .complexity = "O(N) with N the number of commands",
     .since = "7.0.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kLatencyPlain,
     .group = Group::kServer,
     .args = kCommands,
     .reply = Shape::kMap,
     .handler = latency_histogram,
-    .tips = kTips,
+    .tips = kLatencyTips,
 };
-constexpr CommandSpec kReset{
+constexpr CommandSpec kLatencyReset{
     .name = "RESET",
     .summary = "Forgets the spikes of some events, or of all.",
     .complexity = "O(N) with N the number of events",
     .since = "2.8.13",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kLatencyPlain,
     .group = Group::kServer,
     .args = kEvents,
     .reply = Shape::kInteger,
     .handler = latency_reset,
-    .tips = kResetTips,
+    .tips = kLatencyResetTips,
 };
-constexpr CommandSpec kHelp = help_spec("2.8.13", Group::kServer);
-constexpr const CommandSpec* kSubs[] = {&kLatest,    &kHistory, &kGraph, &kDoctor,
-                                        &kHistogram, &kReset,   &kHelp};
+constexpr CommandSpec kLatencyHelp = help_spec("2.8.13", Group::kServer);
+constexpr const CommandSpec* kLatencySubs[] = {&kLatest,        &kLatencyHistory, &kGraph,
+                                               &kLatencyDoctor, &kHistogram,      &kLatencyReset,
+                                               &kLatencyHelp};
 
 }  // namespace
 
@@ -176,7 +178,7 @@ constexpr CommandSpec kLatency{
     .since = "2.8.13",
     .arity = Arity::at_least(2),
     .group = Group::kServer,
-    .subcommands = kSubs,
+    .subcommands = kLatencySubs,
 };
 
 }  // namespace hearth::commands

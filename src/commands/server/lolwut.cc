@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/server/family.h"
 
@@ -56,9 +57,8 @@ Outcome lolwut(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kArgs[] = {args::integer("version", "VERSION").opt(),
-                            args::integer("columns").opt(), args::integer("rows").opt()};
-constexpr std::string_view kUnsteady[] = {"nondeterministic_output"};
+constexpr ArgDoc kLolwutArgs[] = {args::integer("version", "VERSION").opt(),
+                                  args::integer("columns").opt(), args::integer("rows").opt()};
 
 }  // namespace
 
@@ -70,10 +70,10 @@ constexpr CommandSpec kLolwut{
     .arity = Arity::at_least(1),
     .flags = Flag::kReadonly | Flag::kFast,
     .group = Group::kServer,
-    .args = kArgs,
+    .args = kLolwutArgs,
     .reply = Shape::kVerbatim | Shape::kBulk,
     .handler = lolwut,
-    .tips = kUnsteady,
+    .tips = kNondeterministic,
 };
 
 }  // namespace hearth::commands

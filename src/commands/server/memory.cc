@@ -187,8 +187,8 @@ Outcome memory_purge(CommandContext& ctx) {
 
 constexpr KeySpec kUsageKeys[] = {KeySpec::one(2, access::kReadMeta)};
 constexpr ArgDoc kUsageArgs[] = {args::key(), args::integer("count", "SAMPLES").opt()};
-constexpr std::string_view kTips[] = {"nondeterministic_output", "request_policy:all_shards",
-                                      "response_policy:special"};
+constexpr std::string_view kMemoryTips[] = {"nondeterministic_output", "request_policy:all_shards",
+                                            "response_policy:special"};
 constexpr std::string_view kPurgeTips[] = {"request_policy:all_shards",
                                            "response_policy:all_succeeded"};
 
@@ -214,9 +214,9 @@ constexpr CommandSpec kStats{
     .group = Group::kServer,
     .reply = Shape::kMap,
     .handler = memory_stats,
-    .tips = kTips,
+    .tips = kMemoryTips,
 };
-constexpr CommandSpec kDoctor{
+constexpr CommandSpec kMemoryDoctor{
     .name = "DOCTOR",
     .summary = "Says whether something about the use of memory stands out.",
     .complexity = "O(N) with N the number of connections",
@@ -225,7 +225,7 @@ constexpr CommandSpec kDoctor{
     .group = Group::kServer,
     .reply = Shape::kVerbatim | Shape::kBulk,
     .handler = memory_doctor,
-    .tips = kTips,
+    .tips = kMemoryTips,
 };
 constexpr CommandSpec kMallocStats{
     .name = "MALLOC-STATS",
@@ -236,7 +236,7 @@ constexpr CommandSpec kMallocStats{
     .group = Group::kServer,
     .reply = Shape::kVerbatim | Shape::kBulk,
     .handler = memory_malloc_stats,
-    .tips = kTips,
+    .tips = kMemoryTips,
 };
 constexpr CommandSpec kPurge{
     .name = "PURGE",
@@ -249,8 +249,9 @@ constexpr CommandSpec kPurge{
     .handler = memory_purge,
     .tips = kPurgeTips,
 };
-constexpr CommandSpec kHelp = help_spec("4.0.0", Group::kServer);
-constexpr const CommandSpec* kSubs[] = {&kUsage, &kStats, &kDoctor, &kMallocStats, &kPurge, &kHelp};
+constexpr CommandSpec kMemoryHelp = help_spec("4.0.0", Group::kServer);
+constexpr const CommandSpec* kMemorySubs[] = {&kUsage,       &kStats, &kMemoryDoctor,
+                                              &kMallocStats, &kPurge, &kMemoryHelp};
 
 }  // namespace
 
@@ -261,7 +262,7 @@ constexpr CommandSpec kMemory{
     .since = "4.0.0",
     .arity = Arity::at_least(2),
     .group = Group::kServer,
-    .subcommands = kSubs,
+    .subcommands = kMemorySubs,
 };
 
 }  // namespace hearth::commands

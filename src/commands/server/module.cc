@@ -22,8 +22,8 @@ Outcome module_unload(CommandContext&) {
   return refuse("ERR Error unloading module: no such module with that name");
 }
 
-constexpr Flag kPlain = Flag::kAdmin | Flag::kNoScript;
-constexpr Flag kChanging = kPlain | Flag::kNoAsyncLoading | Flag::kProtected;
+constexpr Flag kModulePlain = Flag::kAdmin | Flag::kNoScript;
+constexpr Flag kChanging = kModulePlain | Flag::kNoAsyncLoading | Flag::kProtected;
 constexpr ArgDoc kLoadArgs[] = {args::string("path"), args::string("arg").opt().many()};
 constexpr ArgDoc kSetting[] = {args::string("name"), args::string("value")};
 constexpr ArgDoc kLoadExArgs[] = {args::string("path"),
@@ -31,13 +31,13 @@ constexpr ArgDoc kLoadExArgs[] = {args::string("path"),
                                   args::string("args", "ARGS").opt().many()};
 constexpr ArgDoc kUnloadArgs[] = {args::string("name")};
 
-constexpr CommandSpec kList{
+constexpr CommandSpec kModuleList{
     .name = "LIST",
     .summary = "Lists the modules, of which there are none.",
     .complexity = "O(1)",
     .since = "4.0.0",
     .arity = Arity::exactly(2),
-    .flags = kPlain,
+    .flags = kModulePlain,
     .group = Group::kServer,
     .reply = Shape::kArray,
     .handler = module_list,
@@ -78,8 +78,9 @@ constexpr CommandSpec kUnload{
     .reply = Shape::kOk,
     .handler = module_unload,
 };
-constexpr CommandSpec kHelp = help_spec("5.0.0", Group::kServer);
-constexpr const CommandSpec* kSubs[] = {&kList, &kLoad, &kLoadEx, &kUnload, &kHelp};
+constexpr CommandSpec kModuleHelp = help_spec("5.0.0", Group::kServer);
+constexpr const CommandSpec* kModuleSubs[] = {&kModuleList, &kLoad, &kLoadEx, &kUnload,
+                                              &kModuleHelp};
 
 }  // namespace
 
@@ -90,7 +91,7 @@ constexpr CommandSpec kModule{
     .since = "4.0.0",
     .arity = Arity::at_least(2),
     .group = Group::kServer,
-    .subcommands = kSubs,
+    .subcommands = kModuleSubs,
 };
 
 }  // namespace hearth::commands

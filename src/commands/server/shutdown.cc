@@ -41,11 +41,11 @@ Outcome shutdown(CommandContext& ctx) {
 }
 
 constexpr ArgDoc kSaves[] = {args::token("nosave", "NOSAVE"), args::token("save", "SAVE")};
-constexpr ArgDoc kArgs[] = {args::one_of("save-selector", kSaves).opt(),
-                            args::token("now", "NOW").opt().from("7.0.0"),
-                            args::token("force", "FORCE").opt().from("7.0.0"),
-                            args::token("abort", "ABORT").opt().from("7.0.0")};
-constexpr HistoryNote kHistory[] = {{"7.0.0", "NOW, FORCE and ABORT."}};
+constexpr ArgDoc kShutdownArgs[] = {args::one_of("save-selector", kSaves).opt(),
+                                    args::token("now", "NOW").opt().from("7.0.0"),
+                                    args::token("force", "FORCE").opt().from("7.0.0"),
+                                    args::token("abort", "ABORT").opt().from("7.0.0")};
+constexpr HistoryNote kShutdownHistory[] = {{"7.0.0", "NOW, FORCE and ABORT."}};
 
 }  // namespace
 
@@ -58,10 +58,10 @@ constexpr CommandSpec kShutdown{
     .flags = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kNoMulti |
              Flag::kAllowBusy,
     .group = Group::kServer,
-    .args = kArgs,
+    .args = kShutdownArgs,
     .reply = Shape::kOk | Shape::kNone,
     .handler = shutdown,
-    .history = kHistory,
+    .history = kShutdownHistory,
 };
 
 }  // namespace hearth::commands

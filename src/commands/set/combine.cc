@@ -5,6 +5,7 @@
 // removes the others' members from a copy. A union is collected in a set of its own.
 #include <algorithm>
 
+#include "src/command/common_specs.h"
 #include "src/commands/set/access.h"
 #include "src/commands/set/family.h"
 #include "src/ds/hll.h"
@@ -196,7 +197,6 @@ constexpr KeySpec kReadKeys[] = {KeySpec::range(1, -1, 1, access::kRead)};
 constexpr KeySpec kStoreKeys[] = {KeySpec::one(1, access::kOverwrite),
                                   KeySpec::range(2, -1, 1, access::kRead)};
 constexpr KeySpec kCountedKeys[] = {KeySpec::counted(1, access::kRead)};
-constexpr std::string_view kOrderTips[] = {"nondeterministic_output_order"};
 constexpr std::string_view kIntersectionCost =
     "O(N*M) with N the size of the smallest set and M the number of sets.";
 constexpr std::string_view kAllCost = "O(N) with the members of all sets.";
@@ -219,7 +219,7 @@ constexpr CommandSpec reply_spec(const Words& words, Handler handler) {
       .args = kKeysArgs,
       .reply = Shape::kSet,
       .handler = handler,
-      .tips = kOrderTips,
+      .tips = kNondeterministicOrder,
   };
 }
 

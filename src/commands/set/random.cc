@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "src/command/common_specs.h"
 #include "src/commands/set/access.h"
 #include "src/commands/set/family.h"
 
@@ -131,8 +132,6 @@ Outcome srandmember(CommandContext& ctx) {
 constexpr ArgDoc kPopArgs[] = {args::key(), args::integer("count").opt().from("3.2.0")};
 constexpr ArgDoc kRandomArgs[] = {args::key(), args::integer("count").opt().from("2.6.0")};
 constexpr KeySpec kPopKey[] = {KeySpec::one(1, access::kRW | access::kAccess | access::kDelete)};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
 constexpr HistoryNote kPopHistory[] = {{"3.2.0", "Accepts a count."}};
 constexpr HistoryNote kRandomHistory[] = {{"2.6.0", "Accepts a count."}};
 
@@ -151,7 +150,7 @@ constexpr CommandSpec kSPop{
     .args = kPopArgs,
     .reply = Shape::kBulk | Shape::kNull | Shape::kSet,
     .handler = spop,
-    .tips = kTips,
+    .tips = kNondeterministic,
     .history = kPopHistory,
 };
 constexpr CommandSpec kSRandMember{
@@ -167,7 +166,7 @@ constexpr CommandSpec kSRandMember{
     .args = kRandomArgs,
     .reply = Shape::kBulk | Shape::kNull | Shape::kArray,
     .handler = srandmember,
-    .tips = kTips,
+    .tips = kNondeterministic,
     .history = kRandomHistory,
 };
 

@@ -1,7 +1,9 @@
 // Looking at one set: SCARD, SISMEMBER, SMISMEMBER, SMEMBERS, SSCAN.
+#include "src/command/common_specs.h"
 #include "src/command/element_scan.h"
 #include "src/commands/set/access.h"
 #include "src/commands/set/family.h"
+#include "src/commands/set/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -46,16 +48,11 @@ Outcome sscan(CommandContext& ctx) {
   return scan.finish(ctx);
 }
 
-constexpr ArgDoc kKeyArgs[] = {args::key()};
 constexpr ArgDoc kMemberArgs[] = {args::key(), args::string("member")};
-constexpr ArgDoc kMembersArgs[] = {args::key(), args::string("member").many()};
 constexpr ArgDoc kScanArgs[] = {args::key(), args::integer("cursor"),
                                 args::pattern("pattern", "MATCH").opt(),
                                 args::integer("count", "COUNT").opt()};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr KeySpec kLookAtKey[] = {KeySpec::one(1, access::kReadMeta)};
-constexpr std::string_view kOrderTips[] = {"nondeterministic_output_order"};
-constexpr std::string_view kScanTips[] = {"nondeterministic_output"};
 
 }  // namespace
 
@@ -69,7 +66,7 @@ constexpr CommandSpec kSCard{
     .acl = Acl::kSet,
     .group = Group::kSet,
     .keys = kLookAtKey,
-    .args = kKeyArgs,
+    .args = kKeyArg,
     .reply = Shape::kInteger,
     .handler = scard,
 };
@@ -113,10 +110,10 @@ constexpr CommandSpec kSMembers{
     .acl = Acl::kSet,
     .group = Group::kSet,
     .keys = kReadKey,
-    .args = kKeyArgs,
+    .args = kKeyArg,
     .reply = Shape::kSet,
     .handler = smembers,
-    .tips = kOrderTips,
+    .tips = kNondeterministicOrder,
 };
 constexpr CommandSpec kSScan{
     .name = "SSCAN",
@@ -131,7 +128,7 @@ constexpr CommandSpec kSScan{
     .args = kScanArgs,
     .reply = Shape::kArray,
     .handler = sscan,
-    .tips = kScanTips,
+    .tips = kNondeterministic,
 };
 
 }  // namespace hearth::commands

@@ -1,6 +1,8 @@
 // Changing members by name: SADD, SREM, SMOVE.
+#include "src/command/common_specs.h"
 #include "src/commands/set/access.h"
 #include "src/commands/set/family.h"
+#include "src/commands/set/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -82,11 +84,8 @@ Outcome smove(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kMembersArgs[] = {args::key(), args::string("member").many()};
 constexpr ArgDoc kMoveArgs[] = {args::key("source", 0), args::key("destination", 1),
                                 args::string("member")};
-constexpr KeySpec kInsertKey[] = {KeySpec::one(1, access::kAdd)};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
 constexpr KeySpec kMoveKeys[] = {KeySpec::one(1, access::kRW | access::kAccess | access::kDelete),
                                  KeySpec::one(2, access::kAdd)};
 constexpr HistoryNote kHistory[] = {{"2.4.0", "Accepts several members."}};

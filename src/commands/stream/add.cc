@@ -1,7 +1,9 @@
 // Adding: XADD; and what idempotent producers need: XCFGSET, XIDMPRECORD.
 #include "src/base/hash.h"
+#include "src/command/common_specs.h"
 #include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/spec_parts.h"
 #include "src/commands/stream/trim_options.h"
 #include "src/store/stream_idempotency.h"
 
@@ -56,7 +58,7 @@ Result<bool, ReplyError> parse_producer(const ArgReader& args, std::size_t& i, A
   return true;
 }
 
-Result<AddOptions, ReplyError> parse(const CommandContext& ctx) {
+Result<AddOptions, ReplyError> parse_add(const CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   AddOptions o;
   std::size_t i = 2;
@@ -119,7 +121,7 @@ void log_add(CommandContext& ctx, const AddOptions& o, const Stream& stream, Str
 }
 
 Outcome xadd(CommandContext& ctx) {
-  HEARTH_TRY(AddOptions o, parse(ctx));
+  HEARTH_TRY(AddOptions o, parse_add(ctx));
   const auto pairs = ctx.args().from(o.id_at + 1);
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(Found at, ctx.keys().write(key, Type::kStream));
@@ -207,35 +209,28 @@ Outcome xidmprecord(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kReferences[] = {args::token("keepref", "KEEPREF"),
-                                  args::token("delref", "DELREF"), args::token("acked", "ACKED")};
 constexpr ArgDoc kAutoProducer[] = {args::string("pid")};
 constexpr ArgDoc kProducer[] = {args::string("pid"), args::string("iid")};
 constexpr ArgDoc kIdempotency[] = {args::block("idmpauto-with-pid", kAutoProducer, "IDMPAUTO"),
                                    args::block("idmp-with-pid-iid", kProducer, "IDMP")};
-constexpr ArgDoc kStrategy[] = {args::token("maxlen", "MAXLEN"),
-                                args::token("minid", "MINID").from("6.2.0")};
-constexpr ArgDoc kOperator[] = {args::token("equal", "="), args::token("approximately", "~")};
-constexpr ArgDoc kTrim[] = {args::one_of("strategy", kStrategy),
-                            args::one_of("operator", kOperator).opt(), args::string("threshold"),
-                            args::integer("count", "LIMIT").opt().from("6.2.0")};
-constexpr ArgDoc kId[] = {args::token("auto-id", "*"), args::string("id")};
+constexpr ArgDoc kAddTrim[] = {args::one_of("strategy", kStrategy),
+                               args::one_of("operator", kOperator).opt(), args::string("threshold"),
+                               args::integer("count", "LIMIT").opt().from("6.2.0")};
+constexpr ArgDoc kAddId[] = {args::token("auto-id", "*"), args::string("id")};
 constexpr ArgDoc kPair[] = {args::string("field"), args::string("value")};
 constexpr ArgDoc kAddArgs[] = {args::key(),
                                args::token("nomkstream", "NOMKSTREAM").opt().from("6.2.0"),
                                args::one_of("condition", kReferences).opt().from("8.2.0"),
                                args::one_of("idmp", kIdempotency).opt().from("8.6.0"),
-                               args::block("trim", kTrim).opt(),
-                               args::one_of("id-selector", kId),
+                               args::block("trim", kAddTrim).opt(),
+                               args::one_of("id-selector", kAddId),
                                args::block("data", kPair).many()};
 constexpr ArgDoc kConfigArgs[] = {args::key(),
                                   args::integer("idmp-duration", "IDMP-DURATION").opt(),
                                   args::integer("idmp-maxsize", "IDMP-MAXSIZE").opt()};
 constexpr ArgDoc kRecordArgs[] = {args::key(), args::string("pid"), args::string("iid"),
                                   args::string("stream-id")};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
-constexpr HistoryNote kHistory[] = {
+constexpr HistoryNote kAddHistory[] = {
     {"6.2.0", "Accepts `NOMKSTREAM`, `MINID` and `LIMIT`."},
     {"7.0.0", "Accepts an id whose sequence number is generated, `<ms>-*`."},
     {"8.2.0", "Accepts `KEEPREF`, `DELREF` and `ACKED`."},
@@ -256,8 +251,8 @@ constexpr CommandSpec kXAdd{
     .args = kAddArgs,
     .reply = Shape::kBulk | Shape::kNull,
     .handler = xadd,
-    .tips = kTips,
-    .history = kHistory,
+    .tips = kNondeterministic,
+    .history = kAddHistory,
 };
 constexpr CommandSpec kXCfgSet{
     .name = "XCFGSET",

@@ -1,6 +1,7 @@
 // Taking over pending entries: XCLAIM, XAUTOCLAIM.
 #include <algorithm>
 
+#include "src/command/common_specs.h"
 #include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
 
@@ -225,9 +226,6 @@ constexpr ArgDoc kAutoClaimArgs[] = {args::key(),
                                      args::string("start"),
                                      args::integer("count", "COUNT").opt(),
                                      args::token("justid", "JUSTID").opt()};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
 constexpr HistoryNote kAutoClaimHistory[] = {
     {"7.0.0", "Tells which pending entries it found deleted, and lets go of them."}};
 
@@ -246,7 +244,7 @@ constexpr CommandSpec kXClaim{
     .args = kClaimArgs,
     .reply = Shape::kArray,
     .handler = xclaim,
-    .tips = kTips,
+    .tips = kNondeterministic,
 };
 constexpr CommandSpec kXAutoClaim{
     .name = "XAUTOCLAIM",
@@ -261,7 +259,7 @@ constexpr CommandSpec kXAutoClaim{
     .args = kAutoClaimArgs,
     .reply = Shape::kArray,
     .handler = xautoclaim,
-    .tips = kTips,
+    .tips = kNondeterministic,
     .history = kAutoClaimHistory,
 };
 

@@ -1,6 +1,8 @@
 // Deleting entries and acknowledging them: XDEL, XDELEX, XACK, XACKDEL, XNACK.
+#include "src/command/common_specs.h"
 #include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/spec_parts.h"
 #include "src/commands/stream/trim_options.h"
 
 namespace hearth::commands {
@@ -223,8 +225,6 @@ Outcome xnack(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kReferences[] = {args::token("keepref", "KEEPREF"),
-                                  args::token("delref", "DELREF"), args::token("acked", "ACKED")};
 constexpr ArgDoc kModes[] = {args::token("silent", "SILENT"), args::token("fail", "FAIL"),
                              args::token("fatal", "FATAL")};
 constexpr ArgDoc kIdParts[] = {args::integer("numids"), args::string("id").many()};
@@ -240,18 +240,16 @@ constexpr ArgDoc kNackArgs[] = {args::key(),
                                 kIds,
                                 args::integer("count", "RETRYCOUNT").opt(),
                                 args::token("force", "FORCE").opt()};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
 constexpr KeySpec kAckDelKey[] = {KeySpec::one(1, access::kRW | access::kUpdate | access::kDelete)};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
 constexpr Flag kFlags = Flag::kWrite | Flag::kFast;
-constexpr std::string_view kComplexity = "O(1) for each id, whatever the length of the stream.";
+constexpr std::string_view kDelComplexity = "O(1) for each id, whatever the length of the stream.";
 
 }  // namespace
 
 constexpr CommandSpec kXDel{
     .name = "XDEL",
     .summary = "Deletes entries of a stream and returns how many there were.",
-    .complexity = kComplexity,
+    .complexity = kDelComplexity,
     .since = "5.0.0",
     .arity = Arity::at_least(3),
     .flags = kFlags,
@@ -265,7 +263,7 @@ constexpr CommandSpec kXDel{
 constexpr CommandSpec kXDelEx{
     .name = "XDELEX",
     .summary = "Deletes entries of a stream with regard to the groups that read it.",
-    .complexity = kComplexity,
+    .complexity = kDelComplexity,
     .since = "8.2.0",
     .arity = Arity::at_least(5),
     .flags = kFlags,
@@ -279,7 +277,7 @@ constexpr CommandSpec kXDelEx{
 constexpr CommandSpec kXAck{
     .name = "XACK",
     .summary = "Acknowledges entries that were given to a consumer, and returns how many.",
-    .complexity = kComplexity,
+    .complexity = kDelComplexity,
     .since = "5.0.0",
     .arity = Arity::at_least(4),
     .flags = kFlags,
@@ -293,7 +291,7 @@ constexpr CommandSpec kXAck{
 constexpr CommandSpec kXAckDel{
     .name = "XACKDEL",
     .summary = "Acknowledges entries for a group and deletes them.",
-    .complexity = kComplexity,
+    .complexity = kDelComplexity,
     .since = "8.2.0",
     .arity = Arity::at_least(6),
     .flags = kFlags,
@@ -307,7 +305,7 @@ constexpr CommandSpec kXAckDel{
 constexpr CommandSpec kXNack{
     .name = "XNACK",
     .summary = "Hands pending entries back to their group, for any consumer to claim.",
-    .complexity = kComplexity,
+    .complexity = kDelComplexity,
     .since = "8.8.0",
     .arity = Arity::at_least(7),
     .flags = kFlags,

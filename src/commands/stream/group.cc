@@ -2,6 +2,7 @@
 #include "src/command/docs.h"
 #include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -124,20 +125,20 @@ Outcome delete_consumer(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kId[] = {args::string("id"), args::token("new-id", "$")};
+constexpr ArgDoc kGroupId[] = {args::string("id"), args::token("new-id", "$")};
 constexpr ArgDoc kCreateArgs[] = {args::key(), args::string("group"),
-                                  args::one_of("id-selector", kId),
+                                  args::one_of("id-selector", kGroupId),
                                   args::token("mkstream", "MKSTREAM").opt(),
                                   args::integer("entries-read", "ENTRIESREAD").opt().from("7.0.0")};
-constexpr ArgDoc kSetIdArgs[] = {args::key(), args::string("group"),
-                                 args::one_of("id-selector", kId),
-                                 args::integer("entries-read", "ENTRIESREAD").opt().from("7.0.0")};
+constexpr ArgDoc kGroupSetIdArgs[] = {
+    args::key(), args::string("group"), args::one_of("id-selector", kGroupId),
+    args::integer("entries-read", "ENTRIESREAD").opt().from("7.0.0")};
 constexpr ArgDoc kGroupArgs[] = {args::key(), args::string("group")};
 constexpr ArgDoc kConsumerArgs[] = {args::key(), args::string("group"), args::string("consumer")};
-constexpr KeySpec kInsertKey[] = {KeySpec::one(2, access::kAdd)};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(2, access::kModify)};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(2, access::kRW | access::kDelete)};
-constexpr HistoryNote kHistory[] = {{"7.0.0", "Accepts `ENTRIESREAD`."}};
+constexpr KeySpec kGroupInsertKey[] = {KeySpec::one(2, access::kAdd)};
+constexpr KeySpec kGroupUpdateKey[] = {KeySpec::one(2, access::kModify)};
+constexpr KeySpec kGroupDeleteKey[] = {KeySpec::one(2, access::kRW | access::kDelete)};
+constexpr HistoryNote kGroupHistory[] = {{"7.0.0", "Accepts `ENTRIESREAD`."}};
 
 constexpr CommandSpec kCreate{
     .name = "CREATE",
@@ -148,11 +149,11 @@ constexpr CommandSpec kCreate{
     .flags = Flag::kWrite | Flag::kDenyOom,
     .acl = Acl::kStream,
     .group = Group::kStream,
-    .keys = kInsertKey,
+    .keys = kGroupInsertKey,
     .args = kCreateArgs,
     .reply = Shape::kOk,
     .handler = create,
-    .history = kHistory,
+    .history = kGroupHistory,
 };
 constexpr CommandSpec kSetId{
     .name = "SETID",
@@ -163,11 +164,11 @@ constexpr CommandSpec kSetId{
     .flags = Flag::kWrite,
     .acl = Acl::kStream,
     .group = Group::kStream,
-    .keys = kUpdateKey,
-    .args = kSetIdArgs,
+    .keys = kGroupUpdateKey,
+    .args = kGroupSetIdArgs,
     .reply = Shape::kOk,
     .handler = set_id,
-    .history = kHistory,
+    .history = kGroupHistory,
 };
 constexpr CommandSpec kDestroy{
     .name = "DESTROY",
@@ -178,7 +179,7 @@ constexpr CommandSpec kDestroy{
     .flags = Flag::kWrite,
     .acl = Acl::kStream,
     .group = Group::kStream,
-    .keys = kDeleteKey,
+    .keys = kGroupDeleteKey,
     .args = kGroupArgs,
     .reply = Shape::kInteger,
     .handler = destroy,
@@ -192,7 +193,7 @@ constexpr CommandSpec kCreateConsumer{
     .flags = Flag::kWrite | Flag::kDenyOom,
     .acl = Acl::kStream,
     .group = Group::kStream,
-    .keys = kInsertKey,
+    .keys = kGroupInsertKey,
     .args = kConsumerArgs,
     .reply = Shape::kInteger,
     .handler = create_consumer,
@@ -206,14 +207,13 @@ constexpr CommandSpec kDelConsumer{
     .flags = Flag::kWrite,
     .acl = Acl::kStream,
     .group = Group::kStream,
-    .keys = kDeleteKey,
+    .keys = kGroupDeleteKey,
     .args = kConsumerArgs,
     .reply = Shape::kInteger,
     .handler = delete_consumer,
 };
-constexpr CommandSpec kHelp = help_spec("5.0.0", Group::kStream, Acl::kStream);
-constexpr const CommandSpec* kSubcommands[] = {&kCreate,  &kCreateConsumer, &kDelConsumer,
-                                               &kDestroy, &kHelp,           &kSetId};
+constexpr const CommandSpec* kGroupSubcommands[] = {&kCreate,  &kCreateConsumer, &kDelConsumer,
+                                                    &kDestroy, &kStreamHelp,     &kSetId};
 
 }  // namespace
 
@@ -225,7 +225,7 @@ constexpr CommandSpec kXGroup{
     .arity = Arity::at_least(2),
     .group = Group::kStream,
     .reply = Shape::kNone,
-    .subcommands = kSubcommands,
+    .subcommands = kGroupSubcommands,
 };
 
 }  // namespace hearth::commands

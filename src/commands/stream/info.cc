@@ -1,7 +1,9 @@
 // What a stream holds: XINFO STREAM, GROUPS, CONSUMERS, HELP.
+#include "src/command/common_specs.h"
 #include "src/command/docs.h"
 #include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/spec_parts.h"
 #include "src/store/stream_idempotency.h"
 
 namespace hearth::commands {
@@ -215,10 +217,8 @@ Outcome consumers_info(CommandContext& ctx) {
 constexpr ArgDoc kFullParts[] = {args::token("full", "FULL"),
                                  args::integer("count", "COUNT").opt()};
 constexpr ArgDoc kStreamArgs[] = {args::key(), args::block("full-block", kFullParts).opt()};
-constexpr ArgDoc kKeyOnly[] = {args::key()};
 constexpr ArgDoc kConsumersArgs[] = {args::key(), args::string("group")};
-constexpr KeySpec kReadKey[] = {KeySpec::one(2, access::kRead)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
+constexpr KeySpec kInfoReadKey[] = {KeySpec::one(2, access::kRead)};
 constexpr HistoryNote kStreamHistory[] = {
     {"6.0.0", "Accepts `FULL`."},
     {"7.0.0", "Tells more of what was deleted, added and read."},
@@ -235,7 +235,7 @@ constexpr CommandSpec kStream{
     .flags = Flag::kReadonly,
     .acl = Acl::kStream,
     .group = Group::kStream,
-    .keys = kReadKey,
+    .keys = kInfoReadKey,
     .args = kStreamArgs,
     .reply = Shape::kMap,
     .handler = stream_info,
@@ -250,8 +250,8 @@ constexpr CommandSpec kGroups{
     .flags = Flag::kReadonly,
     .acl = Acl::kStream,
     .group = Group::kStream,
-    .keys = kReadKey,
-    .args = kKeyOnly,
+    .keys = kInfoReadKey,
+    .args = kKeyArg,
     .reply = Shape::kArray,
     .handler = groups_info,
     .history = kGroupsHistory,
@@ -265,15 +265,14 @@ constexpr CommandSpec kConsumers{
     .flags = Flag::kReadonly,
     .acl = Acl::kStream,
     .group = Group::kStream,
-    .keys = kReadKey,
+    .keys = kInfoReadKey,
     .args = kConsumersArgs,
     .reply = Shape::kArray,
     .handler = consumers_info,
-    .tips = kTips,
+    .tips = kNondeterministic,
     .history = kConsumersHistory,
 };
-constexpr CommandSpec kHelp = help_spec("5.0.0", Group::kStream, Acl::kStream);
-constexpr const CommandSpec* kSubcommands[] = {&kConsumers, &kGroups, &kHelp, &kStream};
+constexpr const CommandSpec* kInfoSubcommands[] = {&kConsumers, &kGroups, &kStreamHelp, &kStream};
 
 }  // namespace
 
@@ -285,7 +284,7 @@ constexpr CommandSpec kXInfo{
     .arity = Arity::at_least(2),
     .group = Group::kStream,
     .reply = Shape::kNone,
-    .subcommands = kSubcommands,
+    .subcommands = kInfoSubcommands,
 };
 
 }  // namespace hearth::commands

@@ -1,4 +1,5 @@
 // What is pending: XPENDING.
+#include "src/command/common_specs.h"
 #include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
 
@@ -13,7 +14,7 @@ struct Query {
 };
 
 // The words behind key and group, of which there is at least one.
-Result<Query, ReplyError> parse(const ArgReader& args) {
+Result<Query, ReplyError> parse_pending(const ArgReader& args) {
   if (args.size() < 6 || args.size() > 9) return syntax_error();
   Query q;
   std::size_t at = 3;
@@ -98,7 +99,7 @@ Outcome xpending(CommandContext& ctx) {
   const bool summary = ctx.args().size() == 3;
   Query query;
   if (!summary) {
-    HEARTH_TRY(query, parse(ctx.args()));
+    HEARTH_TRY(query, parse_pending(ctx.args()));
   }
   HEARTH_TRY(const GroupAt at, group_for_read(ctx, ctx.key(1), ctx.arg(2)));
   if (summary) {
@@ -126,9 +127,7 @@ constexpr ArgDoc kFilterParts[] = {args::integer("min-idle-time", "IDLE").opt().
                                    args::integer("count"), args::string("consumer").opt()};
 constexpr ArgDoc kArgs[] = {args::key(), args::string("group"),
                             args::block("filters", kFilterParts).opt()};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
-constexpr HistoryNote kHistory[] = {
+constexpr HistoryNote kPendingHistory[] = {
     {"6.2.0", "Accepts `IDLE` and intervals that leave their ends out."}};
 
 }  // namespace
@@ -148,8 +147,8 @@ constexpr CommandSpec kXPending{
     .args = kArgs,
     .reply = Shape::kArray,
     .handler = xpending,
-    .tips = kTips,
-    .history = kHistory,
+    .tips = kNondeterministic,
+    .history = kPendingHistory,
 };
 
 }  // namespace hearth::commands

@@ -1,4 +1,5 @@
 // Reading by id: XRANGE, XREVRANGE, XLEN.
+#include "src/command/common_specs.h"
 #include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
 
@@ -41,19 +42,17 @@ constexpr ArgDoc kRangeArgs[] = {args::key(), args::string("start"), args::strin
                                  args::integer("count", "COUNT").opt()};
 constexpr ArgDoc kRevRangeArgs[] = {args::key(), args::string("end"), args::string("start"),
                                     args::integer("count", "COUNT").opt()};
-constexpr ArgDoc kKeyOnly[] = {args::key()};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr KeySpec kReadMetaKey[] = {KeySpec::one(1, access::kReadMeta)};
-constexpr std::string_view kComplexity =
+constexpr std::string_view kRangeComplexity =
     "O(N) with the number of entries that are returned, and O(log M) with the stream's length.";
-constexpr HistoryNote kHistory[] = {{"6.2.0", "Accepts intervals that leave their ends out."}};
+constexpr HistoryNote kRangeHistory[] = {{"6.2.0", "Accepts intervals that leave their ends out."}};
 
 }  // namespace
 
 constexpr CommandSpec kXRange{
     .name = "XRANGE",
     .summary = "Returns the entries of a stream within a range of ids.",
-    .complexity = kComplexity,
+    .complexity = kRangeComplexity,
     .since = "5.0.0",
     .arity = Arity::at_least(4),
     .flags = Flag::kReadonly,
@@ -63,12 +62,12 @@ constexpr CommandSpec kXRange{
     .args = kRangeArgs,
     .reply = Shape::kArray | Shape::kNullArray,
     .handler = xrange,
-    .history = kHistory,
+    .history = kRangeHistory,
 };
 constexpr CommandSpec kXRevRange{
     .name = "XREVRANGE",
     .summary = "Returns the entries of a stream within a range of ids, the newest first.",
-    .complexity = kComplexity,
+    .complexity = kRangeComplexity,
     .since = "5.0.0",
     .arity = Arity::at_least(4),
     .flags = Flag::kReadonly,
@@ -78,7 +77,7 @@ constexpr CommandSpec kXRevRange{
     .args = kRevRangeArgs,
     .reply = Shape::kArray | Shape::kNullArray,
     .handler = xrevrange,
-    .history = kHistory,
+    .history = kRangeHistory,
 };
 constexpr CommandSpec kXLen{
     .name = "XLEN",
@@ -90,7 +89,7 @@ constexpr CommandSpec kXLen{
     .acl = Acl::kStream,
     .group = Group::kStream,
     .keys = kReadMetaKey,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kInteger,
     .handler = xlen,
 };

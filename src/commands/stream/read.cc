@@ -96,7 +96,7 @@ Outcome parse_streams(const ArgReader& args, std::size_t at, ReadOptions& o) {
   return {};
 }
 
-Result<ReadOptions, ReplyError> parse(CommandContext& ctx, bool group_read) {
+Result<ReadOptions, ReplyError> parse_read(CommandContext& ctx, bool group_read) {
   const ArgReader& args = ctx.args();
   ReadOptions o;
   o.group_read = group_read;
@@ -429,7 +429,7 @@ void wait(CommandContext& ctx, const ReadOptions& o, const std::vector<Source>& 
 }
 
 Outcome read(CommandContext& ctx, bool group_read) {
-  HEARTH_TRY(const ReadOptions o, parse(ctx, group_read));
+  HEARTH_TRY(const ReadOptions o, parse_read(ctx, group_read));
   HEARTH_TRY(std::vector<Source> sources, find_sources(ctx, o));
   Budget budget{o.max_count, o.max_bytes};
   bool served = false;
@@ -480,7 +480,7 @@ constexpr HistoryNote kReadHistory[] = {{"7.4.0", "Accepts `+` for the last entr
                                         {"8.10.0", "Accepts `MAXCOUNT` and `MAXSIZE`."}};
 constexpr HistoryNote kReadGroupHistory[] = {{"8.4.0", "Accepts `CLAIM`."},
                                              {"8.10.0", "Accepts `MAXCOUNT` and `MAXSIZE`."}};
-constexpr std::string_view kComplexity =
+constexpr std::string_view kReadComplexity =
     "O(N) with the number of entries that are returned. Adding an entry costs O(M) with the number "
     "of clients that wait for the stream.";
 
@@ -489,7 +489,7 @@ constexpr std::string_view kComplexity =
 constexpr CommandSpec kXRead{
     .name = "XREAD",
     .summary = "Returns the entries of streams behind the given ids, and may wait for some.",
-    .complexity = kComplexity,
+    .complexity = kReadComplexity,
     .since = "5.0.0",
     .arity = Arity::at_least(4),
     .flags = Flag::kReadonly | Flag::kBlocking,
@@ -504,7 +504,7 @@ constexpr CommandSpec kXRead{
 constexpr CommandSpec kXReadGroup{
     .name = "XREADGROUP",
     .summary = "Gives a consumer entries that its group has not read, or those it has pending.",
-    .complexity = kComplexity,
+    .complexity = kReadComplexity,
     .since = "5.0.0",
     .arity = Arity::at_least(7),
     .flags = Flag::kWrite | Flag::kBlocking,

@@ -1,6 +1,8 @@
 // Trimming and positions: XTRIM, XSETID.
+#include "src/command/common_specs.h"
 #include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/spec_parts.h"
 #include "src/commands/stream/trim_options.h"
 
 namespace hearth::commands {
@@ -84,23 +86,15 @@ Outcome xsetid(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kStrategy[] = {args::token("maxlen", "MAXLEN"),
-                                args::token("minid", "MINID").from("6.2.0")};
-constexpr ArgDoc kOperator[] = {args::token("equal", "="), args::token("approximately", "~")};
-constexpr ArgDoc kReferences[] = {args::token("keepref", "KEEPREF"),
-                                  args::token("delref", "DELREF"), args::token("acked", "ACKED")};
-constexpr ArgDoc kTrim[] = {args::one_of("strategy", kStrategy),
-                            args::one_of("operator", kOperator).opt(), args::string("threshold"),
-                            args::integer("count", "LIMIT").opt().from("6.2.0"),
-                            args::one_of("condition", kReferences).opt().from("8.2.0")};
-constexpr ArgDoc kTrimArgs[] = {args::key(), args::block("trim", kTrim)};
-constexpr ArgDoc kSetIdArgs[] = {
+constexpr ArgDoc kTrimBlock[] = {
+    args::one_of("strategy", kStrategy), args::one_of("operator", kOperator).opt(),
+    args::string("threshold"), args::integer("count", "LIMIT").opt().from("6.2.0"),
+    args::one_of("condition", kReferences).opt().from("8.2.0")};
+constexpr ArgDoc kTrimArgs[] = {args::key(), args::block("trim", kTrimBlock)};
+constexpr ArgDoc kTrimSetIdArgs[] = {
     args::key(), args::string("last-id"),
     args::integer("entries-added", "ENTRIESADDED").opt().from("7.0.0"),
     args::string("max-deleted-id", "MAXDELETEDID").opt().from("7.0.0")};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
 constexpr HistoryNote kTrimHistory[] = {{"6.2.0", "Accepts `MINID` and `LIMIT`."},
                                         {"8.2.0", "Accepts `KEEPREF`, `DELREF` and `ACKED`."}};
 constexpr HistoryNote kSetIdHistory[] = {{"7.0.0", "Accepts `ENTRIESADDED` and `MAXDELETEDID`."}};
@@ -120,7 +114,7 @@ constexpr CommandSpec kXTrim{
     .args = kTrimArgs,
     .reply = Shape::kInteger,
     .handler = xtrim,
-    .tips = kTips,
+    .tips = kNondeterministic,
     .history = kTrimHistory,
 };
 constexpr CommandSpec kXSetId{
@@ -133,7 +127,7 @@ constexpr CommandSpec kXSetId{
     .acl = Acl::kStream,
     .group = Group::kStream,
     .keys = kUpdateKey,
-    .args = kSetIdArgs,
+    .args = kTrimSetIdArgs,
     .reply = Shape::kOk,
     .handler = xsetid,
     .history = kSetIdHistory,

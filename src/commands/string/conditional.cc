@@ -1,4 +1,5 @@
 // Removing by what a key holds: DELEX, DELIFEQ; and DIGEST, which tells it in short.
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/string/condition.h"
 #include "src/commands/string/family.h"
@@ -48,11 +49,8 @@ Outcome delifeq(CommandContext& ctx) {
   return remove_if(ctx, Condition{Condition::Kind::kEqual, ctx.arg(2)});
 }
 
-constexpr ArgDoc kKeyArgs[] = {args::key()};
 constexpr ArgDoc kDelExArgs[] = {args::key(), args::one_of("condition", kValueConditions).opt()};
 constexpr ArgDoc kDelIfEqArgs[] = {args::key(), args::string("value")};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
 constexpr KeySpec kCompareKey[] = {
     KeySpec::one(1, access::kRW | access::kAccess | access::kDelete)};
 
@@ -68,7 +66,7 @@ constexpr CommandSpec kDigest{
     .acl = Acl::kString,
     .group = Group::kString,
     .keys = kReadKey,
-    .args = kKeyArgs,
+    .args = kKeyArg,
     .reply = Shape::kBulk | Shape::kNull,
     .handler = digest,
 };

@@ -1,4 +1,5 @@
 // GET and the commands that read and then change the key's life.
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/command/deadline.h"
 #include "src/commands/string/family.h"
@@ -73,13 +74,11 @@ Outcome strlen(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kKeyOnly[] = {args::key()};
 constexpr ArgDoc kLife[] = {args::integer("seconds", "EX"), args::integer("milliseconds", "PX"),
                             args::unix_time("unix-time-seconds", "EXAT"),
                             args::unix_time("unix-time-milliseconds", "PXAT"),
                             args::token("persist", "PERSIST")};
 constexpr ArgDoc kGetExArgs[] = {args::key(), args::one_of("expiration", kLife).opt()};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr KeySpec kMetaKey[] = {KeySpec::one(1, access::kReadMeta)};
 constexpr KeySpec kTakeKey[] = {KeySpec::one(1, access::kRW | access::kAccess | access::kDelete)};
 constexpr KeySpec kTouchKey[] = {[] {
@@ -100,7 +99,7 @@ constexpr CommandSpec kGet{
     .acl = Acl::kString,
     .group = Group::kString,
     .keys = kReadKey,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kBulk | Shape::kNull,
     .handler = get,
 };
@@ -114,7 +113,7 @@ constexpr CommandSpec kGetDel{
     .acl = Acl::kString,
     .group = Group::kString,
     .keys = kTakeKey,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kBulk | Shape::kNull,
     .handler = getdel,
 };
@@ -142,7 +141,7 @@ constexpr CommandSpec kStrLen{
     .acl = Acl::kString,
     .group = Group::kString,
     .keys = kMetaKey,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kInteger,
     .handler = strlen,
 };

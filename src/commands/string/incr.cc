@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/string/family.h"
 #include "src/store/string.h"
@@ -70,7 +71,6 @@ Outcome incrbyfloat(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kKeyOnly[] = {args::key()};
 constexpr ArgDoc kIncrement[] = {args::key(), args::integer("increment")};
 constexpr ArgDoc kDecrement[] = {args::key(), args::integer("decrement")};
 constexpr ArgDoc kFloatIncrement[] = {args::key(), args::real("increment")};
@@ -89,7 +89,7 @@ constexpr CommandSpec kIncr{
     .acl = Acl::kString,
     .group = Group::kString,
     .keys = kCounter,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kInteger,
     .handler = incr,
 };
@@ -103,7 +103,7 @@ constexpr CommandSpec kDecr{
     .acl = Acl::kString,
     .group = Group::kString,
     .keys = kCounter,
-    .args = kKeyOnly,
+    .args = kKeyArg,
     .reply = Shape::kInteger,
     .handler = decr,
 };

@@ -14,7 +14,7 @@ __extension__ using Wide = __int128;
 
 enum class Life : std::uint8_t { kUnchanged, kDeadline, kPersist };
 
-struct Options {
+struct IncrexOptions {
   bool real = false;
   std::string_view increment = "1";
   std::string_view low, high;  // empty: the bounds of the type
@@ -24,9 +24,9 @@ struct Options {
   bool only_without_deadline = false;
 };
 
-Result<Options, ReplyError> parse(const CommandContext& ctx) {
+Result<IncrexOptions, ReplyError> parse(const CommandContext& ctx) {
   const ArgReader& args = ctx.args();
-  Options o;
+  IncrexOptions o;
   bool has_increment = false;
   for (std::size_t i = 2; i < args.size(); ++i) {
     if ((args.is(i, "BYINT", 1) || args.is(i, "BYFLOAT", 1)) && !has_increment) {
@@ -71,7 +71,8 @@ Result<std::int64_t, ReplyError> integer(std::string_view text, std::int64_t oth
   return refuse(std::string(kNotInteger));
 }
 
-Result<Sum<std::int64_t>, ReplyError> add_integer(std::string_view old_text, const Options& o) {
+Result<Sum<std::int64_t>, ReplyError> add_integer(std::string_view old_text,
+                                                  const IncrexOptions& o) {
   using Limits = std::numeric_limits<std::int64_t>;
   HEARTH_TRY(const std::int64_t increment, integer(o.increment, 1));
   HEARTH_TRY(const std::int64_t low, integer(o.low, Limits::min()));
@@ -96,7 +97,7 @@ Result<long double, ReplyError> real(std::string_view text, long double otherwis
   return *v;
 }
 
-Result<Sum<long double>, ReplyError> add_real(std::string_view old_text, const Options& o) {
+Result<Sum<long double>, ReplyError> add_real(std::string_view old_text, const IncrexOptions& o) {
   using Limits = std::numeric_limits<long double>;
   HEARTH_TRY(const long double increment, real(o.increment, 1));
   HEARTH_TRY(const long double low, real(o.low, Limits::lowest()));
@@ -116,7 +117,7 @@ Result<Sum<long double>, ReplyError> add_real(std::string_view old_text, const O
 }
 
 void store(CommandContext& ctx, const KeyRef& key, Found at, std::string_view text,
-           const Options& o) {
+           const IncrexOptions& o) {
   const std::int64_t old_deadline = at ? at->deadline() : kNoDeadline;
   std::int64_t deadline = old_deadline;
   if (o.life == Life::kPersist) deadline = kNoDeadline;
@@ -145,7 +146,7 @@ void reply_real(CommandContext& ctx, long double value) {
 }
 
 Outcome increx(CommandContext& ctx) {
-  HEARTH_TRY(const Options options, parse(ctx));
+  HEARTH_TRY(const IncrexOptions options, parse(ctx));
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kString));
   char scratch[kInt64TextMax];
@@ -173,13 +174,13 @@ constexpr ArgDoc kLives[] = {args::integer("seconds", "EX"), args::integer("mill
                              args::unix_time("unix-time-seconds", "EXAT"),
                              args::unix_time("unix-time-milliseconds", "PXAT"),
                              args::token("persist", "PERSIST")};
-constexpr ArgDoc kArgs[] = {args::key(),
-                            args::one_of("increment", kIncrements).opt(),
-                            args::token("saturate", "SATURATE").opt(),
-                            args::string("lowerbound", "LBOUND").opt(),
-                            args::string("upperbound", "UBOUND").opt(),
-                            args::one_of("expiration", kLives).opt(),
-                            args::token("enx", "ENX").opt()};
+constexpr ArgDoc kIncrexArgs[] = {args::key(),
+                                  args::one_of("increment", kIncrements).opt(),
+                                  args::token("saturate", "SATURATE").opt(),
+                                  args::string("lowerbound", "LBOUND").opt(),
+                                  args::string("upperbound", "UBOUND").opt(),
+                                  args::one_of("expiration", kLives).opt(),
+                                  args::token("enx", "ENX").opt()};
 constexpr KeySpec kKey[] = {KeySpec::one(1, access::kModifyRead)};
 
 }  // namespace
@@ -194,7 +195,7 @@ constexpr CommandSpec kIncrEx{
     .acl = Acl::kString,
     .group = Group::kString,
     .keys = kKey,
-    .args = kArgs,
+    .args = kIncrexArgs,
     .reply = Shape::kArray,
     .handler = increx,
 };

@@ -10,7 +10,7 @@
 namespace hearth::commands {
 namespace {
 
-struct Options {
+struct LcsOptions {
   bool length_only = false, indexes = false, with_match_length = false;
   std::int64_t min_match_length = 0;
 };
@@ -69,8 +69,8 @@ Subsequence walk_back(const Table& table, std::string_view a, std::string_view b
   return out;
 }
 
-Result<Options, ReplyError> parse_options(const ArgReader& args) {
-  Options o;
+Result<LcsOptions, ReplyError> parse_lcs_options(const ArgReader& args) {
+  LcsOptions o;
   for (std::size_t i = 3; i < args.size(); ++i) {
     if (args.is(i, "IDX")) {
       o.indexes = true;
@@ -90,7 +90,7 @@ Result<Options, ReplyError> parse_options(const ArgReader& args) {
   return o;
 }
 
-void reply_matches(CommandContext& ctx, const Subsequence& lcs, const Options& options) {
+void reply_matches(CommandContext& ctx, const Subsequence& lcs, const LcsOptions& options) {
   std::vector<Match> shown;
   for (const Match& m : lcs.matches) {
     if (m.length() >= options.min_match_length) shown.push_back(m);
@@ -120,7 +120,7 @@ Outcome lcs(CommandContext& ctx) {
   if ((a_at && a_at->type() != Type::kString) || (b_at && b_at->type() != Type::kString)) {
     return refuse(std::string(kBothStrings));
   }
-  HEARTH_TRY(const Options options, parse_options(ctx.args()));
+  HEARTH_TRY(const LcsOptions options, parse_lcs_options(ctx.args()));
   char a_scratch[kInt64TextMax], b_scratch[kInt64TextMax];
   const std::string_view a = a_at ? a_at->string_value(a_scratch) : "";
   const std::string_view b = b_at ? b_at->string_value(b_scratch) : "";
@@ -143,13 +143,13 @@ Outcome lcs(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kArgs[] = {args::key("key1"),
-                            args::key("key2"),
-                            args::token("len", "LEN").opt(),
-                            args::token("idx", "IDX").opt(),
-                            args::integer("min-match-len", "MINMATCHLEN").opt(),
-                            args::token("withmatchlen", "WITHMATCHLEN").opt()};
-constexpr KeySpec kKeys[] = {KeySpec::range(1, 1, 1, access::kRead)};
+constexpr ArgDoc kLcsArgs[] = {args::key("key1"),
+                               args::key("key2"),
+                               args::token("len", "LEN").opt(),
+                               args::token("idx", "IDX").opt(),
+                               args::integer("min-match-len", "MINMATCHLEN").opt(),
+                               args::token("withmatchlen", "WITHMATCHLEN").opt()};
+constexpr KeySpec kLcsKeys[] = {KeySpec::range(1, 1, 1, access::kRead)};
 
 }  // namespace
 
@@ -162,8 +162,8 @@ constexpr CommandSpec kLcs{
     .flags = Flag::kReadonly,
     .acl = Acl::kString,
     .group = Group::kString,
-    .keys = kKeys,
-    .args = kArgs,
+    .keys = kLcsKeys,
+    .args = kLcsArgs,
     .reply = Shape::kBulk | Shape::kInteger | Shape::kMap,
     .handler = lcs,
 };

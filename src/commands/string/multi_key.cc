@@ -123,7 +123,7 @@ Outcome msetex(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kKeys[] = {args::key().many()};
+constexpr ArgDoc kMultiKeyKeys[] = {args::key().many()};
 constexpr ArgDoc kPair[] = {args::key(), args::string("value")};
 constexpr ArgDoc kPairs[] = {args::block("data", kPair).many()};
 constexpr ArgDoc kSetAllConditions[] = {args::token("nx", "NX"), args::token("xx", "XX")};
@@ -158,7 +158,7 @@ constexpr CommandSpec kMGet{
     .acl = Acl::kString,
     .group = Group::kString,
     .keys = kReadKeys,
-    .args = kKeys,
+    .args = kMultiKeyKeys,
     .reply = Shape::kArray,
     .handler = mget,
     .tips = kPerShard,

@@ -1,8 +1,10 @@
 // Parts of strings: APPEND, GETRANGE, SETRANGE, SUBSTR.
 #include <algorithm>
 
+#include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/string/family.h"
+#include "src/commands/string/spec_parts.h"
 #include "src/store/string.h"
 
 namespace hearth::commands {
@@ -84,12 +86,9 @@ Outcome getrange(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kKeyValue[] = {args::key(), args::string("value")};
 constexpr ArgDoc kSetRangeArgs[] = {args::key(), args::integer("offset"), args::string("value")};
 constexpr ArgDoc kRangeArgs[] = {args::key(), args::integer("start"), args::integer("end")};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr KeySpec kInsertKey[] = {KeySpec::one(1, access::kRW | access::kInsert)};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kRW | access::kUpdate)};
+constexpr KeySpec kRangeInsertKey[] = {KeySpec::one(1, access::kRW | access::kInsert)};
 
 }  // namespace
 
@@ -102,7 +101,7 @@ constexpr CommandSpec kAppend{
     .flags = Flag::kWrite | Flag::kDenyOom | Flag::kFast,
     .acl = Acl::kString,
     .group = Group::kString,
-    .keys = kInsertKey,
+    .keys = kRangeInsertKey,
     .args = kKeyValue,
     .reply = Shape::kInteger,
     .handler = append,

@@ -6,6 +6,7 @@
 #include "src/commands/string/condition.h"
 #include "src/commands/string/family.h"
 #include "src/commands/string/past.h"
+#include "src/commands/string/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -16,7 +17,7 @@ struct SetOptions {
   std::optional<Condition> condition;
 };
 
-Result<SetOptions, ReplyError> parse_options(const CommandContext& ctx) {
+Result<SetOptions, ReplyError> parse_set_options(const CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   SetOptions o;
   std::optional<TimeUnit> unit;
@@ -69,7 +70,7 @@ Outcome set(CommandContext& ctx) {
   const std::string_view value = ctx.arg(2);
   SetOptions options;
   if (ctx.args().size() > 3) {
-    HEARTH_TRY(options, parse_options(ctx));
+    HEARTH_TRY(options, parse_set_options(ctx));
   }
   const Found at = options.get ? ctx.keys().read(key) : ctx.keys().write(key);
   bool holds = !(options.only_if_absent && at) && !(options.only_if_present && !at);
@@ -159,7 +160,6 @@ constexpr ArgDoc kSetArgs[] = {
 constexpr ArgDoc kSetExArgs[] = {args::key(), args::integer("seconds"), args::string("value")};
 constexpr ArgDoc kPSetExArgs[] = {args::key(), args::integer("milliseconds"),
                                   args::string("value")};
-constexpr ArgDoc kKeyValue[] = {args::key(), args::string("value")};
 
 constexpr KeySpec kSetKey[] = {[] {
   KeySpec k =
@@ -177,7 +177,7 @@ std::uint16_t set_access(std::span<const std::string_view> argv) {
   return access::kOverwrite;
 }
 constexpr KeySpec kOverwriteKey[] = {KeySpec::one(1, access::kOverwrite)};
-constexpr KeySpec kInsertKey[] = {KeySpec::one(1, access::kOW | access::kInsert)};
+constexpr KeySpec kSetInsertKey[] = {KeySpec::one(1, access::kOW | access::kInsert)};
 constexpr KeySpec kSwapKey[] = {KeySpec::one(1, access::kModifyRead)};
 
 }  // namespace
@@ -240,7 +240,7 @@ constexpr CommandSpec kSetNx{
     .flags = Flag::kWrite | Flag::kDenyOom | Flag::kFast,
     .acl = Acl::kString,
     .group = Group::kString,
-    .keys = kInsertKey,
+    .keys = kSetInsertKey,
     .args = kKeyValue,
     .reply = Shape::kInteger,
     .handler = setnx,

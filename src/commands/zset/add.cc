@@ -1,6 +1,7 @@
 // Writing: ZADD, ZINCRBY, ZREM.
 #include <array>
 
+#include "src/command/common_specs.h"
 #include "src/commands/zset/access.h"
 #include "src/commands/zset/family.h"
 
@@ -144,10 +145,8 @@ constexpr ArgDoc kAddArgs[] = {args::key(),
                                args::block("data", kPair).many()};
 constexpr ArgDoc kIncrArgs[] = {args::key(), args::real("increment"), args::string("member")};
 constexpr ArgDoc kRemArgs[] = {args::key(), args::string("member").many()};
-constexpr KeySpec kUpdateKey[] = {KeySpec::one(1, access::kModify)};
 constexpr KeySpec kCounterKey[] = {KeySpec::one(1, access::kModifyRead)};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
-constexpr Flag kFlags = Flag::kWrite | Flag::kDenyOom | Flag::kFast;
+constexpr Flag kAddFlags = Flag::kWrite | Flag::kDenyOom | Flag::kFast;
 constexpr HistoryNote kAddHistory[] = {
     {"2.4.0", "Accepts several pairs of score and member."},
     {"3.0.2", "Has the options XX, NX, CH and INCR."},
@@ -163,7 +162,7 @@ constexpr CommandSpec kZAdd{
     .complexity = "O(log(N)) for each member, with N the members of the set.",
     .since = "1.2.0",
     .arity = Arity::at_least(4),
-    .flags = kFlags,
+    .flags = kAddFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kUpdateKey,
@@ -179,7 +178,7 @@ constexpr CommandSpec kZIncrBy{
     .complexity = "O(log(N)) with N the members of the set.",
     .since = "1.2.0",
     .arity = Arity::exactly(4),
-    .flags = kFlags,
+    .flags = kAddFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kCounterKey,

@@ -5,6 +5,7 @@
 
 #include "src/commands/zset/access.h"
 #include "src/commands/zset/family.h"
+#include "src/commands/zset/spec_parts.h"
 #include "src/store/set.h"
 
 namespace hearth::commands {
@@ -62,7 +63,7 @@ Combine combine_of(Aggregate aggregate) {
   return sum_of;
 }
 
-struct Request {
+struct AlgebraRequest {
   std::vector<Source> sources;
   Aggregate aggregate = Aggregate::kSum;
   Scores scores = Scores::kLeaveOut;
@@ -75,7 +76,7 @@ struct Request {
   }
 };
 
-enum class Form : std::uint8_t { kReply, kStore, kCount };
+enum class AlgebraForm : std::uint8_t { kReply, kStore, kCount };
 
 Result<Aggregate, ReplyError> parse_aggregate(const ArgReader& args, std::size_t at) {
   if (args.is(at, "SUM")) return Aggregate::kSum;
@@ -99,8 +100,8 @@ Result<Source, ReplyError> read_source(CommandContext& ctx, std::size_t word) {
 }
 
 // numkeys key [key ...] and the options, from word `at` on.
-Result<Request, ReplyError> parse(CommandContext& ctx, std::size_t at, Operation operation,
-                                  Form form) {
+Result<AlgebraRequest, ReplyError> parse_algebra(CommandContext& ctx, std::size_t at,
+                                                 Operation operation, AlgebraForm form) {
   const ArgReader& args = ctx.args();
   HEARTH_TRY(const std::int64_t keys, args.integer(at));
   if (keys < 1) {
@@ -109,13 +110,13 @@ Result<Request, ReplyError> parse(CommandContext& ctx, std::size_t at, Operation
   }
   if (static_cast<std::uint64_t>(keys) > args.size() - at - 1) return syntax_error();
   const auto count = static_cast<std::size_t>(keys);
-  Request request;
+  AlgebraRequest request;
   request.sources.reserve(count);
   for (std::size_t i = 0; i < count; ++i) {
     HEARTH_TRY(const Source source, read_source(ctx, at + 1 + i));
     request.sources.push_back(source);
   }
-  const bool weighs = operation != Operation::kDiff && form != Form::kCount;
+  const bool weighs = operation != Operation::kDiff && form != AlgebraForm::kCount;
   for (std::size_t i = at + 1 + count; i < args.size(); ++i) {
     if (weighs && args.is(i, "WEIGHTS", count)) {
       for (Source& source : request.sources) {
@@ -123,9 +124,9 @@ Result<Request, ReplyError> parse(CommandContext& ctx, std::size_t at, Operation
       }
     } else if (weighs && args.is(i, "AGGREGATE", 1)) {
       HEARTH_TRY(request.aggregate, parse_aggregate(args, ++i));
-    } else if (form == Form::kReply && args.is(i, "WITHSCORES")) {
+    } else if (form == AlgebraForm::kReply && args.is(i, "WITHSCORES")) {
       request.scores = Scores::kInclude;
-    } else if (form == Form::kCount && args.is(i, "LIMIT", 1)) {
+    } else if (form == AlgebraForm::kCount && args.is(i, "LIMIT", 1)) {
       HEARTH_TRY(const std::int64_t limit,
                  args.integer_between(++i, 0, INT64_MAX, "ERR LIMIT can't be negative"));
       request.limit = static_cast<std::uint64_t>(limit);
@@ -142,7 +143,7 @@ Result<Request, ReplyError> parse(CommandContext& ctx, std::size_t at, Operation
   return request;
 }
 
-void unite(const Request& request, ZsetBuilder& result) {
+void unite(const AlgebraRequest& request, ZsetBuilder& result) {
   const Combine combine = combine_of(request.aggregate);
   for (const Source& source : request.sources) {
     source.for_each([&](const Zset::Item& item) {
@@ -154,7 +155,7 @@ void unite(const Request& request, ZsetBuilder& result) {
 
 // Calls found(member, score) for what is in all sources, until it says no.
 template <typename F>
-void intersect(const Request& request, F&& found) {
+void intersect(const AlgebraRequest& request, F&& found) {
   const Combine combine = combine_of(request.aggregate);
   const Source& smallest = request.sources.front();
   smallest.for_each([&](const Zset::Item& item) {
@@ -169,7 +170,7 @@ void intersect(const Request& request, F&& found) {
   });
 }
 
-void subtract(const Request& request, ZsetBuilder& result) {
+void subtract(const AlgebraRequest& request, ZsetBuilder& result) {
   const auto others = std::span(request.sources).subspan(1);
   request.sources.front().for_each([&](const Zset::Item& item) {
     const bool elsewhere = std::any_of(others.begin(), others.end(), [&](const Source& other) {
@@ -180,7 +181,7 @@ void subtract(const Request& request, ZsetBuilder& result) {
   });
 }
 
-Zset result_of(CommandContext& ctx, const Request& request, Operation operation) {
+Zset result_of(CommandContext& ctx, const AlgebraRequest& request, Operation operation) {
   ZsetBuilder result(ctx.keyspace().seed());
   switch (operation) {
     case Operation::kUnion: unite(request, result); break;
@@ -194,14 +195,14 @@ Zset result_of(CommandContext& ctx, const Request& request, Operation operation)
 }
 
 Outcome reply_with(CommandContext& ctx, Operation operation) {
-  HEARTH_TRY(const Request request, parse(ctx, 1, operation, Form::kReply));
+  HEARTH_TRY(const AlgebraRequest request, parse_algebra(ctx, 1, operation, AlgebraForm::kReply));
   const Zset result = result_of(ctx, request, operation);
   reply_window(ctx.reply(), result, 0, result.size(), Zset::Direction::kUp, request.scores);
   return {};
 }
 
 Outcome store(CommandContext& ctx, Operation operation, std::string_view event) {
-  HEARTH_TRY(const Request request, parse(ctx, 2, operation, Form::kStore));
+  HEARTH_TRY(const AlgebraRequest request, parse_algebra(ctx, 2, operation, AlgebraForm::kStore));
   store_zset(ctx, ctx.key(1), result_of(ctx, request, operation), event);
   return {};
 }
@@ -214,7 +215,8 @@ Outcome zinterstore(CommandContext& ctx) { return store(ctx, Operation::kInter, 
 Outcome zdiffstore(CommandContext& ctx) { return store(ctx, Operation::kDiff, "zdiffstore"); }
 
 Outcome zintercard(CommandContext& ctx) {
-  HEARTH_TRY(const Request request, parse(ctx, 1, Operation::kInter, Form::kCount));
+  HEARTH_TRY(const AlgebraRequest request,
+             parse_algebra(ctx, 1, Operation::kInter, AlgebraForm::kCount));
   std::uint64_t count = 0;
   intersect(request, [&](std::string_view, double) {
     ++count;
@@ -230,19 +232,18 @@ constexpr ArgDoc kAggregates[] = {args::token("sum", "SUM"), args::token("min", 
 constexpr ArgDoc kNumKeys = args::integer("numkeys");
 constexpr ArgDoc kWeights = args::integer("weight", "WEIGHTS").opt().many();
 constexpr ArgDoc kAggregateArg = args::one_of("aggregate", kAggregates, "AGGREGATE").opt();
-constexpr ArgDoc kWithScores = args::token("withscores", "WITHSCORES").opt();
 constexpr ArgDoc kCombineArgs[] = {kNumKeys, args::key().many(), kWeights, kAggregateArg,
                                    kWithScores};
 constexpr ArgDoc kDiffArgs[] = {kNumKeys, args::key().many(), kWithScores};
 constexpr ArgDoc kCardArgs[] = {kNumKeys, args::key().many(),
                                 args::integer("limit", "LIMIT").opt()};
-constexpr ArgDoc kStoreArgs[] = {args::key("destination"), kNumKeys, args::key("key", 1).many(),
-                                 kWeights, kAggregateArg};
+constexpr ArgDoc kAlgebraStoreArgs[] = {args::key("destination"), kNumKeys,
+                                        args::key("key", 1).many(), kWeights, kAggregateArg};
 constexpr ArgDoc kDiffStoreArgs[] = {args::key("destination"), kNumKeys,
                                      args::key("key", 1).many()};
 constexpr KeySpec kReadKeys[] = {KeySpec::counted(1, access::kRead)};
-constexpr KeySpec kStoreKeys[] = {KeySpec::one(1, access::kOverwrite),
-                                  KeySpec::counted(2, access::kRead)};
+constexpr KeySpec kAlgebraStoreKeys[] = {KeySpec::one(1, access::kOverwrite),
+                                         KeySpec::counted(2, access::kRead)};
 constexpr Flag kStoreFlags = Flag::kWrite | Flag::kDenyOom;
 constexpr std::string_view kUnionCost =
     "O(N)+O(M*log(M)) with N the members of all inputs and M those of the result.";
@@ -318,8 +319,8 @@ constexpr CommandSpec kZUnionStore{
     .flags = kStoreFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
-    .keys = kStoreKeys,
-    .args = kStoreArgs,
+    .keys = kAlgebraStoreKeys,
+    .args = kAlgebraStoreArgs,
     .reply = Shape::kInteger,
     .handler = zunionstore,
 };
@@ -332,8 +333,8 @@ constexpr CommandSpec kZInterStore{
     .flags = kStoreFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
-    .keys = kStoreKeys,
-    .args = kStoreArgs,
+    .keys = kAlgebraStoreKeys,
+    .args = kAlgebraStoreArgs,
     .reply = Shape::kInteger,
     .handler = zinterstore,
 };
@@ -346,7 +347,7 @@ constexpr CommandSpec kZDiffStore{
     .flags = kStoreFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
-    .keys = kStoreKeys,
+    .keys = kAlgebraStoreKeys,
     .args = kDiffStoreArgs,
     .reply = Shape::kInteger,
     .handler = zdiffstore,

@@ -2,6 +2,7 @@
 #include "src/command/deadline.h"
 #include "src/commands/zset/family.h"
 #include "src/commands/zset/pop.h"
+#include "src/commands/zset/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
@@ -51,15 +52,14 @@ Outcome bzmpop(CommandContext& ctx) {
   return {};
 }
 
-constexpr ArgDoc kPopArgs[] = {args::key().many(), args::real("timeout")};
-constexpr ArgDoc kEnds[] = {args::token("min", "MIN"), args::token("max", "MAX")};
-constexpr ArgDoc kMultiArgs[] = {args::real("timeout"), args::integer("numkeys"),
-                                 args::key().many(), args::one_of("where", kEnds),
-                                 args::integer("count", "COUNT").opt()};
+constexpr ArgDoc kBlockPopArgs[] = {args::key().many(), args::real("timeout")};
+constexpr ArgDoc kBlockMultiArgs[] = {args::real("timeout"), args::integer("numkeys"),
+                                      args::key().many(), args::one_of("where", kEnds),
+                                      args::integer("count", "COUNT").opt()};
 constexpr std::uint16_t kPopAccess = access::kRW | access::kAccess | access::kDelete;
 constexpr KeySpec kPopKeys[] = {KeySpec::range(1, -2, 1, kPopAccess)};
-constexpr KeySpec kMultiKeys[] = {KeySpec::counted(2, kPopAccess)};
-constexpr Flag kFlags = Flag::kWrite | Flag::kFast | Flag::kBlocking;
+constexpr KeySpec kBlockMultiKeys[] = {KeySpec::counted(2, kPopAccess)};
+constexpr Flag kBlockFlags = Flag::kWrite | Flag::kFast | Flag::kBlocking;
 constexpr HistoryNote kHistory[] = {{"6.0.0", "The timeout may have a fraction."}};
 
 }  // namespace
@@ -70,11 +70,11 @@ constexpr CommandSpec kBZPopMin{
     .complexity = "O(log(N)) with N the members of the set.",
     .since = "5.0.0",
     .arity = Arity::at_least(3),
-    .flags = kFlags,
+    .flags = kBlockFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kPopKeys,
-    .args = kPopArgs,
+    .args = kBlockPopArgs,
     .reply = Shape::kArray | Shape::kNullArray | Shape::kNone,
     .handler = bzpopmin,
     .history = kHistory,
@@ -85,11 +85,11 @@ constexpr CommandSpec kBZPopMax{
     .complexity = "O(log(N)) with N the members of the set.",
     .since = "5.0.0",
     .arity = Arity::at_least(3),
-    .flags = kFlags,
+    .flags = kBlockFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kPopKeys,
-    .args = kPopArgs,
+    .args = kBlockPopArgs,
     .reply = Shape::kArray | Shape::kNullArray | Shape::kNone,
     .handler = bzpopmax,
     .history = kHistory,
@@ -103,8 +103,8 @@ constexpr CommandSpec kBZMPop{
     .flags = Flag::kWrite | Flag::kBlocking,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
-    .keys = kMultiKeys,
-    .args = kMultiArgs,
+    .keys = kBlockMultiKeys,
+    .args = kBlockMultiArgs,
     .reply = Shape::kArray | Shape::kNullArray | Shape::kNone,
     .handler = bzmpop,
 };

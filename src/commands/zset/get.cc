@@ -1,4 +1,5 @@
 // Reading one or a few members: ZCARD, ZSCORE, ZMSCORE, ZRANK, ZREVRANK, ZCOUNT, ZLEXCOUNT.
+#include "src/command/common_specs.h"
 #include "src/commands/zset/access.h"
 #include "src/commands/zset/bounds.h"
 #include "src/commands/zset/family.h"
@@ -71,16 +72,14 @@ Outcome count(CommandContext& ctx, RangeKind kind) {
 Outcome zcount(CommandContext& ctx) { return count(ctx, RangeKind::kScore); }
 Outcome zlexcount(CommandContext& ctx) { return count(ctx, RangeKind::kLex); }
 
-constexpr ArgDoc kCardArgs[] = {args::key()};
-constexpr ArgDoc kScoreArgs[] = {args::key(), args::string("member")};
+constexpr ArgDoc kGetScoreArgs[] = {args::key(), args::string("member")};
 constexpr ArgDoc kScoresArgs[] = {args::key(), args::string("member").many()};
-constexpr ArgDoc kRankArgs[] = {args::key(), args::string("member"),
-                                args::token("withscore", "WITHSCORE").opt().from("7.2.0")};
+constexpr ArgDoc kGetRankArgs[] = {args::key(), args::string("member"),
+                                   args::token("withscore", "WITHSCORE").opt().from("7.2.0")};
 constexpr ArgDoc kCountArgs[] = {args::key(), args::real("min"), args::real("max")};
 constexpr ArgDoc kLexCountArgs[] = {args::key(), args::string("min"), args::string("max")};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
 constexpr KeySpec kMetaKey[] = {KeySpec::one(1, access::kReadMeta)};
-constexpr Flag kFlags = Flag::kReadonly | Flag::kFast;
+constexpr Flag kGetFlags = Flag::kReadonly | Flag::kFast;
 constexpr HistoryNote kRankHistory[] = {{"7.2.0", "Has the option WITHSCORE."}};
 
 }  // namespace
@@ -91,11 +90,11 @@ constexpr CommandSpec kZCard{
     .complexity = "O(1)",
     .since = "1.2.0",
     .arity = Arity::exactly(2),
-    .flags = kFlags,
+    .flags = kGetFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kMetaKey,
-    .args = kCardArgs,
+    .args = kKeyArg,
     .reply = Shape::kInteger,
     .handler = zcard,
 };
@@ -105,11 +104,11 @@ constexpr CommandSpec kZScore{
     .complexity = "O(1)",
     .since = "1.2.0",
     .arity = Arity::exactly(3),
-    .flags = kFlags,
+    .flags = kGetFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kReadKey,
-    .args = kScoreArgs,
+    .args = kGetScoreArgs,
     .reply = Shape::kDouble | Shape::kNull,
     .handler = zscore,
     .member_at = 2,
@@ -120,7 +119,7 @@ constexpr CommandSpec kZMScore{
     .complexity = "O(N) with the number of members asked for.",
     .since = "6.2.0",
     .arity = Arity::at_least(3),
-    .flags = kFlags,
+    .flags = kGetFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kReadKey,
@@ -135,11 +134,11 @@ constexpr CommandSpec kZRank{
     .complexity = "O(log(N))",
     .since = "2.0.0",
     .arity = Arity::at_least(3),
-    .flags = kFlags,
+    .flags = kGetFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kReadKey,
-    .args = kRankArgs,
+    .args = kGetRankArgs,
     .reply = Shape::kInteger | Shape::kNull | Shape::kArray | Shape::kNullArray,
     .handler = zrank,
     .history = kRankHistory,
@@ -151,11 +150,11 @@ constexpr CommandSpec kZRevRank{
     .complexity = "O(log(N))",
     .since = "2.0.0",
     .arity = Arity::at_least(3),
-    .flags = kFlags,
+    .flags = kGetFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kReadKey,
-    .args = kRankArgs,
+    .args = kGetRankArgs,
     .reply = Shape::kInteger | Shape::kNull | Shape::kArray | Shape::kNullArray,
     .handler = zrevrank,
     .history = kRankHistory,
@@ -167,7 +166,7 @@ constexpr CommandSpec kZCount{
     .complexity = "O(log(N))",
     .since = "2.0.0",
     .arity = Arity::exactly(4),
-    .flags = kFlags,
+    .flags = kGetFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kReadKey,
@@ -181,7 +180,7 @@ constexpr CommandSpec kZLexCount{
     .complexity = "O(log(N))",
     .since = "2.8.9",
     .arity = Arity::exactly(4),
-    .flags = kFlags,
+    .flags = kGetFlags,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kReadKey,

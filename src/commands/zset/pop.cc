@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "src/commands/zset/family.h"
+#include "src/commands/zset/spec_parts.h"
 
 namespace hearth::commands {
 
@@ -82,14 +83,13 @@ Outcome zmpop(CommandContext& ctx) {
 }
 
 constexpr ArgDoc kPopArgs[] = {args::key(), args::integer("count").opt()};
-constexpr ArgDoc kEnds[] = {args::token("min", "MIN"), args::token("max", "MAX")};
-constexpr ArgDoc kMultiArgs[] = {args::integer("numkeys"), args::key().many(),
-                                 args::one_of("where", kEnds),
-                                 args::integer("count", "COUNT").opt()};
+constexpr ArgDoc kPopMultiArgs[] = {args::integer("numkeys"), args::key().many(),
+                                    args::one_of("where", kEnds),
+                                    args::integer("count", "COUNT").opt()};
 constexpr KeySpec kPopKey[] = {KeySpec::one(1, access::kRW | access::kAccess | access::kDelete)};
-constexpr KeySpec kMultiKeys[] = {
+constexpr KeySpec kPopMultiKeys[] = {
     KeySpec::counted(1, access::kRW | access::kAccess | access::kDelete)};
-constexpr std::string_view kComplexity =
+constexpr std::string_view kPopComplexity =
     "O(log(N)+M) with N the members of the set and M those popped.";
 
 }  // namespace
@@ -97,7 +97,7 @@ constexpr std::string_view kComplexity =
 constexpr CommandSpec kZPopMin{
     .name = "ZPOPMIN",
     .summary = "Removes and returns the members with the lowest scores.",
-    .complexity = kComplexity,
+    .complexity = kPopComplexity,
     .since = "5.0.0",
     .arity = Arity::at_least(2),
     .flags = Flag::kWrite | Flag::kFast,
@@ -111,7 +111,7 @@ constexpr CommandSpec kZPopMin{
 constexpr CommandSpec kZPopMax{
     .name = "ZPOPMAX",
     .summary = "Removes and returns the members with the highest scores.",
-    .complexity = kComplexity,
+    .complexity = kPopComplexity,
     .since = "5.0.0",
     .arity = Arity::at_least(2),
     .flags = Flag::kWrite | Flag::kFast,
@@ -131,8 +131,8 @@ constexpr CommandSpec kZMPop{
     .flags = Flag::kWrite,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
-    .keys = kMultiKeys,
-    .args = kMultiArgs,
+    .keys = kPopMultiKeys,
+    .args = kPopMultiArgs,
     .reply = Shape::kArray | Shape::kNullArray,
     .handler = zmpop,
 };

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "src/command/common_specs.h"
 #include "src/commands/zset/access.h"
 #include "src/commands/zset/family.h"
 
@@ -92,9 +93,7 @@ Outcome zrandmember(CommandContext& ctx) {
 
 constexpr ArgDoc kCountParts[] = {args::integer("count"),
                                   args::token("withscores", "WITHSCORES").opt()};
-constexpr ArgDoc kArgs[] = {args::key(), args::block("options", kCountParts).opt()};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
+constexpr ArgDoc kRandomArgs[] = {args::key(), args::block("options", kCountParts).opt()};
 
 }  // namespace
 
@@ -108,10 +107,10 @@ constexpr CommandSpec kZRandMember{
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kReadKey,
-    .args = kArgs,
+    .args = kRandomArgs,
     .reply = Shape::kBulk | Shape::kNull | Shape::kArray,
     .handler = zrandmember,
-    .tips = kTips,
+    .tips = kNondeterministic,
 };
 
 }  // namespace hearth::commands

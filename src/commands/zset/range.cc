@@ -1,20 +1,22 @@
 // Ranges of members: ZRANGE, ZRANGESTORE and the older commands for each kind of range.
+#include "src/command/common_specs.h"
 #include "src/commands/zset/access.h"
 #include "src/commands/zset/bounds.h"
 #include "src/commands/zset/family.h"
+#include "src/commands/zset/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
 
 // What a command leaves to its options, and where its words begin.
-struct Form {
+struct RangeForm {
   std::optional<RangeKind> kind;
   std::optional<Zset::Direction> direction;
   std::size_t key = 1;  // word; the bounds follow
   bool stores = false;
 };
 
-struct Request {
+struct RangeRequest {
   ZsetRange range;
   Zset::Direction direction = Zset::Direction::kUp;
   Scores scores = Scores::kLeaveOut;
@@ -23,8 +25,8 @@ struct Request {
   bool is_limited = false;
 };
 
-Result<Request, ReplyError> parse(const ArgReader& args, Form form) {
-  Request request;
+Result<RangeRequest, ReplyError> parse_range(const ArgReader& args, RangeForm form) {
+  RangeRequest request;
   for (std::size_t i = form.key + 3; i < args.size(); ++i) {
     if (!form.stores && args.is(i, "WITHSCORES")) {
       request.scores = Scores::kInclude;
@@ -60,7 +62,7 @@ Result<Request, ReplyError> parse(const ArgReader& args, Form form) {
   return request;
 }
 
-RankWindow window_of(const Request& request, const Zset& zset) {
+RankWindow window_of(const RangeRequest& request, const Zset& zset) {
   const RankWindow window = request.range.in(zset, request.direction);
   if (!request.is_limited) return window;
   return limited(window, request.offset, request.count, request.direction);
@@ -72,8 +74,8 @@ std::uint64_t start_of(const RankWindow& window, Zset::Direction direction) {
   return window.first + window.count - 1;
 }
 
-Outcome range(CommandContext& ctx, const Form& form) {
-  HEARTH_TRY(const Request request, parse(ctx.args(), form));
+Outcome range(CommandContext& ctx, const RangeForm& form) {
+  HEARTH_TRY(const RangeRequest request, parse_range(ctx.args(), form));
   HEARTH_TRY(const Found at, ctx.keys().read(ctx.key(form.key), Type::kZset));
   if (!at) {
     ctx.reply().array(0);
@@ -106,8 +108,8 @@ Outcome zrevrangebylex(CommandContext& ctx) {
 }
 
 Outcome zrangestore(CommandContext& ctx) {
-  HEARTH_TRY(const Request request,
-             parse(ctx.args(), {.kind = {}, .direction = {}, .key = 2, .stores = true}));
+  HEARTH_TRY(const RangeRequest request,
+             parse_range(ctx.args(), {.kind = {}, .direction = {}, .key = 2, .stores = true}));
   HEARTH_TRY(const Found at, ctx.keys().read(ctx.key(2), Type::kZset));
   ZsetBuilder builder(ctx.keyspace().seed());
   if (at) {
@@ -122,7 +124,6 @@ Outcome zrangestore(CommandContext& ctx) {
 constexpr ArgDoc kSortBy[] = {args::token("byscore", "BYSCORE"), args::token("bylex", "BYLEX")};
 constexpr ArgDoc kLimit[] = {args::integer("offset"), args::integer("count")};
 constexpr ArgDoc kLimitArg = args::block("limit", kLimit, "LIMIT").opt();
-constexpr ArgDoc kWithScores = args::token("withscores", "WITHSCORES").opt();
 constexpr ArgDoc kRangeArgs[] = {args::key(),
                                  args::string("start"),
                                  args::string("stop"),
@@ -130,25 +131,25 @@ constexpr ArgDoc kRangeArgs[] = {args::key(),
                                  args::token("rev", "REV").opt().from("6.2.0"),
                                  kLimitArg.from("6.2.0"),
                                  kWithScores};
-constexpr ArgDoc kStoreArgs[] = {args::key("dst"),
-                                 args::key("src", 1),
-                                 args::string("min"),
-                                 args::string("max"),
-                                 args::one_of("sortby", kSortBy).opt(),
-                                 args::token("rev", "REV").opt(),
-                                 kLimitArg};
+constexpr ArgDoc kRangeStoreArgs[] = {args::key("dst"),
+                                      args::key("src", 1),
+                                      args::string("min"),
+                                      args::string("max"),
+                                      args::one_of("sortby", kSortBy).opt(),
+                                      args::token("rev", "REV").opt(),
+                                      kLimitArg};
 constexpr ArgDoc kRevRangeArgs[] = {args::key(), args::integer("start"), args::integer("stop"),
                                     kWithScores};
-constexpr ArgDoc kScoreArgs[] = {args::key(), args::real("min"), args::real("max"),
-                                 kWithScores.from("2.0.0"), kLimitArg};
+constexpr ArgDoc kRangeScoreArgs[] = {args::key(), args::real("min"), args::real("max"),
+                                      kWithScores.from("2.0.0"), kLimitArg};
 constexpr ArgDoc kRevScoreArgs[] = {args::key(), args::real("max"), args::real("min"), kWithScores,
                                     kLimitArg};
-constexpr ArgDoc kLexArgs[] = {args::key(), args::string("min"), args::string("max"), kLimitArg};
+constexpr ArgDoc kRangeLexArgs[] = {args::key(), args::string("min"), args::string("max"),
+                                    kLimitArg};
 constexpr ArgDoc kRevLexArgs[] = {args::key(), args::string("max"), args::string("min"), kLimitArg};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr KeySpec kStoreKeys[] = {KeySpec::one(1, access::kOverwrite),
-                                  KeySpec::one(2, access::kRead)};
-constexpr std::string_view kComplexity =
+constexpr KeySpec kRangeStoreKeys[] = {KeySpec::one(1, access::kOverwrite),
+                                       KeySpec::one(2, access::kRead)};
+constexpr std::string_view kRangeComplexity =
     "O(log(N)+M) with N the members of the set and M those returned.";
 constexpr HistoryNote kRangeHistory[] = {
     {"6.2.0", "Has the options REV, BYSCORE, BYLEX and LIMIT."}};
@@ -158,7 +159,7 @@ constexpr HistoryNote kRangeHistory[] = {
 constexpr CommandSpec kZRange{
     .name = "ZRANGE",
     .summary = "Returns the members in a range of ranks, scores or names.",
-    .complexity = kComplexity,
+    .complexity = kRangeComplexity,
     .since = "1.2.0",
     .arity = Arity::at_least(4),
     .flags = Flag::kReadonly,
@@ -179,15 +180,15 @@ constexpr CommandSpec kZRangeStore{
     .flags = Flag::kWrite | Flag::kDenyOom,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
-    .keys = kStoreKeys,
-    .args = kStoreArgs,
+    .keys = kRangeStoreKeys,
+    .args = kRangeStoreArgs,
     .reply = Shape::kInteger,
     .handler = zrangestore,
 };
 constexpr CommandSpec kZRevRange{
     .name = "ZREVRANGE",
     .summary = "Returns the members in a range of ranks, highest score first.",
-    .complexity = kComplexity,
+    .complexity = kRangeComplexity,
     .since = "1.2.0",
     .arity = Arity::at_least(4),
     .flags = Flag::kReadonly,
@@ -203,14 +204,14 @@ constexpr CommandSpec kZRevRange{
 constexpr CommandSpec kZRangeByScore{
     .name = "ZRANGEBYSCORE",
     .summary = "Returns the members in a range of scores.",
-    .complexity = kComplexity,
+    .complexity = kRangeComplexity,
     .since = "1.0.5",
     .arity = Arity::at_least(4),
     .flags = Flag::kReadonly,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kReadKey,
-    .args = kScoreArgs,
+    .args = kRangeScoreArgs,
     .reply = Shape::kArray,
     .handler = zrangebyscore,
     .deprecated_since = "6.2.0",
@@ -219,7 +220,7 @@ constexpr CommandSpec kZRangeByScore{
 constexpr CommandSpec kZRevRangeByScore{
     .name = "ZREVRANGEBYSCORE",
     .summary = "Returns the members in a range of scores, highest score first.",
-    .complexity = kComplexity,
+    .complexity = kRangeComplexity,
     .since = "2.2.0",
     .arity = Arity::at_least(4),
     .flags = Flag::kReadonly,
@@ -235,14 +236,14 @@ constexpr CommandSpec kZRevRangeByScore{
 constexpr CommandSpec kZRangeByLex{
     .name = "ZRANGEBYLEX",
     .summary = "Returns the members in a range of names, where all scores are equal.",
-    .complexity = kComplexity,
+    .complexity = kRangeComplexity,
     .since = "2.8.9",
     .arity = Arity::at_least(4),
     .flags = Flag::kReadonly,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kReadKey,
-    .args = kLexArgs,
+    .args = kRangeLexArgs,
     .reply = Shape::kArray,
     .handler = zrangebylex,
     .deprecated_since = "6.2.0",
@@ -251,7 +252,7 @@ constexpr CommandSpec kZRangeByLex{
 constexpr CommandSpec kZRevRangeByLex{
     .name = "ZREVRANGEBYLEX",
     .summary = "Returns the members in a range of names, last name first.",
-    .complexity = kComplexity,
+    .complexity = kRangeComplexity,
     .since = "2.8.9",
     .arity = Arity::at_least(4),
     .flags = Flag::kReadonly,

@@ -1,4 +1,5 @@
 // Removing ranges: ZREMRANGEBYRANK, ZREMRANGEBYSCORE, ZREMRANGEBYLEX.
+#include "src/command/common_specs.h"
 #include "src/commands/zset/access.h"
 #include "src/commands/zset/bounds.h"
 #include "src/commands/zset/family.h"
@@ -30,11 +31,11 @@ Outcome by_score(CommandContext& ctx) {
 }
 Outcome by_lex(CommandContext& ctx) { return remove_range(ctx, RangeKind::kLex, "zremrangebylex"); }
 
-constexpr ArgDoc kRankArgs[] = {args::key(), args::integer("start"), args::integer("stop")};
-constexpr ArgDoc kScoreArgs[] = {args::key(), args::real("min"), args::real("max")};
-constexpr ArgDoc kLexArgs[] = {args::key(), args::string("min"), args::string("max")};
-constexpr KeySpec kDeleteKey[] = {KeySpec::one(1, access::kRW | access::kDelete)};
-constexpr std::string_view kComplexity =
+constexpr ArgDoc kRemoveRangeRankArgs[] = {args::key(), args::integer("start"),
+                                           args::integer("stop")};
+constexpr ArgDoc kRemoveRangeScoreArgs[] = {args::key(), args::real("min"), args::real("max")};
+constexpr ArgDoc kRemoveRangeLexArgs[] = {args::key(), args::string("min"), args::string("max")};
+constexpr std::string_view kRemoveRangeComplexity =
     "O(log(N)+M) with N the members of the set and M those removed.";
 
 }  // namespace
@@ -42,42 +43,42 @@ constexpr std::string_view kComplexity =
 constexpr CommandSpec kZRemRangeByRank{
     .name = "ZREMRANGEBYRANK",
     .summary = "Removes the members in a range of ranks.",
-    .complexity = kComplexity,
+    .complexity = kRemoveRangeComplexity,
     .since = "2.0.0",
     .arity = Arity::exactly(4),
     .flags = Flag::kWrite,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kDeleteKey,
-    .args = kRankArgs,
+    .args = kRemoveRangeRankArgs,
     .reply = Shape::kInteger,
     .handler = by_rank,
 };
 constexpr CommandSpec kZRemRangeByScore{
     .name = "ZREMRANGEBYSCORE",
     .summary = "Removes the members in a range of scores.",
-    .complexity = kComplexity,
+    .complexity = kRemoveRangeComplexity,
     .since = "1.2.0",
     .arity = Arity::exactly(4),
     .flags = Flag::kWrite,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kDeleteKey,
-    .args = kScoreArgs,
+    .args = kRemoveRangeScoreArgs,
     .reply = Shape::kInteger,
     .handler = by_score,
 };
 constexpr CommandSpec kZRemRangeByLex{
     .name = "ZREMRANGEBYLEX",
     .summary = "Removes the members in a range of names, where all scores are equal.",
-    .complexity = kComplexity,
+    .complexity = kRemoveRangeComplexity,
     .since = "2.8.9",
     .arity = Arity::exactly(4),
     .flags = Flag::kWrite,
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kDeleteKey,
-    .args = kLexArgs,
+    .args = kRemoveRangeLexArgs,
     .reply = Shape::kInteger,
     .handler = by_lex,
 };

@@ -1,4 +1,5 @@
 // ZSCAN.
+#include "src/command/common_specs.h"
 #include "src/command/element_scan.h"
 #include "src/commands/zset/access.h"
 #include "src/commands/zset/family.h"
@@ -20,11 +21,9 @@ Outcome zscan(CommandContext& ctx) {
   return scan.finish(ctx);
 }
 
-constexpr ArgDoc kArgs[] = {
+constexpr ArgDoc kScanArgs[] = {
     args::key(), args::integer("cursor"), args::pattern("pattern", "MATCH").opt(),
     args::integer("count", "COUNT").opt(), args::token("noscores", "NOSCORES").opt().from("8.0.0")};
-constexpr KeySpec kReadKey[] = {KeySpec::one(1, access::kRead)};
-constexpr std::string_view kTips[] = {"nondeterministic_output"};
 
 }  // namespace
 
@@ -38,10 +37,10 @@ constexpr CommandSpec kZScan{
     .acl = Acl::kSortedSet,
     .group = Group::kSortedSet,
     .keys = kReadKey,
-    .args = kArgs,
+    .args = kScanArgs,
     .reply = Shape::kArray,
     .handler = zscan,
-    .tips = kTips,
+    .tips = kNondeterministic,
 };
 
 }  // namespace hearth::commands

@@ -1,0 +1,15 @@
+// Parts of command specs that several files of this family share.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "src/command/common_specs.h"
+#include "src/command/spec.h"
+
+namespace hearth::commands {
+
+inline constexpr ArgDoc kNodeIdArgs[] = {args::string("node-id")};
+inline constexpr Flag kChanges = Flag::kAdmin | Flag::kStale | Flag::kNoAsyncLoading;
+
+}  // namespace hearth::commands

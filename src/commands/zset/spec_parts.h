@@ -1,0 +1,15 @@
+// Parts of command specs that several files of this family share.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "src/command/common_specs.h"
+#include "src/command/spec.h"
+
+namespace hearth::commands {
+
+inline constexpr ArgDoc kWithScores = args::token("withscores", "WITHSCORES").opt();
+inline constexpr ArgDoc kEnds[] = {args::token("min", "MIN"), args::token("max", "MAX")};
+
+}  // namespace hearth::commands
