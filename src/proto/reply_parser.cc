@@ -13,7 +13,7 @@ namespace hearth {
 namespace {
 
 // Lengths above it are refused before they are added to anything.
-constexpr std::uint64_t kBulkMost = std::uint64_t{1} << 48;
+constexpr std::uint64_t kReplyBulkMost = std::uint64_t{1} << 48;
 constexpr std::string_view kPlainOk = "+OK\r\n";
 
 bool is_aggregate(char mark) {
@@ -236,7 +236,7 @@ Result<ReplyParser::Step> ReplyParser::parse_bulk(char mark, std::string_view he
     return error_at(ErrorCode::kLimit, 0,
                     fmt::format("bulk of {} bytes, limit {}", size, limits_.bulk_bytes));
   }
-  if (size > kBulkMost) return error_at(ErrorCode::kLimit, 0, "bulk that no memory holds");
+  if (size > kReplyBulkMost) return error_at(ErrorCode::kLimit, 0, "bulk that no memory holds");
   if (input_.size() - header_end < size + 2) {
     // The header is read again when the rest is here; until then a call costs one comparison.
     line_scanned_ = 0;
