@@ -9,6 +9,7 @@
 
 #include "cluster/bus/inputs.h"
 #include "src/base/time.h"
+#include "src/stream/uv_stream.h"
 
 namespace hearth::cluster {
 
@@ -27,8 +28,8 @@ class ConnectionEvents {
   virtual void on_broken(LinkId link, const std::string& why) = 0;
 };
 
-// Owns its handle, and deletes itself once that is closed.
-class Connection {
+// Deletes itself once it is closed.
+class Connection final : private ByteStream::Owner {
  public:
   struct Target {
     std::string ip;
@@ -42,30 +43,30 @@ class Connection {
   static Connection* accept(uv_stream_t* listener, LinkId id, ConnectionEvents& events);
 
   void send(const std::shared_ptr<const std::string>& frame);
-  // No event follows. The object is gone some time after.
+  // No event follows. The object is gone then, or, inside of an event, after it.
   void close();
 
-  [[nodiscard]] std::size_t unsent_bytes() const;
-  [[nodiscard]] std::string peer_ip() const;
-  [[nodiscard]] std::string local_ip() const;
+  [[nodiscard]] std::size_t unsent_bytes() const { return stream_->unsent_bytes(); }
+  [[nodiscard]] const std::string& peer_ip() const { return peer_ip_; }
+  [[nodiscard]] std::string local_ip() const { return stream_->local_ip(); }
 
  private:
   Connection(LinkId id, ConnectionEvents& events) : id_(id), events_(&events) {}
-  void start_reading();
+  ~Connection() override = default;
+
+  void stream_opened() override;
+  void stream_received() override;
+  void stream_ended(const ByteStream::End& end) override;
   void cut_frames();
-  void broken(const std::string& why);
-  static void on_read(uv_stream_t* stream, ssize_t n, const uv_buf_t* buffer);
+  // Around events, in which the connection may be closed.
+  template <typename Event>
+  void tell(Event event);
 
   LinkId id_;
   ConnectionEvents* events_;  // null once closed
-  uv_tcp_t tcp_{};
-  uv_connect_t connecting_{};
-  std::string in_;  // an incomplete frame
+  std::unique_ptr<LinkStream> stream_;
+  std::string peer_ip_;
+  bool telling_ = false;
 };
-
-// "::ffff:10.0.0.1" as "10.0.0.1"; empty if there is no such address.
-[[nodiscard]] std::string ip_text(const sockaddr_storage& address);
-// Fills in an address from its text; false for text that is none.
-bool parse_ip(const std::string& ip, std::uint16_t port, sockaddr_storage& out);
 
 }  // namespace hearth::cluster

@@ -70,7 +70,7 @@ Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, Ope
     case OpenMode::kCreate: flags |= O_WRONLY | O_CREAT | O_TRUNC; break;
     case OpenMode::kAppend: flags |= O_RDWR | O_CREAT | O_APPEND; break;
   }
-  const int fd = ::open(path.c_str(), flags, 0644);
+  const int fd = ::open(path.c_str(), flags, file_mode_);
   if (fd < 0) return system_error("open", path);
   return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path));
 }
@@ -98,7 +98,8 @@ Result<void> PosixFileSystem::sync_dir(const std::string& dir) {
 }
 
 Result<void> PosixFileSystem::make_dir(const std::string& dir) {
-  if (::mkdir(dir.c_str(), 0755) != 0 && errno != EEXIST) return system_error("mkdir", dir);
+  const mode_t mode = file_mode_ | 0700 | ((file_mode_ & 0044) >> 2);
+  if (::mkdir(dir.c_str(), mode) != 0 && errno != EEXIST) return system_error("mkdir", dir);
   return {};
 }
 

@@ -48,16 +48,17 @@ void OutBuffer::consume(std::size_t n) {
   HEARTH_DCHECK(n <= size());
   peak_ = std::max(peak_, size());
   consumed_ += n;
-  std::size_t passed = 0;
-  while (passed + 1 < segments_.size() && consumed_ >= segments_[passed].used) {
-    consumed_ -= segments_[passed].used;
-    closed_bytes_ -= segments_[passed].used;
-    capacity_ -= segments_[passed].capacity;
-    ::operator delete(segments_[passed].data);
-    ++passed;
+  while (passed_ + 1 < segments_.size() && consumed_ >= segments_[passed_].used) {
+    Segment& segment = segments_[passed_++];
+    consumed_ -= segment.used;
+    closed_bytes_ -= segment.used;
+    capacity_ -= segment.capacity;
+    ::operator delete(std::exchange(segment.data, nullptr));
   }
-  if (passed > 0)
-    segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(passed));
+  if (passed_ > segments_.size() / 2) {
+    segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(passed_));
+    passed_ = 0;
+  }
   if (size() == 0) clear();
 }
 
@@ -84,6 +85,7 @@ void OutBuffer::clear() {
   peak_ = std::max(peak_, size());
   for (const Segment& s : segments_) ::operator delete(s.data);
   segments_.clear();
+  passed_ = 0;
   tail_begin_ = tail_ = limit_ = nullptr;
   closed_bytes_ = consumed_ = capacity_ = 0;
 }
@@ -97,6 +99,7 @@ std::string OutBuffer::str() const {
 
 void OutBuffer::swap(OutBuffer& other) noexcept {
   std::swap(segments_, other.segments_);
+  std::swap(passed_, other.passed_);
   std::swap(tail_begin_, other.tail_begin_);
   std::swap(tail_, other.tail_);
   std::swap(limit_, other.limit_);

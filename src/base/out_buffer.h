@@ -44,15 +44,15 @@ class OutBuffer {
     return closed_bytes_ + static_cast<std::size_t>(tail_ - tail_begin_) - consumed_;
   }
   [[nodiscard]] bool empty() const { return size() == 0; }
-  [[nodiscard]] std::size_t segment_count() const { return segments_.size(); }
+  [[nodiscard]] std::size_t segment_count() const { return segments_.size() - passed_; }
   [[nodiscard]] std::size_t capacity_bytes() const { return capacity_; }
   // Of the first segment, or if there is none, of the one that will be made.
   [[nodiscard]] std::size_t first_capacity() const {
-    return segments_.empty() ? first_bytes_ : segments_.front().capacity;
+    return segments_.empty() ? first_bytes_ : segments_[passed_].capacity;
   }
   // Bytes that stand in the first segment.
   [[nodiscard]] std::size_t first_size() const {
-    return segments_.size() < 2 ? size() : segments_.front().used - consumed_;
+    return segment_count() < 2 ? size() : segments_[passed_].used - consumed_;
   }
 
   // Makes the next first segment fit the most bytes that waited at once since forget_peak().
@@ -64,7 +64,7 @@ class OutBuffer {
   template <typename F>
   void gather(unsigned most, F&& fn) const {
     std::size_t skip = consumed_;
-    for (std::size_t i = 0; i < segments_.size() && most > 0; ++i, --most) {
+    for (std::size_t i = passed_; i < segments_.size() && most > 0; ++i, --most) {
       const Segment& s = segments_[i];
       const std::size_t used =
           i + 1 == segments_.size() ? static_cast<std::size_t>(tail_ - s.data) : s.used;
@@ -73,7 +73,7 @@ class OutBuffer {
     }
   }
 
-  // n <= size(). Whole segments are freed as they pass.
+  // n <= size(). Whole segments are freed as they pass; O(segments that pass), amortized.
   void consume(std::size_t n);
 
   // Forgets what was written after size() was `size_before`; none of it may have been consumed.
@@ -93,6 +93,7 @@ class OutBuffer {
   void grow(std::size_t n);
 
   std::vector<Segment> segments_;
+  std::size_t passed_ = 0;  // segments at the front that are consumed and freed; fewer than all
   char* tail_begin_ = nullptr;  // start of the last segment
   char* tail_ = nullptr;        // where the next byte goes
   char* limit_ = nullptr;

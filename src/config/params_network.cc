@@ -102,10 +102,10 @@ constexpr Parameter kNetwork[] = {
      "Read at the start: whether clients' sockets are read and written through io_uring, which "
      "takes less CPU time. Needs Linux 6.1; where the kernel does not have or allow it, and with "
      "no, epoll serves them."},
-    {"io-uring-wait", "", integer(0, 1000), "200", Flag::kNone, put<&S::io_uring_wait>,
-     "Microseconds for which a wait on io_uring, while the server takes more than 40 % of a core, "
-     "lets as many requests come as the turn before had: waking up for each costs more CPU time "
-     "than running it. 0: every wait ends with the first. Needs Linux 6.12."},
+    {"io-uring-wait", "", integer(0, 1000), "0", Flag::kNone, put<&S::io_uring_wait>,
+     "0: nobody waits for others, what is there is run together. Otherwise microseconds for which "
+     "a wait on io_uring, while the server takes more than 40 % of a core, lets as many requests "
+     "come as the turn before had: CPU time bought with latency. Needs Linux 6.12."},
     {"io-threads", "", integer(1, 128), "1", kImm | kIdle, nullptr,
      "One thread reads requests, runs them and writes replies."},
     {"io-threads-do-reads", "", boolean(), "no", kIdle, nullptr, "There are no I/O threads."},

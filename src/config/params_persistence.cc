@@ -44,6 +44,14 @@ constexpr Parameter kSnapshot[] = {
      "changed in that time. An empty value removes all save points."},
     {"dbfilename", "", text(is_file_name<SnapshotName>), "dump.rdb", Flag::kProtected,
      put<&S::dbfilename>, "Name of the snapshot file in dir."},
+    {"data-file-mode",
+     "",
+     {.kind = Kind::kOctal, .min = 0600, .max = 0666},
+     "644",
+     kImm,
+     put<&S::data_file_mode>,
+     "Permission bits of new data files (snapshots, the append-only log), octal, before the "
+     "process's umask. 600 keeps them from everybody but the server's user."},
     {"rdb-compat", "", choice("7.2, 7.0"), "7.2", Flag::kNone, put<&S::rdb_compat>,
      "Oldest version of other servers that must be able to read snapshots, DUMP payloads and full "
      "syncs. 7.0 leaves out what only later versions know."},

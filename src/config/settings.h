@@ -201,6 +201,7 @@ struct Settings {
   // Persistence
   std::vector<SavePoint> save;
   std::string dbfilename;
+  unsigned data_file_mode = 0;  // mode bits
   bool rdbcompression = true;
   bool rdbchecksum = true;
   bool rdb_save_incremental_fsync = true;

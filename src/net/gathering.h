@@ -2,8 +2,8 @@
 // first and run when polling ends, so that the requests of many connections wait for memory
 // together: a connection that sends one request at a time has nothing of its own to overlap with.
 //
-// Bounds: kPartsMost connections and kInput bytes in a turn. What is beyond them runs at once, as
-// it is read, and so do kEnough requests of one connection.
+// Bounds: kPartsMost connections and kInput bytes in a turn. Requests beyond them run at once, as
+// they are read; so does a batch of kEnough requests.
 #pragma once
 
 #include <cstddef>
@@ -18,18 +18,6 @@ namespace hearth::net {
 
 class Connection;
 
-// Bytes that a connection reads requests from.
-struct Input {
-  enum class Place : std::uint8_t {
-    kOwn,     // the connection's buffer
-    kShared,  // Gathering::input
-    kRing,    // a buffer of the ring, to be given back
-  };
-  std::string_view bytes;
-  Place place = Place::kOwn;
-  unsigned ring_buffer = 0;
-};
-
 struct Gathering {
   static constexpr std::size_t kPartsMost = 128;
   static constexpr std::size_t kInput = 256 * 1024;
@@ -42,7 +30,7 @@ struct Gathering {
 
   struct Part {
     Connection* connection = nullptr;  // nullptr: it took its bytes back
-    Input data;
+    std::string_view data;             // that its stream keeps in place
     RequestParser::Status status = RequestParser::Status::kNeedMore;  // at the end of the batch
     RequestBatch batch;
   };

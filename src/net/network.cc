@@ -4,10 +4,12 @@
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 
 #include "src/base/log.h"
@@ -34,6 +36,27 @@ std::string address_text(const sockaddr_storage& a) {
 bool is_loopback(const std::string& address) {
   return address.starts_with("127.") || address.starts_with("[::1]") ||
          address.starts_with("[::ffff:127.");
+}
+
+// libuv cuts a path that is too long, and says "permission denied" where a folder does not exist:
+// the socket is made here.
+int bind_unix(const std::string& path, std::string& why) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    why = "the path has " + std::to_string(path.size()) + " bytes, the most are " +
+          std::to_string(sizeof address.sun_path - 1);
+    return -1;
+  }
+  path.copy(address.sun_path, path.size());
+  // A socket that a server left behind; anything else in its place stays.
+  struct stat found {};
+  if (lstat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode)) unlink(path.c_str());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
+  why = std::strerror(errno);
+  if (fd >= 0) ::close(fd);
+  return -1;
 }
 
 constexpr std::string_view kDenied =
@@ -65,6 +88,7 @@ struct Network::Listener {
   // Gives the handle back to libuv; the memory goes when that is done.
   static void close(std::unique_ptr<Listener> listener) {
     Listener* l = listener.release();
+    if (l->unix_socket && !l->path.empty()) unlink(l->path.c_str());
     l->stream()->data = l;
     uv_close(reinterpret_cast<uv_handle_t*>(&l->handle),
              [](uv_handle_t* h) { delete static_cast<Listener*>(h->data); });
@@ -77,6 +101,7 @@ Network::Network(const Options& options)
   uv_prepare_init(loop_, &prepare_);
   uv_timer_init(loop_, &tick_);
   uv_timer_init(loop_, &wake_);
+  uv_idle_init(loop_, &busy_);
   check_.data = prepare_.data = tick_.data = wake_.data = this;
   if (!config_->settings().io_uring) return;
   std::string why;
@@ -90,8 +115,8 @@ void Network::attach(Engine& engine) {
   engine_ = &engine;
   config_->on_change({"port", "bind", "unixsocket", "unixsocketperm"},
                      [this](const config::Settings& s) -> Result<void, std::string> {
-                       // The old ones go first, since an address may be in both plans; if the new
-                       // plan fails the old one is opened again.
+                       // Close before opening, since both plans may contain the same address; if
+                       // the new plan fails, reopen the old one.
                        const ListenPlan before = plan_;
                        close_listeners();
                        if (auto opened = open_listeners(plan_of(s)); !opened) {
@@ -137,22 +162,28 @@ Result<std::unique_ptr<Network::Listener>> Network::open_tcp(const std::string& 
   if (optional && may_lack) return std::unique_ptr<Listener>();
   log::warning("Could not create server TCP listening socket {}:{}: bind: {}", address, port,
                uv_strerror(rc));
-  return fail(ErrorCode::kIo, "Unable to listen on " + address + ":" + std::to_string(port) + ": " +
-                                  uv_strerror(rc));
+  return fail(ErrorCode::kIo, "Failed listening on port " + std::to_string(port) + " (tcp) of " +
+                                  address + ": " + uv_strerror(rc));
 }
 
 Result<std::unique_ptr<Network::Listener>> Network::open_unix(const std::string& path) {
+  const auto failed = [&](const std::string& why) {
+    return fail(ErrorCode::kIo, "Failed opening Unix socket " + path + ": " + why);
+  };
+  std::string why;
+  const int fd = bind_unix(path, why);
+  if (fd < 0) return failed(why);
   auto listener = std::make_unique<Listener>(*this);
   listener->unix_socket = true;
   listener->path = path;
-  unlink(path.c_str());
   uv_pipe_init(loop_, &listener->handle.pipe, 0);
   listener->stream()->data = listener.get();
-  int rc = uv_pipe_bind(&listener->handle.pipe, path.c_str());
+  int rc = uv_pipe_open(&listener->handle.pipe, fd);
+  if (rc != 0) ::close(fd);
   if (rc == 0) rc = uv_listen(listener->stream(), config_->settings().tcp_backlog, on_accept);
   if (rc != 0) {
     Listener::close(std::move(listener));
-    return fail(ErrorCode::kIo, "Unable to listen on unix socket " + path + ": " + uv_strerror(rc));
+    return failed(uv_strerror(rc));
   }
   const config::Settings& s = config_->settings();
   if (s.unixsocketperm != 0) chmod(path.c_str(), static_cast<mode_t>(s.unixsocketperm));
@@ -184,7 +215,7 @@ Result<void> Network::open_listeners(const ListenPlan& plan) {
     }
     // An empty `bind` means no TCP at all.
     if (opened.empty() && !plan.bind.empty()) {
-      return give_up({ErrorCode::kIo, "no address of 'bind' could be listened on"});
+      return give_up({ErrorCode::kIo, "none of the addresses of 'bind' is there"});
     }
   }
   if (!plan.unixsocket.empty()) {
@@ -197,7 +228,14 @@ Result<void> Network::open_listeners(const ListenPlan& plan) {
   return {};
 }
 
-Result<void> Network::listen() { return open_listeners(plan_of(config_->settings())); }
+Result<void> Network::listen() {
+  const ListenPlan plan = plan_of(config_->settings());
+  HEARTH_TRY_VOID(open_listeners(plan));
+  if (!listeners_.empty()) return {};
+  return fail(ErrorCode::kInvalid, std::string("No client could connect: ") +
+                                       (plan.port == 0 ? "'port' is 0" : "'bind' is empty") +
+                                       " and there is no 'unixsocket'");
+}
 
 void Network::close_listeners() {
   for (auto& l : listeners_) Listener::close(std::move(l));
@@ -216,14 +254,12 @@ void Network::on_accept(uv_stream_t* server, int status) {
 }
 
 void Network::accept(Listener& listener) {
-  // libuv takes no further connection until this one is accepted.
+  // libuv accepts nothing else from this listener until uv_accept() is called.
   listener.postponed = accepted_ >= config_->settings().max_new_connections_per_cycle;
   if (listener.postponed) return;
   ++accepted_;
-  if (listener.unix_socket)
-    accept_unix(listener.stream());
-  else
-    accept_tcp(listener.stream());
+  accept(listener.stream(),
+         listener.unix_socket ? SocketStream::Kind::kUnix : SocketStream::Kind::kTcp);
 }
 
 void Network::accept_postponed() {
@@ -233,57 +269,64 @@ void Network::accept_postponed() {
   }
 }
 
-void Network::accept_tcp(uv_stream_t* server) {
-  auto* connection = new Connection(*this, Connection::Kind::kTcp);
-  if (uv_accept(server, connection->stream()) != 0) return connection->close();
-  auto* tcp = reinterpret_cast<uv_tcp_t*>(connection->stream());
-  uv_tcp_nodelay(tcp, 1);
-  const auto keepalive = static_cast<unsigned>(config_->settings().tcp_keepalive.count());
-  if (keepalive > 0) uv_tcp_keepalive(tcp, 1, keepalive);
-  admit(connection);
+void Network::accept(uv_stream_t* server, SocketStream::Kind kind) {
+  auto* connection = new Connection(*this);
+  auto stream =
+      std::make_unique<SocketStream>(loop_, ring_.get(), gathering_, connection->owner(), kind);
+  SocketStream& socket = *stream;
+  connection->adopt(std::move(stream));
+  if (uv_accept(server, socket.stream()) != 0) return connection->close();
+  if (kind == SocketStream::Kind::kTcp) {
+    auto* tcp = reinterpret_cast<uv_tcp_t*>(socket.stream());
+    uv_tcp_nodelay(tcp, 1);
+    const auto keepalive = static_cast<unsigned>(config_->settings().tcp_keepalive.count());
+    if (keepalive > 0) uv_tcp_keepalive(tcp, 1, keepalive);
+  }
+  admit(*connection, socket, kind);
 }
 
-void Network::accept_unix(uv_stream_t* server) {
-  auto* connection = new Connection(*this, Connection::Kind::kUnix);
-  if (uv_accept(server, connection->stream()) != 0) return connection->close();
-  admit(connection);
-}
-
-void Network::admit(Connection* connection) {
-  refresh_time();
-  const config::Settings& s = config_->settings();
+Engine::ClientAddress Network::address_of(SocketStream& socket, SocketStream::Kind kind) const {
   Engine::ClientAddress from;
   uv_os_fd_t fd = -1;
-  uv_fileno(connection->handle(), &fd);
+  uv_fileno(socket.handle(), &fd);
   from.fd = fd;
-  if (connection->kind() == Connection::Kind::kUnix) {
-    from.address = from.local_address = s.unixsocket + ":0";
+  if (kind == SocketStream::Kind::kUnix) {
+    from.address = from.local_address = config_->settings().unixsocket + ":0";
     from.unix_socket = from.on_this_host = true;
-  } else {
-    auto* tcp = reinterpret_cast<uv_tcp_t*>(connection->stream());
-    sockaddr_storage name{};
-    int length = sizeof name;
-    if (uv_tcp_getpeername(tcp, reinterpret_cast<sockaddr*>(&name), &length) == 0)
-      from.address = address_text(name);
-    from.ipv6 = name.ss_family == AF_INET6;
-    length = sizeof name;
-    if (uv_tcp_getsockname(tcp, reinterpret_cast<sockaddr*>(&name), &length) == 0)
-      from.local_address = address_text(name);
-    from.on_this_host = is_loopback(from.address);
+    return from;
   }
+  auto* tcp = reinterpret_cast<uv_tcp_t*>(socket.stream());
+  sockaddr_storage name{};
+  int length = sizeof name;
+  if (uv_tcp_getpeername(tcp, reinterpret_cast<sockaddr*>(&name), &length) == 0)
+    from.address = address_text(name);
+  from.ipv6 = name.ss_family == AF_INET6;
+  length = sizeof name;
+  if (uv_tcp_getsockname(tcp, reinterpret_cast<sockaddr*>(&name), &length) == 0)
+    from.local_address = address_text(name);
+  from.on_this_host = is_loopback(from.address);
+  return from;
+}
+
+void Network::admit(Connection& connection, SocketStream& socket, SocketStream::Kind kind) {
+  refresh_time();
+  const config::Settings& s = config_->settings();
+  const Engine::ClientAddress from = address_of(socket, kind);
   if (connection_count_ >= s.maxclients) {
     ++engine_->stats().rejected_connections;
-    return connection->refuse("-ERR max number of clients reached\r\n");
+    return connection.refuse("-ERR max number of clients reached\r\n");
   }
   if (s.protected_mode && !from.on_this_host &&
       engine_->access().users().default_user().needs_no_password()) {
     ++engine_->stats().rejected_connections;
-    return connection->refuse(kDenied);
+    return connection.refuse(kDenied);
   }
   log::verbose("Accepted {}", from.address);
   ++connection_count_;
-  connection->bind_session(engine_->open(from));
-  connection->start_reading();
+  Session& session = engine_->open(from);
+  connection.bind_session(session);
+  socket.start(session.out);
+  connection.start_reading();
 }
 
 // --- the turn ---
@@ -320,8 +363,8 @@ void Network::leave() {
   if (ring_ == nullptr) uv_stop(loop_);
 }
 
-// While the core is mostly idle, what patience saves is nobody's gain and its delay is everybody's
-// loss: it is for a server that works. The limits are apart, since patience takes load away.
+// With io-uring-wait: batch input only above 40 % CPU; below 25 % latency matters more. Two
+// thresholds, because batching itself lowers the load.
 void Network::note_load() {
   constexpr std::uint64_t kWindowMs = 20;
   const std::uint64_t now = uv_now(loop_);
@@ -341,13 +384,15 @@ void Network::ring_turn(bool may_wait) {
   ring_->watch(uv_backend_fd(loop_));
   uv_update_time(loop_);
   note_load();
+  may_wait = may_wait && to_continue_.empty();
   ring_->wait(std::chrono::milliseconds(may_wait ? uv_backend_timeout(loop_) : 0));
   uv_update_time(loop_);
   ring_->dispatch();
+  continue_waiting();
   finish_turn();
-  // The end of a turn can ask for more: clients that take too much memory are closed.
+  // finish_turn() itself can mark clients to be closed: those that exceed maxmemory-clients.
   if (!to_close_.empty() || !to_flush_.empty() || !to_resume_.empty()) finish_turn();
-  // Due timers, handles that were started or are to be closed, and what others than clients sent.
+  // libuv runs only when it has work: due timers, closing handles, sockets that are no clients.
   if (!ring_->take_readable() && uv_backend_timeout(loop_) != 0) return;
   ring_->submit();
   uv_run(loop_, UV_RUN_NOWAIT);
@@ -359,7 +404,7 @@ void Network::arm_tick() {
   uv_timer_start(&tick_, on_tick, period, period);
 }
 
-// The tick is too coarse for a client that waits a tenth of a second.
+// A timer for the next blocked client's deadline: the tick is too coarse for short timeouts.
 void Network::arm_wake() {
   const MonoTime next = engine_->next_deadline();
   if (next == wake_at_) return;
@@ -397,7 +442,9 @@ void Network::on_tick(uv_timer_t* handle) {
 }
 
 void Network::on_turn_end(uv_check_t* handle) {
-  static_cast<Network*>(handle->data)->finish_turn();
+  auto* self = static_cast<Network*>(handle->data);
+  self->continue_waiting();
+  self->finish_turn();
 }
 void Network::on_before_poll(uv_prepare_t* handle) {
   auto* self = static_cast<Network*>(handle->data);
@@ -405,8 +452,8 @@ void Network::on_before_poll(uv_prepare_t* handle) {
   self->finish_turn();
 }
 
-// No callback of libuv on a connection stands below it: what a request does, up to closing other
-// connections in a nested turn, is safe.
+// Called outside of libuv's callbacks, so that a request may close any connection, also in a nested
+// turn.
 void Network::run_gathered() {
   std::array<SessionBatch, Gathering::kTogether> together;
   while (gathering_.next < gathering_.count) {
@@ -428,6 +475,25 @@ void Network::run_gathered() {
   gathering_.clear();
 }
 
+// Once a turn, when the others were heard.
+void Network::continue_waiting() {
+  run_gathered();
+  ++turn_;
+  if (!to_continue_.empty()) {
+    refresh_time();
+    working_.swap(to_continue_);
+    for (const ConnId id : working_) {
+      if (Session* s = engine_->find(id)) static_cast<Connection*>(s->connection)->take_turn();
+    }
+    working_.clear();
+  }
+  if (ring_ != nullptr) return;
+  if (to_continue_.empty())
+    uv_idle_stop(&busy_);
+  else
+    uv_idle_start(&busy_, [](uv_idle_t*) {});
+}
+
 void Network::put_gathered_back() {
   for (std::size_t i = gathering_.next; i < gathering_.count; ++i) {
     Connection* connection = gathering_.parts[i].connection;
@@ -438,11 +504,11 @@ void Network::put_gathered_back() {
   gathering_.count = gathering_.next;
 }
 
-// Before and after polling: timers run before it, sockets in it, and neither may leave output
-// behind. Resuming can write and close, flushing can close: so in this order.
+// Called before and after polling, since timers (before) and sockets (in it) both produce output.
+// The order matters: resuming can add output and closes, flushing can add closes.
 void Network::finish_turn() {
   run_gathered();
-  // A resumed session can wake others (CLIENT UNPAUSE): a few rounds, the rest in the next turn.
+  // A resumed session can wake others (CLIENT UNPAUSE): at most 8 rounds in one turn.
   for (int round = 0; round < 8 && !to_resume_.empty(); ++round) {
     refresh_time();
     working_.swap(to_resume_);
@@ -482,13 +548,14 @@ void Network::finish_turn() {
         to_close_.push_back(id);
         continue;
       }
-      // Replies still on their way keep a close_after_reply session; the last write asks again.
+      // A close_after_reply session stays until its replies are written; finish_write() calls
+      // close_soon() again.
       if (s->close_now || (s->close_after_reply && s->out.empty()))
         static_cast<Connection*>(s->connection)->close();
     }
     working_.clear();
   }
-  // What clients take is compared with its limit once their replies have gone.
+  // Client memory is compared with maxmemory-clients after the replies of this turn were sent.
   const config::ClientMemoryLimit& limit = config_->settings().maxmemory_clients;
   if (ring_ != nullptr && (limit.bytes != 0 || limit.percent != 0)) ring_->finish_sends();
   if (time_is_fresh_) engine_->end_turn(clock_->mono_now() - turn_start_);
@@ -509,9 +576,9 @@ void Network::resume_soon(Session& session) {
   if (session.connection != nullptr) to_resume_.push_back(session.id);
 }
 
-// A loop turn inside a loop turn. libuv bears that, since every list it walks is moved out of the
-// loop first and every handle it is about to call is looked up again; what this class keeps for a
-// turn is put aside, because the frames below stand in the middle of it.
+// A loop turn inside a loop turn. libuv allows that: it moves each list that it walks out of the
+// loop first. The state that this class keeps for one turn is saved around it, because the callers
+// below are in the middle of using it.
 void Network::poll_while_busy(Session& session) {
   if (auto* connection = static_cast<Connection*>(session.connection)) connection->hold();
   put_gathered_back();
@@ -548,7 +615,8 @@ void Network::stop() {
   });
   for (uv_handle_t* h :
        {reinterpret_cast<uv_handle_t*>(&check_), reinterpret_cast<uv_handle_t*>(&prepare_),
-        reinterpret_cast<uv_handle_t*>(&tick_), reinterpret_cast<uv_handle_t*>(&wake_)}) {
+        reinterpret_cast<uv_handle_t*>(&tick_), reinterpret_cast<uv_handle_t*>(&wake_),
+        reinterpret_cast<uv_handle_t*>(&busy_)}) {
     uv_close(h, nullptr);
   }
 }

@@ -7,7 +7,8 @@
 // Where the kernel has it, the bytes of clients go through a Ring. Then the turn is its: it waits
 // for sockets and for libuv's own poll, and libuv runs when it has something to do.
 //
-// Bounds: a connection parses at most 64 requests at a time; its unread input is bounded by
+// Bounds: a connection parses at most 64 requests at a time and runs a few hundred in a turn, so
+// that a client that sends without end does not hold up the others; its unread input is bounded by
 // client-query-buffer-limit (and 1 MiB while it is parked); reading stops while kOutputHighWater
 // bytes of replies wait for a client that does not read.
 #pragma once
@@ -22,6 +23,7 @@
 #include "src/base/result.h"
 #include "src/base/time.h"
 #include "src/engine/engine.h"
+#include "src/net/client_stream.h"
 #include "src/net/gathering.h"
 #include "src/net/ring.h"
 
@@ -98,16 +100,20 @@ class Network final : public EngineHost {
   [[nodiscard]] Result<std::unique_ptr<Listener>> open_unix(const std::string& path);
   void close_listeners();
   void accept(Listener& listener);
-  void accept_tcp(uv_stream_t* server);
-  void accept_unix(uv_stream_t* server);
+  void accept(uv_stream_t* server, SocketStream::Kind kind);
+  [[nodiscard]] Engine::ClientAddress address_of(SocketStream& socket,
+                                                 SocketStream::Kind kind) const;
   void accept_postponed();
-  void admit(Connection* connection);
+  void admit(Connection& connection, SocketStream& socket, SocketStream::Kind kind);
   void finish_turn();
   void ring_turn(bool may_wait);
   void note_load();
   void run_gathered();
   // What has not run yet goes back to its connections, as unread.
   void put_gathered_back();
+  // In the next turn the connection goes on with what it has unread.
+  void continue_soon(Session& session) { to_continue_.push_back(session.id); }
+  void continue_waiting();
   void finish_write_soon(Session& session) { to_finish_.push_back(session.id); }
   void arm_tick();
   void arm_wake();
@@ -126,6 +132,8 @@ class Network final : public EngineHost {
   uv_prepare_t prepare_{};
   uv_timer_t tick_{};
   int tick_rate_ = 0;
+  uv_idle_t busy_{};  // keeps libuv from waiting while connections are to continue
+  std::uint64_t turn_ = 1;
   uv_timer_t wake_{};  // fires when the first client that waits gives up
   MonoTime wake_at_{};
   Hooks hooks_;
@@ -137,7 +145,7 @@ class Network final : public EngineHost {
   ListenPlan plan_;
   std::size_t connection_count_ = 0;
   // Sessions by id, since one may end while it stands in a list.
-  std::vector<ConnId> to_flush_, to_close_, to_resume_, to_finish_;
+  std::vector<ConnId> to_flush_, to_close_, to_resume_, to_finish_, to_continue_;
   std::vector<ConnId> working_;  // the list being walked, so that callbacks may add to the others
   Gathering gathering_;
   std::unique_ptr<Gathering> spare_;  // stands in for it while a busy script holds views of it

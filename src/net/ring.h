@@ -1,14 +1,14 @@
 // Ring: the sockets of clients on io_uring.
 //
-// All that one loop turn sends, and the wait for what comes next, is one system call; where a
-// readiness interface needs one to learn that a socket is readable, one to read it and one to write
-// to it. A socket is received from until it is told to stop ("multishot"), into buffers that the
-// sockets share; sends complete while they are submitted, or tell at once that the socket is full.
+// One system call submits all sends of a loop turn and waits for the next input; epoll needs one
+// call to learn that a socket is readable, one to read and one to write. A socket is received from
+// until it is told to stop ("multishot"), into buffers that the sockets share; sends complete while
+// they are submitted, or tell at once that the socket is full.
 //
-// Patience: a server that is faster than its clients wakes up for every request, and going to sleep
-// and waking up cost more than the request. Under load, and where the last turns had several inputs
-// each, wait() lets as many come as the turn before had, for set_patience() at most; a single
-// client never waits for that. It needs Linux 6.12; before, every wait ends with the first input.
+// Patience (off unless set_patience() is called): a server that is faster than its clients wakes up
+// for every request, and sleeping and waking up cost more than the request. With patience, wait()
+// lets as many inputs come as the turn before had, for a limited time; that saves CPU time and
+// costs latency. A single client never waits. Needs Linux 6.12.
 //
 // Needs Linux 6.1. Where the kernel is older or does not allow it (containers often forbid
 // io_uring), open() says so and the caller uses something else. One thread, the one that opened it.

@@ -12,7 +12,7 @@ namespace {
 constexpr std::int64_t kUnauthenticatedCount = 10;
 constexpr std::int64_t kUnauthenticatedBulk = 16384;
 // More than any address space: lengths up to it can be added up without overflow.
-constexpr std::int64_t kBulkMost = std::int64_t{1} << 48;
+constexpr std::int64_t kRequestBulkMost = std::int64_t{1} << 48;
 
 // The number between `from` and the '\r' at `end`.
 std::optional<std::int64_t> header_number(const char* from, const char* end) {
@@ -236,7 +236,7 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
       }
       if (*p != '$') return fail(std::string("expected '$', got '") + *p + "'");
       const auto length = header_number(p + 1, cr);
-      if (!length || *length < 0 || *length > std::min(limits.bulk_bytes, kBulkMost))
+      if (!length || *length < 0 || *length > std::min(limits.bulk_bytes, kRequestBulkMost))
         return fail("invalid bulk length");
       if (*length > kUnauthenticatedBulk && !limits.authenticated)
         return fail("unauthenticated bulk length");

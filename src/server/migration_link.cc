@@ -4,7 +4,6 @@
 #include <utility>
 #include <vector>
 
-#include "src/base/check.h"
 #include "src/proto/reply_parser.h"
 
 namespace hearth {
@@ -12,9 +11,8 @@ namespace {
 
 // One write at a time, so that a slow peer shows progress to the timeout.
 constexpr std::size_t kWritePiece = 256 * 1024;
-constexpr std::size_t kReadPiece = 16 * 1024;
 constexpr std::size_t kIdleChannelsMost = 64;
-constexpr std::uint64_t kIdleMs = 10'000;
+constexpr milliseconds kIdle{10'000};
 
 constexpr std::string_view kConnectError = "IOERR error or timeout connecting to the client";
 constexpr std::string_view kWriteError = "IOERR error or timeout writing to target instance";
@@ -42,43 +40,31 @@ struct MigrationLink::Work {
   std::string preamble, commands;
   std::size_t preamble_count = 0, command_count = 0;
   bool authenticates = false;  // the preamble does more than choose a database
-  std::uint64_t timeout_ms = 0;
+  milliseconds timeout{0};
   std::function<void(JobResult)> done;
   std::size_t replies = 0;  // the preamble's too, where it is sent
   std::vector<std::string> errors;
 };
 
-// One connection. Lives until libuv has let go of its last handle and request.
-class MigrationLink::Channel {
+// One connection. Dropped by its own callbacks alone, as the last thing that they do.
+class MigrationLink::Channel final : private ByteStream::Owner {
  public:
   Channel(MigrationLink& link, std::unique_ptr<Work> work)
       : link_(link),
         work_(std::move(work)),
         host_(work_->host),
         port_(work_->port),
-        preamble_(work_->preamble) {
-    uv_timer_init(link_.loop_, &timer_);
-    timer_.data = resolve_.data = connect_.data = write_.data = this;
-    ++held_;
-  }
-  ~Channel() {
-    if (addresses_ != nullptr) uv_freeaddrinfo(addresses_);
-  }
+        preamble_(work_->preamble) {}
 
   void open() {
-    note_progress();
-    addrinfo hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    if (uv_getaddrinfo(link_.loop_, &resolve_, on_resolved, host_.c_str(),
-                       std::to_string(port_).c_str(), &hints) != 0) {
-      uv_timer_start(&timer_, on_timeout, 0, 0);  // the end never comes from inside start
-      return;
-    }
-    ++held_;
+    StreamTarget target;
+    target.host = host_;
+    target.port = port_;
+    stream_ = link_.opener_.open(target, *this);
+    stream_->set_deadline(work_->timeout);
   }
 
-  [[nodiscard]] bool is_idle() const { return !closed_ && work_ == nullptr; }
+  [[nodiscard]] bool is_idle() const { return !is_closed() && work_ == nullptr; }
   [[nodiscard]] bool fits(const Work& work) const {
     return is_idle() && work.host == host_ && work.port == port_ && work.preamble == preamble_;
   }
@@ -89,44 +75,65 @@ class MigrationLink::Channel {
     work_ = std::move(work);
     if (!work_->authenticates) work_->replies = work_->preamble_count;
     replies_before_ = work_->replies;
-    note_progress();
+    stream_->set_deadline(work_->timeout);
     send(work_->authenticates ? work_->preamble : work_->commands);
   }
 
-  // Closes everything; nobody is told.
-  void close() {
-    if (closed_) return;
-    closed_ = true;
-    uv_cancel(reinterpret_cast<uv_req_t*>(&resolve_));
-    uv_close(reinterpret_cast<uv_handle_t*>(&timer_),
-             [](uv_handle_t* h) { of(h->data)->release(); });
-    drop_socket();
-  }
+  // Nobody is told.
+  void close() { stream_.reset(); }
 
  private:
   enum class Phase : std::uint8_t { kConnecting, kWriting, kReading };
 
-  static Channel* of(void* data) { return static_cast<Channel*>(data); }
+  [[nodiscard]] bool is_closed() const { return stream_ == nullptr; }
 
-  void release() {
-    if (--held_ > 0) return;
-    link_.channels_.erase(this);
-    delete this;
+  // --- ByteStream::Owner ---
+
+  void stream_opened() override {
+    send(work_->preamble_count > 0 ? work_->preamble : work_->commands);
   }
+
+  void stream_sent() override {
+    if (work_ != nullptr) send_piece();
+  }
+
+  void stream_received() override {
+    if (work_ == nullptr) {
+      close();  // an idle peer has nothing to say
+    } else {
+      parser_.feed(stream_->unread());
+      stream_->consume(stream_->unread().size());
+      read_replies();
+    }
+    if (is_closed()) link_.drop(this);
+  }
+
+  void stream_ended(const ByteStream::End& end) override {
+    const bool was_lost = end.reason != ByteStream::End::Reason::kTimeout;
+    close();
+    if (work_ != nullptr) {
+      if (was_lost && reused_ && work_->replies == replies_before_) {
+        // The peer had closed it while it was idle: that says nothing about the job.
+        link_.start_on_new_channel(std::move(work_));
+      } else {
+        fail(current_error());
+      }
+    }
+    link_.drop(this);
+  }
+
+  // --- the job ---
 
   // The job is over; the channel goes on, or was closed before.
   void finish(std::string failure) {
     const std::unique_ptr<Work> work = std::move(work_);
-    if (!closed_) become_idle();
+    if (!is_closed()) become_idle();
     link_.before_done_();
     work->done(JobResult{std::move(failure), std::move(work->errors)});
   }
   void become_idle() {
-    std::size_t idle = 0;
-    for (const Channel* c : link_.channels_) idle += c->is_idle() ? 1 : 0;
-    if (idle > kIdleChannelsMost) return close();
-    uv_timer_start(
-        &timer_, [](uv_timer_t* timer) { of(timer->data)->close(); }, kIdleMs, 0);
+    if (link_.cached_connections() > kIdleChannelsMost) return close();
+    stream_->set_deadline(kIdle);
   }
   void fail(std::string_view error) {
     close();
@@ -137,87 +144,8 @@ class MigrationLink::Channel {
            : phase_ == Phase::kWriting  ? kWriteError
                                         : kReadError;
   }
-  // The connection broke.
-  void break_off() {
-    if (closed_) return;
-    if (work_ == nullptr) return close();
-    if (reused_ && work_->replies == replies_before_) {
-      // The peer had closed it while it was idle: that says nothing about the job.
-      close();
-      return link_.start_on_new_channel(std::move(work_));
-    }
-    fail(current_error());
-  }
-  void note_progress() { uv_timer_start(&timer_, on_timeout, work_->timeout_ms, 0); }
 
-  static void on_timeout(uv_timer_t* timer) {
-    Channel* self = of(timer->data);
-    if (!self->closed_) self->fail(self->current_error());
-  }
-
-  // --- connecting: the addresses of the name, one after the other ---
-
-  static void on_resolved(uv_getaddrinfo_t* request, int status, addrinfo* addresses) {
-    Channel* self = of(request->data);
-    self->addresses_ = self->next_address_ = addresses;
-    if (!self->closed_) {
-      if (status != 0)
-        self->break_off();
-      else
-        self->connect_next();
-    }
-    self->release();
-  }
-
-  void connect_next() {
-    while (next_address_ != nullptr) {
-      const addrinfo* address = std::exchange(next_address_, next_address_->ai_next);
-      socket_ = std::make_unique<uv_tcp_t>().release();  // freed when libuv has closed it
-      uv_tcp_init(link_.loop_, socket_);
-      socket_->data = this;
-      ++held_;
-      if (uv_tcp_connect(&connect_, socket_, address->ai_addr, on_connected) == 0) {
-        ++held_;
-        return;
-      }
-      drop_socket();
-    }
-    break_off();
-  }
-
-  void drop_socket() {
-    if (socket_ == nullptr) return;
-    uv_close(reinterpret_cast<uv_handle_t*>(std::exchange(socket_, nullptr)), [](uv_handle_t* h) {
-      Channel* self = of(h->data);
-      std::unique_ptr<uv_tcp_t>(reinterpret_cast<uv_tcp_t*>(h)).reset();
-      self->release();
-    });
-  }
-
-  static void on_connected(uv_connect_t* request, int status) {
-    Channel* self = of(request->data);
-    if (!self->closed_) {
-      if (status == 0) {
-        self->greet();
-      } else {
-        self->drop_socket();
-        self->connect_next();
-      }
-    }
-    self->release();
-  }
-
-  void greet() {
-    note_progress();
-    uv_tcp_nodelay(socket_, 1);
-    if (uv_read_start(reinterpret_cast<uv_stream_t*>(socket_), on_alloc, on_read) != 0)
-      return break_off();
-    send(work_->preamble_count > 0 ? work_->preamble : work_->commands);
-  }
-
-  // --- talking ---
-
-  void send(std::string& text) {
+  void send(const std::string& text) {
     outgoing_ = &text;
     sent_ = 0;
     send_piece();
@@ -226,46 +154,17 @@ class MigrationLink::Channel {
   void send_piece() {
     phase_ = sent_ < outgoing_->size() ? Phase::kWriting : Phase::kReading;
     if (phase_ == Phase::kReading) return;
-    piece_ = std::min(kWritePiece, outgoing_->size() - sent_);
-    const uv_buf_t bytes = uv_buf_init(outgoing_->data() + sent_, static_cast<unsigned>(piece_));
-    if (uv_write(&write_, reinterpret_cast<uv_stream_t*>(socket_), &bytes, 1, on_written) != 0) {
-      uv_timer_start(&timer_, on_timeout, 0, 0);  // may be inside start
-      return;
-    }
-    ++held_;
+    const std::string_view piece = std::string_view(*outgoing_).substr(sent_, kWritePiece);
+    sent_ += piece.size();
+    stream_->write(piece);
   }
 
-  static void on_written(uv_write_t* request, int status) {
-    Channel* self = of(request->data);
-    if (!self->closed_) {
-      if (status != 0) {
-        self->break_off();
-      } else {
-        self->note_progress();
-        self->sent_ += self->piece_;
-        self->send_piece();
-      }
-    }
-    self->release();
-  }
-
-  static void on_alloc(uv_handle_t* handle, std::size_t, uv_buf_t* buf) {
-    const auto room = of(handle->data)->parser_.room(kReadPiece);
-    *buf = uv_buf_init(room.data(), static_cast<unsigned>(room.size()));
-  }
-
-  static void on_read(uv_stream_t* stream, ssize_t nread, const uv_buf_t*) {
-    Channel* self = of(stream->data);
-    if (self->closed_ || nread == 0) return;
-    // An idle peer has nothing to say.
-    if (nread < 0 || self->work_ == nullptr) return self->break_off();
-    self->note_progress();
-    self->parser_.filled(static_cast<std::size_t>(nread));
-    while (!self->closed_ && self->work_ != nullptr) {
-      auto reply = self->parser_.next();
-      if (!reply) return self->fail(kReadError);
+  void read_replies() {
+    while (!is_closed() && work_ != nullptr) {
+      auto reply = parser_.next();
+      if (!reply) return fail(kReadError);
       if (!*reply) return;
-      self->take_reply(**reply);
+      take_reply(**reply);
     }
   }
 
@@ -289,31 +188,23 @@ class MigrationLink::Channel {
   }
 
   MigrationLink& link_;
-  std::unique_ptr<Work> work_;  // null: idle
+  std::unique_ptr<LinkStream> stream_;  // null: closed
+  std::unique_ptr<Work> work_;          // null: idle
   const std::string host_;
   const std::uint16_t port_;
   const std::string preamble_;
-  uv_timer_t timer_{};
-  uv_getaddrinfo_t resolve_{};
-  uv_connect_t connect_{};
-  uv_write_t write_{};
-  uv_tcp_t* socket_ = nullptr;
-  addrinfo* addresses_ = nullptr;
-  addrinfo* next_address_ = nullptr;
-  int held_ = 0;  // handles and requests that libuv still has
-  bool closed_ = false;
   bool reused_ = false;
   std::size_t replies_before_ = 0;  // of the work, when the channel was used again
   Phase phase_ = Phase::kConnecting;
-  std::string* outgoing_ = nullptr;
-  std::size_t sent_ = 0, piece_ = 0;
+  const std::string* outgoing_ = nullptr;
+  std::size_t sent_ = 0;
   ReplyParser parser_;
 };
 
-MigrationLink::MigrationLink(uv_loop_t* loop, std::function<void()> before_done)
-    : loop_(loop), before_done_(std::move(before_done)) {}
+MigrationLink::MigrationLink(StreamOpener& opener, std::function<void()> before_done)
+    : opener_(opener), before_done_(std::move(before_done)) {}
 
-MigrationLink::~MigrationLink() { HEARTH_CHECK(channels_.empty()); }
+MigrationLink::~MigrationLink() = default;
 
 void MigrationLink::start(Job job, std::function<void(JobResult)> done) {
   auto work = std::make_unique<Work>();
@@ -325,10 +216,10 @@ void MigrationLink::start(Job job, std::function<void(JobResult)> done) {
                                     [](const auto& words) { return words[0] == "AUTH"; });
   work->commands = encode(job.commands);
   work->command_count = job.commands.size();
-  work->timeout_ms = static_cast<std::uint64_t>(job.timeout.count());
+  work->timeout = job.timeout;
   work->done = std::move(done);
   const auto idle = std::find_if(channels_.begin(), channels_.end(),
-                                 [&](const Channel* c) { return c->fits(*work); });
+                                 [&](const auto& c) { return c->fits(*work); });
   if (idle != channels_.end())
     (*idle)->reuse(std::move(work));
   else
@@ -337,18 +228,21 @@ void MigrationLink::start(Job job, std::function<void(JobResult)> done) {
 
 void MigrationLink::start_on_new_channel(std::unique_ptr<Work> work) {
   work->replies = 0;
-  auto channel = std::make_unique<Channel>(*this, std::move(work));
-  channels_.insert(channel.get());
-  channel.release()->open();  // deletes itself when its last handle is closed
+  channels_.push_back(std::make_unique<Channel>(*this, std::move(work)));
+  channels_.back()->open();
+}
+
+void MigrationLink::drop(const Channel* channel) {
+  std::erase_if(channels_, [&](const auto& c) { return c.get() == channel; });
 }
 
 std::uint64_t MigrationLink::cached_connections() const {
   return static_cast<std::uint64_t>(std::count_if(channels_.begin(), channels_.end(),
-                                                  [](const Channel* c) { return c->is_idle(); }));
+                                                  [](const auto& c) { return c->is_idle(); }));
 }
 
 void MigrationLink::stop() {
-  for (Channel* c : channels_) c->close();  // only marks and closes: the set changes later
+  for (const auto& c : channels_) c->close();  // one of them may be on the stack
 }
 
 }  // namespace hearth

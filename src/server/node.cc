@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <syslog.h>
@@ -91,7 +92,9 @@ int facility_number(config::SyslogFacility facility) {
 Node::Node(config::Registry& config, Options options)
     : config_(config),
       options_(std::move(options)),
-      migration_(&loop_, [this] { network_->refresh_time(); }),
+      streams_(&loop_),
+      migration_(streams_, [this] { network_->refresh_time(); }),
+      disk_(config.settings().data_file_mode),
       children_(&loop_, clock_) {
   memory::register_thread();
   uv_loop_init(&loop_);
@@ -125,9 +128,9 @@ bool Node::open_log() {
 }
 
 // What the kernel is told of this process and its threads.
-void Node::set_up_process() {
+bool Node::set_up_process() {
   const config::Settings& s = config_.settings();
-  raise_file_limit();
+  if (!raise_file_limit()) return false;
   if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
   if (s.disable_thp && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0)
     log::warning("Can't keep out of transparent huge pages: {}", std::strerror(errno));
@@ -140,6 +143,7 @@ void Node::set_up_process() {
   pin_thread(pthread_self(), "server-cpulist", s.server_cpulist);
   pin_thread(reclaimer_.thread(), "bio-cpulist", s.bio_cpulist);
   pin_thread(syncer_.thread(), "bio-cpulist", s.bio_cpulist);
+  return true;
 }
 
 bool Node::start() {
@@ -157,7 +161,7 @@ bool Node::start() {
     log::notice("No config file specified, using the default config.");
   else
     log::notice("Configuration loaded from {}", options_.config_file);
-  set_up_process();
+  if (!set_up_process()) return false;
   if (s.supervised != config::Supervised::kNo && s.supervised != config::Supervised::kAuto &&
       !options_.supervisor.is_there())
     log::warning("supervised: no service manager of that kind started this process.");
@@ -258,8 +262,7 @@ bool Node::start() {
   install_hooks();
 
   if (auto listening = network_->listen(); !listening) {
-    log::warning("{}", listening.error().context);
-    log::warning("Failed listening on port {} (tcp), aborting.", s.port);
+    log::warning("{}, aborting.", listening.error().context);
     return false;
   }
   if (cluster_ != nullptr) {
@@ -293,7 +296,8 @@ bool Node::start() {
                          replication_->end_turn();
                          follower_->end_turn();
                        }});
-  if (!load_data()) return false;
+  if (!load_data()) return stopping_;
+  if (stopping_) return true;
   follower_->start();
   if (s.port != 0) log::notice("Ready to accept connections tcp");
   if (!s.unixsocket.empty()) log::notice("Ready to accept connections unix");
@@ -324,7 +328,7 @@ void Node::make_follower() {
     if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
   };
   follower_ = std::make_unique<Follower>(std::move(ports));
-  primary_link_ = std::make_unique<UvPrimaryLink>(&loop_, *follower_);
+  primary_link_ = std::make_unique<StreamPrimaryLink>(streams_, *follower_);
   follower_->set_link(*primary_link_);
 }
 
@@ -361,7 +365,7 @@ void Node::install_hooks() {
     return {};
   });
   config_.on_change({"maxclients"}, [this](const config::Settings&) -> Result<void, std::string> {
-    raise_file_limit();
+    if (!raise_file_limit()) return tl::unexpected<std::string>("too few files may be open");
     return {};
   });
   config_.on_change({"proc-title-template", "port", "bind", "unixsocket"},
@@ -392,23 +396,33 @@ void Node::show_title() {
   options_.title->show(proc_title_text(s, options_.title->program(), options_.config_file));
 }
 
-void Node::raise_file_limit() {
+bool Node::raise_file_limit() {
   // Descriptors for clients, and some for the server itself.
   constexpr rlim_t kOwn = 32;
-  const rlim_t wanted = config_.settings().maxclients + kOwn;
+  // With fewer the server is of no use: its operator meant something else.
+  constexpr rlim_t kClientsLeast = 10;
+  const rlim_t maxclients = config_.settings().maxclients;
+  const rlim_t wanted = maxclients + kOwn;
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = wanted;
-  if (limit.rlim_max < wanted) limit.rlim_max = wanted;
-  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return;
-  getrlimit(RLIMIT_NOFILE, &limit);
-  const rlim_t possible = limit.rlim_max > kOwn ? limit.rlim_max - kOwn : 1;
-  limit.rlim_cur = limit.rlim_max;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return true;
+  const rlim_t hard = limit.rlim_max;
+  limit = {wanted, std::max(hard, wanted)};
+  if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return true;
+  limit = {hard, hard};
   setrlimit(RLIMIT_NOFILE, &limit);
-  log::warning("The system allows {} open files: maxclients is reduced from {} to {}",
-               limit.rlim_max, config_.settings().maxclients, possible);
+  if (hard < kOwn + kClientsLeast) {
+    log::warning(
+        "The system allows {} open files, which is not enough to start: the server needs {} for "
+        "itself and one for each client. Please raise 'ulimit -n'.",
+        hard, kOwn);
+    return false;
+  }
+  const rlim_t possible = hard - kOwn;
+  log::warning("The system allows {} open files: maxclients is reduced from {} to {}", hard,
+               maxclients, possible);
   if (auto set = config_.replace("maxclients", std::to_string(possible)); !set)
     log::warning("maxclients: {}", set.error());
+  return true;
 }
 
 void Node::on_signal(uv_signal_t* handle, int number) {
@@ -518,10 +532,17 @@ void Node::crash(std::string_view how) {
   std::abort();
 }
 
+mode_t Node::mode_of(const std::string& path) const {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) == 0) return found.st_mode & 0777;
+  return config_.settings().data_file_mode;
+}
+
 Result<void> Node::rewrite_config(RewriteExtent extent) {
   if (options_.config_file.empty())
     return fail(ErrorCode::kInvalid, "The server is running without a config file");
-  io::PosixFileSystem disk;
+  // It may hold passwords: who may read it stays as it is.
+  io::PosixFileSystem disk(mode_of(options_.config_file));
   std::string old_text;
   if (auto text = io::read_file(disk, options_.config_file, kTextFileBytesMax))
     old_text = std::move(*text);
@@ -538,7 +559,7 @@ Result<std::string> Node::read_text(const std::string& path) {
 }
 
 Result<void> Node::replace_text(const std::string& path, std::string_view text) {
-  io::PosixFileSystem disk;
+  io::PosixFileSystem disk(mode_of(path));
   return io::write_file_atomically(disk, path, text);
 }
 

@@ -27,6 +27,7 @@
 #include "src/server/replication.h"
 #include "src/server/shutdown_wait.h"
 #include "src/server/supervisor.h"
+#include "src/stream/uv_stream.h"
 
 namespace hearth {
 
@@ -72,8 +73,11 @@ class Node final : public ServerControl {
   void close_children();
   void install_hooks();
   [[nodiscard]] bool open_log();
-  void set_up_process();
-  void raise_file_limit();
+  [[nodiscard]] bool set_up_process();
+  // False: too few files may be open.
+  [[nodiscard]] bool raise_file_limit();
+  // Permission bits of a file that is to be replaced.
+  [[nodiscard]] mode_t mode_of(const std::string& path) const;
   [[nodiscard]] Result<void, std::string> apply_oom_score();
   void show_title();
 
@@ -85,6 +89,7 @@ class Node final : public ServerControl {
   uv_async_t stop_{};  // a shutdown that a client asked for comes after its loop turn
   OomScore oom_score_;
   BackgroundReclaimer reclaimer_;
+  UvStreamOpener streams_;  // to other servers
   MigrationLink migration_;
   io::PosixFileSystem disk_;
   ForkLauncher children_;
@@ -92,7 +97,7 @@ class Node final : public ServerControl {
   std::unique_ptr<Persistence> persistence_;
   std::unique_ptr<Replication> replication_;
   std::unique_ptr<Follower> follower_;
-  std::unique_ptr<UvPrimaryLink> primary_link_;
+  std::unique_ptr<StreamPrimaryLink> primary_link_;
   std::unique_ptr<CommandTable> commands_;
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<ClusterBus> cluster_;  // null: cluster mode is off

@@ -1,11 +1,12 @@
 // PrimaryLink: the connection of a replica to its primary.
 #pragma once
 
-#include <uv.h>
-
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+
+#include "src/stream/byte_stream.h"
 
 namespace hearth {
 
@@ -34,13 +35,11 @@ class PrimaryLink {
   virtual void close() = 0;
 };
 
-// Over libuv. The thread of the loop only.
-class UvPrimaryLink final : public PrimaryLink {
+// Over a ByteStream. What it waits for, and for how long, its listener knows: it sets no deadline.
+class StreamPrimaryLink final : public PrimaryLink, private ByteStream::Owner {
  public:
-  UvPrimaryLink(uv_loop_t* loop, Listener& listener) : loop_(loop), listener_(listener) {}
-  ~UvPrimaryLink() override { UvPrimaryLink::close(); }
-  UvPrimaryLink(const UvPrimaryLink&) = delete;
-  UvPrimaryLink& operator=(const UvPrimaryLink&) = delete;
+  StreamPrimaryLink(StreamOpener& opener, Listener& listener)
+      : opener_(opener), listener_(listener) {}
 
   void connect(const Target& target) override;
   void send(std::string_view bytes) override;
@@ -48,11 +47,14 @@ class UvPrimaryLink final : public PrimaryLink {
   void close() override;
 
  private:
-  struct Socket;
+  void stream_opened() override;
+  void stream_received() override;
+  void stream_ended(const ByteStream::End& end) override;
 
-  uv_loop_t* loop_;
+  StreamOpener& opener_;
   Listener& listener_;
-  Socket* socket_ = nullptr;  // frees itself when libuv has let go of it
+  std::unique_ptr<ByteStream> stream_;
+  bool connected_ = false;
 };
 
 }  // namespace hearth

@@ -2,6 +2,10 @@
 // installed the same expectations hold for it, which shows that they are the right ones.
 #include <doctest/doctest.h>
 
+#include <sys/stat.h>
+
+#include <filesystem>
+
 #include "tests/support/hiredis_client.h"
 #include "tests/system/peers.h"
 
@@ -332,6 +336,93 @@ TEST_CASE("mistakes in the configuration end the start with exit code 1 and a me
   CHECK(missing.exit_code == 1);
   CHECK(missing.err.find("/no/such/file.conf") != std::string::npos);
   CHECK(start_with("port 0\n", {"--no-such-option", "1"}).exit_code == 1);
+}
+
+TEST_CASE("a server that no client could reach does not start, and says why") {
+  const auto start = [](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), hearth_server().binary);
+    return run_command(arguments, milliseconds{15'000});
+  };
+  const auto says = [](const CommandResult& result, const std::string& text) {
+    CAPTURE(text);
+    CAPTURE(result.out);
+    CAPTURE(result.err);
+    CHECK(result.exit_code == 1);
+    CHECK((result.out + result.err).find(text) != std::string::npos);
+  };
+  says(start({"--port", "0"}), "'port' is 0 and there is no 'unixsocket'");
+  says(start({"--port", "21999", "--bind", ""}), "'bind' is empty and there is no 'unixsocket'");
+  says(start({"--port", "0", "--unixsocket", "/nonexist/x.sock"}),
+       "Failed opening Unix socket /nonexist/x.sock: No such file or directory");
+  const TempDir dir;
+  const std::string longest = dir.file(std::string(107 - dir.file("").size(), 'x'));
+  says(start({"--port", "0", "--unixsocket", longest + "x"}),
+       "the path has 108 bytes, the most are 107");
+  // What stands there and is no socket stays.
+  says(start({"--port", "0", "--unixsocket", dir.write("data", "precious")}), "already in use");
+  CHECK(dir.read("data") == "precious");
+  says(run_command({"/bin/sh", "-c",
+                    "ulimit -n 30; exec setpriv --bounding-set=-sys_resource "
+                    "--inh-caps=-sys_resource \"$0\" --port 21999",
+                    hearth_server().binary},
+                   milliseconds{15'000}),
+       "which is not enough to start");
+
+  const auto server = start_peer(hearth_server(), {"unixsocket " + longest});
+  CHECK(HiredisClient(longest).run({"PING"}) == "PONG");
+}
+
+TEST_CASE("files have the permissions that the umask and data-file-mode leave") {
+  const auto mode_of = [](const std::string& path) {
+    return std::filesystem::status(path).permissions() & std::filesystem::perms::all;
+  };
+  using std::filesystem::perms;
+  const mode_t before = ::umask(027);
+  for (const bool strict : {false, true}) {
+    CAPTURE(strict);
+    const auto dir = std::make_shared<TempDir>();
+    std::vector<std::string> config{"appendonly yes", "logfile " + dir->file("own.log")};
+    if (strict) config.emplace_back("data-file-mode 600");
+    const auto server =
+        ServerProcess::start({.binary = hearth_server().binary, .config = config, .dir = dir});
+    REQUIRE(server != nullptr);
+    CHECK(server->run({"SAVE"}) == "OK");
+    const perms data = strict ? perms::owner_read | perms::owner_write
+                              : perms::owner_read | perms::owner_write | perms::group_read;
+    CHECK(mode_of(dir->file("dump.rdb")) == data);
+    CHECK(mode_of(dir->file("appendonlydir/appendonly.aof.manifest")) == data);
+    CHECK(mode_of(dir->file("appendonlydir")) ==
+          (strict ? perms::owner_all : perms::owner_all | perms::group_read | perms::group_exec));
+    CHECK(mode_of(dir->file("own.log")) ==
+          (perms::owner_read | perms::owner_write | perms::group_read));
+    // What may hold passwords stays as closed, or as open, as it was.
+    std::filesystem::permissions(dir->file("server.conf"), perms::owner_read | perms::owner_write);
+    CHECK(server->run({"CONFIG", "REWRITE"}) == "OK");
+    CHECK(mode_of(dir->file("server.conf")) == (perms::owner_read | perms::owner_write));
+  }
+  ::umask(before);
+}
+
+TEST_CASE("SIGTERM while the data is loaded ends the server with exit code 0") {
+  const auto dir = std::make_shared<TempDir>();
+  {
+    const auto server = ServerProcess::start({.binary = hearth_server().binary, .dir = dir});
+    REQUIRE(server != nullptr);
+    const auto client = server->client();
+    for (int i = 0; i < 20'000; ++i) REQUIRE(client->send({"SET", std::to_string(i), "v"}));
+    for (int i = 0; i < 20'000; ++i) REQUIRE(client->read().has_value());
+    CHECK(client->text({"SAVE"}) == "OK");
+  }
+  const int port = free_port();
+  ChildProcess slow(
+      {hearth_server().binary, "--port", std::to_string(port), "--dir", dir->path(),
+       "--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024"},
+      dir->file("slow.log"), dir->file("slow.log"));
+  REQUIRE(eventually([&] {
+    RespClient client(port);
+    return client.is_connected() && client.text({"GET", "k"}).starts_with("-LOADING");
+  }));
+  CHECK(slow.stop(SIGTERM) == 0);
 }
 
 TEST_CASE("a port in use ends the start with a message that names it") {

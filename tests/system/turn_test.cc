@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "src/base/random.h"
@@ -106,6 +107,35 @@ TEST_CASE("every client gets its answers in order, however requests are cut and 
           REQUIRE(reply_of(*w.client) == text);
       }
     }
+  }
+}
+
+TEST_CASE("a client that sends without end has a share of each turn, and loses nothing by it") {
+  for (const Peer& peer : {hearth_server(), hearth_on_epoll()}) {
+    CAPTURE(peer.name);
+    const auto server = start_peer(peer);
+    const auto flood = server->client();
+    const auto other = server->client();
+    constexpr int kRequests = 60'000;
+    std::string sent;
+    for (int i = 0; i < kRequests; ++i) {
+      const std::string number = std::to_string(i);
+      sent += "*2\r\n$4\r\nECHO\r\n$" + std::to_string(number.size()) + "\r\n" + number + "\r\n";
+    }
+    std::thread sender([&] {
+      flood->send_raw(sent);
+      flood->stop_sending();
+    });
+    for (int i = 0; i < 20; ++i) CHECK(other->text({"PING"}) == "PONG");
+    int wrong = 0;
+    for (int i = 0; i < kRequests; ++i) wrong += reply_of(*flood) == std::to_string(i) ? 0 : 1;
+    sender.join();
+    CHECK(wrong == 0);
+    CHECK(flood->is_closed_by_server());
+    const std::string info = other->text({"INFO", "debug"});
+    const auto at = info.find("eventloop_cmd_per_cycle_max:");
+    REQUIRE(at != std::string::npos);
+    CHECK(std::stoi(info.substr(at + 28)) < 2000);
   }
 }
 

@@ -1,7 +1,6 @@
 // hearth-server: reads the configuration, builds a Node and runs it.
 #include <fcntl.h>
 #include <glob.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -100,7 +99,6 @@ int main(int argc, char** argv) {
   }
   setlocale(LC_COLLATE, "");
   tzset();
-  umask(0077);
 
   config::Registry registry;
   DiskConfigFiles files;
