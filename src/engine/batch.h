@@ -16,9 +16,10 @@ struct Session;
 struct ParsedRequest {
   std::uint32_t first = 0;  // where its words start in RequestBatch::words
   std::uint32_t count = 0;
-  std::size_t end = 0;               // offset behind its last byte, in the connection's buffer
-  const Command* command = nullptr;  // filled in by the engine, as is:
-  KeyRef key{};                      // the first key, if the command has one at a fixed place
+  std::size_t end = 0;  // offset behind its last byte, in the connection's buffer
+  // Filled in by Engine::prepare().
+  const Command* command = nullptr;
+  KeyRef key{};  // the first key, if the command has one at a fixed position
 };
 
 // Bounded: a connection parses at most kRequestsMost at a time, so that their keys fit the cache.
@@ -33,14 +34,14 @@ struct RequestBatch {
     return {words.data() + r.first, r.count};
   }
   void clear() {
-    // What a request of very many words needed is not kept for those that follow.
+    // Memory of a request with very many words is not kept for later ones.
     if (words.capacity() > kWordsKept) std::vector<std::string_view>().swap(words);
     words.clear();
     requests.clear();
   }
 };
 
-// A batch and whose it is.
+// A batch and the session that sent it.
 struct SessionBatch {
   Session* session = nullptr;
   RequestBatch* batch = nullptr;

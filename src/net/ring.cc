@@ -38,7 +38,7 @@ struct WaitArguments {
 static_assert(sizeof(WaitArguments) == sizeof(io_uring_getevents_arg));
 static_assert(offsetof(WaitArguments, time_limit) == offsetof(io_uring_getevents_arg, ts));
 
-// What a completion is of, in the low bits of the socket's address.
+// The operation of a completion, in the low bits of user_data; the rest is the socket's address.
 enum Operation : std::uint64_t { kReceive, kSend, kWritable, kWatch, kCancel, kOperationMask = 7 };
 
 std::uint64_t tag(const RingSocket& socket, Operation operation) {
@@ -60,10 +60,10 @@ struct Ring::Kernel {
   char* buffers = nullptr;
   std::size_t mapped = 0;
   void* map = nullptr;
-  // What sends point to until they are submitted.
+  // Headers of sends that are not submitted yet.
   std::vector<std::unique_ptr<Message>> messages;
   std::size_t messages_used = 0;
-  // Completions of others that settle() met.
+  // Completions of other sockets that settle() and finish_sends() put aside.
   std::deque<Completion> kept;
 
   ~Kernel() {
@@ -114,7 +114,7 @@ std::unique_ptr<Ring> Ring::open(std::string& why) {
     kernel->map = nullptr;
     return refused("mmap", -errno);
   }
-  // A child that writes a snapshot has no use for it.
+  // Forked children do not need these buffers.
   madvise(kernel->map, kernel->mapped, MADV_DONTFORK);
   kernel->free_buffers = static_cast<io_uring_buf_ring*>(kernel->map);
   kernel->buffers = static_cast<char*>(kernel->map) + head;
@@ -236,7 +236,7 @@ void Ring::enter(unsigned completions, std::chrono::milliseconds limit, bool pat
     time_limit.tv_nsec = limit.count() % 1000 * 1'000'000;
     arguments.time_limit = reinterpret_cast<std::uint64_t>(&time_limit);
   }
-  // A signal, the time limit, or a full completion queue: all lead to another turn.
+  // Errors are a signal, the time limit or a full completion queue: the next turn tries again.
   static_cast<void>(
       io_uring_enter2(static_cast<unsigned>(kernel_->ring.enter_ring_fd), entries, completions,
                       IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG | kernel_->enter_flags,
@@ -259,8 +259,8 @@ void Ring::finish_sends() {
   }
 }
 
-// As many inputs as came in the turn before, and now and then one more to see whether there are:
-// the rarer, the more often there were not.
+// Expects as many inputs as came in the turn before, and now and then one more; each time that one
+// does not come, the next attempt is later.
 void Ring::adapt() {
   if (inputs_ < patience_) {
     patience_ = std::max(1U, inputs_);
@@ -282,7 +282,7 @@ void Ring::wait(std::chrono::milliseconds limit) {
   if (limit.count() == 0 || !kernel_->kept.empty()) return enter(0);
   const bool patient =
       longest_.count() > 0 && patience_ > 1 && (kernel_->ring.features & kFeatureMinTimeout) != 0;
-  // Sends that are submitted here end here: only what comes beyond them is worth waking up for.
+  // Sends complete while they are submitted, so wait for one completion more than there are sends.
   enter(sends_ + (patient ? patience_ : 1), limit, patient);
 }
 
@@ -307,7 +307,7 @@ void Ring::dispatch() {
     kernel_->kept.pop_front();
     handle(completion);
   }
-  // What completes meanwhile belongs to the next turn.
+  // At most one queue full: completions that arrive meanwhile belong to the next turn.
   for (unsigned most = kCompletions; most > 0 && next(completion); --most) handle(completion);
 }
 
@@ -362,8 +362,8 @@ void Ring::handle_received(RingSocket& socket, const Completion& completion) {
   }
   if (goes_on) return;
   const int result = completion.result;
-  // Told to stop, or no buffer was free; or the kernel ended it with an input, for reasons of its
-  // own.
+  // The multishot receive ended: it was cancelled, no buffer was free, or the kernel chose to end
+  // it.
   const bool may_go_on = result > 0 || result == -ECANCELED || result == -ENOBUFS ||
                          result == -EINTR || result == -EAGAIN;
   if (!socket.forgotten_ && socket.wanted_) {

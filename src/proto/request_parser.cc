@@ -39,8 +39,8 @@ const char* find_cr(const char* from, const char* end) {
   return static_cast<const char*>(std::memchr(near, '\r', static_cast<std::size_t>(end - near)));
 }
 
-// The usual header, a mark and one to four digits: "$3\r\n", "*12\r\n". Returns what follows it, or
-// nullptr where the general way has to look. At least kUsualBytes can be read at p; what follows
+// Fast path for a header with one to four digits: "$3\r\n", "*12\r\n". Returns the byte behind it,
+// or nullptr if the general parser has to look. At least kUsualBytes can be read at p; what follows
 // may be one byte further, where the line feed has not come yet.
 constexpr std::ptrdiff_t kUsualBytes = 6;  // the shortest word: "$0\r\n\r\n"
 inline const char* usual_header(const char* p, char mark, std::size_t& value) {
@@ -59,7 +59,8 @@ inline const char* usual_header(const char* p, char mark, std::size_t& value) {
   return nullptr;
 }
 
-// A whole request with usual headers. Returns what follows it, or nullptr with `args` as it was.
+// Fast path for a whole request with such headers. Returns the byte behind it, or nullptr with
+// `args` unchanged.
 const char* usual_request(const char* p, const char* end, const ParserLimits& limits,
                           std::vector<std::string_view>& args) {
   constexpr std::size_t kCountMost = 1024;
@@ -155,7 +156,7 @@ RequestParser::Status RequestParser::fail(std::string text) {
   return Status::kError;
 }
 
-// What one request of very many words needed is not kept for those that follow.
+// Memory of a request with very many words is not kept for later ones.
 void RequestParser::forget_pending() {
   constexpr std::size_t kKept = 1024;
   if (pending_.capacity() > kKept) std::vector<Piece>().swap(pending_);
@@ -205,8 +206,8 @@ RequestParser::Status RequestParser::next(std::string_view data, const ParserLim
     remaining_ = count;
   }
 
-  // A request that is whole goes to `args` at once. One that arrives in parts is kept as offsets
-  // until its last part, so that a huge one is walked once and not once per part.
+  // A complete request goes to `args` at once. One that arrives in parts is kept as offsets until
+  // its last part, so that a huge one is parsed once and not once per part.
   const std::size_t mark = args.size();
   const bool resumed = !pending_.empty();
   const auto need_more = [&] {

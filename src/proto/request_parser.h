@@ -41,13 +41,13 @@ class RequestParser {
   [[nodiscard]] std::size_t bytes_wanted() const { return bytes_wanted_; }
   [[nodiscard]] const std::string& error() const { return error_; }
   [[nodiscard]] bool is_mid_request() const { return remaining_ > 0; }
-  // Inline arguments live in the parser: such a request must be executed before the next call.
+  // Inline arguments are stored in the parser: execute such a request before the next call.
   [[nodiscard]] bool last_was_inline() const { return last_was_inline_; }
   // Forgets an unfinished request: its bytes will be given again from the start.
   void reset();
   // Arguments of the unfinished request that are complete.
   [[nodiscard]] std::size_t pending_args() const { return pending_.size(); }
-  // Bytes of the unfinished request that are done with: complete arguments, and the lengths.
+  // Bytes of the unfinished request that were parsed: complete arguments and headers.
   [[nodiscard]] std::size_t bytes_behind() const { return remaining_ > 0 ? position_ : 0; }
 
  private:

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,8 +23,7 @@ namespace hearth::test {
 // The test's side of one stream. It outlives the stream.
 class MemoryStream {
  public:
-  explicit MemoryStream(StreamTarget target, ByteStream::Owner& owner)
-      : target(std::move(target)), owner_(&owner) {}
+  MemoryStream(const StreamTarget& to, ByteStream::Owner& owner) : target(to), owner_(&owner) {}
 
   const StreamTarget target;
   // Of the stream: what it was told, and whether its owner still has it.
@@ -34,7 +34,6 @@ class MemoryStream {
   void open() {
     opened_ = true;
     if (!closed) owner_->stream_opened();
-    drain();
   }
   // The bytes come in pieces of `piece`.
   void deliver(std::string_view bytes, std::size_t piece = ~std::size_t{0}) {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -361,15 +362,16 @@ TEST_CASE("a server that no client could reach does not start, and says why") {
   // What stands there and is no socket stays.
   says(start({"--port", "0", "--unixsocket", dir.write("data", "precious")}), "already in use");
   CHECK(dir.read("data") == "precious");
-  says(run_command({"/bin/sh", "-c",
-                    "ulimit -n 30; exec setpriv --bounding-set=-sys_resource "
-                    "--inh-caps=-sys_resource \"$0\" --port 21999",
+  // Root may raise the limit again, unless the right to do so is taken away.
+  const std::string as_user =
+      ::geteuid() == 0 ? "setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource " : "";
+  says(run_command({"/bin/sh", "-c", "ulimit -n 30; exec " + as_user + "\"$0\" --port 21999",
                     hearth_server().binary},
                    milliseconds{15'000}),
        "which is not enough to start");
 
   const auto server = start_peer(hearth_server(), {"unixsocket " + longest});
-  CHECK(HiredisClient(longest).run({"PING"}) == "PONG");
+  CHECK(RespClient(longest).text({"PING"}) == "PONG");
 }
 
 TEST_CASE("files have the permissions that the umask and data-file-mode leave") {

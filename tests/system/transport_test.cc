@@ -110,14 +110,15 @@ TEST_CASE("what is announced takes no memory before it comes") {
 TEST_CASE("a client in the middle of a request, or of a reply, is not idle") {
   for (const auto& transport : kTransports) {
     CAPTURE(transport);
-    const auto server = start_peer(hearth_server(), {transport, "timeout 1", "hz 100"});
-    const auto sender = server->client();
-    const auto reader = server->client();
-    const auto idle = server->client();
-    REQUIRE(idle->text({"SET", "large", std::string(60'000'000, 'v')}) == "OK");
-    REQUIRE(reader->send_raw(request({"GET", "large"})));
+    const auto server = start_peer(hearth_server(), {transport, "hz 100"});
     const std::string value = pattern(3'000'000, 2);
     const std::string sent = request({"SET", "k", value});
+    const auto idle = server->client();
+    REQUIRE(idle->text({"SET", "large", std::string(60'000'000, 'v')}) == "OK");
+    REQUIRE(idle->text({"CONFIG", "SET", "timeout", "1"}) == "OK");
+    const auto sender = server->client();
+    const auto reader = server->client();
+    REQUIRE(reader->send_raw(request({"GET", "large"})));
     // A piece now and then, until two clients that did nothing have been closed, one by one.
     std::size_t at = 0;
     std::size_t rounds = 0;
