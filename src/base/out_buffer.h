@@ -93,7 +93,7 @@ class OutBuffer {
   void grow(std::size_t n);
 
   std::vector<Segment> segments_;
-  std::size_t passed_ = 0;  // segments at the front that are consumed and freed; fewer than all
+  std::size_t passed_ = 0;      // segments at the front that are consumed and freed; fewer than all
   char* tail_begin_ = nullptr;  // start of the last segment
   char* tail_ = nullptr;        // where the next byte goes
   char* limit_ = nullptr;
