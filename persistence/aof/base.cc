@@ -40,7 +40,7 @@ Result<void> write_base(const Keyspace& keyspace, const BaseOptions& options, rd
     const Database& db = keyspace.db(i);
     if (db.size() == 0) continue;
     append({"SELECT", int64_text(i)}, out);
-    db.for_each([&](Entry& e) {
+    db.for_each([&](const Entry& e) {
       if (!outcome) return;
       append_key(e, options.file.encode, out);
       if (out.size() >= kPiece) {

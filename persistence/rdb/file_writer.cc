@@ -43,7 +43,7 @@ class FileWriter {
     for (DbIndex i = 0; options_.with_keys && i < keyspace.db_count() && !found; ++i) {
       const Database& db = keyspace.db(i);
       if (db.timed_count() == 0) continue;
-      db.for_each([&](Entry& e) {
+      db.for_each([&](const Entry& e) {
         found = found || (e.type() == Type::kHash && e.hash()->min_deadline() != Hash::kNone);
       });
     }
@@ -57,7 +57,7 @@ class FileWriter {
     write_length(out_, db.size());
     write_length(out_, db.volatile_count());
     Result<void> outcome;
-    db.for_each([&](Entry& e) {
+    db.for_each([&](const Entry& e) {
       if (outcome) outcome = write_key(e);
     });
     return outcome;

@@ -1,6 +1,7 @@
 #include "persistence/rdb/object.h"
 
-#include <fmt/format.h>
+#include <iterator>
+#include <utility>
 
 #include "persistence/rdb/object_hash.h"
 #include "persistence/rdb/object_list.h"
@@ -11,12 +12,9 @@
 
 namespace hearth::rdb {
 
-EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std::string& out) {
-  if (entry.type() == Type::kHash) return encode_hash(*entry.hash(), options, out);
-  if (entry.type() == Type::kSet) return encode_set(*entry.set(), options, out);
-  if (entry.type() == Type::kStream) return encode_stream(*entry.stream(), options, out);
-  if (entry.type() == Type::kList) return encode_list(ListView(entry), options, out);
-  if (entry.type() == Type::kZset) return encode_zset(*entry.zset(), options, out);
+namespace {
+
+EncodedType encode_text(const Entry& entry, const EncodeOptions& options, std::string& out) {
   if (entry.is_int()) {
     write_number(out, entry.int_value());
   } else {
@@ -25,6 +23,105 @@ EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std:
   }
   return {ObjectType::kString,
           options.target == Target::kRedis70 ? kVersionRedis70 : kVersionPortable};
+}
+
+bool is_text_type(std::uint8_t type) {
+  return type == static_cast<std::uint8_t>(ObjectType::kString);
+}
+bool is_list_type(std::uint8_t type) {
+  switch (static_cast<ObjectType>(type)) {
+    case ObjectType::kList:
+    case ObjectType::kListZiplist:
+    case ObjectType::kListQuicklist:
+    case ObjectType::kListQuicklist2: return true;
+    default: return false;
+  }
+}
+
+// How values of one type are written and read. One row for each row of kValueTypes.
+struct Codec {
+  Type type;
+  EncodedType (*encode)(const Entry& entry, const EncodeOptions& options, std::string& out);
+  // Whether a body with this type byte is a value of this type. nullptr: any that no other row has.
+  bool (*reads)(std::uint8_t type);
+  Result<Object> (*decode)(std::uint8_t type, std::uint16_t version, ByteReader& in,
+                           const DecodeLimits& limits);
+};
+
+template <typename V>
+Result<Object> as_object(Result<V> value) {
+  if (!value) return tl::unexpected(std::move(value.error()));
+  return Object{std::move(*value)};
+}
+
+constexpr Codec kCodecs[] = {
+    {Type::kString, encode_text, is_text_type,
+     [](std::uint8_t, std::uint16_t, ByteReader& in, const DecodeLimits& limits) {
+       return as_object(read_string(in, limits.string_bytes));
+     }},
+    {Type::kList,
+     [](const Entry& entry, const EncodeOptions& options, std::string& out) {
+       return encode_list(ListView(entry), options, out);
+     },
+     is_list_type,
+     [](std::uint8_t type, std::uint16_t, ByteReader& in, const DecodeLimits& limits) {
+       return as_object(decode_list(type, in, limits));
+     }},
+    {Type::kSet,
+     [](const Entry& entry, const EncodeOptions& options, std::string& out) {
+       return encode_set(*entry.set(), options, out);
+     },
+     is_set_type,
+     [](std::uint8_t type, std::uint16_t, ByteReader& in, const DecodeLimits& limits) {
+       return as_object(decode_set(type, in, limits));
+     }},
+    {Type::kZset,
+     [](const Entry& entry, const EncodeOptions& options, std::string& out) {
+       return encode_zset(*entry.zset(), options, out);
+     },
+     is_zset_type,
+     [](std::uint8_t type, std::uint16_t, ByteReader& in, const DecodeLimits& limits) {
+       return as_object(decode_zset(type, in, limits));
+     }},
+    {Type::kHash,
+     [](const Entry& entry, const EncodeOptions& options, std::string& out) {
+       return encode_hash(*entry.hash(), options, out);
+     },
+     nullptr,
+     [](std::uint8_t type, std::uint16_t version, ByteReader& in, const DecodeLimits& limits) {
+       return as_object(decode_hash(type, version, in, limits));
+     }},
+    {Type::kStream,
+     [](const Entry& entry, const EncodeOptions& options, std::string& out) {
+       return encode_stream(*entry.stream(), options, out);
+     },
+     is_stream_type,
+     [](std::uint8_t type, std::uint16_t, ByteReader& in, const DecodeLimits& limits) {
+       return as_object(decode_stream(type, in, limits));
+     }},
+};
+static_assert(std::size(kCodecs) == kTypeCount && [] {
+  for (unsigned i = 0; i < kTypeCount; ++i) {
+    if (kCodecs[i].type != static_cast<Type>(i)) return false;
+  }
+  return true;
+}());
+
+const Codec& codec_of(std::uint8_t type) {
+  const Codec* other = nullptr;
+  for (const Codec& codec : kCodecs) {
+    if (codec.reads == nullptr)
+      other = &codec;
+    else if (codec.reads(type))
+      return codec;
+  }
+  return *other;
+}
+
+}  // namespace
+
+EncodedType encode_object(const Entry& entry, const EncodeOptions& options, std::string& out) {
+  return kCodecs[static_cast<unsigned>(entry.type())].encode(entry, options, out);
 }
 
 namespace {
@@ -56,36 +153,7 @@ Entry* make_entry(std::string_view key, Object object, std::int64_t deadline,
 
 Result<Object> decode_object(std::uint8_t type, std::uint16_t version, ByteReader& in,
                              const DecodeLimits& limits) {
-  Object object;
-  if (is_set_type(type)) {
-    HEARTH_TRY(object.value, decode_set(type, in, limits));
-    return object;
-  }
-  if (is_stream_type(type)) {
-    HEARTH_TRY(object.value, decode_stream(type, in, limits));
-    return object;
-  }
-  if (is_zset_type(type)) {
-    HEARTH_TRY(object.value, decode_zset(type, in, limits));
-    return object;
-  }
-  switch (static_cast<ObjectType>(type)) {
-    case ObjectType::kString: {
-      HEARTH_TRY(object.value, read_string(in, limits.string_bytes));
-      return object;
-    }
-    case ObjectType::kList:
-    case ObjectType::kListZiplist:
-    case ObjectType::kListQuicklist:
-    case ObjectType::kListQuicklist2: {
-      HEARTH_TRY(object.value, decode_list(type, in, limits));
-      return object;
-    }
-    default: {
-      HEARTH_TRY(object.value, decode_hash(type, version, in, limits));
-      return object;
-    }
-  }
+  return codec_of(type).decode(type, version, in, limits);
 }
 
 }  // namespace hearth::rdb

@@ -38,11 +38,15 @@ class CommandContext {
   [[nodiscard]] std::string_view arg(std::size_t i) const { return args_[i]; }
   // The word as a key, with hash and slot.
   [[nodiscard]] KeyRef key(std::size_t i) const { return keys_.ref(args_[i]); }
+  // Keys::let_expired_go for the words first .. end - 1.
+  void let_expired_go(std::size_t first, std::size_t end) {
+    for (std::size_t i = first; i < end; ++i) keys_.let_expired_go(key(i));
+  }
   // The session's database; keys_in reaches another one (COPY, MOVE).
   [[nodiscard]] Keys& keys() { return keys_; }
   [[nodiscard]] Keys keys_in(DbIndex db) const { return {parts_.env, db}; }
-  // fn(key, i) for the words first, first + step ... below `end`, in order. What their look-ups
-  // need is fetched ahead for some keys at a time, so that the cache misses overlap.
+  // fn(key, i) for the words first, first + step ... below `end`, in order. Buckets and entries are
+  // prefetched for sixteen keys at a time, so that their cache misses overlap.
   template <typename F>
   void for_each_key(std::size_t first, std::size_t end, std::size_t step, F&& fn) {
     if (end - first <= step) return fn(key(first), first);
@@ -62,11 +66,14 @@ class CommandContext {
   [[nodiscard]] ReplyWriter& reply() { return reply_; }
   // Word i is a secret: MONITOR and the slow log show "(redacted)" in its place.
   void redact(std::size_t i) { parts_.session.redacted.push_back(static_cast<std::uint32_t>(i)); }
-  [[nodiscard]] EffectLog& effects() { return *parts_.env.effects; }
-  // What deadlines are compared with: 0 while a log or a primary's stream is replayed, and for an
-  // import source, since when a key expires is theirs to say.
+  // Records what this command did, in the session's database and the slot of the first key.
+  [[nodiscard]] CommandEffects effects() {
+    return {*parts_.env.effects, {keys_.index(), keys_.first().slot}, parts_.argv};
+  }
+  // Deadlines are compared with this: 0 while a log or a primary's stream is replayed and for an
+  // import source, because they decide when a key expires.
   [[nodiscard]] UnixMillis now() const { return parts_.env.now; }
-  // The time of this turn whatever is run in it: what relative times are counted from, and ages.
+  // The time of this turn, whatever now() is. Relative times and ages are counted from it.
   [[nodiscard]] UnixMillis clock() const { return parts_.env.clock; }
   [[nodiscard]] Rng& rng() { return *parts_.env.rng; }
   // May the handler ask services().blocking to wait? Else it answers as if its time were over.

@@ -22,8 +22,9 @@ KeyRef Keys::make_ref(std::string_view name) const {
           env_->per_slot ? cluster::slot_of(name) : Slot{0}};
 }
 
-void Keys::touch_counter(Entry& e) {
-  e.set_access(access_clock::lfu_touched(e.access(), env_->clock, env_->lfu_params, *env_->rng));
+void Keys::touch_counter(Found at) {
+  Database::set_access(
+      at, access_clock::lfu_touched(at->access(), env_->clock, env_->lfu_params, *env_->rng));
 }
 
 Found Keys::end_expired(const KeyRef& key, Found at) {
@@ -37,14 +38,14 @@ Found Keys::inspect(const KeyRef& key) {
     ++env_->stats->keyspace_hits;
   } else {
     ++env_->stats->keyspace_misses;
-    env_->effects->event(Notify::kMiss, "keymiss", key.name);
+    env_->effects->event(Notify::kMiss, "keymiss", db_, key.name);
   }
   return at;
 }
 
 Found Keys::read(const KeyRef& key) {
   Found at = inspect(key);
-  if (at) touch(*at);
+  if (at) touch(at);
   return at;
 }
 
@@ -62,16 +63,34 @@ Result<Found, ReplyError> Keys::write(const KeyRef& key, Type type) {
 
 void Keys::put_string(const KeyRef& key, Found at, std::string_view value, std::int64_t deadline) {
   check_may_write();
-  if (!at) env_->effects->event(Notify::kNew, "new", key.name);
+  if (!at) announce_new(key);
   Entry* old = nullptr;
   hearth::put_string(*database_, key, at, value, deadline, at ? at->access() : new_access(), &old);
   if (old != nullptr) discard(old, env_->lazy_server_del);
 }
 
+void Keys::put_int(const KeyRef& key, Found at, std::int64_t value) {
+  check_may_write();
+  if (!at) announce_new(key);
+  put_int_keep_deadline(*database_, key, at, value, new_access());
+}
+
+std::uint64_t Keys::append(const KeyRef& key, Found at, std::string_view suffix) {
+  check_may_write();
+  return append_string(*database_, key, at, suffix);
+}
+
+char* Keys::writable_range(const KeyRef& key, Found at, std::uint64_t offset,
+                           std::uint64_t length) {
+  check_may_write();
+  if (!at) at = put(key, at, Entry::make_string(key.name, "", kNoDeadline, new_access()));
+  return hearth::writable_range(*database_, key, at, offset, length);
+}
+
 Found Keys::put(const KeyRef& key, Found at, Entry* entry) {
   check_may_write();
   if (!at) {
-    env_->effects->event(Notify::kNew, "new", key.name);
+    announce_new(key);
     return database_->insert(key, entry);
   }
   Entry* old = nullptr;
@@ -85,6 +104,11 @@ void Keys::remove(const KeyRef& key, Found at, bool lazy) {
   discard(database_->take(key, at), lazy);
 }
 
+Entry* Keys::take(const KeyRef& key, Found at) {
+  check_may_write();
+  return database_->take(key, at);
+}
+
 void Keys::set_deadline(const KeyRef& key, Found at, std::int64_t deadline) {
   check_may_write();
   database_->set_deadline(key, at, deadline);
@@ -93,25 +117,25 @@ void Keys::set_deadline(const KeyRef& key, Found at, std::int64_t deadline) {
 void Keys::expire(const KeyRef& key, Found at) {
   discard(database_->take(key, at), env_->lazy_expire);
   ++env_->stats->expired_keys;
-  env_->effects->set_db(db_);
-  env_->effects->replicate_as(env_->lazy_expire ? "UNLINK" : "DEL", key.name);
-  env_->effects->event(Notify::kExpired, "expired", key.name);
+  env_->effects->replicate_as({db_, key.slot}, env_->lazy_expire ? "UNLINK" : "DEL", key.name);
+  env_->effects->event(Notify::kExpired, "expired", db_, key.name);
 }
 
 Found Keys::expire_fields(const KeyRef& key, Found at, std::uint64_t most) {
   if (!env_->expire_removes || at->type() != Type::kHash) return at;
   std::vector<std::string> words{"HDEL", std::string(key.name)};
-  const std::uint64_t gone = at->hash()->expire_fields(
-      env_->now, most, [&](std::string_view field) { words.emplace_back(field); });
-  database_->note_field_deadlines(key, at);
+  const std::uint64_t gone = Change(*database_, key, at)
+                                 ->hash()
+                                 ->expire_fields(env_->now, most, [&](std::string_view field) {
+                                   words.emplace_back(field);
+                                 });
   if (gone == 0) return at;
   env_->stats->expired_subkeys += gone;
-  env_->effects->set_db(db_);
-  env_->effects->replicate_words(std::move(words));
-  env_->effects->event(Notify::kHash, "hexpired", key.name);
+  env_->effects->replicate_words({db_, key.slot}, std::move(words));
+  env_->effects->event(Notify::kHash, "hexpired", db_, key.name);
   if (at->hash()->size() > 0) return at;
   discard(database_->take(key, at), env_->lazy_expire);
-  env_->effects->event(Notify::kGeneric, "del", key.name);
+  env_->effects->event(Notify::kGeneric, "del", db_, key.name);
   return {};
 }
 

@@ -1,10 +1,13 @@
 // Keys: a handler's door to one database.
 //
 // It adds to Database what a command must not forget: expired keys are absent (and removed with
-// their effect), accesses are noted for eviction and statistics, and large values are freed in the
-// background. In checked builds it refuses keys that the command's specs did not declare.
+// their effect), accesses are noted for eviction and statistics, new keys are announced, and large
+// values are freed in the background. Reading gives a place with a const value; every change goes
+// through change(), one of the put verbs, remove() or set_deadline(). In checked builds it refuses
+// keys that the command's specs did not declare, and changes by commands that only read.
 #pragma once
 
+#include <initializer_list>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -20,7 +23,8 @@ namespace hearth {
 
 class Reclaimer;
 
-// What all Keys of one engine share; lives in the engine, refreshed when settings change.
+// The state that all Keys of one engine share. The engine owns it and refreshes it when settings
+// change.
 struct KeyEnvironment {
   Keyspace* keyspace = nullptr;
   EffectLog* effects = nullptr;
@@ -28,8 +32,8 @@ struct KeyEnvironment {
   Rng* rng = nullptr;
   Reclaimer* reclaimer = nullptr;
   UnixMillis now{};
-  // The time for access fields. `now` stands at 0 while a log or a primary's stream is repeated:
-  // there nothing expires by itself.
+  // The time of this turn, for access fields. `now` is 0 while a log or a primary's stream is
+  // replayed, since nothing may expire by itself then.
   UnixMillis clock{};
   bool per_slot = false;  // cluster mode: keys have slots
   bool lfu = false;       // the access field holds LFU counters
@@ -43,7 +47,7 @@ class Keys {
   Keys(KeyEnvironment& env, DbIndex db) : env_(&env), database_(&env.keyspace->db(db)), db_(db) {}
 
   [[nodiscard]] DbIndex index() const { return db_; }
-  [[nodiscard]] Database& database() { return *database_; }
+  [[nodiscard]] const Database& database() const { return *database_; }
   [[nodiscard]] UnixMillis now() const { return env_->now; }
 
   // Hash and slot of a key; computed once for the first key of a request.
@@ -53,13 +57,23 @@ class Keys {
   }
   [[nodiscard]] KeyRef make_ref(std::string_view name) const;
   void set_first(const KeyRef& first) { first_ = first; }
+  [[nodiscard]] const KeyRef& first() const { return first_; }
+
+  // Removes those of these keys that have expired. A place ends when another key is removed, so a
+  // command that looks at several keys calls this once before the first look-up.
+  void let_expired_go(std::initializer_list<KeyRef> keys) {
+    for (const KeyRef& key : keys) let_expired_go(key);
+  }
+  void let_expired_go(const KeyRef& key) {
+    if (database_->volatile_count() > 0) (void)alive(key);
+  }
 
   // For a command that reads the value: counts a hit or miss and the access.
   [[nodiscard]] Found read(const KeyRef& key);
   // For a command that changes the value: counts the access, not a hit.
   [[nodiscard]] Found write(const KeyRef& key) {
     const Found at = alive(key);
-    if (at) touch(*at);
+    if (at) touch(at);
     return at;
   }
   // For a command that reads metadata (TTL, EXISTS, TYPE): counts a hit or miss, not the access.
@@ -72,15 +86,33 @@ class Keys {
   [[nodiscard]] Result<Found, ReplyError> read(const KeyRef& key, Type type);
   [[nodiscard]] Result<Found, ReplyError> write(const KeyRef& key, Type type);
 
+  // The value for changing in place; see Change. `at` is what read or write gave, not empty.
+  [[nodiscard]] Change change(const KeyRef& key, Found at) {
+    check_may_write();
+    return {*database_, key, at};
+  }
+
   // Makes `key` hold this string. `at` is what read/write gave for it. deadline: kNoDeadline or ms.
   void put_string(const KeyRef& key, Found at, std::string_view value, std::int64_t deadline);
+  // Makes `key` hold this integer; a deadline stays. `at` must be empty or a string.
+  void put_int(const KeyRef& key, Found at, std::int64_t value);
+  // Appends to the string at `at`; returns the new length.
+  std::uint64_t append(const KeyRef& key, Found at, std::string_view suffix);
+  // Room to write bytes [offset, offset + length) of a string, zero-filled where it was shorter. An
+  // absent key is made. Valid until the next change.
+  [[nodiscard]] char* writable_range(const KeyRef& key, Found at, std::uint64_t offset,
+                                     std::uint64_t length);
   // Stores a new entry; the place must be empty or is replaced. Takes ownership.
   Found put(const KeyRef& key, Found at, Entry* entry);
   // Removes; the value is freed in the background if it is large and `lazy`.
   void remove(const KeyRef& key, Found at, bool lazy);
   void remove(const KeyRef& key, Found at) { remove(key, at, env_->lazy_server_del); }
   [[nodiscard]] bool lazy_user_del() const { return env_->lazy_user_del; }
+  // Takes the entry out without an effect, to put it elsewhere; it is the caller's.
+  [[nodiscard]] Entry* take(const KeyRef& key, Found at);
   void set_deadline(const KeyRef& key, Found at, std::int64_t deadline);
+  // Says when and how often the key was accessed (RESTORE). No change of the value.
+  void set_access(Found at, std::uint32_t access) { Database::set_access(at, access); }
 
   // The access field a new entry starts with.
   [[nodiscard]] std::uint32_t new_access() const {
@@ -110,13 +142,15 @@ class Keys {
 #endif
 
  private:
-  void touch(Entry& e) {
+  void touch(Found at) {
     if (no_touch_) return;
-    if (env_->lfu) return touch_counter(e);
+    if (env_->lfu) return touch_counter(at);
     const std::uint32_t field = access_clock::lru(env_->clock);
-    if (e.access() != field) e.set_access(field);  // an unchanged second leaves the line clean
+    // An unchanged second leaves the cache line clean.
+    if (at->access() != field) Database::set_access(at, field);
   }
-  void touch_counter(Entry& e);
+  void touch_counter(Found at);
+  void announce_new(const KeyRef& key) { env_->effects->event(Notify::kNew, "new", db_, key.name); }
   Found alive(const KeyRef& key) {
     check_declared(key.name);
     const Found at = database_->find(key);

@@ -46,10 +46,10 @@ struct Cell {
 
   [[nodiscard]] std::uint64_t bits() const { return spread(row) | spread(column) << 1; }
   // The grid closes upon itself in both directions.
+  [[nodiscard]] std::uint64_t last() const { return (std::uint64_t{1} << steps) - 1; }
   [[nodiscard]] Cell moved(int rows, int columns) const {
-    const std::uint64_t mask = (std::uint64_t{1} << steps) - 1;
-    return {(row + static_cast<std::uint64_t>(rows)) & mask,
-            (column + static_cast<std::uint64_t>(columns)) & mask, steps};
+    return {(row + static_cast<std::uint64_t>(rows)) & last(),
+            (column + static_cast<std::uint64_t>(columns)) & last(), steps};
   }
 };
 
@@ -58,6 +58,14 @@ Cell cell_of(const GeoPoint& point, double latitude_most, unsigned steps) {
   const double y = (point.latitude + latitude_most) / (2 * latitude_most);
   const double x = (point.longitude + kLongitudeMost) / (2 * kLongitudeMost);
   return {static_cast<std::uint64_t>(y * count), static_cast<std::uint64_t>(x * count), steps};
+}
+
+// The square that holds a position; of the eastern and northern edge, the last one.
+Cell square_of(const GeoPoint& point, unsigned steps) {
+  Cell cell = cell_of(point, kLatitudeMost, steps);
+  cell.row = std::min(cell.row, cell.last());
+  cell.column = std::min(cell.column, cell.last());
+  return cell;
 }
 
 struct Area {
@@ -168,14 +176,42 @@ GeoPoint middle_of(const std::vector<GeoPoint>& points) {
 
 }  // namespace
 
+namespace {
+
+// Continues longitudes beyond 180 degrees where an edge goes the short way across the meridian. A
+// polygon that does not close then holds a pole: it stays as it is.
+void unwrap(std::vector<GeoPoint>& vertices) {
+  std::vector<GeoPoint> out = vertices;
+  const auto turns = [](double from, double to) {
+    const double span = std::fabs(to - from);
+    if (span <= kLongitudeMost || span >= 2 * kLongitudeMost) return 0.0;
+    return to > from ? -2 * kLongitudeMost : 2 * kLongitudeMost;
+  };
+  double shift = 0;
+  for (std::size_t i = 1; i < vertices.size(); ++i) {
+    shift += turns(vertices[i - 1].longitude, vertices[i].longitude);
+    out[i].longitude += shift;
+  }
+  if (shift + turns(vertices.back().longitude, vertices.front().longitude) == 0)
+    vertices = std::move(out);
+}
+
+}  // namespace
+
 GeoShape GeoShape::polygon(std::vector<GeoPoint> vertices) {
   GeoShape shape;
   shape.kind_ = Kind::kPolygon;
   shape.vertices_ = std::move(vertices);
+  unwrap(shape.vertices_);
   shape.center_ = middle_of(shape.vertices_);
-  const Bounds around = shape.bounds();
-  shape.grid_center_ = {(around.low.longitude + around.high.longitude) / 2,
-                        (around.low.latitude + around.high.latitude) / 2};
+  Bounds around = shape.bounds();
+  double middle = (around.low.longitude + around.high.longitude) / 2;
+  if (std::fabs(middle) > kLongitudeMost) {
+    const double back = middle > 0 ? -2 * kLongitudeMost : 2 * kLongitudeMost;
+    for (GeoPoint& v : shape.vertices_) v.longitude += back;
+    middle += back;
+  }
+  shape.grid_center_ = {middle, (around.low.latitude + around.high.latitude) / 2};
   for (const GeoPoint& v : shape.vertices_)
     shape.reach_ = std::max(shape.reach_, geo_distance(shape.grid_center_, v));
   return shape;
@@ -199,7 +235,10 @@ bool GeoShape::is_in_polygon(const GeoPoint& point) const {
 
 std::optional<double> GeoShape::distance_inside(const GeoPoint& point) const {
   if (kind_ == Kind::kPolygon) {
-    if (!is_in_polygon(point)) return std::nullopt;
+    const bool inside = is_in_polygon(point) ||
+                        is_in_polygon({point.longitude + 2 * kLongitudeMost, point.latitude}) ||
+                        is_in_polygon({point.longitude - 2 * kLongitudeMost, point.latitude});
+    if (!inside) return std::nullopt;
     return geo_distance(center_, point);
   }
   if (kind_ == Kind::kBox) {
@@ -226,21 +265,66 @@ GeoShape::Bounds GeoShape::bounds() const {
   const double y = degrees(half_height_ / kEarthRadius);
   // Meridians are closest together at the edge that is nearer to a pole.
   const double edge = center_.latitude < 0 ? center_.latitude - y : center_.latitude + y;
-  const double x = degrees(half_width_ / kEarthRadius / std::cos(radians(edge)));
+  // A shape that holds a pole, or goes around the earth, has all longitudes.
+  double x = 2 * kLongitudeMost;
+  if (std::fabs(edge) < kPole)
+    x = std::min(x, degrees(half_width_ / kEarthRadius / std::cos(radians(edge))));
   return {{center_.longitude - x, center_.latitude - y},
           {center_.longitude + x, center_.latitude + y}};
 }
 
+namespace {
+
+// Whether a square and its eight neighbours hold all that is between `low` and `high`. Longitudes
+// go on beyond 180 degrees; beyond the grid's edges in the north and south there is nothing.
+bool covers(const Cell& middle, const GeoPoint& low, const GeoPoint& high) {
+  const Area own = area_of(middle);
+  const double height = own.high.latitude - own.low.latitude;
+  const double width = own.high.longitude - own.low.longitude;
+  return own.high.latitude + height >= std::min(high.latitude, kLatitudeMost) &&
+         own.low.latitude - height <= std::max(low.latitude, -kLatitudeMost) &&
+         own.high.longitude + width >= high.longitude && own.low.longitude - width <= low.longitude;
+}
+
+void add_range(std::uint64_t first, std::uint64_t end, std::vector<GeoShape::ScoreRange>& out) {
+  const GeoShape::ScoreRange range{static_cast<double>(first), static_cast<double>(end)};
+  // On a coarse grid a square is its own neighbour.
+  const bool is_new = std::none_of(
+      out.begin(), out.end(), [&](const GeoShape::ScoreRange& r) { return r.min == range.min; });
+  if (is_new) out.push_back(range);
+}
+
+// The scores of positions on the grid's eastern and northern edge that touch a square.
+void add_edges(const Cell& cell, std::vector<GeoShape::ScoreRange>& out) {
+  constexpr std::uint64_t kPast = std::uint64_t{1} << kStepsMost;  // the index of such positions
+  const unsigned shift = kStepsMost - cell.steps;
+  const bool is_last_row = cell.row == cell.last();
+  // 180 degrees are -180 degrees. Scores as large as these are even numbers, rounded.
+  if (cell.column == cell.last() || cell.column == 0) {
+    const std::uint64_t east = spread(kPast) << 1;
+    add_range(east + spread(cell.row << shift),
+              east + spread((cell.row + 1) << shift) + (is_last_row ? 2 : 0), out);
+  }
+  if (is_last_row) {
+    const std::uint64_t north = spread(kPast);
+    add_range(north + (spread(cell.column << shift) << 1),
+              north + (spread((cell.column + 1) << shift) << 1), out);
+  }
+}
+
+}  // namespace
+
 std::vector<GeoShape::ScoreRange> GeoShape::ranges() const {
   const Bounds around = bounds();
-  Cell middle = cell_of(grid_center_, kLatitudeMost, steps_for(reach_, grid_center_.latitude));
+  Cell middle = square_of(grid_center_, steps_for(reach_, grid_center_.latitude));
   // Where the centre is near an edge of its square, the neighbours may be too small.
   const bool too_small = area_of(middle.moved(1, 0)).high.latitude < around.high.latitude ||
                          area_of(middle.moved(-1, 0)).low.latitude > around.low.latitude ||
                          area_of(middle.moved(0, 1)).high.longitude < around.high.longitude ||
                          area_of(middle.moved(0, -1)).low.longitude > around.low.longitude;
-  if (middle.steps > 1 && too_small)
-    middle = cell_of(grid_center_, kLatitudeMost, middle.steps - 1);
+  if (middle.steps > 1 && too_small) middle = square_of(grid_center_, middle.steps - 1);
+  while (middle.steps > 1 && !covers(middle, around.low, around.high))
+    middle = square_of(grid_center_, middle.steps - 1);
 
   // A neighbour is left out where the middle square itself passes the shape on that side.
   const Area own = area_of(middle);
@@ -256,16 +340,18 @@ std::vector<GeoShape::ScoreRange> GeoShape::ranges() const {
   static constexpr std::array<Move, 9> kMoves{
       {{0, 0}, {1, 0}, {-1, 0}, {0, 1}, {0, -1}, {1, 1}, {1, -1}, {-1, 1}, {-1, -1}}};
   std::vector<ScoreRange> out;
+  std::vector<ScoreRange> edges;
   const unsigned shift = 2 * (kStepsMost - middle.steps);
   for (const auto& [rows, columns] : kMoves) {
     if ((rows > 0 && skip_north) || (rows < 0 && skip_south) || (columns > 0 && skip_east) ||
         (columns < 0 && skip_west)) {
       continue;
     }
-    const std::uint64_t bits = middle.moved(rows, columns).bits();
-    const ScoreRange range{static_cast<double>(bits << shift),
-                           static_cast<double>((bits + 1) << shift)};
-    // On a coarse grid a square is its own neighbour.
+    const Cell cell = middle.moved(rows, columns);
+    add_range(cell.bits() << shift, (cell.bits() + 1) << shift, out);
+    add_edges(cell, edges);
+  }
+  for (const ScoreRange& range : edges) {
     const bool is_new = std::none_of(out.begin(), out.end(),
                                      [&](const ScoreRange& r) { return r.min == range.min; });
     if (is_new) out.push_back(range);

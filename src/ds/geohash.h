@@ -5,6 +5,10 @@
 // a square of the grid is one range of scores. A search looks through the square that holds its
 // centre and its eight neighbours, the squares as small as they can be to cover the shape.
 //
+// A position at exactly 180 degrees or at the northern edge has an index one past the last square,
+// as in the field: such scores lie behind all others, in ranges of their own. Searches wrap around
+// at the 180th meridian.
+//
 // Degrees and metres throughout; the earth is a sphere of radius 6372797.560856 m.
 // Source: the public description of the field's geospatial commands; G. Morton 1966; Niemeyer's
 // geohash. The order of squares and the size of the first guess are observed behaviour, since
@@ -35,13 +39,14 @@ struct GeoPoint {
 // Great-circle distance in metres.
 [[nodiscard]] double geo_distance(const GeoPoint& a, const GeoPoint& b);
 
-// What a search looks in.
+// The area of a search.
 class GeoShape {
  public:
   static GeoShape circle(const GeoPoint& center, double radius);
   // Sides along the meridians and parallels, `width` measured at the latitude of each point.
   static GeoShape box(const GeoPoint& center, double width, double height);
-  // At least three vertices. Edges are straight in degrees; the date line is not crossed.
+  // At least three vertices. Edges are straight in degrees. An edge of more than 180 degrees of
+  // longitude goes the short way, across the 180th meridian; one of 360 goes around the earth.
   static GeoShape polygon(std::vector<GeoPoint> vertices);
 
   // Distances are measured from here: the centre, of a polygon the mean of its vertices.

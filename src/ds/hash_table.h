@@ -1,19 +1,24 @@
 // HashTable: the one big hash table. Keyspace, large hashes and large sets are built on it.
 //
-// Buckets of one cache line: seven one-byte tags, a byte of marks, seven entry pointers. A look-up
-// reads the line, compares the tags with one word operation and follows a pointer only where the
-// tag matches. A bucket that is full gives its last pointer to an overflow bucket.
+// A bucket is one cache line: seven one-byte tags, a byte of marks, seven entry pointers. A tag is
+// the top byte of the entry's hash. A look-up reads the line, compares all tags with one word
+// operation and follows a pointer only where the tag matches. When a bucket is full, its last
+// pointer becomes the link to an overflow bucket.
 //
-// It grows and shrinks by linear hashing (Litwin 1980): with N = 2^k base buckets and `split` of
-// them already split there are N + split buckets. An insertion that passes the load limit splits
-// one bucket, a removal that falls below the low limit joins one, so no operation ever pays for a
-// whole rehash and there are never two tables. Buckets live in segments that never move.
+// The table grows and shrinks by linear hashing (Litwin 1980). With N = 2^k base buckets, of which
+// the first `split` are split, there are N + split buckets. An insertion that passes the load limit
+// splits one bucket; a removal that falls below the low limit joins two. So no operation pays for a
+// rehash of the whole table, and there are never two tables. Buckets stand in segments of 512; only
+// the first one is reallocated, while it is smaller than that.
+//
+// While resizing is paused (a forked child shares the pages) buckets are split only when chains get
+// so long that look-ups suffer, and none are joined.
 //
 // The table borrows its entries: it stores T* and never frees one.
 //
 //   Traits::key(const T&) -> std::string_view     the entry's key
 //
-// Slots (T**) returned stay valid until the next insert, erase or resize. Not thread-safe.
+// A slot (T**) that is returned is valid until the next insert, erase or settle. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -37,6 +42,8 @@ class HashTable {
  public:
   // Entries per bucket at which one more bucket is split: 21/4.
   static constexpr std::uint64_t kLoadNumerator = 21, kLoadDenominator = 4;
+  // The same while resizing is paused: chains of about four cache lines.
+  static constexpr std::uint64_t kPausedLoad = 21;
   static constexpr unsigned kSlots = 7;
 
   explicit HashTable(std::uint64_t seed = 0) : seed_(seed) {}
@@ -93,12 +100,14 @@ class HashTable {
   T** insert(T* entry, std::uint64_t hash, bool marked = false) {
     if (base_ == 0) init();
     ++size_;
-    if (size_ * kLoadDenominator > bucket_count() * kLoadNumerator && pauses_ == 0) split_one();
+    if (size_ * kLoadDenominator > bucket_count() * kLoadNumerator &&
+        (pauses_ == 0 || size_ > bucket_count() * kPausedLoad)) {
+      split_one();
+    }
     return place(index_of(hash), entry, tag_of(hash), marked);
   }
 
-  // slot must come from this table, after its last change. Returns the entry, which is the
-  // caller's.
+  // `slot` must be valid. Returns the entry, which is the caller's.
   T* erase(T** slot, std::uint64_t hash) {
     T* entry = *slot;
     Bucket* holder = Bucket::of(slot);
@@ -134,7 +143,7 @@ class HashTable {
     return entry;
   }
 
-  // One mark per entry, kept in the bucket: can be asked without touching the entry.
+  // One mark per entry. It stands in the bucket, so reading it does not touch the entry.
   static void set_mark(T** slot, bool on) {
     Bucket* b = Bucket::of(slot);
     b->set_mark(b->index_of(slot), on);
@@ -145,16 +154,16 @@ class HashTable {
     return b->marked(b->index_of(slot));
   }
 
-  // Brings the number of buckets, up to `budget` of them at a time, to what the entries need: a
-  // table that was filled or emptied while it was paused has none of the changes that bring it
-  // there by themselves. Returns the budget that is left; 0 may mean that there is more to do.
+  // Splits or joins up to `budget` buckets until their number fits the entries. Needed for a table
+  // that was filled or emptied while it was paused and then stands still. Returns the budget that
+  // is left; 0 may mean that there is more to do.
   std::uint64_t settle(std::uint64_t budget) {
     if (base_ == 0 || pauses_ > 0) return budget;
     for (; budget > 0 && size_ * kLoadDenominator > bucket_count() * kLoadNumerator; --budget)
       split_one();
     const bool sparse = bucket_count() > 1 && size_ * 2 < bucket_count() * 3;
     if (!sparse) return budget;
-    // All the way, since it stands still: the wide gap is for tables that swing.
+    // Down to the load limit. The gap to the low limit is only for tables whose size swings.
     for (; budget > 0 && bucket_count() > 1 &&
            size_ * kLoadDenominator <= (bucket_count() - 1) * kLoadNumerator;
          --budget) {
@@ -163,8 +172,8 @@ class HashTable {
     return budget;
   }
 
-  // For reports in the terms of tables that double: the power of two that such a table would have
-  // for as many entries as this one is laid out for. 0 if it is not laid out at all.
+  // For reports that assume a table which doubles: the power of two that such a table would have
+  // for as many entries as this one has room for. 0 before the first insertion.
   [[nodiscard]] std::uint64_t nominal_size() const {
     if (base_ == 0) return 0;
     const std::uint64_t least = (bucket_count() - 1) * kLoadNumerator / kLoadDenominator + 1;
@@ -172,10 +181,10 @@ class HashTable {
     return std::bit_ceil(std::clamp(size_, least, most));
   }
 
-  // While paused the table neither splits nor joins (a child process shares its pages).
+  // Pauses nest. See the top of the file.
   void pause_resize() { ++pauses_; }
   [[nodiscard]] bool is_resize_paused() const { return pauses_ > 0; }
-  // A table that was made during a pause was never told of it.
+  // A table that was made during a pause is resumed without having been paused.
   void resume_resize() {
     if (pauses_ > 0) --pauses_;
   }
@@ -204,8 +213,8 @@ class HashTable {
 
   // One step of a scan from `cursor` (0 starts). Returns the next cursor, 0 when the scan is
   // complete. An entry that is in the table from the first to the last step is seen at least once,
-  // however the table grows or shrinks in between: the cursor counts in bit-reversed order over
-  // the base buckets, so that what was visited stays visited when N doubles or halves.
+  // however the table grows or shrinks in between: the cursor counts the base buckets in
+  // bit-reversed order, so that visited buckets count as visited when N doubles or halves.
   // fn must not change the table.
   template <typename F>
   std::uint64_t scan(std::uint64_t cursor, F&& fn) const {
@@ -221,12 +230,15 @@ class HashTable {
   }
 
   // A uniformly chosen entry; nullptr when empty. A bucket is accepted in proportion to its
-  // population, which makes the choice exact for chains of up to three lines.
+  // population, which makes the choice exact for chains of up to three lines. A table that was
+  // emptied while it was paused is walked instead, from a random bucket on.
   [[nodiscard]] T* random(Rng& rng) const {
     if (size_ == 0) return nullptr;
     constexpr unsigned kMost = 3 * kSlots;
-    for (;;) {
+    constexpr unsigned kTriesMost = 1000;
+    for (unsigned tries = 0;; ++tries) {
       const std::uint64_t index = rng.below(bucket_count());
+      if (tries == kTriesMost) return first_from(index);
       unsigned population = 0;
       for (Bucket* b = bucket_at(index); b != nullptr; b = b->next()) population += b->used();
       if (population == 0) continue;
@@ -255,6 +267,15 @@ class HashTable {
   }
 
  private:
+  // The first entry of a bucket from `index` on, around the end. The table is not empty.
+  [[nodiscard]] T* first_from(std::uint64_t index) const {
+    T* found = nullptr;
+    for (std::uint64_t i = 0; found == nullptr; ++i) {
+      for_each_in_bucket((index + i) % bucket_count(), [&](T* e, bool) { found = e; });
+    }
+    return found;
+  }
+
   static constexpr std::uint64_t kSegment = 512;  // buckets; 32 KiB
   static constexpr unsigned kChainSlot = kSlots - 1;
   static constexpr std::uint8_t kChained = 0x80;

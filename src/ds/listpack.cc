@@ -221,7 +221,7 @@ Listpack::Position Listpack::erase(Position at, std::size_t count) {
   }
   const std::size_t stated = load_le<std::uint16_t>(bytes_ + 4);
   bytes_ = resize_gap(bytes_, at, size_bytes, 0);
-  // An unknown count stays unknown: counting is left to those who ask.
+  // An unknown count stays unknown: readers count when they need it.
   if (stated != kCountUnknown) store_le(bytes_ + 4, static_cast<std::uint16_t>(stated - removed));
   return at == end_offset() ? kEnd : at;
 }

@@ -74,7 +74,7 @@ class OrderedChunks {
   // The last value whose key is not greater; end() if there is none.
   template <typename K>
   [[nodiscard]] Place floor(const K& key) const {
-    // What is asked for most stands at the end.
+    // Most look-ups are for keys at the end.
     if (!empty() && !(key < KeyOf::key(back()))) return previous(end());
     const Place p = lower_bound(key);
     if (p != end() && KeyOf::key(at(p)) == key) return p;

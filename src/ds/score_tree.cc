@@ -269,7 +269,7 @@ void ScoreTree::open_gap(Inner* parent, unsigned index) {
   ++parent->count;
 }
 
-// What a node of `level` says of its child.
+// The summary of a child that a node of `level` holds.
 void ScoreTree::refresh(Child& child, unsigned level) {
   if (level == 1) {
     const Leaf* l = leaf(child.node);

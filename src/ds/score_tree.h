@@ -67,7 +67,7 @@ class ScoreTree {
     [[nodiscard]] const ScoredMember& get() const { return *leaf_->items[index_].member; }
     void next() {
       if (++index_ < leaf_->count) {
-        // What is read soon was allocated anywhere: its cache miss starts now.
+        // Prefetch: the node is read soon and may be anywhere in memory.
         if (index_ + kAhead < leaf_->count) prefetch(index_ + kAhead);
         return;
       }

@@ -11,7 +11,7 @@ namespace hearth::ds {
 namespace {
 
 constexpr std::size_t kCapacityMost = 65535;
-// What most segments are cut to: the size of a node of the lists that hold them.
+// Most segments are cut to this size, that of a node of the lists that hold them.
 constexpr std::size_t kUsualMost = 8192;
 // Below this every byte counts, and moving everything is cheap: grow by a size class only.
 constexpr std::size_t kTight = 256;

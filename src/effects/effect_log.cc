@@ -2,19 +2,19 @@
 
 namespace hearth {
 
-void EffectLog::record(std::span<const std::string_view> words) {
-  effects_.push_back({db_, slot_, std::vector<std::string>(words.begin(), words.end()), targets_});
+void EffectLog::record(EffectPlace place, std::span<const std::string_view> words) {
+  effects_.push_back({place.db, place.slot, {words.begin(), words.end()}, targets_});
 }
 
-void EffectLog::record_words(std::initializer_list<EffectArg> words) {
-  Effect effect{db_, slot_, {}, targets_};
+void EffectLog::record_words(EffectPlace place, std::initializer_list<EffectArg> words) {
+  Effect effect{place.db, place.slot, {}, targets_};
   for (EffectArg word : words) effect.argv.push_back(word.take());
   effects_.push_back(std::move(effect));
 }
 
-void EffectLog::record_event(Notify kind, std::string_view name, std::string_view key,
+void EffectLog::record_event(Notify kind, std::string_view name, DbIndex db, std::string_view key,
                              bool of_value) {
-  events_.push_back({kind, db_, name, std::string(key), of_value});
+  events_.push_back({kind, db, name, std::string(key), of_value});
 }
 
 std::uint32_t notify_flags(std::string_view letters) {

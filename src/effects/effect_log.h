@@ -1,8 +1,13 @@
-// EffectLog: what one execution unit did to the data.
+// EffectLog: what one unit did to the data.
 //
-// Handlers write it; replication, the append-only file, keyspace events, client tracking, WATCH and
-// blocked clients are its readers (EffectSink). A unit is one command, or all of one EXEC or
-// script. When no sink wants commands or events, recording costs a branch.
+// A unit is one command, or all commands of one EXEC or script. While it runs, its effects are
+// recorded here: commands that repeat its changes, and keyspace events. When it ends, the engine
+// hands them to the sinks (EffectSink): the append-only file, replicas, keyspace notifications,
+// client tracking, WATCH and blocked clients. If no sink wants commands or events, recording one
+// costs a branch.
+//
+// The log knows neither the database nor the request that is being run: whoever records an effect
+// says where it belongs. Handlers do so through CommandEffects, Keys by itself.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "src/base/format_number.h"
@@ -36,8 +42,14 @@ enum class Notify : std::uint32_t {
   kNew = 1U << 13,      // n
 };
 
-// A command to be repeated elsewhere, in the database and slot that it changes.
-// Who is to repeat it: a script may keep changes from one or both of them.
+// Where an effect belongs. The slot is that of its keys, 0 outside of cluster mode.
+struct EffectPlace {
+  DbIndex db = 0;
+  Slot slot = 0;
+};
+
+// A command to replicate. `targets`: the append-only file, replicas or both; a script can switch
+// either off (redis.set_repl).
 struct Effect {
   static constexpr std::uint8_t kToLog = 1;  // the append-only file
   static constexpr std::uint8_t kToReplicas = 2;
@@ -54,9 +66,9 @@ struct KeyEvent {
   DbIndex db = 0;
   std::string_view name;  // a constant: "set", "expire"
   std::string key;
-  bool of_value = true;  // see EffectLog::side_event
+  bool of_value = true;  // false: see CommandEffects::side_event
 
-  // Whether WATCH and client-side caches are to take it for a change of the key.
+  // True if WATCH and client-side caches must treat the event as a change of the key.
   [[nodiscard]] bool is_change() const {
     return of_value && kind != Notify::kMiss && kind != Notify::kNew;
   }
@@ -65,15 +77,15 @@ struct KeyEvent {
 struct CommittedUnit {
   std::span<const Effect> effects;
   std::span<const KeyEvent> events;
-  // Who repeats the effects repeats all of them or none. False: each stands for itself, as the keys
-  // that a SCAN came across expired do.
+  // True: the effects are replicated as one transaction. False: each on its own, like the keys that
+  // a SCAN found expired.
   bool together = true;
 };
 
 class EffectSink {
  public:
   virtual ~EffectSink() = default;
-  // Called once for each unit that has something to tell, in the order of execution.
+  // Called once for each unit that has effects or events, in the order of execution.
   virtual void on_commit(const CommittedUnit& unit) = 0;
 };
 
@@ -103,86 +115,109 @@ class EffectLog {
   [[nodiscard]] bool wants(Notify kind) const {
     return (wanted_events_ & static_cast<std::uint32_t>(kind)) != 0;
   }
-
-  // The database and slot that what follows belongs to, and the request being run.
-  void begin_command(DbIndex db, Slot slot, std::span<const std::string_view> request) {
-    db_ = db;
-    slot_ = slot;
-    request_ = request;
-  }
-  void set_db(DbIndex db) { db_ = db; }
-  // Bits of Effect::targets for what follows; 0 keeps commands out of the log. Events stay.
+  // Effect::targets of the commands that follow; 0 records none. Events are recorded all the same.
   void set_targets(std::uint8_t targets) { targets_ = targets; }
 
-  // Something changed, and repeating the request as it came has the same effect.
-  void replicate_verbatim() {
+  // A change was made; running this command elsewhere has the same effect. Relative times must be
+  // absolute in it.
+  void replicate(EffectPlace place, std::span<const std::string_view> words) {
     ++changes_;
-    if (wants_commands_ && targets_ != 0) [[unlikely]]
-      record(request_);
+    relay(place, words);
   }
-  // The request is to be repeated elsewhere though it changed no data (PUBLISH).
-  void relay_verbatim() {
-    if (wants_commands_ && targets_ != 0) [[unlikely]]
-      record(request_);
-  }
-  // Something changed, and this command has the same effect. Relative times must be absolute.
   template <typename... A>
-  void replicate_as(A&&... words) {
+  void replicate_as(EffectPlace place, A&&... words) {
     ++changes_;
-    if (wants_commands_ && targets_ != 0) [[unlikely]]
-      record_words({EffectArg(std::forward<A>(words))...});
+    if (records_commands()) [[unlikely]]
+      record_words(place, {EffectArg(std::forward<A>(words))...});
   }
-  void replicate_words(std::vector<std::string> words) {
+  void replicate_words(EffectPlace place, std::vector<std::string> words) {
     ++changes_;
-    if (wants_commands_ && targets_ != 0) [[unlikely]]
-      effects_.push_back({db_, slot_, std::move(words), targets_});
+    if (records_commands()) [[unlikely]]
+      effects_.push_back({place.db, place.slot, std::move(words), targets_});
   }
-  // More than one change was made by what was replicated.
+  // Replicates a command that changed no data (PUBLISH).
+  void relay(EffectPlace place, std::span<const std::string_view> words) {
+    if (records_commands()) [[unlikely]]
+      record(place, words);
+  }
+  // The last replicated command made this many changes more than one.
   void count_changes(std::uint64_t more) { changes_ += more; }
 
-  // name must be a string constant.
-  void event(Notify kind, std::string_view name, std::string_view key) {
+  // name must be a string constant. of_value: see CommandEffects::side_event.
+  void event(Notify kind, std::string_view name, DbIndex db, std::string_view key,
+             bool of_value = true) {
     if (wants(kind)) [[unlikely]]
-      record_event(kind, name, key, true);
-  }
-  // What happened beside the value: the groups of a stream change what their readers get, not what
-  // it holds. Who watches the key is not disturbed, who waits for it is.
-  void side_event(Notify kind, std::string_view name, std::string_view key) {
-    if (wants(kind)) [[unlikely]]
-      record_event(kind, name, key, false);
+      record_event(kind, name, db, key, of_value);
   }
 
   [[nodiscard]] bool empty() const { return effects_.empty() && events_.empty(); }
   [[nodiscard]] CommittedUnit unit() const { return {effects_, events_, together_}; }
-  // See CommittedUnit::together; holds for the unit that has begun.
+  // The effects of this unit are independent of each other; see CommittedUnit::together.
   void keep_apart() { together_ = effects_.empty(); }
   void clear() {
     effects_.clear();
     events_.clear();
     together_ = true;
   }
-  // Changes since the server started: INFO's rdb_changes_since_last_save is a difference of it.
+  // Changes since the server started. INFO's rdb_changes_since_last_save is a difference of it.
   [[nodiscard]] std::uint64_t changes() const { return changes_; }
 
  private:
-  void record(std::span<const std::string_view> words);
-  void record_words(std::initializer_list<EffectArg> words);
-  void record_event(Notify kind, std::string_view name, std::string_view key, bool of_value);
+  [[nodiscard]] bool records_commands() const { return wants_commands_ && targets_ != 0; }
+  void record(EffectPlace place, std::span<const std::string_view> words);
+  void record_words(EffectPlace place, std::initializer_list<EffectArg> words);
+  void record_event(Notify kind, std::string_view name, DbIndex db, std::string_view key,
+                    bool of_value);
 
   bool wants_commands_ = false;
   std::uint32_t wanted_events_ = 0;
-  DbIndex db_ = 0;
-  Slot slot_ = 0;
   std::uint8_t targets_ = Effect::kToAll;
-  std::span<const std::string_view> request_;
   std::uint64_t changes_ = 0;
   bool together_ = true;
   std::vector<Effect> effects_;
   std::vector<KeyEvent> events_;
 };
 
-// "KEA" and the like -> Notify bits; 'A' stands for "g$lshzxetd". The letters are known to be valid
-// (config checks them).
+// How one command records its effects: the log, with the command's place and words. Cheap to make
+// and to copy; the words must outlive it.
+class CommandEffects {
+ public:
+  CommandEffects(EffectLog& log, EffectPlace place, std::span<const std::string_view> request)
+      : log_(log), place_(place), request_(request) {}
+  // The same for another database (MOVE, COPY).
+  [[nodiscard]] CommandEffects in(DbIndex db) const { return {log_, {db, place_.slot}, request_}; }
+
+  [[nodiscard]] bool wants_commands() const { return log_.wants_commands(); }
+  // A change was made, and running the request again elsewhere has the same effect.
+  void replicate_verbatim() const { log_.replicate(place_, request_); }
+  // The request changed no data, but is to run elsewhere too.
+  void relay_verbatim() const { log_.relay(place_, request_); }
+  // The others: as in EffectLog.
+  template <typename... A>
+  void replicate_as(A&&... words) const {
+    log_.replicate_as(place_, std::forward<A>(words)...);
+  }
+  void replicate_words(std::vector<std::string> words) const {
+    log_.replicate_words(place_, std::move(words));
+  }
+  void count_changes(std::uint64_t more) const { log_.count_changes(more); }
+  void event(Notify kind, std::string_view name, std::string_view key) const {
+    log_.event(kind, name, place_.db, key);
+  }
+  // Something beside the value changed, such as a group of a stream. Clients that wait for the key
+  // are served; WATCH and client-side caches ignore it.
+  void side_event(Notify kind, std::string_view name, std::string_view key) const {
+    log_.event(kind, name, place_.db, key, false);
+  }
+
+ private:
+  EffectLog& log_;
+  EffectPlace place_;
+  std::span<const std::string_view> request_;
+};
+
+// "KEA" and the like -> Notify bits; 'A' stands for "g$lshzxetd". Unknown letters are ignored:
+// config refuses them.
 [[nodiscard]] std::uint32_t notify_flags(std::string_view letters);
 
 }  // namespace hearth

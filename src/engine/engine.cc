@@ -548,7 +548,6 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   session.redacted.clear();
   const std::size_t out_before = session.out.size();
   ++depth_;
-  effects_.begin_command(session.db, first_key.slot, argv);
   CommandContext ctx({command, session, env_, services_, argv, session.out});
   ctx.keys().set_first(first_key);
   if (session.no_touch) ctx.keys().set_no_touch(true);
@@ -560,7 +559,9 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   std::sort(declared.begin(), declared.end());
   const bool any =
       !known || has(command.flags, Flag::kTouchesArbitraryKeys) || command.spec->keys.empty();
-  ctx.keys().set_declared(declared, any, !has(command.flags, Flag::kReadonly));
+  ctx.keys().set_declared(
+      declared, any,
+      !has(command.flags, Flag::kReadonly) || has(command.flags, Flag::kMayReplicate));
 #endif
   const Outcome outcome =
       guarded_ ? run_guarded(ctx, session, command) : command.spec->handler(ctx);

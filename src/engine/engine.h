@@ -30,6 +30,7 @@
 #include "src/engine/access.h"
 #include "src/engine/batch.h"
 #include "src/engine/blocked_clients.h"
+#include "src/engine/own_deadlines.h"
 #include "src/engine/tracking.h"
 #include "src/metrics/command_log.h"
 #include "src/metrics/hot_keys.h"
@@ -485,7 +486,7 @@ class Engine final : public ClientControl,
   bool guarded_ = false;
   bool following_ = false;
   // On a replica that takes writes: the deadlines that its own clients set, which no primary ends.
-  std::set<std::tuple<std::int64_t, DbIndex, std::string>> own_deadlines_;
+  OwnDeadlines own_deadlines_;
   std::size_t good_replicas_ = 0;
   DebugSwitches debug_;
   std::string replication_id_;
@@ -510,7 +511,7 @@ class Engine final : public ClientControl,
   std::unordered_map<std::pair<DbIndex, std::string>, int, WatchKeyHash> locked_;
   std::vector<KeyPosition> positions_;
   std::vector<Slot> slots_;
-  std::vector<Entry*> due_;
+  std::vector<const Entry*> due_;
   std::vector<ValueLookup> lookups_;  // of the batches that are fetched for
   std::uint64_t tick_count_ = 0;
   RateMeter ops_rate_, input_rate_, output_rate_, repl_input_rate_, repl_output_rate_, cycles_rate_,

@@ -2,29 +2,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <utility>
 
 #include "src/command/services.h"
-#include "src/store/hash.h"
-#include "src/store/list_value.h"
-#include "src/store/set.h"
-#include "src/store/stream.h"
-#include "src/store/zset.h"
+#include "src/store/value_type.h"
 
 namespace hearth {
 namespace {
-
-std::uint64_t size_of(const Entry& e) {
-  switch (e.type()) {
-    case Type::kString: return e.string_length();
-    case Type::kList: return ListView(e).size();
-    case Type::kSet: return e.set()->size();
-    case Type::kZset: return e.zset()->size();
-    case Type::kHash: return e.hash()->size();
-    case Type::kStream: return e.stream()->length();
-  }
-  return 0;
-}
 
 // 2^power as 512, 1K, 64M.
 std::string power_text(std::size_t power) {
@@ -35,7 +18,7 @@ std::string power_text(std::size_t power) {
 }  // namespace
 
 void KeySizes::add(const Entry& entry) {
-  ++counts_[static_cast<std::size_t>(entry.type())][std::bit_width(size_of(entry))];
+  ++counts_[static_cast<std::size_t>(entry.type())][std::bit_width(element_count(entry))];
 }
 
 void KeySizes::scale(std::uint64_t all, std::uint64_t looked_at) {
@@ -49,19 +32,15 @@ void KeySizes::scale(std::uint64_t all, std::uint64_t looked_at) {
 }
 
 void KeySizes::write(const std::string& prefix, InfoWriter& out) const {
-  static constexpr std::pair<Type, const char*> kFields[] = {
-      {Type::kString, "strings_sizes"}, {Type::kList, "lists_items"},
-      {Type::kSet, "sets_items"},       {Type::kZset, "zsets_items"},
-      {Type::kHash, "hashes_items"},    {Type::kStream, "streams_items"}};
-  for (const auto& [type, name] : kFields) {
+  for (const ValueType& type : kValueTypes) {
     std::string text;
-    const auto& of_type = counts_[static_cast<std::size_t>(type)];
+    const auto& of_type = counts_[static_cast<std::size_t>(type.type)];
     for (std::size_t width = 0; width < of_type.size(); ++width) {
       if (of_type[width] == 0) continue;
       if (!text.empty()) text += ',';
       text += (width == 0 ? "0" : power_text(width - 1)) + "=" + std::to_string(of_type[width]);
     }
-    if (!text.empty()) out.field(prefix + name, text);
+    if (!text.empty()) out.field(prefix + std::string(type.figure), text);
   }
 }
 

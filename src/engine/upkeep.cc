@@ -112,11 +112,10 @@ std::uint64_t Engine::evict_one(const EvictionPool::Candidate& victim) {
   const Found at = keys.database().find(ref);
   if (!at || (volatile_only(hot_.policy) && !at->has_deadline())) return 0;
   const std::uint64_t bytes = at->memory_bytes();
-  effects_.begin_command(victim.db, ref.slot, {});
-  keys.discard(keys.database().take(ref, at), env_.lazy_eviction);
+  keys.remove(ref, at, env_.lazy_eviction);
   ++stats_.evicted_keys;
-  effects_.replicate_as(env_.lazy_eviction ? "UNLINK" : "DEL", ref.name);
-  effects_.event(Notify::kEvicted, "evicted", ref.name);
+  effects_.replicate_as({victim.db, ref.slot}, env_.lazy_eviction ? "UNLINK" : "DEL", ref.name);
+  effects_.event(Notify::kEvicted, "evicted", victim.db, ref.name);
   return bytes;
 }
 
@@ -168,21 +167,22 @@ void Engine::commit_evictions() {
 
 void Engine::note_own_deadlines(const CommittedUnit& unit) {
   for (const KeyEvent& event : unit.events) {
-    Keys keys(env_, event.db);
-    const Found at = keys.database().find(keys.make_ref(event.key));
-    if (at && at->has_deadline()) own_deadlines_.emplace(at->deadline(), event.db, event.key);
+    const Found at = keyspace_.db(event.db).find(Keys(env_, event.db).make_ref(event.key));
+    own_deadlines_.note(event.db, event.key, at ? at->deadline() : kNoDeadline);
   }
+  own_deadlines_.prune([this](DbIndex db, std::string_view key, std::int64_t deadline) {
+    const Found at = keyspace_.db(db).find(Keys(env_, db).make_ref(key));
+    return at && at->deadline() == deadline;
+  });
 }
 
 // What the primary did to the key since then counts: a deadline that is another now is its.
 void Engine::expire_own_keys() {
-  while (!own_deadlines_.empty() && std::get<0>(*own_deadlines_.begin()) <= env_.now.ms) {
-    const auto [deadline, db, name] = *own_deadlines_.begin();
-    own_deadlines_.erase(own_deadlines_.begin());
-    Keys keys(env_, db);
-    const KeyRef ref = keys.make_ref(name);
+  while (const auto due = own_deadlines_.take_due(env_.now)) {
+    Keys keys(env_, due->db);
+    const KeyRef ref = keys.make_ref(due->key);
     const Found at = keys.database().find(ref);
-    if (at && at->deadline() == deadline) keys.expire(ref, at);
+    if (at && at->deadline() == due->deadline) keys.expire(ref, at);
   }
   if (effects_.empty()) return;
   effects_.keep_apart();

@@ -154,9 +154,8 @@ void ClusterBus::drop_keys(const cluster::SlotSet& slots) {
       const Found at = keys.database().find(key);
       if (!at) continue;
       keys.remove(key, at, true);
-      env.effects->begin_command(0, slot, {});
-      env.effects->replicate_as("DEL", name);
-      env.effects->event(Notify::kGeneric, "del", name);
+      env.effects->replicate_as({0, slot}, "DEL", name);
+      env.effects->event(Notify::kGeneric, "del", 0, name);
       ++dropped;
     }
   });

@@ -12,15 +12,10 @@
 #include "src/store/memory.h"
 #include "src/store/set.h"
 #include "src/store/stream.h"
+#include "src/store/value_type.h"
 #include "src/store/zset.h"
 
 namespace hearth {
-
-std::string_view type_name(Type type) noexcept {
-  static constexpr std::string_view kNames[kTypeCount] = {"string", "list", "set",
-                                                          "zset",   "hash", "stream"};
-  return kNames[static_cast<unsigned>(type)];
-}
 
 bool as_stored_int(std::string_view value, std::int64_t& out) noexcept {
   if (value.size() > kInt64TextMax || value.empty()) return false;
@@ -97,8 +92,8 @@ Entry* Entry::make_raw(std::string_view key, RawString* s, std::int64_t deadline
   return e;
 }
 
-// What a body is made of, and why it may be moved as plain bytes: one word each, a number or a
-// pointer with a tag, that nothing points to.
+// A body is one word: a number, or a pointer with a tag. Nothing points to it, so it may be moved
+// as plain bytes.
 template <typename V>
 Entry* Entry::make_body(std::string_view key, Type type, V&& value, std::int64_t deadline,
                         std::uint32_t access) {
@@ -192,45 +187,15 @@ Entry* Entry::with_key(Entry* old, std::string_view key) {
 }
 
 Entry* Entry::copy_as(std::string_view new_key) const {
-  if (is_inline() || is_int()) {
-    Entry* e = allocate({new_key, deadline(), value_length_, is_inline()}, type(),
-                        string_encoding(), access());
-    if (is_inline())
-      std::memcpy(e->mutable_inline_value(), inline_value().data(), value_length_);
-    else
-      e->set_int_value(int_value());
-    return e;
-  }
-  switch (type()) {
-    case Type::kString: {
-      const RawString* from = raw();
-      RawString* s = RawString::make(from->size, from->size);
-      std::memcpy(s->data(), from->data(), from->size);
-      return make_raw(new_key, s, deadline(), access());
-    }
-    case Type::kHash: return make(new_key, hash()->clone(), deadline(), access());
-    case Type::kList: return make(new_key, list()->clone(), deadline(), access());
-    case Type::kSet: return make(new_key, set()->clone(), deadline(), access());
-    case Type::kStream: return make(new_key, stream()->clone(), deadline(), access());
-    case Type::kZset: return make(new_key, zset()->clone(), deadline(), access());
-  }
-  HEARTH_CHECK(false && "no value of this type can exist");
-  return nullptr;
+  if (!is_inline()) return value_type(type()).clone(*this, new_key);
+  Entry* e =
+      allocate({new_key, deadline(), value_length_, true}, type(), string_encoding(), access());
+  std::memcpy(e->mutable_inline_value(), inline_value().data(), value_length_);
+  return e;
 }
 
 void Entry::free(Entry* e) {
-  switch (e->type()) {
-    case Type::kString:
-      if (!e->is_inline() && !e->is_int()) RawString::free(e->raw());
-      break;
-    case Type::kHash: e->hash()->~Hash(); break;
-    case Type::kSet: e->set()->~Set(); break;
-    case Type::kStream: delete e->stream(); break;
-    case Type::kList:
-      if (!e->is_inline()) e->list()->~List();
-      break;
-    case Type::kZset: e->zset()->~Zset(); break;
-  }
+  if (!e->is_inline()) value_type(e->type()).free_value(*e);
   ::operator delete(e);
 }
 
@@ -248,16 +213,7 @@ std::size_t Entry::string_length() const {
 
 std::size_t Entry::memory_bytes() const {
   const std::size_t bytes = memory::rounded(head_bytes() + value_length_);
-  if (is_inline() || is_int()) return bytes;
-  switch (type()) {
-    case Type::kString: return bytes + memory::rounded(sizeof(RawString) + raw()->capacity);
-    case Type::kHash: return bytes + hash()->memory_bytes();
-    case Type::kSet: return bytes + set()->memory_bytes();
-    case Type::kStream: return bytes + stream()->memory_bytes();
-    case Type::kList: return bytes + list()->memory_bytes();
-    case Type::kZset: return bytes + zset()->memory_bytes();
-  }
-  return bytes;
+  return is_inline() ? bytes : bytes + value_type(type()).memory_bytes(*this);
 }
 
 std::int64_t Entry::first_deadline() const {
@@ -266,15 +222,6 @@ std::int64_t Entry::first_deadline() const {
   return has_deadline() ? std::min(deadline(), fields) : fields;
 }
 
-std::size_t Entry::free_effort() const {
-  switch (type()) {
-    case Type::kHash: return hash()->size();
-    case Type::kSet: return set()->encoding() == SetEncoding::kHashtable ? set()->size() : 1;
-    case Type::kStream: return stream()->free_effort();
-    case Type::kList: return is_inline() ? 1 : list()->segment_count();
-    case Type::kZset: return zset()->encoding() == ZsetEncoding::kSkiplist ? zset()->size() : 1;
-    default: return 1;
-  }
-}
+std::size_t Entry::free_effort() const { return value_type(type()).free_effort(*this); }
 
 }  // namespace hearth

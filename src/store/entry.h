@@ -134,7 +134,8 @@ class Entry {
            (k.data() + k.size() - reinterpret_cast<const char*>(this));
   }
   // Values that are not in line; list() of lists only that are not packed.
-  [[nodiscard]] RawString* raw() const { return load_le<RawString*>(after_optional()); }
+  [[nodiscard]] RawString* raw() { return load_le<RawString*>(after_optional()); }
+  [[nodiscard]] const RawString* raw() const { return load_le<const RawString*>(after_optional()); }
   void set_raw(RawString* s) { store_le(mutable_after_optional(), s); }
   [[nodiscard]] Hash* hash() { return body<Hash>(); }
   [[nodiscard]] const Hash* hash() const { return body<Hash>(); }
@@ -144,7 +145,8 @@ class Entry {
   [[nodiscard]] const Set* set() const { return body<Set>(); }
   [[nodiscard]] Zset* zset() { return body<Zset>(); }
   [[nodiscard]] const Zset* zset() const { return body<Zset>(); }
-  [[nodiscard]] Stream* stream() const { return load_le<Stream*>(after_optional()); }
+  [[nodiscard]] Stream* stream() { return load_le<Stream*>(after_optional()); }
+  [[nodiscard]] const Stream* stream() const { return load_le<const Stream*>(after_optional()); }
 
   // The value of a string entry of any encoding; `scratch` (kInt64TextMax bytes) holds integers.
   [[nodiscard]] std::string_view string_value(char* scratch) const;

@@ -56,9 +56,8 @@ std::uint64_t score_of(const Entry& e, EvictionPolicy policy, UnixMillis now,
 }  // namespace
 
 void EvictionPool::offer(std::uint64_t score, DbIndex db, std::string_view key) {
-  for (const Candidate& c : pool_) {
-    if (c.db == db && c.key == key) return;
-  }
+  // A candidate that is drawn again counts as it is now: it may have been used since.
+  std::erase_if(pool_, [&](const Candidate& c) { return c.db == db && c.key == key; });
   if (pool_.size() >= kPoolSize) {
     if (score <= pool_.front().score) return;
     pool_.erase(pool_.begin());

@@ -78,7 +78,7 @@ class EvictionPool {
   static constexpr std::size_t kPoolSize = 16;
   void offer(std::uint64_t score, DbIndex db, std::string_view key);
   std::vector<Candidate> pool_;  // ascending score
-  std::vector<Entry*> drawn_;
+  std::vector<const Entry*> drawn_;
   DbIndex next_db_ = 0;  // random policies take turns over the databases
 };
 

@@ -79,6 +79,8 @@ struct Hash::Table {
   }
   std::uint64_t expire(UnixMillis now, std::uint64_t most,
                        const std::function<void(std::string_view)>& gone);
+  // A field that has not expired; nullptr if none was met.
+  [[nodiscard]] const FieldNode* random(Rng& rng, UnixMillis now) const;
 
   FieldTable fields;
   std::uint64_t node_bytes = 0;
@@ -354,33 +356,48 @@ std::optional<std::int64_t> Hash::deadline(std::string_view field, UnixMillis no
   return found;
 }
 
+const FieldNode* Hash::Table::random(Rng& rng, UnixMillis now) const {
+  constexpr unsigned kDrawsMost = 128;
+  constexpr std::uint64_t kBucketsMost = 1024;
+  for (unsigned i = 0; i < kDrawsMost; ++i) {
+    const FieldNode* node = fields.random(rng);
+    if (!passed(node->deadline(), now)) return node;
+  }
+  // Nearly all have expired: one of those that are left will do.
+  const FieldNode* found = nullptr;
+  const std::uint64_t first = rng.below(fields.bucket_count());
+  const std::uint64_t most = std::min(fields.bucket_count(), kBucketsMost);
+  for (std::uint64_t i = 0; i < most && found == nullptr; ++i) {
+    fields.for_each_in_bucket((first + i) % fields.bucket_count(), [&](FieldNode* node, bool) {
+      if (!passed(node->deadline(), now)) found = node;
+    });
+  }
+  return found;
+}
+
 std::optional<Hash::Item> Hash::random(Rng& rng, UnixMillis now, Scratch& scratch) const {
   if (size() == 0) return std::nullopt;
-  const bool in_table = encoding() == HashEncoding::kHashtable;
-  if (may_have_expired(now)) {
-    const std::uint64_t visible = visible_size(now);
-    if (visible == 0) return std::nullopt;
-    std::uint64_t left = rng.below(visible);
-    Item chosen;
-    for_each(now, [&](const Item& item) {
-      if (left-- != 0) return;
-      chosen = item;
-      if (in_table) return;
-      // The visitor's texts of numbers are gone after its call.
-      const auto keep = [](std::string_view text, char* to) -> std::string_view {
-        return text.size() <= kInt64TextMax ? std::string_view{to, text.copy(to, text.size())}
-                                            : text;
-      };
-      chosen.field = keep(item.field, scratch.field);
-      chosen.value = keep(item.value, scratch.value);
-    });
-    return chosen;
-  }
-  if (in_table) {
-    const FieldNode* node = table()->fields.random(rng);
+  if (encoding() == HashEncoding::kHashtable) {
+    const FieldNode* node = table()->random(rng, now);
+    if (node == nullptr) return std::nullopt;
     return Item{node->field(), node->value(), node->deadline()};
   }
-  return packed_item(pack().at(rng.below(size()) * stride()), scratch);
+  if (!may_have_expired(now)) return packed_item(pack().at(rng.below(size()) * stride()), scratch);
+  const std::uint64_t visible = visible_size(now);
+  if (visible == 0) return std::nullopt;
+  std::uint64_t left = rng.below(visible);
+  Item chosen;
+  for_each(now, [&](const Item& item) {
+    if (left-- != 0) return;
+    chosen = item;
+    // The visitor's texts of numbers are gone after its call.
+    const auto keep = [](std::string_view text, char* to) -> std::string_view {
+      return text.size() <= kInt64TextMax ? std::string_view{to, text.copy(to, text.size())} : text;
+    };
+    chosen.field = keep(item.field, scratch.field);
+    chosen.value = keep(item.value, scratch.value);
+  });
+  return chosen;
 }
 
 void Hash::for_each(UnixMillis now, const Visitor& visit) const {

@@ -7,9 +7,9 @@
 //   hashtable    one allocation per field                      the rest
 // A hash never goes back to a smaller shape on its own.
 //
-// Time: an expired field is there until expire_fields() or a write takes it away, and size() counts
-// it; every reading verb takes `now` and does not see it. min_deadline() says whether there can be
-// any, in O(1).
+// Time: an expired field stays, and size() counts it, until expire_fields() or a write removes it.
+// Every reading verb takes `now` and does not see it. min_deadline() says in O(1) whether there can
+// be any.
 //
 // Views that are returned point into the hash or into `scratch` and end with the next change.
 #pragma once
@@ -88,7 +88,8 @@ class Hash {
   [[nodiscard]] bool exists(std::string_view field, UnixMillis now) const;
   // The field's deadline or kNone; nothing if there is no such field.
   [[nodiscard]] std::optional<std::int64_t> deadline(std::string_view field, UnixMillis now) const;
-  // Any visible field, all with the same chance; nothing if there is none.
+  // Any visible field, all with the same chance. Nothing if there is none, or if of a large hash so
+  // many fields have expired that none was met: the work is bounded.
   [[nodiscard]] std::optional<Item> random(Rng& rng, UnixMillis now, Scratch& scratch) const;
 
   using Visitor = std::function<void(const Item&)>;

@@ -56,6 +56,8 @@ std::uint64_t Database::nominal_table_size() const {
   return n;
 }
 
+void Change::refresh() { db_.refresh_mark(db_.table_info(slot_), at_); }
+
 void Database::add_count(Slot slot, std::int64_t delta) {
   if (!per_slot_) return;
   for (std::size_t i = slot + 1U; i < counts_.size(); i += i & (~i + 1)) counts_[i] += delta;
@@ -79,26 +81,26 @@ void Database::refresh_mark(Table& t, Found at) {
 }
 
 Found Database::find_anew(const KeyRef& key) const {
-  Entry** const at = table(key.slot).find(key.name, key.hash);
-  if (at != nullptr) {
-    last_found_ = at;
+  Entry** const place = table(key.slot).find(key.name, key.hash);
+  if (place != nullptr) {
+    last_found_ = place;
     last_hash_ = key.hash;
   }
-  return Found(at);
+  return at_place(key.slot, place);
 }
 
 Found Database::insert(const KeyRef& key, Entry* entry) {
-  forget_found();
   Table& t = table_info(key.slot);
+  end_places(t);
   if (entry->has_deadline()) {
     ++t.volatile_count;
     ++volatile_count_;
   }
   ++size_;
   add_count(key.slot, 1);
-  const Found at(t.entries->insert(entry, key.hash, false));
-  refresh_mark(t, at);
-  return at;
+  const Found found = at_place(key.slot, t.entries->insert(entry, key.hash, false));
+  refresh_mark(t, found);
+  return found;
 }
 
 void Database::replace(const KeyRef& key, Found at, Entry* entry, Entry** old) {
@@ -117,20 +119,21 @@ void Database::replace(const KeyRef& key, Found at, Entry* entry, Entry** old) {
 }
 
 Entry* Database::take(const KeyRef& key, Found at) {
-  forget_found();
   Table& t = table_info(key.slot);
-  if (at->has_deadline()) {
+  Entry** const place = at.slot();
+  end_places(t);
+  if ((*place)->has_deadline()) {
     --t.volatile_count;
     --volatile_count_;
   }
-  if (EntryTable::marked(at.slot())) {
+  if (EntryTable::marked(place)) {
     --t.timed_count;
     --timed_count_;
   }
   --size_;
   add_count(key.slot, -1);
   const std::uint64_t buckets = t.entries->bucket_count();
-  Entry* entry = t.entries->erase(at.slot(), key.hash);
+  Entry* entry = t.entries->erase(place, key.hash);
   // A join moves entries behind the expiry cursor, unseen: the round has to be run again.
   if (t.entries->bucket_count() < buckets) t.round_earliest = 0;
   return entry;
@@ -148,7 +151,7 @@ void Database::set_deadline(const KeyRef& key, Found at, std::int64_t deadline) 
 }
 
 void Database::for_each_in_slot(Slot slot, std::uint64_t most,
-                                const std::function<void(Entry&)>& fn) const {
+                                const std::function<void(const Entry&)>& fn) const {
   if (!per_slot_) return;
   const EntryTable& t = table(slot);
   std::uint64_t seen = 0;
@@ -159,11 +162,12 @@ void Database::for_each_in_slot(Slot slot, std::uint64_t most,
   }
 }
 
-void Database::for_each(const std::function<void(Entry&)>& fn) const {
+void Database::for_each(const std::function<void(const Entry&)>& fn) const {
   for (const Table& t : tables_) t.entries->for_each([&](Entry* e) { fn(*e); });
 }
 
-std::uint64_t Database::scan(std::uint64_t cursor, const std::function<void(Entry&)>& fn) const {
+std::uint64_t Database::scan(std::uint64_t cursor,
+                             const std::function<void(const Entry&)>& fn) const {
   if (!per_slot_) return tables_[0].entries->scan(cursor, [&](Entry* e) { fn(*e); });
   std::size_t slot = cursor >> kSlotShift;
   if (slot >= tables_.size()) return 0;
@@ -177,7 +181,7 @@ std::uint64_t Database::scan(std::uint64_t cursor, const std::function<void(Entr
 }
 
 std::uint64_t Database::scan_slot(Slot slot, std::uint64_t cursor,
-                                  const std::function<void(Entry&)>& fn) const {
+                                  const std::function<void(const Entry&)>& fn) const {
   return table(slot).scan(cursor, [&](Entry* e) { fn(*e); });
 }
 
@@ -194,11 +198,12 @@ std::size_t Database::random_table(Rng& rng) const {
   return at;
 }
 
-Entry* Database::random(Rng& rng) const {
+const Entry* Database::random(Rng& rng) const {
   return size_ == 0 ? nullptr : tables_[random_table(rng)].entries->random(rng);
 }
 
-void Database::sample(Rng& rng, std::size_t most, bool volatile_only, std::vector<Entry*>& out) {
+void Database::sample(Rng& rng, std::size_t most, bool volatile_only,
+                      std::vector<const Entry*>& out) {
   if (size_ == 0 || (volatile_only && volatile_count_ == 0)) return;
   const std::size_t before = out.size();
   const std::size_t wanted = before + most;
@@ -239,14 +244,18 @@ void Database::sample(Rng& rng, std::size_t most, bool volatile_only, std::vecto
   }
 }
 
+Database::Table Database::renew(Table& t) {
+  end_places(t);
+  auto old = Table(seed_);
+  std::swap(old, t);
+  t.generation = old.generation;  // places in the old table have ended
+  return old;
+}
+
 Garbage Database::take_all() {
-  forget_found();
   Garbage garbage;
   for (Table& t : tables_) {
-    if (t.entries->empty()) continue;
-    auto fresh = Table(seed_);
-    std::swap(fresh, t);
-    garbage.tables.push_back(std::move(fresh.entries));
+    if (!t.entries->empty()) garbage.tables.push_back(renew(t).entries);
   }
   size_ = volatile_count_ = timed_count_ = 0;
   std::fill(counts_.begin(), counts_.end(), 0);
@@ -255,21 +264,19 @@ Garbage Database::take_all() {
 }
 
 Garbage Database::take_slot(Slot slot) {
-  forget_found();
   Garbage garbage;
   if (!per_slot_ || table(slot).empty()) return garbage;
-  auto fresh = Table(seed_);
-  std::swap(fresh, tables_[slot]);
-  size_ -= fresh.entries->size();
-  volatile_count_ -= fresh.volatile_count;
-  timed_count_ -= fresh.timed_count;
-  add_count(slot, -static_cast<std::int64_t>(fresh.entries->size()));
-  garbage.tables.push_back(std::move(fresh.entries));
+  Table old = renew(tables_[slot]);
+  size_ -= old.entries->size();
+  volatile_count_ -= old.volatile_count;
+  timed_count_ -= old.timed_count;
+  add_count(slot, -static_cast<std::int64_t>(old.entries->size()));
+  garbage.tables.push_back(std::move(old.entries));
   return garbage;
 }
 
 bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets,
-                               std::vector<Entry*>& due, ExpireStep& step) {
+                               std::vector<const Entry*>& due, ExpireStep& step) {
   if (t.timed_count == 0) {
     t.earliest = t.round_earliest = kNever;
     t.expire_cursor = 0;
@@ -311,7 +318,7 @@ bool Database::expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets,
 }
 
 Database::ExpireStep Database::expire_step(UnixMillis now, std::uint64_t buckets,
-                                           std::vector<Entry*>& due) {
+                                           std::vector<const Entry*>& due) {
   ExpireStep step;
   if (timed_count_ == 0) {
     average_ttl_ms_ = 0;
@@ -338,11 +345,11 @@ void Database::pause_resize(bool paused) {
 }
 
 void Database::settle_tables(std::size_t tables, std::uint64_t buckets) {
-  forget_found();
   tables = std::min(tables, tables_.size());
   for (; tables > 0; --tables) {
     Table& t = tables_[settle_table_];
     const std::uint64_t before = t.entries->bucket_count();
+    end_places(t);
     const std::uint64_t left = t.entries->settle(buckets);
     // A join moves entries behind the expiry cursor, unseen: the round has to be run again.
     if (t.entries->bucket_count() < before) t.round_earliest = 0;

@@ -5,16 +5,20 @@
 // and each table knows a lower bound of its earliest, so that a table where nothing is due costs
 // the expiry step one comparison.
 //
-// Look-ups here do not know time: an entry past its deadline is still found. Who may see it is
-// decided above (CommandContext), because removing it is an effect that must be logged.
+// Look-ups here do not know time: an entry past its deadline is still found. Keys hides and removes
+// it, because a removal is an effect that must be logged.
 //
-// Engine thread only. Found stays valid until the next insert or erase in the same database.
+// Reading goes through Found, a place that ends with the next change of its table; changing a value
+// goes through Change. In checked builds a place that is used after its end stops the process.
+//
+// Engine thread only.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "src/base/ids.h"
@@ -37,23 +41,88 @@ struct KeyRef {
   Slot slot = 0;
 };
 
-// The place of an entry in its table.
+// How often a table has moved or removed entries, and how many values in it are being changed.
+// Kept in checked builds only.
+struct TableGeneration {
+#ifdef HEARTH_CHECKED
+  std::uint64_t number = 0;
+  std::uint32_t open_changes = 0;
+  void raise() {
+    HEARTH_CHECK(open_changes == 0);  // a Change would end at a place that is gone
+    ++number;
+  }
+#else
+  static void raise() {}
+#endif
+};
+
+// The place of an entry in its table, for reading; empty if there is no such entry. It ends with
+// the next insert, take, join or split in its table.
 class Found {
  public:
   Found() = default;
-  explicit Found(Entry** slot) : slot_(slot) {}
   explicit operator bool() const { return slot_ != nullptr; }
-  Entry* operator->() const { return *slot_; }
-  Entry& operator*() const { return **slot_; }
-  [[nodiscard]] Entry** slot() const { return slot_; }
-  // The entry has become another one, with the same key and deadline.
-  void moved_to(Entry* entry) const { *slot_ = entry; }
+  const Entry* operator->() const { return *slot(); }
+  const Entry& operator*() const { return **slot(); }
 
  private:
+  friend class Change;
+  friend class Database;
+#ifdef HEARTH_CHECKED
+  Found(Entry** slot, TableGeneration& generation)
+      : slot_(slot), generation_(&generation), number_(generation.number) {}
+  [[nodiscard]] Entry** slot() const {
+    HEARTH_CHECK(slot_ != nullptr);
+    HEARTH_CHECK(generation_->number == number_);  // the place has ended
+    return slot_;
+  }
+#else
+  Found(Entry** slot, TableGeneration&) : slot_(slot) {}
+  [[nodiscard]] Entry** slot() const { return slot_; }
+#endif
+
   Entry** slot_ = nullptr;
+#ifdef HEARTH_CHECKED
+  TableGeneration* generation_ = nullptr;
+  std::uint64_t number_ = 0;
+#endif
 };
 
-// Tables that were taken out of a database as a whole, to be freed at leisure.
+class Database;
+
+// A value while it is changed in place. Its end refreshes what the table knows of the entry's
+// deadlines. Nothing may be inserted into the table or taken from it before that.
+//
+// Handlers get one from Keys::change(). With Database's insert, replace, take and set_deadline this
+// is all that ever changes an entry, so whatever must know of every change goes into these five: a
+// version per entry, memory per slot, the export of a slot, snapshots without fork.
+class Change {
+ public:
+  Change(Database& db, const KeyRef& key, Found at);
+  Change(Change&& other) noexcept
+      : db_(other.db_), slot_(other.slot_), at_(std::exchange(other.at_, Found())) {}
+  Change& operator=(Change&&) = delete;
+  ~Change() {
+    if (!at_) return;
+#ifdef HEARTH_CHECKED
+    --at_.generation_->open_changes;
+#endif
+    if ((*at_.slot())->type() == Type::kHash) refresh();
+  }
+  Entry* operator->() const { return *at_.slot(); }
+  Entry& operator*() const { return **at_.slot(); }
+  // Puts another entry there, which has the same key and deadline. The old one is the caller's.
+  void become(Entry* entry) const { *at_.slot() = entry; }
+
+ private:
+  void refresh();  // only fields of hashes have deadlines that an entry's change can touch
+
+  Database& db_;
+  Slot slot_;
+  Found at_;
+};
+
+// Tables that were taken out of a database as a whole, to be freed in the background.
 struct Garbage {
   Garbage() = default;
   Garbage(Garbage&&) = default;
@@ -86,7 +155,7 @@ class Database {
     // Pipelines and the steps of one command ask for the same key again and again.
     if (last_found_ != nullptr && last_hash_ == key.hash &&
         same_bytes((*last_found_)->key(), key.name)) {
-      return Found(last_found_);
+      return at_place(key.slot, last_found_);
     }
     return find_anew(key);
   }
@@ -102,30 +171,30 @@ class Database {
   [[nodiscard]] Entry* take(const KeyRef& key, Found at);
   void erase(const KeyRef& key, Found at) { Entry::free(take(key, at)); }
   void set_deadline(const KeyRef& key, Found at, std::int64_t deadline_or_none);
-  // To be called when fields of a hash got or lost deadlines: the expiry step looks at its key
-  // then.
-  void note_field_deadlines(const KeyRef& key, Found at) { refresh_mark(table_info(key.slot), at); }
+  // The access field is no part of the value: it changes without a Change.
+  static void set_access(Found at, std::uint32_t access) { (*at.slot())->set_access(access); }
 
   [[nodiscard]] std::uint64_t count_in_slot(Slot slot) const {
     return per_slot_ ? table(slot).size() : 0;
   }
   // fn(Entry&) for the keys of a slot, at most `most`. Cluster mode only.
-  void for_each_in_slot(Slot slot, std::uint64_t most, const std::function<void(Entry&)>& fn) const;
-  void for_each(const std::function<void(Entry&)>& fn) const;
+  void for_each_in_slot(Slot slot, std::uint64_t most,
+                        const std::function<void(const Entry&)>& fn) const;
+  void for_each(const std::function<void(const Entry&)>& fn) const;
 
   // One step over one bucket chain from `cursor`; returns the next cursor, 0 at the end. Every key
   // that exists from the first to the last step is seen at least once.
-  std::uint64_t scan(std::uint64_t cursor, const std::function<void(Entry&)>& fn) const;
+  std::uint64_t scan(std::uint64_t cursor, const std::function<void(const Entry&)>& fn) const;
   // The same over the keys of one slot only (cluster mode).
   std::uint64_t scan_slot(Slot slot, std::uint64_t cursor,
-                          const std::function<void(Entry&)>& fn) const;
+                          const std::function<void(const Entry&)>& fn) const;
 
   // nullptr when empty.
-  [[nodiscard]] Entry* random(Rng& rng) const;
+  [[nodiscard]] const Entry* random(Rng& rng) const;
   // Up to `most` entries from a random place, for eviction sampling; those with a deadline only on
   // request. At least one if there is any that qualifies. O(most), but where few keys have a
   // deadline a call may have to look through the table for one.
-  void sample(Rng& rng, std::size_t most, bool volatile_only, std::vector<Entry*>& out);
+  void sample(Rng& rng, std::size_t most, bool volatile_only, std::vector<const Entry*>& out);
 
   // Everything, as garbage; the database is empty after it.
   [[nodiscard]] Garbage take_all();
@@ -140,8 +209,8 @@ class Database {
     std::int64_t ttl_sum_ms = 0;  // over the sampled that are not expired
   };
   // Looks at up to `buckets` buckets and collects the keys that are past their deadline, and the
-  // hashes of which a field is, or none has a deadline any more: for note_field_deadlines.
-  ExpireStep expire_step(UnixMillis now, std::uint64_t buckets, std::vector<Entry*>& due);
+  // hashes of which a field is, or none has a deadline any more.
+  ExpireStep expire_step(UnixMillis now, std::uint64_t buckets, std::vector<const Entry*>& due);
 
   void pause_resize(bool paused);
   // One step of background work on tables that are too small or too large for what they hold, over
@@ -152,9 +221,13 @@ class Database {
   [[nodiscard]] std::int64_t average_ttl_ms() const { return average_ttl_ms_; }
 
  private:
+  friend class Change;
+
   struct Table {
     explicit Table(std::uint64_t seed) : entries(std::make_unique<EntryTable>(seed)) {}
     std::unique_ptr<EntryTable> entries;
+    // Mutable, since a const look-up hands out places that a Change opens.
+    [[no_unique_address]] mutable TableGeneration generation;
     std::uint64_t volatile_count = 0;
     std::uint64_t timed_count = 0;   // marked entries
     std::int64_t earliest = kNever;  // no deadline of this table is before it
@@ -164,17 +237,25 @@ class Database {
   static constexpr std::int64_t kNever = INT64_MAX;
 
   [[nodiscard]] Found find_anew(const KeyRef& key) const;
+  [[nodiscard]] Found at_place(Slot slot, Entry** place) const {
+    return {place, tables_[per_slot_ ? slot : 0].generation};
+  }
   // To be called before places in a table change or go.
-  void forget_found() { last_found_ = nullptr; }
+  void end_places(Table& t) {
+    t.generation.raise();
+    last_found_ = nullptr;
+  }
   [[nodiscard]] EntryTable& table(Slot slot) const {
     return *tables_[per_slot_ ? slot : 0].entries;
   }
   [[nodiscard]] Table& table_info(Slot slot) { return tables_[per_slot_ ? slot : 0]; }
+  // Puts an empty table in the place of t; returns the old one.
+  Table renew(Table& t);
   void note_deadline(Table& t, std::int64_t deadline);
   void refresh_mark(Table& t, Found at);
   [[nodiscard]] std::size_t random_table(Rng& rng) const;
-  bool expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets, std::vector<Entry*>& due,
-                       ExpireStep& step);
+  bool expire_in_table(Table& t, UnixMillis now, std::uint64_t& buckets,
+                       std::vector<const Entry*>& due, ExpireStep& step);
 
   std::vector<Table> tables_;
   std::uint64_t seed_;
@@ -187,7 +268,7 @@ class Database {
   std::size_t settle_table_ = 0;  // where the next step of settle_tables goes on
   std::int64_t average_ttl_ms_ = 0;
   bool per_slot_;
-  // What find() found last, until it may have moved; nullptr: nothing.
+  // The last place that find() found, nullptr once it may have moved.
   mutable Entry** last_found_ = nullptr;
   mutable std::uint64_t last_hash_ = 0;
   // Per slot: how many keys stand in slots 0 .. i, as a Fenwick tree; picks a random key's slot in
@@ -195,6 +276,14 @@ class Database {
   std::vector<std::int64_t> counts_;
   void add_count(Slot slot, std::int64_t delta);
 };
+
+inline Change::Change(Database& db, const KeyRef& key, Found at)
+    : db_(db), slot_(key.slot), at_(at) {
+#ifdef HEARTH_CHECKED
+  HEARTH_CHECK(at_.generation_ != nullptr);
+  ++at_.generation_->open_changes;
+#endif
+}
 
 class Keyspace {
  public:

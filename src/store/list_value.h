@@ -4,11 +4,12 @@
 //            between them, kPackedListMost bytes at the most. The whole key is one allocation.
 //   List     in the body of the entry (list.h)
 //
-// Callers see no difference; a packed list is reported as a listpack. What outgrows the packed form
-// becomes a List; a List that has shrunk to half of it comes back (settle()).
+// Callers see no difference; a packed list is reported as a listpack. A list that outgrows the
+// packed form becomes a List; a List that has shrunk to half of that size is packed again by
+// settle().
 //
-// ListView reads, ListValue changes too. Adding and taking at the ends of a packed list is O(its
-// bytes); all else there goes by way of a List that lives as long as the call.
+// ListView reads, ListValue changes too, within a Change. Adding and taking at the ends of a packed
+// list is O(its bytes); all else there goes by way of a List that lives as long as the call.
 #pragma once
 
 #include <array>
@@ -70,8 +71,8 @@ class ListView {
 
 class ListValue : public ListView {
  public:
-  // `at` must stay where it is. Changes may put another entry there.
-  explicit ListValue(Found at) : ListView(*at), at_(at) {}
+  // Editing the list may replace the entry of the change.
+  explicit ListValue(const Change& change) : ListView(*change), at_(change) {}
 
   // As in List.
   void push(ListEnd end, std::span<const std::string_view> items, const ListLimits& limits);
@@ -84,7 +85,7 @@ class ListValue : public ListView {
 
  private:
   void become(Entry* entry) {
-    at_.moved_to(entry);
+    at_.become(entry);
     entry_ = entry;
   }
   void store(List list);
@@ -93,7 +94,7 @@ class ListValue : public ListView {
   template <typename F>
   void edit(F&& change);
 
-  Found at_;
+  const Change& at_;
 };
 
 // An entry with this list, packed if it is small enough.

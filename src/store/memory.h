@@ -1,4 +1,4 @@
-// What the process holds, by the allocator's own counters.
+// Memory that the process holds, by the allocator's own counters.
 //
 // jemalloc keeps exact per-thread totals of bytes allocated and freed, which cost nothing to keep
 // and two loads to read; without jemalloc the sanitizer runtime or mallinfo2 answers.
@@ -46,7 +46,7 @@ enum class ControlKind : std::uint8_t { kText, kActs };
 // Gives free pages back to the system.
 void purge();
 
-// Whether a thread of the allocator gives free pages back as time goes by, instead of who frees.
+// On: a thread of the allocator returns free pages to the system. Off: the thread that frees does.
 // Does nothing where the allocator has no such thread.
 void set_background_thread(bool on);
 

@@ -449,7 +449,7 @@ std::string Set::pop(Rng& rng) {
   return member;
 }
 
-// What stays moves to a fresh body, so that the work is O(n) however many are taken.
+// The members that stay move to a fresh body, so that the work is O(n) however many are taken.
 void Set::pop_compact(Rng& rng, std::uint64_t count, const Visitor& visit) {
   Selection selection(rng, count, size());
   Scratch scratch;

@@ -234,7 +234,7 @@ std::uint64_t Stream::trim(const StreamTrim& trim) {
     length_ -= gone;
     deleted += gone;
     at = whole || node.size() == 0 ? nodes_.erase(at) : nodes_.next(at);
-    // What stands behind a part that stays can only go where groups hold entries back.
+    // Entries behind a part that stays can only be deleted where groups hold entries back.
     if (!whole && !acked) break;
   }
   if (deleted > 0) refresh_first_id();
@@ -248,10 +248,14 @@ const StreamGroups& Stream::groups() const {
   return groups_ ? *groups_ : kNone;
 }
 
-StreamGroup* Stream::group(std::string_view name) const {
+const StreamGroup* Stream::group(std::string_view name) const {
   if (!groups_) return nullptr;
   const auto at = groups_->find(name);
   return at == groups_->end() ? nullptr : &at->second;
+}
+
+StreamGroup* Stream::group(std::string_view name) {
+  return const_cast<StreamGroup*>(std::as_const(*this).group(name));
 }
 
 StreamGroup* Stream::add_group(std::string_view name, StreamId last_id, std::int64_t entries_read) {

@@ -28,7 +28,7 @@ struct StreamLimits {
   std::uint64_t node_entries = 100;
 };
 
-// What a deletion does with pending entries of groups.
+// How a deletion treats entries that groups have pending.
 enum class StreamReferences : std::uint8_t {
   kKeep,   // they stay pending
   kDrop,   // they are no longer pending
@@ -52,7 +52,7 @@ class Stream {
   };
   using Nodes = ds::OrderedChunks<StreamNode, NodeKey>;
 
-  // What a stream says of its past; see the accessors.
+  // Figures about the stream's past; see the accessors.
   struct History {
     StreamId last_id;
     StreamId max_deleted_id;
@@ -103,7 +103,8 @@ class Stream {
 
   // --- groups, in the order of their names ---
   [[nodiscard]] const StreamGroups& groups() const;
-  [[nodiscard]] StreamGroup* group(std::string_view name) const;
+  [[nodiscard]] StreamGroup* group(std::string_view name);
+  [[nodiscard]] const StreamGroup* group(std::string_view name) const;
   // nullptr if the name is taken.
   StreamGroup* add_group(std::string_view name, StreamId last_id, std::int64_t entries_read);
   bool remove_group(std::string_view name);
@@ -125,7 +126,7 @@ class Stream {
   // The group was given the entry of this id, which is behind its last: moves it on.
   void advance(StreamGroup& group, StreamId id) const;
 
-  // --- idempotent producers; nullptr until one is used ---
+  // --- idempotent producers; nullptr until one is used. Forgetting what is due is no change. ---
   [[nodiscard]] StreamIdempotency* idempotency() const { return idempotency_.get(); }
   StreamIdempotency& make_idempotency();
 

@@ -1,4 +1,4 @@
-// Consumer groups of a stream: who was given which entry and has not acknowledged it.
+// Consumer groups of a stream: which consumer was given which entry and has not acknowledged it.
 //
 // A group holds its pending entries ordered by id, 40 bytes each; a consumer holds the ids of its
 // own, 16 bytes each. An entry may be pending after it left the stream. Entries that were handed

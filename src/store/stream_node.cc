@@ -127,7 +127,7 @@ void StreamNode::shrink() {
 
 void StreamNode::count_elements(std::int64_t more) {
   const auto stated = load_le<std::uint16_t>(bytes_ + 4);
-  // An unknown count stays unknown: counting is left to those who ask.
+  // An unknown count stays unknown: readers count when they need it.
   if (stated == kCountUnknown) return;
   const std::int64_t count = stated + more;
   store_le(bytes_ + 4, count < kCountUnknown ? static_cast<std::uint16_t>(count) : kCountUnknown);
@@ -227,7 +227,7 @@ StreamNode::Position StreamNode::previous(Position p) const {
 }
 
 StreamNode::Position StreamNode::lower_bound(StreamId id) const {
-  // What is looked for most stands at the end: the newest entries.
+  // Most look-ups are for the newest entries, which stand at the end.
   constexpr int kFromBehind = 4;
   Position p = end();
   for (int i = 0; i < kFromBehind; ++i) {

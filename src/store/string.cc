@@ -9,9 +9,9 @@ namespace {
 
 // Turns a string entry into one with a RawString of at least `capacity` bytes. Returns it.
 RawString* make_growable(Database& db, const KeyRef& key, Found at, std::uint64_t capacity) {
-  Entry* e = &*at;
-  if (!e->is_inline() && !e->is_int()) {
-    RawString* s = e->raw();
+  if (!at->is_inline() && !at->is_int()) {
+    const Change change(db, key, at);
+    RawString* s = change->raw();
     if (s->capacity < capacity) {
       // Doubling up to a mebibyte, then a mebibyte more: appends stay amortised without keeping
       // half of a large value as spare room.
@@ -19,44 +19,42 @@ RawString* make_growable(Database& db, const KeyRef& key, Found at, std::uint64_
       RawString* bigger = RawString::make(s->size, capacity + spare);
       std::memcpy(bigger->data(), s->data(), s->size);
       RawString::free(s);
-      e->set_raw(bigger);
+      change->set_raw(bigger);
       s = bigger;
     }
-    e->mark_edited();
+    change->mark_edited();
     return s;
   }
   char scratch[kInt64TextMax];
-  const std::string_view value = e->string_value(scratch);
+  const std::string_view value = at->string_value(scratch);
   // No spare room yet: many strings are written once by SETRANGE and never grow.
   RawString* s = RawString::make(value.size(), capacity);
   std::memcpy(s->data(), value.data(), value.size());
-  db.replace(key, at, Entry::make_raw(key.name, s, e->deadline(), e->access()));
+  db.replace(key, at, Entry::make_raw(key.name, s, at->deadline(), at->access()));
   return s;
 }
 
 }  // namespace
 
-Entry* put_string(Database& db, const KeyRef& key, Found at, std::string_view value,
-                  std::int64_t deadline, std::uint32_t access, Entry** old) {
+void put_string(Database& db, const KeyRef& key, Found at, std::string_view value,
+                std::int64_t deadline, std::uint32_t access, Entry** old) {
   *old = nullptr;
   std::int64_t number = 0;
   const bool is_int = as_stored_int(value, number);
-  if (at) {
-    Entry* e = &*at;
-    if (e->deadline() == deadline && e->type() == Type::kString) {
-      // The common overwrite: same shape, nothing is allocated.
-      if (is_int && e->is_int()) {
-        e->set_int_value(number);
-        e->set_access(access);
-        return e;
-      }
-      if (!is_int && e->is_inline() && e->inline_value().size() == value.size()) {
-        std::memcpy(e->mutable_inline_value(), value.data(), value.size());
-        e->set_encoding(value.size() <= kEmbstrMax ? StringEncoding::kEmbstr
-                                                   : StringEncoding::kRaw);
-        e->set_access(access);
-        return e;
-      }
+  if (at && at->deadline() == deadline && at->type() == Type::kString) {
+    const Change change(db, key, at);
+    // The common overwrite: same shape, nothing is allocated.
+    if (is_int && change->is_int()) {
+      change->set_int_value(number);
+      change->set_access(access);
+      return;
+    }
+    if (!is_int && change->is_inline() && change->inline_value().size() == value.size()) {
+      std::memcpy(change->mutable_inline_value(), value.data(), value.size());
+      change->set_encoding(value.size() <= kEmbstrMax ? StringEncoding::kEmbstr
+                                                      : StringEncoding::kRaw);
+      change->set_access(access);
+      return;
     }
   }
   Entry* fresh = is_int ? Entry::make_int(key.name, number, deadline, access)
@@ -65,7 +63,6 @@ Entry* put_string(Database& db, const KeyRef& key, Found at, std::string_view va
     db.replace(key, at, fresh, old);
   else
     db.insert(key, fresh);
-  return fresh;
 }
 
 void put_int_keep_deadline(Database& db, const KeyRef& key, Found at, std::int64_t value,
@@ -75,7 +72,7 @@ void put_int_keep_deadline(Database& db, const KeyRef& key, Found at, std::int64
     return;
   }
   if (at->is_int()) {
-    at->set_int_value(value);
+    Change(db, key, at)->set_int_value(value);
     return;
   }
   db.replace(key, at, Entry::make_int(key.name, value, at->deadline(), at->access()));

@@ -16,8 +16,8 @@ inline constexpr std::uint64_t kStringBytesMax = 512ULL * 1024 * 1024;
 // Makes `key` hold `value` with exactly this deadline. `at` is what find() gave for the key; may be
 // empty. A value of another type or shape goes to `old` (which the caller frees), or nullptr.
 // A canonical integer is stored as one.
-Entry* put_string(Database& db, const KeyRef& key, Found at, std::string_view value,
-                  std::int64_t deadline, std::uint32_t access, Entry** old);
+void put_string(Database& db, const KeyRef& key, Found at, std::string_view value,
+                std::int64_t deadline, std::uint32_t access, Entry** old);
 
 // Makes the key hold an integer; an existing deadline stays. `at` must be empty or a string.
 void put_int_keep_deadline(Database& db, const KeyRef& key, Found at, std::int64_t value,

@@ -10,24 +10,24 @@
 #include <cstdint>
 #include <string_view>
 
-#include "src/store/entry.h"
+#include "src/store/value_type.h"
 
 namespace hearth {
 
 class ValueLookup {
  public:
   ValueLookup() = default;
-  // `member` is a field or member that the value is asked for, or empty. Lists, sets, sorted sets
-  // and hashes only; others have no steps. Takes the first step.
+  // `member` is a field or member that the value is asked for, or empty. Types without an object
+  // (ValueType::object) have no steps. Takes the first step.
   ValueLookup(const Entry& entry, std::string_view member);
   void fetch_bucket();
   void fetch_node() const;
 
  private:
+  const ValueType* type_ = nullptr;
   const void* object_ = nullptr;  // nullptr: nothing left to do
   std::string_view member_;
   std::uint64_t hash_ = 0;
-  Type type_ = Type::kString;
 };
 
 }  // namespace hearth

@@ -23,7 +23,7 @@ struct ZsetMemberTraits {
 };
 using ZsetMemberTable = ds::HashTable<ScoredMember, ZsetMemberTraits>;
 
-// What a rule makes of a member that is there.
+// The effect of a rule on a member that is there.
 Zset::Added changed_by(double old, double score, const Zset::AddRule& rule) {
   if (rule.only_new) return {Zset::Change::kRefused, old};
   if (rule.increment) {

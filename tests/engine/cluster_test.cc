@@ -62,11 +62,8 @@ class FakeCluster final : public ClusterControl {
   }
   cluster::Actions run(const cluster::Input& input) {
     cluster::Actions actions = machine_->step(input, now());
-    for (auto& action : actions.list) {
-      if (auto* publish = std::get_if<cluster::action::Publish>(&action)) {
-        server_->engine().set_cluster_view(publish->view);
-      }
-    }
+    if (auto view = machine_->end_turn(now()); view != nullptr)
+      server_->engine().set_cluster_view(std::move(view));
     return actions;
   }
   EngineFixture* server_;

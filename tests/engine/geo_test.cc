@@ -230,3 +230,35 @@ TEST_CASE("a search finds exactly what a look at every member finds") {
     }
   }
 }
+
+TEST_CASE(
+    "every form of search finds positions on the grid's edges and across the 180th meridian") {
+  EngineFixture server;
+  server.run("GEOADD", "g", "180", "0", "east", "-180", "0", "west", "179.9", "0", "near east",
+             "-179.9", "0", "near west", "180", "85.05112878", "corner");
+  const std::string all = "*4\r\n";
+  for (const char* longitude : {"180", "-180", "179.95", "-179.95"}) {
+    CAPTURE(longitude);
+    CHECK(server.run("GEORADIUS", "g", longitude, "0", "100", "km").starts_with(all));
+    CHECK(server.run("GEORADIUS_RO", "g", longitude, "0", "100", "km").starts_with(all));
+    CHECK(server.run("GEOSEARCH", "g", "FROMLONLAT", longitude, "0", "BYRADIUS", "100", "km")
+              .starts_with(all));
+    CHECK(server.run("GEOSEARCH", "g", "FROMLONLAT", longitude, "0", "BYBOX", "100", "10", "km")
+              .starts_with(all));
+    CHECK(server.run("GEOSEARCHSTORE", "d", "g", "FROMLONLAT", longitude, "0", "BYRADIUS", "100",
+                     "km") == ":4\r\n");
+  }
+  for (const char* member : {"east", "west", "near east", "near west"}) {
+    CAPTURE(member);
+    CHECK(server.run("GEORADIUSBYMEMBER", "g", member, "100", "km").starts_with(all));
+    CHECK(server.run("GEORADIUSBYMEMBER_RO", "g", member, "100", "km").starts_with(all));
+    CHECK(server.run("GEORADIUSBYMEMBER", "g", member, "100", "km", "STORE", "d") == ":4\r\n");
+    CHECK(server.run("GEOSEARCH", "g", "FROMMEMBER", member, "BYBOX", "100", "1", "km")
+              .starts_with(all));
+  }
+  CHECK(server
+            .run("GEOSEARCH", "g", "BYPOLYGON", "4", "179", "-1", "-179", "-1", "-179", "1", "179",
+                 "1")
+            .starts_with(all));
+  CHECK(server.run("GEORADIUSBYMEMBER", "g", "corner", "1", "km") == array({"corner"}));
+}

@@ -406,7 +406,7 @@ TEST_CASE("the background removes fields past their deadline, wherever the hash 
     auto& db = server.engine().keyspace().db(0);
     const auto fields = [&](std::string_view name) {
       std::uint64_t size = 0;
-      db.for_each([&](hearth::Entry& e) {
+      db.for_each([&](const hearth::Entry& e) {
         if (e.key() == name) size = e.hash()->size();
       });
       return size;
@@ -466,4 +466,54 @@ TEST_CASE("HIMPORT makes hashes of rows of values") {
   server.run("HIMPORT", "PREPARE", "u", "a");
   server.run("RESET");
   CHECK(server.run("HIMPORT", "DISCARDALL") == ":0\r\n");
+}
+
+TEST_CASE("HLEN counts fields until they are removed") {
+  for (const char* entries : {"512", "0"}) {
+    EngineFixture server({.now = hearth::UnixMillis{1'000'000'000'000},
+                          .seed = 1,
+                          .resp = 2,
+                          .config = {{"hash-max-listpack-entries", entries}}});
+    for (int i = 0; i < 200; ++i) server.run("HSET", "h", "f" + std::to_string(i), "v");
+    for (int i = 0; i < 150; ++i)
+      server.run("HPEXPIRE", "h", "10", "FIELDS", "1", "f" + std::to_string(i));
+    server.advance(milliseconds(10));
+    // Each command removes some of what has expired: a bounded number.
+    int last = 200;
+    for (int calls = 0; last > 50; ++calls) {
+      REQUIRE(calls < 5);
+      const std::string reply = server.run("HLEN", "h");
+      const int now = std::stoi(reply.substr(1));
+      CHECK(now < last);
+      last = now;
+    }
+    CHECK(last == 50);
+  }
+}
+
+TEST_CASE("HRANDFIELD shows no expired field, however many there are") {
+  for (const char* entries : {"512", "0"}) {
+    EngineFixture server({.now = hearth::UnixMillis{1'000'000'000'000},
+                          .seed = 1,
+                          .resp = 2,
+                          .config = {{"hash-max-listpack-entries", entries}}});
+    for (int i = 0; i < 400; ++i) server.run("HSET", "h", "f" + std::to_string(i), "v");
+    for (int i = 1; i < 400; ++i)
+      server.run("HPEXPIRE", "h", "10", "FIELDS", "1", "f" + std::to_string(i));
+    // Under a pause nothing is removed.
+    server.run("CLIENT", "PAUSE", "100000", "WRITE");
+    server.advance(milliseconds(10));
+    CHECK(server.run("HLEN", "h") == ":400\r\n");
+    CHECK(server.run("HRANDFIELD", "h") == "$2\r\nf0\r\n");
+    CHECK(server.run("HRANDFIELD", "h", "-3") == "*3\r\n$2\r\nf0\r\n$2\r\nf0\r\n$2\r\nf0\r\n");
+    for (const char* count : {"1", "10", "200", "399", "400", "1000"})
+      CHECK(server.run("HRANDFIELD", "h", count) == "*1\r\n$2\r\nf0\r\n");
+    server.run("CLIENT", "UNPAUSE");
+    server.run("HPEXPIRE", "h", "10", "FIELDS", "1", "f0");
+    server.run("CLIENT", "PAUSE", "100000", "WRITE");
+    server.advance(milliseconds(10));
+    CHECK(server.run("HRANDFIELD", "h") == "$-1\r\n");
+    CHECK(server.run("HRANDFIELD", "h", "5") == "*0\r\n");
+    CHECK(server.run("HRANDFIELD", "h", "-5") == "*0\r\n");
+  }
 }

@@ -4,6 +4,7 @@
 
 #include "src/commands/key/pattern_slot.h"
 #include "src/commands/key/sort_order.h"
+#include "src/effects/command_stream.h"
 #include "tests/support/engine_fixture.h"
 
 using hearth::milliseconds;
@@ -357,4 +358,52 @@ TEST_CASE("a pattern fixes a slot only when no wildcard can change its hash tag"
                            "{}*", "{a*", "a*", "*"}) {
     CHECK_MESSAGE(!fixed_slot(open), open);
   }
+}
+
+TEST_CASE("replicas are told of each change in its own database") {
+  struct Stream final : hearth::EffectSink {
+    void on_commit(const hearth::CommittedUnit& unit) override { stream.append(unit, bytes); }
+    // Commands on one line, without lengths.
+    std::string take() {
+      std::string line;
+      std::size_t at = 0;
+      while (at < bytes.size()) {
+        const std::size_t end = bytes.find("\r\n", at);
+        if (bytes[at] == '*') line += "| ";
+        if (bytes[at] != '*' && bytes[at] != '$') line += bytes.substr(at, end - at) + " ";
+        at = end + 2;
+      }
+      bytes.clear();
+      return line;
+    }
+    hearth::CommandStream stream{hearth::Effect::kToReplicas};
+    std::string bytes;
+  } replica;
+  EngineFixture server;
+  server.engine().add_sink(replica);
+  hearth::Session& other = server.open();
+  server.run_as(other, "SELECT", "1");
+  server.run_as(other, "SET", "k", "old", "PX", "10");
+  server.run("SET", "k", "v");
+  replica.take();
+  server.advance(milliseconds(10));
+  CHECK(server.run("MOVE", "k", "1") == ":1\r\n");
+  CHECK(replica.take() == "| MULTI | SELECT 1 | UNLINK k | SELECT 0 | MOVE k 1 | EXEC ");
+  CHECK(server.run("SET", "k", "again") == "+OK\r\n");
+  CHECK(replica.take() == "| SET k again ");
+
+  server.run_as(other, "PEXPIRE", "k", "10");
+  replica.take();
+  server.advance(milliseconds(10));
+  CHECK(server.run("COPY", "k", "k", "DB", "1") == ":1\r\n");
+  CHECK(replica.take() == "| MULTI | UNLINK k | SELECT 0 | COPY k k DB 1 | EXEC ");
+  // The key that is in the way is not expired: nothing is done, and nothing told.
+  CHECK(server.run("MOVE", "k", "1") == ":0\r\n");
+  CHECK(replica.take().empty());
+  // The source has expired: only that is told.
+  server.run("PEXPIRE", "k", "10");
+  replica.take();
+  server.advance(milliseconds(10));
+  CHECK(server.run("MOVE", "k", "2") == ":0\r\n");
+  CHECK(replica.take() == "| UNLINK k ");
 }

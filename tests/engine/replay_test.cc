@@ -21,7 +21,7 @@ void check_traffic(std::uint64_t seed, std::optional<Group> group, int steps,
   SeededChoices choices(seed);
   RandomTraffic traffic(mirror, choices);
   if (group) traffic.generator().prefer(*group);
-  constexpr int kCompareEvery = 10;
+  constexpr int kCompareEvery = 20;
   for (int i = 1; i <= steps; ++i) {
     traffic.step();
     const bool good = mirror.failure().empty() && traffic.replies_are_whole() &&
@@ -29,7 +29,7 @@ void check_traffic(std::uint64_t seed, std::optional<Group> group, int steps,
     if (good) continue;
     CAPTURE(i);
     INFO("request: ", traffic.last());
-    INFO(mirror.difference(traffic_keys()));
+    INFO(mirror.difference(RandomTraffic::keys()));
     CHECK(mirror.failure() == "");
     CHECK(traffic.replies_are_whole());
     CHECK(mirror.is_equal());

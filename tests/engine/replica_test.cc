@@ -1,6 +1,7 @@
 // The engine of a replica: what it refuses its clients, and what it takes from its primary.
 #include <doctest/doctest.h>
 
+#include "src/store/memory.h"
 #include "tests/support/engine_fixture.h"
 #include "tests/support/fake_persistence.h"
 
@@ -182,4 +183,22 @@ TEST_CASE("what has expired is not in the way of what a client writes to a repli
   CHECK(server.run("GET", "string") == "$1\r\nw\r\n");
   CHECK(server.run("LLEN", "list") == ":2\r\n");
   CHECK(server.told("APPEND", "untouched", "w") == ":2\r\n");
+}
+
+TEST_CASE(
+    "a replica remembers one deadline for each key of its own, and none of keys that are gone") {
+  Replica server;
+  server.run("CONFIG", "SET", "replica-read-only", "no");
+  const std::string far = std::to_string(server.now().ms + 1'000'000);
+  server.run("SET", "k", "v");
+  const std::size_t before = hearth::memory::used_bytes();
+  for (int i = 0; i < 20'000; ++i)
+    server.run("PEXPIREAT", "k", std::to_string(server.now().ms + 1'000'000 + i));
+  CHECK(hearth::memory::used_bytes() < before + 100'000);
+  server.run("DEL", "k");
+  server.run("SET", "k", "v", "PXAT", far);
+  server.run("PERSIST", "k");
+  server.advance(milliseconds(2'000'000));
+  server.tick();
+  CHECK(server.run("GET", "k") == "$1\r\nv\r\n");
 }

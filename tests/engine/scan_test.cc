@@ -247,3 +247,22 @@ TEST_CASE("RANDOMKEY returns any key, null for none, and removes expired ones on
   CHECK(server.effects().size() == 3);
   CHECK(server.engine().keyspace().db(0).size() == 0);
 }
+
+TEST_CASE("keys that a walk finds expired are told of each for itself") {
+  EngineFixture server;
+  for (int i = 0; i < 20; ++i) server.run("SET", "k" + std::to_string(i), "v", "PX", "10");
+  server.advance(milliseconds(10));
+  server.run("SCAN", "0", "COUNT", "1000");
+  CHECK(server.effects().size() == 20);
+  CHECK_FALSE(server.together());
+  CHECK(server.run("DBSIZE") == ":0\r\n");
+  // Within a transaction they are a part of it.
+  for (int i = 0; i < 20; ++i) server.run("SET", "k" + std::to_string(i), "v", "PX", "10");
+  server.advance(milliseconds(10));
+  server.run("MULTI");
+  server.run("SET", "a", "v");
+  server.run("SCAN", "0", "COUNT", "1000");
+  server.run("EXEC");
+  CHECK(server.effects().size() == 21);
+  CHECK(server.together());
+}

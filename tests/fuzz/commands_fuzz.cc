@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (!mirror->is_equal()) {
     std::fprintf(stderr, "%s\n%s\n", traffic.last().c_str(),
-                 mirror->difference(traffic_keys()).c_str());
+                 mirror->difference(RandomTraffic::keys()).c_str());
     HEARTH_CHECK(mirror->is_equal());
   }
   return 0;

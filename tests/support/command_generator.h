@@ -65,6 +65,8 @@ struct GeneratorScope {
   std::function<bool(const Command&, const ArgDoc&)> leaves_out_argument{};
   // Nothing that ends or grows old within the next minutes, nor ids that the clock gives.
   bool far_times = false;
+  // Beside the pool, now and then one of so many keys v0, v1 ...
+  std::uint64_t crowd = 0;
 };
 
 class CommandGenerator {
@@ -103,8 +105,12 @@ class CommandGenerator {
     add_all(command.spec->args, words);
     return words;
   }
-  // Any key of the pool.
-  std::string any_key() { return pick(kKeys); }
+  // Any key of the pool, or of the crowd.
+  std::string any_key() {
+    if (scope_.crowd > 0 && choices_.below(4) == 0) return crowd_key(choices_.below(scope_.crowd));
+    return pick(kKeys);
+  }
+  static std::string crowd_key(std::uint64_t number) { return "v" + std::to_string(number); }
 
  private:
   static bool is_about_data(const Command& command) {

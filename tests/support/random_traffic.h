@@ -1,5 +1,6 @@
 // RandomTraffic: what clients may do to a data set, at random: single commands and transactions,
-// values moved by DUMP and RESTORE, rows imported, and time that passes.
+// values moved by DUMP and RESTORE, rows imported, and time that passes. A crowd of keys comes,
+// with short lives, and goes, so that tables grow, overflow and join while commands look into them.
 #pragma once
 
 #include <map>
@@ -16,7 +17,7 @@ class RandomTraffic {
   RandomTraffic(Mirror& mirror, Choices& choices)
       : mirror_(mirror),
         choices_(choices),
-        generator_(mirror.first().table(), choices, mirror.now()) {}
+        generator_(mirror.first().table(), choices, mirror.now(), {.crowd = kCrowd}) {}
 
   [[nodiscard]] CommandGenerator& generator() { return generator_; }
   // One step; what was asked last is in last().
@@ -27,6 +28,7 @@ class RandomTraffic {
       case 1: return move_value();
       case 2: return pass_time();
       case 3: return import_row();
+      case 4: return crowd();
       default: run(generator_.next());
     }
   }
@@ -36,7 +38,38 @@ class RandomTraffic {
   // False once a reply was not one whole value of the protocol.
   [[nodiscard]] bool replies_are_whole() const { return replies_are_whole_; }
 
+  // Every key that the generator uses.
+  static const std::vector<std::string>& keys() {
+    static const std::vector<std::string> kAll = [] {
+      std::vector<std::string> all(std::begin(CommandGenerator::kKeys),
+                                   std::end(CommandGenerator::kKeys));
+      for (std::uint64_t i = 0; i < kCrowd; ++i) all.push_back(CommandGenerator::crowd_key(i));
+      return all;
+    }();
+    return kAll;
+  }
+
  private:
+  static constexpr std::uint64_t kCrowd = 2000;
+
+  // Some hundred keys come at once, most of them for a moment, or go.
+  void crowd() {
+    const std::uint64_t first = choices_.below(kCrowd);
+    const std::uint64_t count = 1 + choices_.below(400);
+    const bool come = choices_.below(3) > 0;
+    const char* const life = choices_.below(2) == 0 ? "1" : "1000";
+    Mirror::Words words;
+    words.emplace_back(come ? "MSETEX" : "DEL");
+    if (come) words.push_back(std::to_string(count));
+    for (std::uint64_t i = 0; i < count; ++i) {
+      words.push_back(CommandGenerator::crowd_key((first + i) % kCrowd));
+      if (come) words.emplace_back("text");
+    }
+    if (come) words.insert(words.end(), {"PX", life});
+    run(words);
+    last_ = words.front() + " of " + std::to_string(count) + " keys from " +
+            CommandGenerator::crowd_key(first);
+  }
   void run(const Mirror::Words& words) {
     last_ = Mirror::joined(words);
     const std::string reply = mirror_.run(words);
@@ -92,12 +125,5 @@ class RandomTraffic {
   std::map<std::string, int> answers_;
   bool replies_are_whole_ = true;
 };
-
-// Every key that the generator uses.
-inline const std::vector<std::string>& traffic_keys() {
-  static const std::vector<std::string> kKeys(std::begin(CommandGenerator::kKeys),
-                                              std::end(CommandGenerator::kKeys));
-  return kKeys;
-}
 
 }  // namespace hearth::test

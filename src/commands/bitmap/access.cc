@@ -22,19 +22,12 @@ Result<std::uint64_t, ReplyError> bit_offset(const CommandContext& ctx, std::siz
 }
 
 WritableBits writable_bits(CommandContext& ctx, const KeyRef& key, Found at, std::uint64_t last) {
-  WritableBits bits;
-  bits.grown = !at;
-  if (!at) {
-    ctx.effects().event(Notify::kNew, "new", key.name);
-    at = ctx.keys().database().insert(
-        key, Entry::make_string(key.name, "", kNoDeadline, ctx.keys().new_access()));
-  }
-  const std::uint64_t size = at->string_length();
+  const std::uint64_t size = at ? at->string_length() : 0;
   const std::uint64_t needed = last / 8 + 1;
-  bits.grown = bits.grown || needed > size;
+  WritableBits bits;
+  bits.grown = !at || needed > size;
   bits.size = std::max(size, needed);
-  bits.bytes = writable_range(ctx.keys().database(), key, at, 0, bits.size);
-  bits.at = at;
+  bits.bytes = ctx.keys().writable_range(key, at, 0, bits.size);
   return bits;
 }
 

@@ -1,4 +1,4 @@
-// What bitmap commands share: bit offsets, and strings long enough to write to.
+// Helpers of the bitmap commands: bit offsets, and strings long enough to write to.
 #pragma once
 
 #include "src/command/context.h"
@@ -14,7 +14,6 @@ inline constexpr std::string_view kBadBitOffset =
                                                            unsigned width = 0);
 
 struct WritableBits {
-  Found at;
   char* bytes = nullptr;
   std::uint64_t size = 0;
   bool grown = false;  // the key was made or its value became longer

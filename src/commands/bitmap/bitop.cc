@@ -62,6 +62,7 @@ Outcome bitop(CommandContext& ctx) {
   std::vector<std::string_view> sources(count);
   std::vector<std::array<char, kInt64TextMax>> scratch(count);
   std::uint64_t size = 0;
+  ctx.let_expired_go(2, ctx.args().size());
   for (std::size_t i = 0; i < count; ++i) {
     HEARTH_TRY(const Found at, ctx.keys().read(ctx.key(3 + i), Type::kString));
     if (at) sources[i] = at->string_value(scratch[i].data());

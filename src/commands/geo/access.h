@@ -1,4 +1,4 @@
-// What the commands of positions share: words that are coordinates, distances and units, and how
+// Helpers of the commands on positions: words that are coordinates, distances and units, and how
 // positions and distances are written in a reply.
 #pragma once
 

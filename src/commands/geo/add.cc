@@ -37,8 +37,9 @@ Outcome geoadd(CommandContext& ctx) {
   if (at || !rule.only_existing) {
     at = made_zset(ctx, key, at);
     const ZsetLimits limits = zset_limits(ctx);
+    const Change change = ctx.keys().change(key, at);
     for (std::size_t i = 0; i < scores.size(); ++i) {
-      const auto done = at->zset()->add(args[first + 3 * i + 2], scores[i], rule, limits);
+      const auto done = change->zset()->add(args[first + 3 * i + 2], scores[i], rule, limits);
       if (done.change == Zset::Change::kAdded) ++added;
       if (done.change == Zset::Change::kChanged) ++changed;
     }

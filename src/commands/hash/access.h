@@ -1,5 +1,5 @@
-// What every hash command does first and last: find the hash, let go of fields past their deadline,
-// make it or remove it.
+// Helpers of the hash commands: finding the hash, removing fields past their deadline, making the
+// hash or removing it.
 #pragma once
 
 #include <string_view>

@@ -61,16 +61,10 @@ void no_fields(CommandContext& ctx, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) ctx.reply().integer(kNoField);
 }
 
-Outcome expire(CommandContext& ctx, TimeUnit unit, std::string_view name) {
-  HEARTH_TRY(const Order order, parse(ctx, unit, name));
-  const KeyRef key = ctx.key(1);
-  HEARTH_TRY(const Found at, write_hash(ctx, key));
-  if (!at) {
-    no_fields(ctx, order.fields.size());
-    return {};
-  }
-  Hash& hash = *at->hash();
-  const bool passed = order.deadline <= ctx.now().ms;
+// Replies for each field; returns those that have another deadline now or, if that has `passed`,
+// are gone.
+std::vector<std::string> expire_each(CommandContext& ctx, Hash& hash, const Order& order,
+                                     bool passed) {
   std::vector<std::string> changed;
   ctx.reply().array(order.fields.size());
   for (const std::string_view field : order.fields) {
@@ -89,6 +83,20 @@ Outcome expire(CommandContext& ctx, TimeUnit unit, std::string_view name) {
       ctx.reply().integer(kChanged);
     }
   }
+  return changed;
+}
+
+Outcome expire(CommandContext& ctx, TimeUnit unit, std::string_view name) {
+  HEARTH_TRY(const Order order, parse(ctx, unit, name));
+  const KeyRef key = ctx.key(1);
+  HEARTH_TRY(const Found at, write_hash(ctx, key));
+  if (!at) {
+    no_fields(ctx, order.fields.size());
+    return {};
+  }
+  const bool passed = order.deadline <= ctx.now().ms;
+  const std::vector<std::string> changed =
+      expire_each(ctx, *ctx.keys().change(key, at)->hash(), order, passed);
   if (changed.empty()) return {};
   const std::string count = std::to_string(changed.size());
   const std::string deadline = std::to_string(order.deadline);
@@ -96,7 +104,6 @@ Outcome expire(CommandContext& ctx, TimeUnit unit, std::string_view name) {
       passed ? command_words({"HDEL", key.name}, changed)
              : command_words({"HPEXPIREAT", key.name, deadline, "FIELDS", count}, changed));
   ctx.effects().event(Notify::kHash, passed ? "hdel" : "hexpire", key.name);
-  if (!passed) ctx.keys().database().note_field_deadlines(key, at);
   remove_if_empty(ctx, key, at);
   return {};
 }
@@ -117,6 +124,7 @@ Outcome hpersist(CommandContext& ctx) {
     return {};
   }
   std::vector<std::string> changed;
+  const Change change = ctx.keys().change(key, at);
   ctx.reply().array(fields.size());
   for (const std::string_view field : fields) {
     const auto old = at->hash()->deadline(field, ctx.now());
@@ -125,7 +133,7 @@ Outcome hpersist(CommandContext& ctx) {
     } else if (*old == Hash::kNone) {
       ctx.reply().integer(kNotTimed);
     } else {
-      at->hash()->set_deadline(field, Hash::kNone, ctx.now(), hash_limits(ctx));
+      change->hash()->set_deadline(field, Hash::kNone, ctx.now(), hash_limits(ctx));
       changed.emplace_back(field);
       ctx.reply().integer(kChanged);
     }

@@ -24,8 +24,11 @@ void reply_values(CommandContext& ctx, Found at, std::span<const std::string_vie
 void remove_fields(CommandContext& ctx, const KeyRef& key, Found at,
                    const std::vector<std::string>& fields) {
   std::vector<std::string> gone;
-  for (const std::string& field : fields) {
-    if (at->hash()->erase(field, ctx.now())) gone.push_back(field);
+  {
+    const Change change = ctx.keys().change(key, at);
+    for (const std::string& field : fields) {
+      if (change->hash()->erase(field, ctx.now())) gone.push_back(field);
+    }
   }
   if (gone.empty()) return;
   ctx.effects().replicate_words(command_words({"HDEL", key.name}, gone));
@@ -103,15 +106,15 @@ Outcome hgetex(CommandContext& ctx) {
   }
   const bool persist = options.life == Life::kPersist;
   std::vector<std::string> changed;
+  const Change change = ctx.keys().change(key, at);
   for (const std::string_view field : fields) {
     const auto old = at->hash()->deadline(field, ctx.now());
     if (!old || (persist && *old == Hash::kNone)) continue;
-    at->hash()->set_deadline(field, persist ? Hash::kNone : options.deadline, ctx.now(),
-                             hash_limits(ctx));
+    change->hash()->set_deadline(field, persist ? Hash::kNone : options.deadline, ctx.now(),
+                                 hash_limits(ctx));
     changed.emplace_back(field);
   }
   if (changed.empty()) return {};
-  ctx.keys().database().note_field_deadlines(key, at);
   const std::string count = std::to_string(changed.size());
   const std::string deadline = std::to_string(options.deadline);
   ctx.effects().replicate_words(
@@ -172,11 +175,11 @@ Outcome hsetex(CommandContext& ctx) {
   at = made_hash(ctx, key, at);
   const HashLimits limits = hash_limits(ctx);
   const std::int64_t deadline = options.life == Life::kKeep ? Hash::kKeep : options.deadline;
+  const Change change = ctx.keys().change(key, at);
   for (std::size_t i = 0; i < pairs.size(); i += 2) {
     if (options.life == Life::kKeep) log_if_expired(ctx, key, *at->hash(), pairs[i]);
-    at->hash()->set(pairs[i], pairs[i + 1], deadline, ctx.now(), limits);
+    change->hash()->set(pairs[i], pairs[i + 1], deadline, ctx.now(), limits);
   }
-  if (options.life == Life::kDeadline) ctx.keys().database().note_field_deadlines(key, at);
   log_set(ctx, key, options, pairs);
   return {};
 }

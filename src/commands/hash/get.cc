@@ -55,15 +55,8 @@ Outcome hvals(CommandContext& ctx) { return all_of(ctx, Part::kValues); }
 
 Outcome hlen(CommandContext& ctx) {
   HEARTH_TRY(const Found at, read_hash(ctx, ctx.key(1)));
-  std::uint64_t count = 0;
-  if (at) {
-    // In a table, fields that expired a moment ago and wait for the background count: the answer
-    // stays O(1).
-    const Hash& hash = *at->hash();
-    count =
-        hash.encoding() == HashEncoding::kHashtable ? hash.size() : hash.visible_size(ctx.now());
-  }
-  ctx.reply().integer(static_cast<std::int64_t>(count));
+  // Expired fields count until they are removed: the answer is O(1).
+  ctx.reply().integer(at ? static_cast<std::int64_t>(at->hash()->size()) : 0);
   return {};
 }
 

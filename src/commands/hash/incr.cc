@@ -25,8 +25,8 @@ Outcome hincrby(CommandContext& ctx) {
   at = made_hash(ctx, key, at);
   log_if_expired(ctx, key, *at->hash(), field);
   char text[kInt64TextMax];
-  at->hash()->set(field, {text, format_int64(value, text)}, Hash::kKeep, ctx.now(),
-                  hash_limits(ctx));
+  ctx.keys().change(key, at)->hash()->set(field, {text, format_int64(value, text)}, Hash::kKeep,
+                                          ctx.now(), hash_limits(ctx));
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kHash, "hincrby", key.name);
   ctx.reply().integer(value);
@@ -52,7 +52,7 @@ Outcome hincrbyfloat(CommandContext& ctx) {
     return refuse("ERR increment would produce NaN or Infinity");
   const std::string text = long_double_text(value);
   at = made_hash(ctx, key, at);
-  at->hash()->set(field, text, Hash::kKeep, ctx.now(), hash_limits(ctx));
+  ctx.keys().change(key, at)->hash()->set(field, text, Hash::kKeep, ctx.now(), hash_limits(ctx));
   // The sum depends on this machine's floating point: the result is logged, and since setting a
   // field ends its deadline, the deadline too.
   ctx.effects().replicate_as("HSET", key.name, field, text);

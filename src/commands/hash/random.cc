@@ -1,4 +1,5 @@
 // HRANDFIELD.
+#include <algorithm>
 #include <limits>
 #include <unordered_set>
 
@@ -40,49 +41,70 @@ bool is_hopeless(CommandContext& ctx, std::uint64_t drawn) {
   return drawn % 4096 == 4095 && ctx.services().clients->is_over_output_limit(ctx.session());
 }
 
-// `count` times any field: the same one may come again.
-void with_repetition(CommandContext& ctx, const Hash& hash, std::uint64_t count, PairReply& reply) {
-  reply.begin(count);
-  // Drawing from a compact hash walks it; for many draws it is read into an array once.
-  if (hash.encoding() == HashEncoding::kHashtable && !hash.may_have_expired(ctx.now())) {
-    Hash::Scratch scratch;
-    for (std::uint64_t i = 0; i < count && !is_hopeless(ctx, i); ++i) {
-      const auto item = hash.random(ctx.rng(), ctx.now(), scratch);
-      reply.add(item->field, item->value);
-    }
-    return;
-  }
+// Both texts of all fields that can be seen.
+std::vector<Pair> all_pairs(CommandContext& ctx, const Hash& hash) {
   std::vector<Pair> all;
   hash.for_each(ctx.now(), [&](const Hash::Item& item) {
     all.push_back({std::string(item.field), std::string(item.value)});
   });
+  return all;
+}
+
+// `count` times any field: the same one may come again.
+void with_repetition(CommandContext& ctx, const Hash& hash, std::uint64_t count, PairReply& reply) {
+  if (hash.encoding() == HashEncoding::kHashtable) {
+    Hash::Scratch scratch;
+    auto item = hash.random(ctx.rng(), ctx.now(), scratch);
+    reply.begin(item ? count : 0);
+    if (!item) return;
+    for (std::uint64_t i = 0; i < count && !is_hopeless(ctx, i); ++i) {
+      if (i > 0) {
+        if (const auto next = hash.random(ctx.rng(), ctx.now(), scratch)) item = next;
+      }
+      reply.add(item->field, item->value);
+    }
+    return;
+  }
+  // Drawing from a compact hash walks it: it is read into an array once.
+  const std::vector<Pair> all = all_pairs(ctx, hash);
+  reply.begin(all.empty() ? 0 : count);
+  if (all.empty()) return;
   for (std::uint64_t i = 0; i < count && !is_hopeless(ctx, i); ++i) {
     const Pair& pair = all[ctx.rng().below(all.size())];
     reply.add(pair.field, pair.value);
   }
 }
 
-// `count` different fields; count < visible fields.
-void distinct(CommandContext& ctx, const Hash& hash, std::uint64_t visible, std::uint64_t count,
-              PairReply& reply) {
-  reply.begin(count);
-  // Few out of many: draw, and draw again what was there already. Otherwise shuffle all.
+// Few out of many: draws, and draws again if a field was chosen before. Where many fields have
+// expired there may be fewer than `count`.
+void few_distinct(CommandContext& ctx, const Hash& hash, std::uint64_t count, PairReply& reply) {
+  std::unordered_set<std::string_view> chosen;
+  std::vector<Hash::Item> items;
+  Hash::Scratch scratch;
+  for (std::uint64_t draws = 8 * count + 64; items.size() < count && draws > 0; --draws) {
+    const auto item = hash.random(ctx.rng(), ctx.now(), scratch);
+    if (!item) break;
+    // A table's texts stand in the table, so that views of them last.
+    if (chosen.insert(item->field).second) items.push_back(*item);
+  }
+  reply.begin(items.size());
+  for (const Hash::Item& item : items) reply.add(item.field, item.value);
+}
+
+// `count` different fields, or all that can be seen. O(count): it is a good part of the size where
+// all fields are walked.
+void distinct(CommandContext& ctx, const Hash& hash, std::uint64_t count, PairReply& reply) {
   constexpr std::uint64_t kFewRatio = 3;
-  if (hash.encoding() == HashEncoding::kHashtable && count * kFewRatio < visible &&
-      !hash.may_have_expired(ctx.now())) {
-    std::unordered_set<std::string_view> chosen;
-    Hash::Scratch scratch;
-    while (chosen.size() < count) {
-      const auto item = hash.random(ctx.rng(), ctx.now(), scratch);
-      // A table's texts stand in the table, so that views of them last.
-      if (chosen.insert(item->field).second) reply.add(item->field, item->value);
-    }
+  if (hash.encoding() == HashEncoding::kHashtable && count < hash.size() / kFewRatio)
+    return few_distinct(ctx, hash, count, reply);
+  if (count >= hash.size()) {
+    reply.begin(hash.visible_size(ctx.now()));
+    hash.for_each(ctx.now(), [&](const Hash::Item& item) { reply.add(item.field, item.value); });
     return;
   }
-  std::vector<Pair> all;
-  hash.for_each(ctx.now(), [&](const Hash::Item& item) {
-    all.push_back({std::string(item.field), std::string(item.value)});
-  });
+  std::vector<Pair> all = all_pairs(ctx, hash);
+  count = std::min<std::uint64_t>(count, all.size());
+  reply.begin(count);
   for (std::uint64_t i = 0; i < count; ++i) {
     std::swap(all[i], all[i + ctx.rng().below(all.size() - i)]);
     reply.add(all[i].field, all[i].value);
@@ -113,21 +135,16 @@ Outcome hrandfield(CommandContext& ctx) {
     return refuse("ERR value is out of range");
 
   HEARTH_TRY(const Found at, read_hash(ctx, ctx.key(1)));
-  const std::uint64_t visible = at ? at->hash()->visible_size(ctx.now()) : 0;
-  if (visible == 0 || count == 0) {
+  if (!at || count == 0) {
     ctx.reply().array(0);
     return {};
   }
   PairReply reply(ctx, with_values);
   const Hash& hash = *at->hash();
-  if (count < 0) {
+  if (count < 0)
     with_repetition(ctx, hash, static_cast<std::uint64_t>(-count), reply);
-  } else if (static_cast<std::uint64_t>(count) >= visible) {
-    reply.begin(visible);
-    hash.for_each(ctx.now(), [&](const Hash::Item& item) { reply.add(item.field, item.value); });
-  } else {
-    distinct(ctx, hash, visible, static_cast<std::uint64_t>(count), reply);
-  }
+  else
+    distinct(ctx, hash, static_cast<std::uint64_t>(count), reply);
   return {};
 }
 

@@ -16,10 +16,11 @@ Result<std::int64_t, ReplyError> set_fields(CommandContext& ctx, std::string_vie
   HEARTH_TRY(Found at, write_hash(ctx, key));
   at = made_hash(ctx, key, at);
   const HashLimits limits = hash_limits(ctx);
+  const Change change = ctx.keys().change(key, at);
+  Hash& hash = *change->hash();
   std::int64_t created = 0;
   for (std::size_t i = 0; i < pairs.size(); i += 2) {
-    if (at->hash()->set(pairs[i], pairs[i + 1], Hash::kNone, ctx.now(), limits) ==
-        Hash::Set::kCreated)
+    if (hash.set(pairs[i], pairs[i + 1], Hash::kNone, ctx.now(), limits) == Hash::Set::kCreated)
       ++created;
   }
   ctx.effects().replicate_verbatim();
@@ -48,7 +49,8 @@ Outcome hsetnx(CommandContext& ctx) {
     return {};
   }
   at = made_hash(ctx, key, at);
-  at->hash()->set(ctx.arg(2), ctx.arg(3), Hash::kNone, ctx.now(), hash_limits(ctx));
+  ctx.keys().change(key, at)->hash()->set(ctx.arg(2), ctx.arg(3), Hash::kNone, ctx.now(),
+                                          hash_limits(ctx));
   // Without its condition: a replica may still have the field that has expired here.
   ctx.effects().replicate_as("HSET", key.name, ctx.arg(2), ctx.arg(3));
   ctx.effects().event(Notify::kHash, "hset", key.name);
@@ -61,9 +63,10 @@ Outcome hdel(CommandContext& ctx) {
   HEARTH_TRY(const Found at, write_hash(ctx, key));
   std::int64_t removed = 0;
   if (at) {
+    const Change change = ctx.keys().change(key, at);
     for (const std::string_view field : ctx.args().from(2)) {
-      if (at->hash()->erase(field, ctx.now())) ++removed;
-      if (at->hash()->size() == 0) break;
+      if (change->hash()->erase(field, ctx.now())) ++removed;
+      if (change->hash()->size() == 0) break;
     }
   }
   if (removed > 0) {

@@ -36,7 +36,7 @@ Outcome pfadd(CommandContext& ctx) {
     HEARTH_TRY(encoding, checked_hll(*at));
   }
   if (encoding == hll::Encoding::kDense) {
-    changed = add_dense(*at, elements);
+    changed = add_dense(*ctx.keys().change(key, at), elements);
   } else {
     char scratch[kInt64TextMax];
     std::string value = at ? std::string(at->string_value(scratch)) : hll::make_empty();
@@ -76,7 +76,8 @@ Outcome pfcount(CommandContext& ctx) {
     ctx.reply().integer(static_cast<std::int64_t>(all.count()));
     return {};
   }
-  const Found at = ctx.keys().read(ctx.key(1));
+  const KeyRef key = ctx.key(1);
+  const Found at = ctx.keys().read(key);
   if (!at) {
     ctx.reply().integer(0);
     return {};
@@ -88,7 +89,7 @@ Outcome pfcount(CommandContext& ctx) {
   if (!count) {
     count = hll::count(value);
     // The cached count is a part of the value: whoever repeats the log must come to the same bytes.
-    hll::set_cached_count(hll_bytes(*at), *count);
+    hll::set_cached_count(hll_bytes(*ctx.keys().change(key, at)), *count);
     ctx.effects().replicate_verbatim();
   }
   ctx.reply().integer(static_cast<std::int64_t>(*count));

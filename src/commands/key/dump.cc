@@ -76,10 +76,10 @@ Result<rdb::Object, ReplyError> parse_payload(CommandContext& ctx) {
 
 void set_access(CommandContext& ctx, Found at, const DumpOptions& options) {
   if (options.frequency && ctx.keys().uses_lfu()) {
-    at->set_access(
-        access_clock::lfu_with_counter(static_cast<std::uint8_t>(*options.frequency), ctx.clock()));
+    ctx.keys().set_access(at, access_clock::lfu_with_counter(
+                                  static_cast<std::uint8_t>(*options.frequency), ctx.clock()));
   } else if (options.idle_seconds && !ctx.keys().uses_lfu()) {
-    at->set_access(access_clock::lru_from_idle(*options.idle_seconds, ctx.clock()));
+    ctx.keys().set_access(at, access_clock::lru_from_idle(*options.idle_seconds, ctx.clock()));
   }
 }
 

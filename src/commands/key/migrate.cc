@@ -135,11 +135,10 @@ struct Completion {
       words.push_back(names[i]);
     }
     if (words.size() == 1) return;
-    env.effects->begin_command(db, slot, {});
     for (std::size_t i = 1; i < words.size(); ++i)
-      env.effects->event(Notify::kGeneric, "del", words[i]);
+      env.effects->event(Notify::kGeneric, "del", db, words[i]);
     env.effects->count_changes(words.size() - 2);
-    env.effects->replicate_words(std::move(words));
+    env.effects->replicate_words({db, slot}, std::move(words));
     clients->commit();
   }
 };

@@ -2,7 +2,7 @@
 #include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
-#include "src/store/encoding.h"
+#include "src/store/value_type.h"
 
 namespace hearth::commands {
 namespace {

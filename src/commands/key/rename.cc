@@ -15,15 +15,16 @@ Result<bool, ReplyError> rename_key(CommandContext& ctx, Overwrite overwrite) {
   const KeyRef from = ctx.key(1);
   const KeyRef to = ctx.key(2);
   Keys& keys = ctx.keys();
+  keys.let_expired_go({from, to});
   if (!keys.write(from)) return refuse(std::string(kNoSuchKey));
   if (from.name == to.name) return overwrite == Overwrite::kYes;
   if (keys.peek(to) && overwrite == Overwrite::kNo) return false;
 
-  // Looked up anew each time: a place in the table ends with the next change.
-  Entry* entry = keys.database().take(from, keys.database().find(from));
+  Entry* entry = keys.take(from, keys.peek(from));
+  const Found old = keys.peek(to);
   // Listeners hear of a new key, whether there was one of that name or not.
-  if (keys.peek(to)) ctx.effects().event(Notify::kNew, "new", to.name);
-  keys.put(to, keys.database().find(to), Entry::with_key(entry, to.name));
+  if (old) ctx.effects().event(Notify::kNew, "new", to.name);
+  keys.put(to, old, Entry::with_key(entry, to.name));
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kGeneric, "rename_from", from.name);
   ctx.effects().event(Notify::kGeneric, "rename_to", to.name);
@@ -54,21 +55,16 @@ Outcome move(CommandContext& ctx) {
   if (db == ctx.keys().index()) return refuse(std::string(kSameObject));
   const KeyRef key = ctx.key(1);
   Keys there = ctx.keys_in(db);
-  const bool movable = ctx.keys().write(key) && !there.peek(key);
-  ctx.effects().set_db(ctx.keys().index());  // an expired key on the other side may have moved it
-  if (!movable) {
+  const Found at = ctx.keys().write(key);
+  if (!at || there.peek(key)) {
     ctx.reply().integer(0);
     return {};
   }
-  Entry* entry = ctx.keys().database().take(key, ctx.keys().database().find(key));
+  Entry* entry = ctx.keys().take(key, at);
   ctx.effects().replicate_verbatim();
-  ctx.effects().set_db(db);
   there.put(key, {}, entry);
-  ctx.effects().set_db(ctx.keys().index());
   ctx.effects().event(Notify::kGeneric, "move_from", key.name);
-  ctx.effects().set_db(db);
-  ctx.effects().event(Notify::kGeneric, "move_to", key.name);
-  ctx.effects().set_db(ctx.keys().index());
+  ctx.effects().in(db).event(Notify::kGeneric, "move_to", key.name);
   ctx.reply().integer(1);
   return {};
 }
@@ -100,20 +96,18 @@ Outcome copy(CommandContext& ctx) {
   if (options.db == ctx.keys().index() && from.name == to.name)
     return refuse(std::string(kSameObject));
   Keys there = ctx.keys_in(options.db);
-  const bool source = static_cast<bool>(ctx.keys().read(from));
-  const bool occupied = source && there.peek(to);
-  ctx.effects().set_db(ctx.keys().index());
-  if (!source || (occupied && !options.replace)) {
+  ctx.keys().let_expired_go(from);
+  there.let_expired_go(to);
+  const Found source = ctx.keys().read(from);
+  const Found old = source ? there.peek(to) : Found();
+  if (!source || (old && !options.replace)) {
     ctx.reply().integer(0);
     return {};
   }
-  Entry* copied = ctx.keys().database().find(from)->copy_as(to.name);
   ctx.effects().replicate_verbatim();
-  ctx.effects().set_db(options.db);
-  if (occupied) ctx.effects().event(Notify::kNew, "new", to.name);
-  there.put(to, there.database().find(to), copied);
-  ctx.effects().event(Notify::kGeneric, "copy_to", to.name);
-  ctx.effects().set_db(ctx.keys().index());
+  if (old) ctx.effects().in(options.db).event(Notify::kNew, "new", to.name);
+  there.put(to, old, source->copy_as(to.name));
+  ctx.effects().in(options.db).event(Notify::kGeneric, "copy_to", to.name);
   ctx.reply().integer(1);
   return {};
 }

@@ -117,7 +117,7 @@ Result<ScanOptions, ReplyError> parse_scan(const ArgReader& args) {
 constexpr unsigned kSlotShift = 48;
 
 std::uint64_t scan_one_slot(const Database& db, Slot slot, std::uint64_t cursor,
-                            const std::function<void(Entry&)>& visit) {
+                            const std::function<void(const Entry&)>& visit) {
   const std::uint64_t at = cursor >> kSlotShift;
   if (at > slot) return 0;
   const std::uint64_t inner = at == slot ? cursor & ((1ULL << kSlotShift) - 1) : 0;
@@ -132,7 +132,7 @@ Outcome scan(CommandContext& ctx) {
   std::vector<std::string_view> found;
   std::vector<std::string> expired;
   std::uint64_t seen = 0;
-  const std::function<void(Entry&)> visit = [&](const Entry& e) {
+  const std::function<void(const Entry&)> visit = [&](const Entry& e) {
     ++seen;
     if (options.type && e.type() != *options.type) return;
     if (!options.pattern.matches(e.key())) return;

@@ -6,15 +6,15 @@ Found push_items(CommandContext& ctx, const KeyRef& key, Found at, ListEnd end,
                  std::span<const std::string_view> items) {
   const ListLimits limits = list_limits(ctx);
   if (at) {
-    ListValue(at).push(end, items, limits);
+    ListValue(ctx.keys().change(key, at)).push(end, items, limits);
     return at;
   }
   return ctx.keys().put(key, at, make_list(key.name, end, items, limits, ctx.keys().new_access()));
 }
 
 void settle_after_removal(CommandContext& ctx, const KeyRef& key, Found at) {
-  ListValue list(at);
-  if (list.size() > 0) return list.settle(list_limits(ctx));
+  if (ListView(*at).size() > 0)
+    return ListValue(ctx.keys().change(key, at)).settle(list_limits(ctx));
   ctx.keys().remove(key, at, false);
   ctx.effects().event(Notify::kGeneric, "del", key.name);
 }
@@ -30,14 +30,16 @@ Result<ListEnd, ReplyError> list_end(const ArgReader& args, std::size_t i) {
 }
 
 void pop_items(CommandContext& ctx, const KeyRef& key, Found at, ListEnd end, std::uint64_t count) {
-  ListValue list(at);
-  ReplyWriter& reply = ctx.reply();
-  const auto write = [&reply](const ds::Element& item) { reply_item(reply, item); };
-  if (end == ListEnd::kHead)
-    list.visit(0, count, write);
-  else if (count > 0)
-    list.visit_back(list.size() - 1, count, write);
-  list.drop(end, count);
+  const auto write = [&reply = ctx.reply()](const ds::Element& item) { reply_item(reply, item); };
+  {
+    const Change change = ctx.keys().change(key, at);
+    ListValue list(change);
+    if (end == ListEnd::kHead)
+      list.visit(0, count, write);
+    else if (count > 0)
+      list.visit_back(list.size() - 1, count, write);
+    list.drop(end, count);
+  }
   if (count > 0) ctx.effects().event(Notify::kList, pop_event(end), key.name);
   settle_after_removal(ctx, key, at);
 }

@@ -1,5 +1,4 @@
-// What every list command does first and last: find the list, take items off it, let an empty one
-// go.
+// Helpers of the list commands: finding the list, taking items off it, removing an empty one.
 #pragma once
 
 #include <optional>

@@ -14,7 +14,7 @@ Outcome lset(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t index, ctx.args().integer(2));
   const auto place = list_index(index, ListView(*at).size());
   if (!place) return refuse("ERR index out of range");
-  ListValue(at).set(*place, ctx.arg(3), list_limits(ctx));
+  ListValue(ctx.keys().change(key, at)).set(*place, ctx.arg(3), list_limits(ctx));
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kList, "lset", key.name);
   ctx.reply().ok();
@@ -30,10 +30,11 @@ Outcome ltrim(CommandContext& ctx) {
     ctx.reply().ok();
     return {};
   }
-  ListValue list(at);
-  const std::uint64_t size = list.size();
+  const std::uint64_t size = ListView(*at).size();
   const ListRange kept = list_range(start, stop, size);
   if (kept.count < size) {
+    const Change change = ctx.keys().change(key, at);
+    ListValue list(change);
     list.drop(ListEnd::kTail, kept.count == 0 ? size : size - kept.first - kept.count);
     if (kept.count > 0) list.drop(ListEnd::kHead, kept.first);
     ctx.effects().replicate_verbatim();
@@ -59,7 +60,8 @@ Outcome lrem(CommandContext& ctx) {
   std::uint64_t most = UINT64_MAX;
   if (count > 0) most = static_cast<std::uint64_t>(count);
   if (count < 0) most = std::uint64_t{0} - static_cast<std::uint64_t>(count);
-  const std::uint64_t removed = ListValue(at).remove(ctx.arg(3), count < 0, most);
+  const std::uint64_t removed =
+      ListValue(ctx.keys().change(key, at)).remove(ctx.arg(3), count < 0, most);
   if (removed > 0) {
     ctx.effects().replicate_verbatim();
     ctx.effects().count_changes(removed - 1);

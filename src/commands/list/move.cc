@@ -29,6 +29,7 @@ struct Lists {
 };
 
 Result<Lists, ReplyError> find_lists(CommandContext& ctx) {
+  ctx.let_expired_go(1, 3);
   Lists lists;
   HEARTH_TRY(lists.source, write_list(ctx, ctx.key(1)));
   if (lists.source) {
@@ -39,8 +40,8 @@ Result<Lists, ReplyError> find_lists(CommandContext& ctx) {
 
 // Takes `count` items, which exist, off the source; they come in the order in which they are to
 // stand in the destination.
-std::vector<std::string> take_items(Found at, const Move& move, std::uint64_t count) {
-  ListValue source(at);
+std::vector<std::string> take_items(const Change& change, const Move& move, std::uint64_t count) {
+  ListValue source(change);
   std::vector<std::string> items;
   items.reserve(count);
   const auto collect = [&items](const ds::Element& item) {
@@ -64,7 +65,8 @@ std::vector<std::string> move_items(CommandContext& ctx, const Lists& lists, con
                                     std::uint64_t count) {
   const KeyRef source = ctx.key(1);
   const KeyRef destination = ctx.key(2);
-  const std::vector<std::string> items = take_items(lists.source, move, count);
+  const std::vector<std::string> items =
+      take_items(ctx.keys().change(source, lists.source), move, count);
   std::vector<std::string_view> words(items.begin(), items.end());
   if (move.to == ListEnd::kHead) std::reverse(words.begin(), words.end());
   push_items(ctx, destination, lists.destination, move.to, words);
@@ -221,17 +223,18 @@ constexpr ArgDoc kOrderings[] = {args::token("obo", "OBO"), args::token("bulk", 
 constexpr ArgDoc kHowMany[] = {args::one_of("selector", kSelectors),
                                args::one_of("ordering", kOrderings)};
 constexpr ArgDoc kMoveArgs[] = {args::key("source", 0), args::key("destination", 1),
-                                args::one_of("wherefrom", kEnds), args::one_of("whereto", kEnds)};
+                                args::one_of("wherefrom", kListEnds),
+                                args::one_of("whereto", kListEnds)};
 constexpr ArgDoc kBlockingMoveArgs[] = {args::key("source", 0), args::key("destination", 1),
-                                        args::one_of("wherefrom", kEnds),
-                                        args::one_of("whereto", kEnds), args::real("timeout")};
-constexpr ArgDoc kMoveMArgs[] = {args::key("source", 0), args::key("destination", 1),
-                                 args::one_of("wherefrom", kEnds), args::one_of("whereto", kEnds),
-                                 args::block("how-many", kHowMany).opt()};
+                                        args::one_of("wherefrom", kListEnds),
+                                        args::one_of("whereto", kListEnds), args::real("timeout")};
+constexpr ArgDoc kMoveMArgs[] = {
+    args::key("source", 0), args::key("destination", 1), args::one_of("wherefrom", kListEnds),
+    args::one_of("whereto", kListEnds), args::block("how-many", kHowMany).opt()};
 constexpr ArgDoc kBlockingMoveMArgs[] = {args::key("source", 0),
                                          args::key("destination", 1),
-                                         args::one_of("wherefrom", kEnds),
-                                         args::one_of("whereto", kEnds),
+                                         args::one_of("wherefrom", kListEnds),
+                                         args::one_of("whereto", kListEnds),
                                          args::real("timeout"),
                                          args::block("how-many", kHowMany).opt()};
 constexpr ArgDoc kPopPushArgs[] = {args::key("source", 0), args::key("destination", 1)};

@@ -124,10 +124,10 @@ constexpr KeySpec kTakeCountedSecond[] = {KeySpec::counted(2, kTaken)};
 constexpr ArgDoc kPopArgs[] = {args::key(), args::integer("count").opt().from("6.2.0")};
 constexpr ArgDoc kBlockingArgs[] = {args::key().many(), args::real("timeout")};
 constexpr ArgDoc kMultiArgs[] = {args::integer("numkeys"), args::key().many(),
-                                 args::one_of("where", kEnds),
+                                 args::one_of("where", kListEnds),
                                  args::integer("count", "COUNT").opt()};
 constexpr ArgDoc kBlockingMultiArgs[] = {args::real("timeout"), args::integer("numkeys"),
-                                         args::key().many(), args::one_of("where", kEnds),
+                                         args::key().many(), args::one_of("where", kListEnds),
                                          args::integer("count", "COUNT").opt()};
 constexpr HistoryNote kPopHistory[] = {{"6.2.0", "Takes a count."}};
 

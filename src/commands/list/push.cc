@@ -37,13 +37,15 @@ Outcome linsert(CommandContext& ctx) {
     ctx.reply().integer(0);
     return {};
   }
-  if (!ListValue(at).insert(ctx.arg(3), behind, ctx.arg(4), list_limits(ctx))) {
+  const Change change = ctx.keys().change(key, at);
+  ListValue list(change);
+  if (!list.insert(ctx.arg(3), behind, ctx.arg(4), list_limits(ctx))) {
     ctx.reply().integer(-1);
     return {};
   }
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kList, "linsert", key.name);
-  ctx.reply().integer(static_cast<std::int64_t>(ListView(*at).size()));
+  ctx.reply().integer(static_cast<std::int64_t>(list.size()));
   return {};
 }
 

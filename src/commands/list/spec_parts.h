@@ -9,7 +9,7 @@
 
 namespace hearth::commands {
 
-inline constexpr ArgDoc kEnds[] = {args::token("left", "LEFT"), args::token("right", "RIGHT")};
+inline constexpr ArgDoc kListEnds[] = {args::token("left", "LEFT"), args::token("right", "RIGHT")};
 inline constexpr HistoryNote kBlockingHistory[] = {{"6.0.0", "The timeout may have a fraction."}};
 
 }  // namespace hearth::commands

@@ -6,12 +6,12 @@
 #include "persistence/rdb/object.h"
 #include "src/base/glob.h"
 #include "src/commands/server/debug.h"
-#include "src/commands/server/digest.h"
-#include "src/store/encoding.h"
+#include "src/store/digest.h"
 #include "src/store/hash.h"
 #include "src/store/list_value.h"
 #include "src/store/memory.h"
 #include "src/store/set.h"
+#include "src/store/value_type.h"
 #include "src/store/zset.h"
 
 namespace hearth::commands {

@@ -12,8 +12,8 @@ Result<std::vector<const Set*>, ReplyError> read_sets(CommandContext& ctx, std::
                                                       std::size_t count) {
   std::vector<const Set*> sets;
   sets.reserve(count);
+  ctx.let_expired_go(first, first + count);
   for (std::size_t i = 0; i < count; ++i) {
-    // The place itself may move when a later key turns out to be expired; the set does not.
     HEARTH_TRY(const Found at, ctx.keys().read(ctx.key(first + i), Type::kSet));
     sets.push_back(at ? at->set() : nullptr);
   }

@@ -1,4 +1,4 @@
-// What set commands do first and last: find sets, make one, remove it with its last member.
+// Helpers of the set commands: finding sets, making one, removing it with its last member.
 #pragma once
 
 #include <memory>

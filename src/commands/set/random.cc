@@ -17,7 +17,7 @@ Outcome pop_one(CommandContext& ctx) {
     ctx.reply().null();
     return {};
   }
-  const std::string member = at->set()->pop(ctx.rng());
+  const std::string member = ctx.keys().change(key, at)->set()->pop(ctx.rng());
   // Chance is not repeatable: what came out is logged.
   ctx.effects().replicate_as("SREM", key.name, member);
   ctx.effects().event(Notify::kSet, "spop", key.name);
@@ -42,18 +42,19 @@ void pop_some(CommandContext& ctx, const KeyRef& key, Found at, std::uint64_t co
   // A logged command stays within what a reader takes as one request.
   constexpr std::size_t kWordsMost = 1024;
   const bool logs = ctx.effects().wants_commands();
-  const std::uint64_t changes_before = ctx.effects().changes();
+  std::uint64_t commands = 0;
   std::vector<std::string> words;
   ctx.reply().set(count);
-  at->set()->pop(ctx.rng(), count, [&](std::string_view member) {
+  ctx.keys().change(key, at)->set()->pop(ctx.rng(), count, [&](std::string_view member) {
     ctx.reply().bulk(member);
     if (!logs) return;
     if (words.size() == kWordsMost) ctx.effects().replicate_words(std::exchange(words, {}));
+    if (words.empty()) ++commands;
     if (words.empty()) words = {"SREM", std::string(key.name)};
     words.emplace_back(member);
   });
   if (logs) ctx.effects().replicate_words(std::move(words));
-  ctx.effects().count_changes(count - (ctx.effects().changes() - changes_before));
+  ctx.effects().count_changes(count - commands);  // each command has counted one
   ctx.effects().event(Notify::kSet, "spop", key.name);
 }
 

@@ -12,11 +12,11 @@ Outcome sadd(CommandContext& ctx) {
   const auto members = ctx.args().from(2);
   HEARTH_TRY(Found at, ctx.keys().write(key, Type::kSet));
   const SetLimits limits = set_limits(ctx);
-  if (at)
-    at->set()->expect(members.size(), limits);
-  else
-    at = made_set(ctx, key, at, members.front(), members.size());
-  Set& set = *at->set();
+  const bool existed = static_cast<bool>(at);
+  at = made_set(ctx, key, at, members.front(), members.size());
+  const Change change = ctx.keys().change(key, at);
+  Set& set = *change->set();
+  if (existed) set.expect(members.size(), limits);
   std::uint64_t added = 0;
   for (const std::string_view member : members) {
     if (set.add(member, limits)) ++added;
@@ -35,10 +35,11 @@ Outcome srem(CommandContext& ctx) {
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kSet));
   std::uint64_t removed = 0;
   if (at) {
+    const Change change = ctx.keys().change(key, at);
     for (const std::string_view member : ctx.args().from(2)) {
-      if (!at->set()->erase(member)) continue;
+      if (!change->set()->erase(member)) continue;
       ++removed;
-      if (at->set()->empty()) break;
+      if (change->set()->empty()) break;
     }
   }
   if (removed > 0) {
@@ -55,20 +56,20 @@ Outcome smove(CommandContext& ctx) {
   const KeyRef from = ctx.key(1);
   const KeyRef to = ctx.key(2);
   const std::string_view member = ctx.arg(3);
-  Found source = ctx.keys().write(from);
+  ctx.let_expired_go(1, 3);
+  const Found source = ctx.keys().write(from);
   if (!source) {
     ctx.reply().integer(0);
     return {};
   }
   Found destination;
   HEARTH_TRY(destination, ctx.keys().write(to, Type::kSet));
-  // Looking for the destination may have removed it as expired, and so moved the source's place.
-  HEARTH_TRY(source, ctx.keys().write(from, Type::kSet));
+  if (source->type() != Type::kSet) return refuse(std::string(kWrongType));
   if (from.name == to.name) {
     ctx.reply().integer(source->set()->contains(member) ? 1 : 0);
     return {};
   }
-  if (!source->set()->erase(member)) {
+  if (!ctx.keys().change(from, source)->set()->erase(member)) {
     ctx.reply().integer(0);
     return {};
   }
@@ -76,7 +77,7 @@ Outcome smove(CommandContext& ctx) {
   ctx.effects().event(Notify::kSet, "srem", from.name);
   remove_empty_set(ctx, from, source);
   destination = made_set(ctx, to, ctx.keys().peek(to), member, 1);
-  if (destination->set()->add(member, set_limits(ctx))) {
+  if (ctx.keys().change(to, destination)->set()->add(member, set_limits(ctx))) {
     ctx.effects().count_changes(1);
     ctx.effects().event(Notify::kSet, "sadd", to.name);
   }

@@ -8,10 +8,7 @@ constexpr std::string_view kInvalidId =
 
 bool is_exclusive(std::string_view word) { return word.size() > 1 && word.front() == '('; }
 
-Result<GroupAt, ReplyError> group_of(Found at, const KeyRef& key, std::string_view group) {
-  if (at) {
-    if (StreamGroup* found = at->stream()->group(group)) return GroupAt{*at->stream(), *found};
-  }
+tl::unexpected<ReplyError> no_such_group(const KeyRef& key, std::string_view group) {
   return refuse("NOGROUP No such key '" + std::string(key.name) + "' or consumer group '" +
                 std::string(group) + "'");
 }
@@ -98,16 +95,23 @@ Found made_stream(CommandContext& ctx, const KeyRef& key, Found at) {
       Entry::make(key.name, std::make_unique<Stream>(), kNoDeadline, ctx.keys().new_access()));
 }
 
-Result<GroupAt, ReplyError> group_for_read(CommandContext& ctx, const KeyRef& key,
-                                           std::string_view group) {
+Result<GroupView, ReplyError> group_for_read(CommandContext& ctx, const KeyRef& key,
+                                             std::string_view group) {
   HEARTH_TRY(const Found at, ctx.keys().read(key, Type::kStream));
-  return group_of(at, key, group);
+  const StreamGroup* found = at ? at->stream()->group(group) : nullptr;
+  if (found == nullptr) return no_such_group(key, group);
+  return GroupView{*at->stream(), *found};
 }
 
 Result<GroupAt, ReplyError> group_for_write(CommandContext& ctx, const KeyRef& key,
                                             std::string_view group) {
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kStream));
-  return group_of(at, key, group);
+  if (!at) return no_such_group(key, group);
+  Change change = ctx.keys().change(key, at);
+  Stream& stream = *change->stream();
+  StreamGroup* found = stream.group(group);
+  if (found == nullptr) return no_such_group(key, group);
+  return GroupAt{std::move(change), stream, *found};
 }
 
 StreamConsumer& seen_consumer(CommandContext& ctx, std::string_view key,

@@ -1,5 +1,5 @@
-// What stream commands share: ids as clients write them, entries as they are replied, groups, and
-// the forms in which changes are replicated.
+// Helpers of the stream commands: ids as clients write them, entries as they are replied, groups,
+// and the forms in which changes are replicated.
 #pragma once
 
 #include <optional>
@@ -45,13 +45,18 @@ void reply_range(ReplyWriter& reply, const Stream& stream, StreamId from, Stream
 // The place, with an empty stream made if there was none.
 [[nodiscard]] Found made_stream(CommandContext& ctx, const KeyRef& key, Found at);
 
+struct GroupView {
+  const Stream& stream;
+  const StreamGroup& group;
+};
 struct GroupAt {
+  Change change;
   Stream& stream;
   StreamGroup& group;
 };
 // For commands that need key and group: NOGROUP if there is none.
-[[nodiscard]] Result<GroupAt, ReplyError> group_for_read(CommandContext& ctx, const KeyRef& key,
-                                                         std::string_view group);
+[[nodiscard]] Result<GroupView, ReplyError> group_for_read(CommandContext& ctx, const KeyRef& key,
+                                                           std::string_view group);
 [[nodiscard]] Result<GroupAt, ReplyError> group_for_write(CommandContext& ctx, const KeyRef& key,
                                                           std::string_view group);
 

@@ -104,7 +104,7 @@ Result<StreamId, ReplyError> choose_id(const AddOptions& o, StreamId last, UnixM
 }
 
 void log_add(CommandContext& ctx, const AddOptions& o, const Stream& stream, StreamId id) {
-  EffectLog& effects = ctx.effects();
+  const CommandEffects effects = ctx.effects();
   if (!effects.wants_commands()) {
     effects.replicate_verbatim();  // counts the change
     return;
@@ -145,7 +145,8 @@ Outcome xadd(CommandContext& ctx) {
   if (!Stream::fits(pairs)) return refuse("ERR Elements are too large to be stored");
 
   at = made_stream(ctx, key, at);
-  Stream& stream = *at->stream();
+  const Change change = ctx.keys().change(key, at);
+  Stream& stream = *change->stream();
   stream.append(id, pairs, stream_limits(ctx));
   if (o.idempotent) stream.make_idempotency().record(o.producer, o.message, id, ctx.clock());
   ctx.effects().event(Notify::kStream, "xadd", key.name);
@@ -176,7 +177,8 @@ Outcome xcfgset(CommandContext& ctx) {
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kStream));
   if (!at) return refuse(std::string(kNoSuchKey));
-  StreamIdempotency& idempotency = at->stream()->make_idempotency();
+  const Change change = ctx.keys().change(key, at);
+  StreamIdempotency& idempotency = change->stream()->make_idempotency();
   StreamIdempotency::Limits limits = idempotency.limits();
   limits.duration_s = duration.value_or(limits.duration_s);
   limits.max_size = size.value_or(limits.max_size);
@@ -194,7 +196,8 @@ Outcome xidmprecord(CommandContext& ctx) {
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kStream));
   if (!at) return refuse(std::string(kNoSuchKey));
-  Stream& stream = *at->stream();
+  const Change change = ctx.keys().change(key, at);
+  Stream& stream = *change->stream();
   if (!stream.contains(id)) return refuse("ERR no such entry in the stream");
   StreamIdempotency& idempotency = stream.make_idempotency();
   const auto known = idempotency.find(producer, message, ctx.clock());

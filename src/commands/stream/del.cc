@@ -22,7 +22,8 @@ Outcome xdel(CommandContext& ctx) {
   }
   HEARTH_TRY(const std::vector<StreamId> ids, strict_ids(ctx.args().from(2)));
   std::uint64_t deleted = 0;
-  for (const StreamId id : ids) deleted += at->stream()->erase(id) ? 1 : 0;
+  const Change change = ctx.keys().change(key, at);
+  for (const StreamId id : ids) deleted += change->stream()->erase(id) ? 1 : 0;
   if (deleted > 0) {
     ctx.effects().replicate_verbatim();
     ctx.effects().count_changes(deleted - 1);
@@ -109,9 +110,10 @@ Outcome xdelex(CommandContext& ctx) {
   }
   const StreamReferences references = block.references.value_or(StreamReferences::kKeep);
   Deletion done;
+  const Change change = ctx.keys().change(key, at);
   ctx.reply().array(block.ids.size());
   for (const StreamId id : block.ids)
-    ctx.reply().integer(delete_entry(*at->stream(), id, references, done));
+    ctx.reply().integer(delete_entry(*change->stream(), id, references, done));
   log_deletion(ctx, key.name, done);
   return {};
 }
@@ -120,11 +122,13 @@ Outcome xackdel(CommandContext& ctx) {
   HEARTH_TRY(const IdBlock block, parse_block(ctx.args(), 3));
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kStream));
-  StreamGroup* group = at ? at->stream()->group(ctx.arg(2)) : nullptr;
-  if (group == nullptr) {
+  if (!at || at->stream()->group(ctx.arg(2)) == nullptr) {
     reply_all_absent(ctx, block.ids.size());
     return {};
   }
+  const Change change = ctx.keys().change(key, at);
+  Stream& stream = *change->stream();
+  StreamGroup* group = stream.group(ctx.arg(2));
   const StreamReferences references = block.references.value_or(StreamReferences::kKeep);
   Deletion done;
   ctx.reply().array(block.ids.size());
@@ -134,7 +138,7 @@ Outcome xackdel(CommandContext& ctx) {
       continue;
     }
     done.changed = true;
-    const std::int64_t outcome = delete_entry(*at->stream(), id, references, done);
+    const std::int64_t outcome = delete_entry(stream, id, references, done);
     // It was pending, so it was an entry; that it is gone already is as good.
     ctx.reply().integer(outcome == kNotThere ? kDeleted : outcome);
   }
@@ -145,13 +149,14 @@ Outcome xackdel(CommandContext& ctx) {
 Outcome xack(CommandContext& ctx) {
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kStream));
-  StreamGroup* group = at ? at->stream()->group(ctx.arg(2)) : nullptr;
-  if (group == nullptr) {
+  if (!at || at->stream()->group(ctx.arg(2)) == nullptr) {
     ctx.reply().integer(0);
     return {};
   }
   HEARTH_TRY(const std::vector<StreamId> ids, strict_ids(ctx.args().from(3)));
   std::uint64_t acknowledged = 0;
+  const Change change = ctx.keys().change(key, at);
+  StreamGroup* group = change->stream()->group(ctx.arg(2));
   for (const StreamId id : ids) acknowledged += group->acknowledge(id) ? 1 : 0;
   if (acknowledged > 0) {
     ctx.effects().replicate_verbatim();

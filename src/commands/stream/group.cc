@@ -38,15 +38,17 @@ tl::unexpected<ReplyError> key_required() {
       "use the MKSTREAM option to create an empty stream automatically.");
 }
 
-Result<Stream*, ReplyError> required_stream(CommandContext& ctx) {
+Result<Change, ReplyError> required_stream(CommandContext& ctx) {
   HEARTH_TRY(const Found at, ctx.keys().write(ctx.key(2), Type::kStream));
   if (!at) return key_required();
-  return at->stream();
+  return ctx.keys().change(ctx.key(2), at);
 }
 
 Result<GroupAt, ReplyError> required_group(CommandContext& ctx) {
-  HEARTH_TRY(Stream * stream, required_stream(ctx));
-  if (StreamGroup* group = stream->group(ctx.arg(3))) return GroupAt{*stream, *group};
+  HEARTH_TRY(Change change, required_stream(ctx));
+  Stream& stream = *change->stream();
+  if (StreamGroup* group = stream.group(ctx.arg(3)))
+    return GroupAt{std::move(change), stream, *group};
   return refuse("NOGROUP No such consumer group '" + std::string(ctx.arg(3)) + "' for key name '" +
                 std::string(ctx.arg(2)) + "'");
 }
@@ -69,7 +71,7 @@ Outcome create(CommandContext& ctx) {
     return refuse("BUSYGROUP Consumer Group name already exists");
   const bool is_new = !at;
   at = made_stream(ctx, key, at);
-  at->stream()->add_group(ctx.arg(3), id, o.entries_read);
+  ctx.keys().change(key, at)->stream()->add_group(ctx.arg(3), id, o.entries_read);
   ctx.effects().replicate_verbatim();
   if (is_new)
     ctx.effects().event(Notify::kStream, "xgroup-create", key.name);
@@ -94,8 +96,8 @@ Outcome set_id(CommandContext& ctx) {
 }
 
 Outcome destroy(CommandContext& ctx) {
-  HEARTH_TRY(Stream * stream, required_stream(ctx));
-  const bool was_there = stream->remove_group(ctx.arg(3));
+  HEARTH_TRY(const Change change, required_stream(ctx));
+  const bool was_there = change->stream()->remove_group(ctx.arg(3));
   if (was_there) changed(ctx, "xgroup-destroy");
   ctx.reply().integer(was_there ? 1 : 0);
   return {};

@@ -33,7 +33,7 @@ void read_and_lag(ReplyWriter& reply, const Stream& stream, const StreamGroup& g
   number_or_null(reply, "lag", stream.lag(group));
 }
 
-Result<Stream*, ReplyError> stream_of(CommandContext& ctx) {
+Result<const Stream*, ReplyError> stream_of(CommandContext& ctx) {
   HEARTH_TRY(const Found at, ctx.keys().read(ctx.key(2), Type::kStream));
   if (!at) return refuse(std::string(kNoSuchKey));
   return at->stream();
@@ -153,7 +153,7 @@ Result<FullOption, ReplyError> parse_full(const ArgReader& args) {
 }
 
 Outcome stream_info(CommandContext& ctx) {
-  HEARTH_TRY(Stream * stream, stream_of(ctx));
+  HEARTH_TRY(const Stream* stream, stream_of(ctx));
   HEARTH_TRY(const FullOption o, parse_full(ctx.args()));
   ReplyWriter& reply = ctx.reply();
   StreamIdempotency* idempotency = stream->idempotency();

@@ -101,7 +101,7 @@ Outcome xpending(CommandContext& ctx) {
   if (!summary) {
     HEARTH_TRY(query, parse_pending(ctx.args()));
   }
-  HEARTH_TRY(const GroupAt at, group_for_read(ctx, ctx.key(1), ctx.arg(2)));
+  HEARTH_TRY(const GroupView at, group_for_read(ctx, ctx.key(1), ctx.arg(2)));
   if (summary) {
     reply_summary(ctx, at.group);
     return {};

@@ -25,7 +25,8 @@ struct ReadOptions {
 // Where one stream is read from, and what it gives.
 struct Source {
   std::size_t key_at = 0;
-  Stream* stream = nullptr;  // nullptr: no such key
+  std::optional<Change> change;    // XREADGROUP: it assigns entries
+  const Stream* stream = nullptr;  // nullptr: no such key
   StreamGroup* group = nullptr;
   bool undelivered = false;  // ">"
   StreamId after;
@@ -162,13 +163,15 @@ Outcome set_position(Source& source, std::string_view word, bool group_read) {
 
 Result<std::vector<Source>, ReplyError> find_sources(CommandContext& ctx, const ReadOptions& o) {
   std::vector<Source> sources(o.stream_count);
+  ctx.let_expired_go(o.keys_at, o.keys_at + o.stream_count);
   for (std::size_t i = 0; i < o.stream_count; ++i) {
     Source& source = sources[i];
     source.key_at = o.keys_at + i;
     HEARTH_TRY(const Found at, ctx.keys().read(ctx.key(source.key_at), Type::kStream));
     if (at) source.stream = at->stream();
     if (o.group_read) {
-      source.group = at ? source.stream->group(o.group) : nullptr;
+      if (at) source.change.emplace(ctx.keys().change(ctx.key(source.key_at), at));
+      source.group = at ? (*source.change)->stream()->group(o.group) : nullptr;
       if (source.group == nullptr) {
         return refuse("NOGROUP No such key '" + std::string(ctx.arg(source.key_at)) +
                       "' or consumer group '" + std::string(o.group) +

@@ -20,7 +20,7 @@ Outcome xtrim(CommandContext& ctx) {
   HEARTH_TRY_VOID(finish_trim_options(ctx, options));
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kStream));
-  const std::uint64_t deleted = at ? at->stream()->trim(options.trim) : 0;
+  const std::uint64_t deleted = at ? ctx.keys().change(key, at)->stream()->trim(options.trim) : 0;
   if (deleted > 0) {
     ctx.effects().event(Notify::kStream, "xtrim", key.name);
     ctx.effects().count_changes(deleted - 1);
@@ -66,7 +66,8 @@ Outcome xsetid(CommandContext& ctx) {
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kStream));
   if (!at) return refuse(std::string(kNoSuchKey));
-  Stream& stream = *at->stream();
+  const Change change = ctx.keys().change(key, at);
+  Stream& stream = *change->stream();
   if (p.last_id < stream.max_deleted_id()) {
     return refuse("ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
   }

@@ -24,8 +24,7 @@ Outcome add(CommandContext& ctx, std::int64_t delta) {
   }
   if (__builtin_add_overflow(value, delta, &value))
     return refuse("ERR increment or decrement would overflow");
-  if (!at) ctx.effects().event(Notify::kNew, "new", key.name);
-  put_int_keep_deadline(ctx.keys().database(), key, at, value, ctx.keys().new_access());
+  ctx.keys().put_int(key, at, value);
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kString, "incrby", key.name);
   ctx.reply().integer(value);

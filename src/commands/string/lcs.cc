@@ -115,6 +115,7 @@ void reply_matches(CommandContext& ctx, const Subsequence& lcs, const LcsOptions
 
 Outcome lcs(CommandContext& ctx) {
   constexpr std::string_view kBothStrings = "ERR The specified keys must contain string values";
+  ctx.let_expired_go(1, 3);
   const Found a_at = ctx.keys().read(ctx.key(1));
   const Found b_at = ctx.keys().read(ctx.key(2));
   if ((a_at && a_at->type() != Type::kString) || (b_at && b_at->type() != Type::kString)) {

@@ -25,7 +25,7 @@ Outcome append(CommandContext& ctx) {
     ctx.keys().put_string(key, at, suffix, kNoDeadline);
   } else {
     HEARTH_TRY_VOID(check_length(ctx, at->string_length() + suffix.size()));
-    length = append_string(ctx.keys().database(), key, at, suffix);
+    length = ctx.keys().append(key, at, suffix);
   }
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kString, "append", key.name);
@@ -38,25 +38,20 @@ Outcome setrange(CommandContext& ctx) {
   const std::string_view value = ctx.arg(3);
   HEARTH_TRY(const std::int64_t offset, ctx.args().integer(2));
   if (offset < 0) return refuse("ERR offset is out of range");
-  Found at;
-  HEARTH_TRY(at, ctx.keys().write(key, Type::kString));
+  HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kString));
   if (value.empty()) {
     // Nothing to write: the key is neither made nor changed.
     ctx.reply().integer(at ? static_cast<std::int64_t>(at->string_length()) : 0);
     return {};
   }
-  HEARTH_TRY_VOID(check_length(ctx, static_cast<std::uint64_t>(offset) + value.size()));
-  if (!at) {
-    ctx.effects().event(Notify::kNew, "new", key.name);
-    at = ctx.keys().database().insert(
-        key, Entry::make_string(key.name, "", kNoDeadline, ctx.keys().new_access()));
-  }
-  char* room = writable_range(ctx.keys().database(), key, at, static_cast<std::uint64_t>(offset),
-                              value.size());
+  const std::uint64_t end = static_cast<std::uint64_t>(offset) + value.size();
+  HEARTH_TRY_VOID(check_length(ctx, end));
+  const std::uint64_t length = std::max<std::uint64_t>(end, at ? at->string_length() : 0);
+  char* room = ctx.keys().writable_range(key, at, static_cast<std::uint64_t>(offset), value.size());
   std::copy(value.begin(), value.end(), room);
   ctx.effects().replicate_verbatim();
   ctx.effects().event(Notify::kString, "setrange", key.name);
-  ctx.reply().integer(static_cast<std::int64_t>(at->string_length()));
+  ctx.reply().integer(static_cast<std::int64_t>(length));
   return {};
 }
 

@@ -1,4 +1,4 @@
-// What sorted set commands share: removing the set, and the ways members and
+// Helpers of the sorted set commands: removing the set, and the ways members and
 // scores are written in a reply.
 #pragma once
 

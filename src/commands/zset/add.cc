@@ -79,8 +79,9 @@ Outcome add_pairs(CommandContext& ctx, const AddRequest& request) {
   if (at || !rule.only_existing) {
     at = made_zset(ctx, key, at);
     const ZsetLimits limits = zset_limits(ctx);
+    const Change change = ctx.keys().change(key, at);
     for (std::size_t i = 0; i < count; ++i) {
-      last = at->zset()->add(pairs[2 * i + 1], scores[i], rule, limits);
+      last = change->zset()->add(pairs[2 * i + 1], scores[i], rule, limits);
       // Only a single increment can fail, so nothing has changed then.
       if (last.change == Zset::Change::kNotANumber)
         return refuse("ERR resulting score is not a number (NaN)");
@@ -119,9 +120,10 @@ Outcome zrem(CommandContext& ctx) {
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kZset));
   std::int64_t removed = 0;
   if (at) {
+    const Change change = ctx.keys().change(key, at);
     for (const std::string_view member : ctx.args().from(2)) {
-      if (at->zset()->erase(member)) ++removed;
-      if (at->zset()->size() == 0) break;
+      if (change->zset()->erase(member)) ++removed;
+      if (change->zset()->size() == 0) break;
     }
   }
   if (removed > 0) {

@@ -112,6 +112,7 @@ Result<AlgebraRequest, ReplyError> parse_algebra(CommandContext& ctx, std::size_
   const auto count = static_cast<std::size_t>(keys);
   AlgebraRequest request;
   request.sources.reserve(count);
+  ctx.let_expired_go(at + 1, at + 1 + count);
   for (std::size_t i = 0; i < count; ++i) {
     HEARTH_TRY(const Source source, read_source(ctx, at + 1 + i));
     request.sources.push_back(source);

@@ -54,7 +54,7 @@ Outcome bzmpop(CommandContext& ctx) {
 
 constexpr ArgDoc kBlockPopArgs[] = {args::key().many(), args::real("timeout")};
 constexpr ArgDoc kBlockMultiArgs[] = {args::real("timeout"), args::integer("numkeys"),
-                                      args::key().many(), args::one_of("where", kEnds),
+                                      args::key().many(), args::one_of("where", kZsetEnds),
                                       args::integer("count", "COUNT").opt()};
 constexpr std::uint16_t kPopAccess = access::kRW | access::kAccess | access::kDelete;
 constexpr KeySpec kPopKeys[] = {KeySpec::range(1, -2, 1, kPopAccess)};

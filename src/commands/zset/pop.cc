@@ -14,7 +14,7 @@ std::string_view zset_pop_command(ZsetEnd end) {
 
 void pop_members(CommandContext& ctx, const KeyRef& key, Found at, ZsetEnd end, std::uint64_t count,
                  PopForm form) {
-  Zset& zset = *at->zset();
+  const Zset& zset = *at->zset();
   const std::uint64_t size = zset.size();
   const bool from_min = end == ZsetEnd::kMin;
   Zset::Walk walk = zset.walk(from_min ? 0 : size - 1, count,
@@ -24,7 +24,7 @@ void pop_members(CommandContext& ctx, const KeyRef& key, Found at, ZsetEnd end, 
     ctx.reply().bulk(item.member);
     ctx.reply().real(item.score);
   }
-  zset.erase_ranks(from_min ? 0 : size - count, count);
+  ctx.keys().change(key, at)->zset()->erase_ranks(from_min ? 0 : size - count, count);
   ctx.effects().event(Notify::kZset, from_min ? "zpopmin" : "zpopmax", key.name);
   remove_empty_zset(ctx, key, at);
 }
@@ -84,7 +84,7 @@ Outcome zmpop(CommandContext& ctx) {
 
 constexpr ArgDoc kPopArgs[] = {args::key(), args::integer("count").opt()};
 constexpr ArgDoc kPopMultiArgs[] = {args::integer("numkeys"), args::key().many(),
-                                    args::one_of("where", kEnds),
+                                    args::one_of("where", kZsetEnds),
                                     args::integer("count", "COUNT").opt()};
 constexpr KeySpec kPopKey[] = {KeySpec::one(1, access::kRW | access::kAccess | access::kDelete)};
 constexpr KeySpec kPopMultiKeys[] = {

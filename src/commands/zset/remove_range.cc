@@ -13,7 +13,7 @@ Outcome remove_range(CommandContext& ctx, RangeKind kind, std::string_view event
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kZset));
   const RankWindow window = at ? range.in(*at->zset(), Zset::Direction::kUp) : RankWindow{};
   if (window.count > 0) {
-    at->zset()->erase_ranks(window.first, window.count);
+    ctx.keys().change(key, at)->zset()->erase_ranks(window.first, window.count);
     ctx.effects().replicate_verbatim();
     ctx.effects().count_changes(window.count - 1);
     ctx.effects().event(Notify::kZset, event, key.name);

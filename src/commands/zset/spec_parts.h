@@ -10,6 +10,6 @@
 namespace hearth::commands {
 
 inline constexpr ArgDoc kWithScores = args::token("withscores", "WITHSCORES").opt();
-inline constexpr ArgDoc kEnds[] = {args::token("min", "MIN"), args::token("max", "MAX")};
+inline constexpr ArgDoc kZsetEnds[] = {args::token("min", "MIN"), args::token("max", "MAX")};
 
 }  // namespace hearth::commands

@@ -175,3 +175,41 @@ TEST_CASE("a candidate whose key is gone does not come twice") {
   }
   CHECK(rest.size() == 4);
 }
+
+TEST_CASE("the pool keeps the best of what rounds have drawn and lets better ones in") {
+  // One sample a round: without a pool that lasts, a victim would be any key.
+  Fixture f;
+  constexpr int kCount = 400;
+  for (int i = 0; i < kCount; ++i) f.put(0, "k" + std::to_string(i), kNoDeadline, idle(i));
+  for (int i = 0; i < 16; ++i) REQUIRE(f.pick(EvictionPolicy::kAllKeysLru, 8));
+  int oldest_half = 0;
+  for (int i = 0; i < 60; ++i) {
+    REQUIRE(f.pick(EvictionPolicy::kAllKeysLru, 8));
+    if (std::stoi(f.out.key.substr(1)) >= kCount / 2) ++oldest_half;
+    f.erase(f.out);
+  }
+  CHECK(oldest_half >= 58);
+
+  // A pool that is full of bad candidates takes each better one.
+  Fixture g;
+  for (int i = 0; i < 40; ++i) g.put(0, "young" + std::to_string(i), kNoDeadline, idle(i));
+  REQUIRE(g.pick(EvictionPolicy::kAllKeysLru, 100));
+  for (int i = 0; i < 20; ++i) g.put(0, "old" + std::to_string(i), kNoDeadline, idle(1000 + i));
+  for (int i = 19; i >= 0; --i) {
+    REQUIRE(g.pick(EvictionPolicy::kAllKeysLru, 100));
+    CHECK(g.out.key == "old" + std::to_string(i));
+    g.erase(g.out);
+  }
+}
+
+TEST_CASE("a candidate that was used since is weighed anew") {
+  Fixture f;
+  for (int i = 0; i < 30; ++i) f.put(0, "k" + std::to_string(i), kNoDeadline, idle(100 + i));
+  REQUIRE(f.pick(EvictionPolicy::kAllKeysLru, 100));
+  CHECK(f.out.key == "k29");
+  const KeyRef used{"k28", hearth::hash_bytes("k28", kSeed), 0};
+  f.keyspace.db(0).set_access(f.keyspace.db(0).find(used), idle(0));
+  f.erase(f.out);
+  REQUIRE(f.pick(EvictionPolicy::kAllKeysLru, 100));
+  CHECK(f.out.key == "k27");
+}

@@ -1,7 +1,10 @@
 #include "src/store/keyspace.h"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <set>
@@ -177,7 +180,7 @@ TEST_CASE("expiry steps find every due key, soon, and no other") {
       int steps = 0;
       for (bool finished = false; !finished; ++steps) {
         REQUIRE(steps < 2000);
-        std::vector<Entry*> due;
+        std::vector<const Entry*> due;
         finished = f.db.expire_step(UnixMillis{now}, 64, due).finished_round;
         std::vector<std::string> names;
         for (const Entry* e : due) names.emplace_back(e->key());
@@ -189,7 +192,7 @@ TEST_CASE("expiry steps find every due key, soon, and no other") {
       }
       CHECK(found == expected);
       // With nothing due the next round is over at once.
-      std::vector<Entry*> due;
+      std::vector<const Entry*> due;
       CHECK(f.db.expire_step(UnixMillis{now}, 64, due).finished_round);
       CHECK(due.empty());
     }
@@ -199,7 +202,7 @@ TEST_CASE("expiry steps find every due key, soon, and no other") {
 TEST_CASE("an expiry step looks at no more buckets than it may") {
   Fixture f(false, 1);
   for (int i = 0; i < 5000; ++i) f.put("key:" + std::to_string(i), "v", 1000);
-  std::vector<Entry*> due;
+  std::vector<const Entry*> due;
   const auto step = f.db.expire_step(UnixMillis{1000}, 4, due);
   CHECK_FALSE(step.finished_round);
   CHECK(due.size() <= 64 + 21);
@@ -210,7 +213,7 @@ TEST_CASE("the average life is that of the keys seen") {
   Fixture f(false, 1);
   for (int i = 0; i < 100; ++i) f.put("key:" + std::to_string(i), "v", 2000);
   f.put("due", "v", 500);  // makes the step look at all
-  std::vector<Entry*> due;
+  std::vector<const Entry*> due;
   f.db.expire_step(UnixMillis{1000}, 1000, due);
   CHECK(f.db.average_ttl_ms() == 1000);
 }
@@ -298,7 +301,7 @@ TEST_CASE("every key is chosen at random now and then, wherever it stands") {
 TEST_CASE("samples hold what was asked for, and find a rare deadline") {
   for (const bool per_slot : {false, true}) {
     Fixture f(per_slot, 9);
-    std::vector<Entry*> drawn;
+    std::vector<const Entry*> drawn;
     f.db.sample(f.rng, 5, false, drawn);
     CHECK(drawn.empty());
     for (int i = 0; i < 30'000; ++i) f.put("key:" + std::to_string(i), "v", kNoDeadline);
@@ -350,7 +353,7 @@ TEST_CASE("expiry leaves a table that may not shrink and is nearly empty for lat
   for (int i = 0; i < 1000; ++i) f.put("key:" + std::to_string(i), "v", 10);
   f.db.pause_resize(true);
   for (int i = 1; i < 1000; ++i) f.erase("key:" + std::to_string(i));
-  std::vector<Entry*> due;
+  std::vector<const Entry*> due;
   CHECK(f.db.expire_step(UnixMillis{10}, 1'000'000, due).finished_round);
   CHECK(due.empty());
   f.db.pause_resize(false);
@@ -366,3 +369,85 @@ TEST_CASE("a database emptied while its tables may not change size works on afte
   for (int i = 0; i < 1000; ++i) f.put("key:" + std::to_string(i), "v", kNoDeadline);
   CHECK(f.db.bucket_count() > 100);
 }
+
+TEST_CASE("expiry finds what joins of buckets have carried behind it") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    Fixture f(false, seed);
+    for (int i = 0; i < 200; ++i)
+      f.put("timed:" + std::to_string(seed * 1000 + static_cast<std::uint64_t>(i)), "v", 1000);
+    f.put("early", "v", 10);
+    for (int i = 0; i < 3000; ++i) f.put("ever:" + std::to_string(i), "v", kNoDeadline);
+    // A round is under way, half of the buckets are behind it, when most of the table goes.
+    std::vector<const Entry*> due;
+    const std::uint64_t buckets = f.db.bucket_count();
+    CHECK_FALSE(f.db.expire_step(UnixMillis{20}, buckets / 2, due).finished_round);
+    const bool early_is_due = !due.empty();
+    for (int i = 0; i < 3000; ++i) f.erase("ever:" + std::to_string(i));
+    REQUIRE(f.db.bucket_count() < buckets / 2);
+    if (early_is_due) f.erase("early");
+    std::set<std::string> found;
+    for (const std::int64_t now : {20, 2000}) {
+      for (int steps = 0; steps < 100; ++steps) {
+        due.clear();
+        const bool finished = f.db.expire_step(UnixMillis{now}, 64, due).finished_round;
+        std::vector<std::string> names;
+        for (const Entry* e : due) names.emplace_back(e->key());
+        for (const std::string& name : names) {
+          found.insert(name);
+          f.erase(name);
+        }
+        if (finished) break;
+      }
+    }
+    CHECK(found.size() == (early_is_due ? 200 : 201));
+    CHECK(f.db.size() == 0);
+  }
+}
+
+#ifdef HEARTH_CHECKED
+namespace {
+
+// Whether fn ends the process. It runs in a child.
+template <typename F>
+bool dies(F&& fn) {
+  const pid_t child = fork();
+  if (child == 0) {
+    std::fclose(stderr);
+    fn();
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+}
+
+}  // namespace
+
+TEST_CASE("in checked builds a place that is used after its end stops the process") {
+  Fixture f(false, 1);
+  for (int i = 0; i < 20; ++i) f.put("k" + std::to_string(i), "v", kNoDeadline);
+  const auto stale_after = [&](auto&& change) {
+    return dies([&] {
+      const KeyRef key = f.ref("k1");
+      const Found at = f.db.find(key);
+      change();
+      static_cast<void>(at->type());
+    });
+  };
+  CHECK_FALSE(stale_after([] {}));
+  CHECK_FALSE(stale_after([&] { static_cast<void>(f.db.find(f.ref("k2"))); }));
+  CHECK_FALSE(stale_after([&] { f.set_deadline("k2", 5); }));
+  CHECK(stale_after([&] { f.put("another", "v", kNoDeadline); }));
+  CHECK(stale_after([&] { f.erase("k2"); }));
+  CHECK(stale_after([&] { f.db.settle_tables(1, 1); }));
+  CHECK(stale_after([&] { static_cast<void>(f.db.take_all()); }));
+
+  // Nor may a table change while one of its values is being changed.
+  CHECK(dies([&] {
+    const KeyRef key = f.ref("k1");
+    const hearth::Change change(f.db, key, f.db.find(key));
+    f.put("another", "v", kNoDeadline);
+  }));
+}
+#endif

@@ -190,13 +190,14 @@ TEST_CASE("random edits of a list agree with a deque, in every shape and for all
 
 namespace {
 
-// The place of an entry, as a table has it.
+// A database with one entry.
 struct Place {
-  explicit Place(Entry* made) : entry(made) {}
-  ~Place() { Entry::free(entry); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  Entry* entry;
+  explicit Place(Entry* made) : key{made->key(), hearth::hash_bytes(made->key(), 1), 0} {
+    db.insert(key, made);
+  }
+  [[nodiscard]] const Entry& entry() const { return *db.find(key); }
+  hearth::Database db{1, false};
+  hearth::KeyRef key;
 };
 
 }  // namespace
@@ -221,10 +222,12 @@ TEST_CASE("random edits of a key's list agree with a deque, packed in the entry 
       Model model{"first", "second"};
       const std::vector<std::string_view> words(model.rbegin(), model.rend());
       Place place(make_list("some key", ListEnd::kHead, words, setting.limits, 77));
-      place.entry = Entry::with_deadline(place.entry, setting.deadline);
-      ListValue list{Found(&place.entry)};
+      place.key.name = "some key";
+      place.db.set_deadline(place.key, place.db.find(place.key), setting.deadline);
+      const hearth::Change change(place.db, place.key, place.db.find(place.key));
+      ListValue list(change);
       for (int step = 0; step < 3000; ++step) {
-        const bool was_packed = place.entry->is_inline();
+        const bool was_packed = place.entry().is_inline();
         edit(list, model, setting.limits, rng, model.size() < 3, 250);
         if (model.size() > setting.longest) {
           const std::uint64_t more = model.size() - setting.longest;
@@ -241,16 +244,16 @@ TEST_CASE("random edits of a key's list agree with a deque, packed in the entry 
                           [&](const ds::Element& e) { reversed.push_front(text(e)); });
         REQUIRE(reversed == model);
         check_finds(list, model, random_item(rng, 10), rng);
-        REQUIRE(place.entry->key() == "some key");
-        REQUIRE(place.entry->deadline() == setting.deadline);
-        REQUIRE(place.entry->access() == 77);
-        const bool packed = place.entry->is_inline();
-        if (packed) REQUIRE(place.entry->inline_value().size() <= kPackedListMost);
+        REQUIRE(place.entry().key() == "some key");
+        REQUIRE(place.entry().deadline() == setting.deadline);
+        REQUIRE(place.entry().access() == 77);
+        const bool packed = place.entry().is_inline();
+        if (packed) REQUIRE(place.entry().inline_value().size() <= kPackedListMost);
         moves += packed != was_packed ? 1 : 0;
         ++(packed ? packed_steps : whole_steps);
       }
-      Place copy(place.entry->copy_as("copy"));
-      CHECK(contents(ListView(*copy.entry)) == model);
+      Place copy(place.entry().copy_as("copy"));
+      CHECK(contents(ListView(copy.entry())) == model);
     }
   }
   CHECK(moves > 100);
@@ -263,22 +266,22 @@ TEST_CASE("a packed list is one allocation, with nothing but a byte between the 
   for (int i = 0; i < 10; ++i) texts.push_back("value:" + std::to_string(100'000 + i));
   const std::vector<std::string_view> items(texts.begin(), texts.end());
   Place place(make_list("key:000000000001", ListEnd::kTail, items, ListLimits{}, 0));
-  CHECK(place.entry->inline_value().size() == 1 + 10 * 13);
-  CHECK(place.entry->memory_bytes() <= 176);  // 155 bytes, as the allocator rounds them
+  CHECK(place.entry().inline_value().size() == 1 + 10 * 13);
+  CHECK(place.entry().memory_bytes() <= 176);  // 155 bytes, as the allocator rounds them
 
   ListValue list{Found(&place.entry)};
   const std::string_view more[] = {"value:200000", "value:200001", "value:200002", "value:200003"};
   list.push(ListEnd::kTail, more, ListLimits{});
-  CHECK(place.entry->inline_value().size() == 1 + 14 * 13);
+  CHECK(place.entry().inline_value().size() == 1 + 14 * 13);
   list.push(ListEnd::kTail, more, ListLimits{});
-  CHECK_FALSE(place.entry->is_inline());
+  CHECK_FALSE(place.entry().is_inline());
   CHECK(list.size() == 18);
   list.drop(ListEnd::kTail, 11);
   list.settle(ListLimits{});
-  CHECK_FALSE(place.entry->is_inline());  // more than half of what fits: it stays
+  CHECK_FALSE(place.entry().is_inline());  // more than half of what fits: it stays
   list.drop(ListEnd::kTail, 1);
   list.settle(ListLimits{});
-  CHECK(place.entry->is_inline());
+  CHECK(place.entry().is_inline());
   CHECK(list.size() == 6);
 }
 

@@ -13,7 +13,7 @@
 
 #include "src/store/keyspace.h"
 
-namespace hearth::commands {
+namespace hearth {
 
 class Digest {
  public:
@@ -33,4 +33,4 @@ class Digest {
 // Of all keys that are not expired, with their databases.
 [[nodiscard]] Digest digest_of(const Keyspace& keyspace, UnixMillis now);
 
-}  // namespace hearth::commands
+}  // namespace hearth
