@@ -31,9 +31,10 @@ std::span<char> InputBuffer::room(std::size_t least, std::size_t expected) {
     return {data_ + end_, capacity_ - end_};
   }
   // A quarter more at the least: many announcements, each a little past what is here, must not
-  // make the buffer grow in small steps.
+  // make the buffer grow in small steps. Four times as much at the most, so that what is announced
+  // costs no more than what came.
   std::size_t size = 2 * unread;
-  if (expected > 0) size = std::clamp(expected, unread + unread / 4, size);
+  if (expected > 0) size = std::clamp(expected, unread + unread / 4, 4 * unread);
   if (!resize(std::max(size, unread + least))) return {};
   return {data_ + end_, capacity_ - end_};
 }

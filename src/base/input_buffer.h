@@ -1,8 +1,8 @@
 // InputBuffer: bytes that came from a socket and are not consumed yet, in one piece.
 //
-// Memory follows the bytes that are here, never a length that the other side announced: an
-// announcement only keeps the buffer from growing past the end of what it announces. Room is not
-// touched before bytes are put there. Growing copies at most as many bytes as came since the
+// Memory follows the bytes that are here, never a length that the other side announced: the buffer
+// at most doubles, or grows to the end of what was announced if that is at most four times as much
+// as came. Room is not touched before bytes are put there. Growing copies at most as many bytes as came since the
 // buffer grew last times a constant, so that receiving n bytes costs O(n), in whatever pieces.
 #pragma once
 

@@ -10,10 +10,8 @@
 namespace hearth {
 namespace {
 
-constexpr std::size_t kReadLeast = 16 * 1024;
+constexpr std::size_t kReadLeast = 64 * 1024;
 constexpr std::size_t kReadMost = 256 * 1024;
-// A buffer that held a large frame is given back after it.
-constexpr std::size_t kKeepBytes = 256 * 1024;
 constexpr unsigned kPiecesMost = 64;
 // Bytes of one write, so that a slow peer shows progress to the deadline.
 constexpr std::size_t kWriteMost = 256 * 1024;
@@ -255,6 +253,8 @@ class UvStream::Socket {
 
   static void on_read(uv_stream_t* stream, ssize_t got, const uv_buf_t*) {
     Socket* self = of(stream->data);
+    // A node of a large cluster has thousands of links, most of them idle: none keeps its room.
+    if (got == 0) self->in_.trim(0);
     if (self->owner_ == nullptr || got == 0) return;
     if (got < 0) return self->end(static_cast<int>(got));
     self->moved();
@@ -264,7 +264,7 @@ class UvStream::Socket {
     const std::size_t most = self->options_.limits.unread_most;
     if (self->owner_ != nullptr && most != 0 && self->in_.size() > most)
       self->end({End::Reason::kLimit, "more bytes than a message may have"});
-    if (self->in_.empty() && self->in_.capacity() > kKeepBytes) self->in_.release();
+    self->in_.trim(0);
     self->release();
   }
 

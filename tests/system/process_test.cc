@@ -126,6 +126,19 @@ TEST_CASE("a service manager is told when the server is ready and when it ends")
   CHECK(socket.message().empty());
 }
 
+TEST_CASE("the service unit is closed to an exposure of 1.5, as systemd counts it") {
+  const auto analyze = find_program("systemd-analyze");
+  if (!analyze) {
+    MESSAGE("skipped: systemd-analyze is not installed");
+    return;
+  }
+  const auto result = run_command({*analyze, "security", "--offline=true", "--threshold=15",
+                                   HEARTH_BINARY_DIR "/hearth.service"},
+                                  milliseconds{30'000});
+  CAPTURE(result.out);
+  CHECK(result.exit_code == 0);
+}
+
 TEST_CASE("threads and children keep to the cores of their lists") {
   const auto free = start_peer(hearth_server());
   const std::string all = cores_of_threads(free->process().pid()).at(0);

@@ -213,6 +213,10 @@ TEST_CASE("a hook that fails undoes the whole change, hooks that ran included") 
   CHECK(memory_seen.size() == 2);  // nothing changed, nothing to apply
 }
 
+TEST_CASE("by default no client waits for the requests of others") {
+  CHECK(Registry().settings().io_uring_wait == 0);
+}
+
 TEST_CASE("a value from inside that is not valid is refused, and the old one stays") {
   Registry registry;
   const std::vector<std::string> good{"10.0.0.1", "7000"};
