@@ -17,9 +17,9 @@
 namespace hearth::cluster {
 
 namespace action {
-// Write nodes.conf so that it survives a crash, before any later action of the same list: a vote,
-// an epoch or a claim must be on disk before a peer hears of it. If that fails, drop the Sends
-// that follow in the list and tell the machine with input::PersistFailed.
+// Write nodes.conf so that it survives a crash, and say so with input::Persisted. The write may
+// take its time: there is one at most under way, and what depends on it (a vote, a promise, the
+// answer to an administrator) waits for it in the machine.
 struct Persist {
   ViewPtr view;
 };
@@ -61,6 +61,9 @@ using Action = std::variant<action::Persist, action::OpenLink, action::CloseLink
 struct Actions {
   std::vector<Action> list;
   std::optional<AdminReply> reply;  // to input::Admin
+  // The save that the reply must wait for: tell it when Machine::saved() has come so far, or that
+  // it failed. 0: none.
+  std::uint64_t reply_after_save = 0;
 };
 
 }  // namespace hearth::cluster

@@ -142,7 +142,7 @@ AdminReply run(State& s, const admin::SetSlotNode& in) {
     // The import is over: with a greater epoch than everyone's, every other claim of this slot is
     // stale at once.
     bump_my_epoch(s);
-    s.broadcast_pong();
+    s.broadcast_pong_when_saved();
   }
   return ok();
 }

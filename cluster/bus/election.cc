@@ -1,5 +1,4 @@
-// Votes. A primary with slots gives at most one vote per epoch, and at most one per failed primary
-// in twice the node time-out; the vote is on disk before it leaves.
+// Votes. A primary with slots gives at most one vote per epoch; it is on disk before it leaves.
 #include <fmt/format.h>
 
 #include <string_view>
@@ -9,15 +8,15 @@
 namespace hearth::cluster::bus {
 namespace {
 
-constexpr int kVoteSpacingFactor = 2;  // times the node time-out
-
-bool claims_are_current(const State& s, const MessageHeader& request) {
-  for (int i = 0; i < kSlotCount; ++i) {
-    const auto slot = static_cast<Slot>(i);
-    if (!request.slots.has(slot) || s.owner[slot] == nullptr) continue;
-    if (s.owner[slot]->config_epoch > request.config_epoch) return false;
-  }
-  return true;
+// The owner of a slot that the request claims with an epoch that is too old; null: none.
+const Node* better_owner(const State& s, const MessageHeader& request) {
+  const Node* better = nullptr;
+  request.slots.for_each([&](Slot slot) {
+    const Node* owner = s.owner[slot];
+    if (better != nullptr || owner == nullptr || owner->unclaimed.has(slot)) return;
+    if (owner->config_epoch > request.config_epoch) better = owner;
+  });
+  return better;
 }
 
 // Why the candidate gets no vote; empty: it does.
@@ -29,10 +28,6 @@ std::string_view refusal(State& s, const Node& candidate, const MessageHeader& r
   if (primary == nullptr) return "I don't know its primary";
   const bool forced = (request.message_flags & message_flag::kForceAck) != 0;
   if (!primary->has(node_flag::kFail) && !forced) return "its primary is up";
-  if (s.age(primary->voted_at) < s.timeout() * kVoteSpacingFactor) {
-    return "voted for a replica of its primary a moment ago";
-  }
-  if (!claims_are_current(s, request)) return "a slot it claims has an owner with a greater epoch";
   return {};
 }
 
@@ -40,12 +35,18 @@ std::string_view refusal(State& s, const Node& candidate, const MessageHeader& r
 
 void vote_if_due(State& s, Node& candidate, const MessageHeader& request) {
   if (!s.myself->votes()) return;
-  if (const auto why = refusal(s, candidate, request); !why.empty()) {
+  std::string_view why = refusal(s, candidate, request);
+  if (const Node* better = why.empty() ? better_owner(s, request) : nullptr; better != nullptr) {
+    why = "a slot it claims has an owner with a greater epoch";
+    // Or it would ask for ever with the claims that it knows.
+    s.send(candidate, MessageType::kUpdate,
+           UpdateBody{better->id, better->config_epoch, slots_claimed_by(*better)});
+  }
+  if (!why.empty()) {
     s.note(log::Level::kWarning, fmt::format("Failover auth denied to {} for epoch {}: {}",
                                              named(candidate), request.current_epoch, why));
     return;
   }
-  s.find(candidate.replica_of)->voted_at = s.now_ms;
   s.last_vote_epoch = s.current_epoch;
   s.must_save();
   s.send(candidate, MessageType::kAuthAck);

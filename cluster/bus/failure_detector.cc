@@ -13,7 +13,7 @@ namespace {
 constexpr int kReportAgeFactor = 2;  // times the node time-out
 constexpr int kFailUndoFactor = 2;   // times the node time-out
 constexpr Ms kWritableDelay = 2000;  // after a start, before a primary accepts writes
-constexpr Ms kRejoinDelayMin = 500;
+constexpr Ms kRejoinDelayMin = 500;  // with a majority heard, before a primary accepts writes
 constexpr Ms kRejoinDelayMax = 5000;
 
 void set_suspected(State& s, Node& node, bool suspected) {
@@ -36,8 +36,10 @@ void mark_failed(State& s, Node& node) {
 
 struct Quorum {
   int size = 0;       // primaries with slots
-  int reachable = 0;  // of these, neither suspected nor failed
+  int reachable = 0;  // of these, heard in this life, and neither suspected nor failed
+  int silent = 0;     // suspected or failed
   [[nodiscard]] int needed() const { return size / 2 + 1; }
+  [[nodiscard]] bool is_majority() const { return reachable >= needed(); }
 };
 
 Quorum quorum_of(const State& s) {
@@ -45,7 +47,9 @@ Quorum quorum_of(const State& s) {
   for (const auto& [id, node] : s.nodes) {
     if (!node.votes()) continue;
     ++q.size;
-    if (!node.has(node_flag::kPfail | node_flag::kFail)) ++q.reachable;
+    const bool silent = node.has(node_flag::kPfail | node_flag::kFail);
+    if (silent) ++q.silent;
+    if (!silent && (&node == s.myself || node.data_received != kNever)) ++q.reachable;
   }
   return q;
 }
@@ -54,6 +58,14 @@ bool is_covered(const State& s) {
   return std::all_of(s.owner.begin(), s.owner.end(), [](const Node* owner) {
     return owner != nullptr && !owner->has(node_flag::kFail);
   });
+}
+
+// Whether a primary may serve again. After a start, and after a time in a minority, it first hears
+// the majority for a while: who took its slots meanwhile is among them, or known to them.
+bool has_listened(const State& s) {
+  const Ms delay =
+      s.lost_majority ? std::clamp(s.timeout(), kRejoinDelayMin, kRejoinDelayMax) : kRejoinDelayMin;
+  return s.age(s.started) >= kWritableDelay && s.age(s.majority_since) >= delay;
 }
 
 }  // namespace
@@ -141,22 +153,18 @@ void update_cluster_state(State& s) {
     s.size = q.size;
     s.view_changed = true;
   }
-  // A restarted primary first listens for who may have taken its slots meanwhile.
-  if (s.myself->is_primary() && s.cluster_state == ClusterState::kFail &&
-      s.age(s.started) < kWritableDelay) {
-    return;
+  if (!q.is_majority()) {
+    s.lost_majority = s.lost_majority || q.silent > 0;
+    s.majority_since = kNever;
+  } else if (s.majority_since == kNever) {
+    s.majority_since = s.now_ms;
   }
-  ClusterState state = ClusterState::kOk;
-  if (s.settings.require_full_coverage && !is_covered(s)) state = ClusterState::kFail;
-  if (q.reachable < q.needed()) {
-    state = ClusterState::kFail;
-    s.in_minority_at = s.now_ms;
-  }
+  const bool covered = !s.settings.require_full_coverage || is_covered(s);
+  const bool ok = !s.loading && q.is_majority() && covered;
+  const ClusterState state = ok ? ClusterState::kOk : ClusterState::kFail;
   if (state == s.cluster_state) return;
-  if (state == ClusterState::kOk && s.myself->is_primary()) {
-    const Ms delay = std::clamp(s.timeout(), kRejoinDelayMin, kRejoinDelayMax);
-    if (s.age(s.in_minority_at) < delay) return;
-  }
+  if (ok && s.myself->is_primary() && !has_listened(s)) return;
+  if (ok) s.lost_majority = false;
   s.cluster_state = state;
   s.publish_now();
   s.note(log::Level::kNotice,

@@ -233,7 +233,7 @@ void claim(State& s, Epoch base) {
       tell(s, *node, kDecided, plan_payload(state));
     }
   }
-  s.broadcast_pong();
+  s.broadcast_pong_when_saved();
 }
 
 void claim_if_decided(State& s) {
@@ -412,10 +412,16 @@ void on_formation_message(State& s, Node& sender, const ModuleBody& body) {
 }
 
 void on_seed_resolved(State& s, const input::SeedResolved& in) {
-  if (!is_forming(s) || in.seed >= s.formation.seeds.size()) return;
+  if (in.seed >= s.formation.seeds.size() || in.seed >= s.settings.seeds.size()) return;
   auto& seed = s.formation.seeds[in.seed];
   const Seed& place = s.settings.seeds[in.seed];
   const std::size_t count = std::min(in.ips.size(), kSeedAddressesMax);
+  if (!is_forming(s)) {  // ask_seeds_if_alone
+    for (std::size_t i = 0; i < count; ++i) {
+      start_handshake(s, {in.ips[i], place.port, 0, place.cport}, Origin::kAsked, 0);
+    }
+    return;
+  }
   for (std::size_t i = 0; i < count; ++i) {
     // Met although known, once, to learn who stands behind this seed.
     if (has_met(s, in.ips[i], place.cport) && is_settled(s, seed)) continue;
@@ -426,6 +432,7 @@ void on_seed_resolved(State& s, const input::SeedResolved& in) {
 }
 
 void on_handshake_done(State& s, const NodeId& made_up, const NodeId& real) {
+  if (!is_forming(s)) return;
   for (auto& seed : s.formation.seeds) {
     if (seed.handshakes.erase(made_up) > 0) seed.nodes.insert(real);
   }

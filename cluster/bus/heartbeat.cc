@@ -16,6 +16,7 @@ constexpr Ms kHandshakeRetry = 1000;
 constexpr Ms kHearsayLife = 5000;  // gossip will tell of the node again
 constexpr Ms kReopenDelayMax = 1000;
 constexpr Ms kUnknownIdleMin = 10'000;
+constexpr auto kTicksPerSecond = static_cast<std::uint64_t>(std::chrono::seconds{1} / kTickPeriod);
 
 Ms handshake_timeout(const State& s) { return std::max<Ms>(s.timeout(), 1000); }
 
@@ -137,8 +138,6 @@ void close_idle_unknown_links(State& s) {
 }
 
 void refill_log_lines(State& s) {
-  constexpr auto kTicksPerSecond =
-      static_cast<std::uint64_t>(std::chrono::seconds{1} / kTickPeriod);
   if (s.ticks % kTicksPerSecond != 0) return;
   s.log_lines_left = limits::kLogLinesPerSecond;
   if (s.log_lines_dropped == 0) return;
@@ -186,6 +185,10 @@ void on_tick(State& s) {
     check_timeouts(s, node);
   }
   tick_formation(s);
+  if (s.ticks % kTicksPerSecond == 0) {
+    check_own_ip(s);
+    ask_seeds_if_alone(s);
+  }
   if (s.cluster_state == ClusterState::kFail) s.check_state = true;
 }
 

@@ -58,13 +58,19 @@ struct SettingsChanged {
 struct Admin {
   AdminRequest request;
 };
-struct PersistFailed {};  // answers action::Persist; the Sends after it were not sent
+struct Persisted {  // answers action::Persist
+  bool ok = true;
+};
+// While the data set is loaded the node takes part in the cluster, but does not serve.
+struct Loading {
+  bool loading = false;
+};
 }  // namespace input
 
 using Input =
     std::variant<input::Tick, input::LinkAccepted, input::LinkConnected, input::LinkClosed,
                  input::MessageReceived, input::Publish, input::SeedResolved,
-                 input::SettingsChanged, input::Admin, input::PersistFailed>;
+                 input::SettingsChanged, input::Admin, input::Persisted, input::Loading>;
 
 inline constexpr std::chrono::milliseconds kTickPeriod{100};
 

@@ -34,6 +34,9 @@ inline constexpr std::size_t kBannedMax = 512;
 // Peers of a self-formation that are remembered at a time.
 inline constexpr std::size_t kFormingPeersMax = 2048;
 
+// Messages that wait for the disk.
+inline constexpr std::size_t kHeldMax = 4 * kFormingPeersMax;
+
 // Links that one tick opens, beside an eighth of the nodes: the connects are spread.
 inline constexpr std::size_t kOpensPerTick = 64;
 // Lines of the log a second. What is left out is counted.

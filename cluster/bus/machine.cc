@@ -63,12 +63,6 @@ void apply_settings(State& s, const BusSettings& settings) {
   s.check_state = true;
 }
 
-// Puts the write before everything else of the step: what leaves may tell of any change in it.
-void put_persist_first(State& s, const ViewPtr& view) {
-  s.out.insert(s.out.begin(), action::Persist{view});
-  s.save_now = s.save_soon = s.disk_failed = false;
-}
-
 void drop_sends(State& s) {
   std::erase_if(s.out, [](const Action& a) { return std::holds_alternative<action::Send>(a); });
 }
@@ -80,6 +74,43 @@ void fill_in_headers(State& s) {
   s.headless.clear();
 }
 
+void on_persisted(State& s, bool ok) {
+  if (!std::exchange(s.saving, false)) return;
+  s.disk_failed = !ok;
+  if (!ok) {
+    s.save_now = true;
+    s.held.clear();
+    return;
+  }
+  s.durable = s.being_saved;
+  s.saved = s.in_save;
+  std::vector<State::Held> waiting = std::exchange(s.held, {});
+  for (auto& held : waiting) {
+    if (held.until_saved > s.saved) {
+      s.held.push_back(std::move(held));
+    } else if (bus::Link* link = s.find_link(held.link); link != nullptr && link->connected) {
+      // What it tells is saved. What was changed since, and is not, is not in its header.
+      ++s.stats.sent[static_cast<std::size_t>(held.message->type)];
+      s.headless.push_back(held.message);
+      s.out.emplace_back(action::Send{held.link, held.message});
+    }
+  }
+  if (s.pong_after_save != 0 && s.pong_after_save <= s.saved) {
+    s.pong_after_save = 0;
+    s.broadcast_pong();
+  }
+}
+
+void save_if_due(State& s, bool is_tick) {
+  if (s.saving || (s.disk_failed && !is_tick)) return;
+  if (!s.save_now && !(is_tick && s.save_soon)) return;
+  s.save_now = s.save_soon = false;
+  s.saving = true;
+  s.in_save = s.wanted;
+  s.being_saved = bus::durable_part(s);
+  s.out.emplace_back(action::Persist{std::make_shared<const View>(bus::build_durable_view(s))});
+}
+
 Actions finish(State& s, bool is_tick) {
   if (std::exchange(s.check_state, false)) bus::update_cluster_state(s);
   fill_in_headers(s);
@@ -87,13 +118,11 @@ Actions finish(State& s, bool is_tick) {
     s.out.emplace_back(action::DropKeys{s.dirty_slots});
     s.dirty_slots.clear();
   }
-  // While the disk refuses, this node is mute: what peers must not hear of before it is saved is
-  // not saved. One try a tick.
-  const bool try_disk = is_tick || !s.disk_failed;
-  const bool save = try_disk && (s.save_now || (is_tick && s.save_soon));
   if (is_tick && s.view_changed) s.view_changed_now = true;
-  if (save) put_persist_first(s, std::make_shared<const View>(bus::build_durable_view(s)));
-  if (s.disk_failed) drop_sends(s);
+  // While the disk refuses, this node is mute: what peers must not hear of before it is saved is
+  // not saved, and they are to treat it as failed.
+  if (s.disk_failed || !s.durable) drop_sends(s);
+  save_if_due(s, is_tick);
   Actions actions;
   actions.list = std::exchange(s.out, {});
   return actions;
@@ -109,6 +138,7 @@ Machine::Machine(BusSettings settings, const std::optional<View>& saved, std::ui
   s.started = s.now_ms;
   if (saved) {
     bus::restore(s, *saved);
+    s.durable = bus::durable_part(s);
     bus::resume_formation(s);
     s.note(log::Level::kNotice,
            fmt::format("Node configuration loaded, I'm {}", s.myself->id.view()));
@@ -131,6 +161,7 @@ Actions Machine::step(const Input& input, Now now) {
   State& s = *state_;
   set_now(s, now);
   std::optional<AdminReply> reply;
+  const std::uint64_t wanted = s.wanted;
   std::visit(
       [&](const auto& in) {
         using In = std::decay_t<decltype(in)>;
@@ -154,13 +185,17 @@ Actions Machine::step(const Input& input, Now now) {
         } else if constexpr (std::is_same_v<In, input::Admin>) {
           reply = bus::administer(s, in.request);
           s.view_changed_now = s.view_changed;
-        } else if constexpr (std::is_same_v<In, input::PersistFailed>) {
-          s.disk_failed = s.save_now = true;
+        } else if constexpr (std::is_same_v<In, input::Persisted>) {
+          on_persisted(s, in.ok);
+        } else if constexpr (std::is_same_v<In, input::Loading>) {
+          s.loading = in.loading;
+          s.check_state = true;
         }
       },
       input);
   Actions actions = finish(s, std::holds_alternative<input::Tick>(input));
   actions.reply = std::move(reply);
+  if (s.wanted != wanted) actions.reply_after_save = s.wanted;
   return actions;
 }
 
@@ -186,6 +221,17 @@ std::vector<Machine::LinkEnd> Machine::links() const {
     if (node.inbound != 0) out.push_back({node.inbound, true, id});
   }
   return out;
+}
+
+std::uint64_t Machine::saved() const { return state_->saved; }
+
+bool Machine::is_saved() const { return state_->is_saved(); }
+
+ViewPtr Machine::unsaved(Now now) const {
+  State& s = *state_;
+  if (s.is_saved() && !s.save_now && !s.save_soon && !s.saving) return nullptr;
+  set_now(s, now);
+  return std::make_shared<const View>(bus::build_durable_view(s));
 }
 
 bool Machine::is_member(LinkId id) const {

@@ -23,7 +23,7 @@ struct State;
 class Machine {
  public:
   // saved: the parsed nodes.conf; nullopt starts a new node with a random id. The first step
-  // persists a new node's file.
+  // persists the file; a new node says nothing before it is written.
   Machine(BusSettings settings, const std::optional<View>& saved, std::uint64_t seed, Now now);
   ~Machine();
   Machine(const Machine&) = delete;
@@ -43,6 +43,12 @@ class Machine {
   [[nodiscard]] ViewPtr view(Now now) const;
 
   [[nodiscard]] const NodeId& id() const;
+
+  // Counts saves: see Actions::reply_after_save.
+  [[nodiscard]] std::uint64_t saved() const;
+  [[nodiscard]] bool is_saved() const;
+  // Something is not on the disk yet: what an orderly end still writes. Null: nothing.
+  [[nodiscard]] ViewPtr unsaved(Now now) const;
 
   // The other end of the link is a member of the cluster: it has answered there, or identified
   // itself.

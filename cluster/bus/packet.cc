@@ -12,18 +12,6 @@ bool is_heartbeat(MessageType type) {
   return type == MessageType::kPing || type == MessageType::kPong || type == MessageType::kMeet;
 }
 
-// A node learns its own address from the links that others open to it, unless it is configured.
-// A MEET counts more than a ping: an administrator chose the address it came to.
-void learn_own_ip(State& s, const Link& link, MessageType type) {
-  Address& own = s.myself->address;
-  if (!s.settings.announced.ip.empty() || !link.inbound) return;
-  if (type != MessageType::kMeet && !own.ip.empty()) return;
-  if (link.local_ip.empty() || link.local_ip == own.ip) return;
-  own.ip = link.local_ip;
-  s.may_save();
-  s.note(log::Level::kNotice, fmt::format("IP address for this node updated to {}", own.ip));
-}
-
 void meet_stranger(State& s, const Link& link, const MessageHeader& header) {
   const std::string& ip = header.announced_ip.empty() ? link.peer_ip : header.announced_ip;
   start_handshake(s, {ip, header.port, header.second_port, header.cport}, Origin::kStranger, 0);
@@ -61,6 +49,10 @@ LinkPeer finish_handshake(State& s, Node& node, const Message& message) {
       return LinkPeer::kGone;
     }
     Node* known = s.find(header.sender);
+    if (node.origin == Origin::kAsked && known == nullptr) {  // no seed of this cluster any more
+      s.remove_node(node);
+      return LinkPeer::kGone;
+    }
     if (known != nullptr && !known->has(node_flag::kHandshake)) {
       meet_known_node(s, *known, node, header);
       s.remove_node(node);  // closes the link
@@ -117,13 +109,9 @@ void learn_role(State& s, Node& sender, const MessageHeader& header) {
     become_primary(s, sender);
     return;
   }
-  if (sender.is_primary()) {
-    s.take_all_slots(sender);
-    sender.unset(node_flag::kPrimary | node_flag::kMigrateTo);
-    sender.set(node_flag::kReplica);
-    s.may_save();
-  }
-  if (sender.replica_of != header.replica_of) {
+  if (!sender.is_replica()) {
+    become_replica(s, sender, header);
+  } else if (sender.replica_of != header.replica_of) {
     sender.replica_of = header.replica_of;
     s.may_save();
   }
@@ -166,7 +154,7 @@ void on_heartbeat(State& s, Link& link, const Message& message) {
 
   Node* sender = s.find(header.sender);
   if (sender == nullptr || sender->has(node_flag::kHandshake)) return;
-  if (message.type == MessageType::kPing && link.inbound) {
+  if (message.type != MessageType::kPong && link.inbound) {
     const std::string& ip = header.announced_ip.empty() ? link.peer_ip : header.announced_ip;
     update_address(s, *sender, {ip, header.port, header.second_port, header.cport});
   }

@@ -16,6 +16,12 @@ void take_over(State& s, Node& sender, Slot slot) {
   s.give_slot(sender, slot);
 }
 
+// Whether the node took the place of the other one: it was its replica, or is of its shard.
+bool succeeds(const Node& node, const Node& before) {
+  return node.shard_id == before.shard_id || node.promoted_from == before.id ||
+         before.replica_of == node.id;
+}
+
 // What the sender's word of this epoch says about the slots that it owns here.
 void learn_what_is_claimed(State& s, Node& sender, const SlotSet& claimed) {
   if (sender.slots == claimed && sender.unclaimed.empty()) return;
@@ -46,8 +52,13 @@ void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed) {
   news.subtract(sender.slots);
   news.for_each([&](Slot slot) {
     const Node* owner = s.owner[slot];
-    // The end of an import is the administrator's: SETSLOT NODE.
-    if (s.importing.count(slot) != 0) return;
+    // The end of an import is the administrator's: SETSLOT NODE. That the source is another node
+    // now, after a failover, does not end it.
+    const auto import = s.importing.find(slot);
+    if (import != s.importing.end()) {
+      if (owner != import->second || !succeeds(sender, *import->second)) return;
+      import->second = &sender;
+    }
     const bool free = owner == nullptr || owner->unclaimed.has(slot);
     if (!free && owner->config_epoch >= epoch) return;
     take_over(s, sender, slot);
@@ -107,8 +118,40 @@ void on_update_message(State& s, const Node& sender, const UpdateBody& body) {
   learn_claims(s, *node, body.config_epoch, body.slots);
 }
 
+// A primary says that it is a replica now. Its slots stay with it, for anyone to claim, until its
+// successor does; without that they would be nobody's for a moment, and the cluster down. The
+// header tells the successor's epoch and slots. A node that went to another shard has none to hand
+// over.
+void become_replica(State& s, Node& node, const MessageHeader& header) {
+  Node* successor = s.find(header.replica_of);
+  if (successor != nullptr && successor->has(node_flag::kHandshake)) successor = nullptr;
+  const bool elsewhere = successor != nullptr && !succeeds(*successor, node) &&
+                         successor->replica_of != node.id && successor->is_primary();
+  if (elsewhere) s.take_all_slots(node);
+  node.unset(node_flag::kPrimary | node_flag::kMigrateTo);
+  node.set(node_flag::kReplica);
+  node.replica_of = header.replica_of;
+  node.unclaimed = node.slots;
+  s.may_save();
+  s.check_state = true;
+  if (elsewhere || successor == nullptr || successor == s.myself || successor == &node) return;
+  if (header.config_epoch < successor->config_epoch) return;  // an older word that came late
+  become_primary(s, *successor);
+  successor->config_epoch = header.config_epoch;
+  learn_claims(s, *successor, header.config_epoch, header.slots);
+}
+
 void become_primary(State& s, Node& node) {
   if (node.is_primary()) return;
+  node.promoted_from = node.replica_of;
+  // Slots that were on their way to the primary whose place it takes go on to it.
+  if (const Node* before = s.find(node.replica_of); before != nullptr && before != s.myself) {
+    for (auto& [slot, target] : s.migrating) {
+      if (target == before && (before->is_replica() || before->has(node_flag::kFail))) {
+        target = &node;
+      }
+    }
+  }
   node.replica_of = NodeId{};
   node.unset(node_flag::kReplica);
   node.set(node_flag::kPrimary);

@@ -30,11 +30,12 @@ Node& State::add_node(const NodeId& id, NodeFlags flags) {
 }
 
 bool State::may_shake_hands(Origin origin, const Node* teller) const {
-  const std::size_t all = handshakes[0] + handshakes[1] + handshakes[2];
+  const std::size_t all = handshakes[0] + handshakes[1] + handshakes[2] + handshakes[3];
   if (!has_room() || all >= limits::kHandshakesMax) return false;
   const std::size_t same = handshakes[static_cast<std::size_t>(origin)];
   switch (origin) {
-    case Origin::kCalled: return true;
+    case Origin::kCalled:
+    case Origin::kAsked: return true;
     case Origin::kStranger: return same < limits::kStrangersMax;
     case Origin::kHearsay: break;
   }
@@ -149,6 +150,8 @@ void State::open_link(Node& node) {
   link.peer_ip = node.address.ip;
   node.link = id;
   last_opened = node.id;
+  // An attempt that nobody answers is a ping that nobody answers.
+  if (node.ping_sent == kNever && !node.has(node_flag::kHandshake)) node.ping_sent = now_ms;
   out.emplace_back(action::OpenLink{id, node.address.ip, node.address.cport});
 }
 
@@ -174,26 +177,57 @@ void State::drop_link(LinkId id) {
 
 MessageHeader State::header() {
   MessageHeader h;
-  Node* primary = primary_of(*myself);
-  const Node& claims = primary != nullptr ? *primary : *myself;
   h.sender = myself->id;
-  h.current_epoch = current_epoch;
-  h.config_epoch = claims.config_epoch;
-  h.slots = claims.slots;
-  h.replica_of = myself->replica_of;
+  // Without the disk knowing it, no message leaves: finish() in machine.cc.
+  const Durable known = is_saved() || !durable ? durable_part(*this) : *durable;
+  h.current_epoch = known.current_epoch;
+  h.replica_of = known.replica_of;
+  Node* primary = known.replica_of.is_null() ? myself : find(known.replica_of);
+  if (primary == myself || primary == nullptr) {
+    h.config_epoch = known.config_epoch;
+    h.slots = known.slots;
+    h.slots.intersect(myself->slots);  // what was lost meanwhile is not claimed any more
+  } else {
+    h.config_epoch = primary->config_epoch;
+    h.slots = primary->slots;
+  }
   h.announced_ip = settings.announced.ip;
   h.port = myself->address.port;
   h.second_port = myself->address.tls_port;
   h.cport = myself->address.cport;
   h.flags = myself->flags;
+  if (h.replica_of != myself->replica_of) {  // the change of the role is being saved
+    constexpr NodeFlags kRoles = node_flag::kPrimary | node_flag::kReplica;
+    h.flags = static_cast<NodeFlags>(
+        (h.flags & ~kRoles) | (h.replica_of.is_null() ? node_flag::kPrimary : node_flag::kReplica));
+  }
   h.state = cluster_state;
   // Set even when no extension follows: it says that mine are understood.
   h.message_flags = message_flag::kExtensions;
   return h;
 }
 
+namespace {
+// Votes, promises, and what is said of epochs and owners in the body.
+bool tells_of_the_disk(const Message& message) {
+  switch (message.type) {
+    case MessageType::kAuthRequest:
+    case MessageType::kAuthAck:
+    case MessageType::kMfStart:
+    case MessageType::kUpdate:
+    case MessageType::kModule: return true;
+    default: return false;
+  }
+}
+}  // namespace
+
 void State::send(Link& link, const std::shared_ptr<Message>& message) {
   if (!link.connected) return;
+  if (!is_saved() && tells_of_the_disk(*message)) {
+    // All of these are said again; not so often that this many would wait.
+    if (held.size() < limits::kHeldMax) held.push_back({wanted, link.id, message});
+    return;
+  }
   ++stats.sent[static_cast<std::size_t>(message->type)];
   if (!message->light && (headless.empty() || headless.back() != message)) {
     headless.push_back(message);

@@ -36,6 +36,7 @@ enum class Origin : std::uint8_t {
   kCalled,    // nodes.conf, CLUSTER MEET, a seed
   kStranger,  // its own MEET; the id is made up until it answers
   kHearsay,   // gossip of a member, with its real id
+  kAsked,     // a seed that is asked whether it is a node known already; nobody else joins by it
 };
 
 struct Node {
@@ -52,6 +53,7 @@ struct Node {
   NodeId shard_id;
   NodeFlags flags = 0;
   NodeId replica_of;
+  NodeId promoted_from;  // the primary whose replica it was until it became one itself
   Epoch config_epoch = 0;
   std::uint64_t replication_offset = 0;
   SlotSet slots;
@@ -65,7 +67,6 @@ struct Node {
   Ms pong_received = kNever;
   Ms data_received = kNever;
   Ms failed_since = kNever;
-  Ms voted_at = kNever;                  // when this node voted for a replica of that primary
   Ms met_at = kNever;                    // when the last MEET or handshake PING went out
   std::map<NodeId, Ms> failure_reports;  // by reporting primary
 
@@ -141,7 +142,7 @@ struct State {
   LinkId next_link = 2;
   NodeId last_opened;  // where the spread opening of links goes on
   // Handshakes by Origin, and all nodes of the table for random picks.
-  std::array<std::size_t, 3> handshakes{};
+  std::array<std::size_t, 4> handshakes{};
   // Where handshakes are under way. Hearsay is not among them: what gossip says of an address is no
   // reason not to ask who is there.
   std::set<std::pair<std::string, std::uint16_t>> called;
@@ -155,11 +156,34 @@ struct State {
   ClusterState cluster_state = ClusterState::kFail;
   int size = 0;
   Ms started = 0;
-  Ms in_minority_at = kNever;
+  Ms majority_since = kNever;  // since when most of the voting primaries are heard
+  bool lost_majority = false;  // in this life, by their silence
   std::uint64_t ticks = 0;
   Ms last_tick = kNever;
   BusStats stats;
   Formation formation;
+
+  // --- the disk
+  // What of this node the disk holds, or is being told: headers tell no more than that.
+  struct Durable {
+    Epoch current_epoch = 0;
+    Epoch config_epoch = 0;
+    NodeId replica_of;
+    SlotSet slots;
+  };
+  std::optional<Durable> durable;  // none: the disk does not know of this node yet
+  Durable being_saved;
+  bool saving = false;        // an action::Persist is not answered yet
+  std::uint64_t wanted = 0;   // counts the changes that peers may only hear of when they are saved
+  std::uint64_t saved = 0;    // `wanted` as of the newest save that succeeded
+  std::uint64_t in_save = 0;  // `wanted` as of the save under way
+  std::uint64_t pong_after_save = 0;  // everyone is to hear of this change at once; 0: of none
+  struct Held {                       // a message that waits for the disk
+    std::uint64_t until_saved = 0;
+    LinkId link = 0;
+    std::shared_ptr<Message> message;
+  };
+  std::vector<Held> held;
 
   // Collected during a step.
   std::vector<Action> out;
@@ -172,7 +196,8 @@ struct State {
   bool view_changed = true;
   bool view_changed_now = true;
   bool check_state = false;
-  bool disk_failed = false;
+  bool disk_failed = false;  // by the last save; one more is tried each tick
+  bool loading = false;
   int log_lines_left = limits::kLogLinesPerSecond;  // in this second
   std::uint64_t log_lines_dropped = 0;
 
@@ -206,7 +231,8 @@ struct State {
   void close_link(LinkId id);  // and tell the driver
   void drop_link(LinkId id);   // the driver knows already
   [[nodiscard]] MessageHeader header();
-  // Headers are filled in at the end of the step, so that what leaves tells the state on the disk.
+  // Headers are filled in at the end of the step, out of what is on the disk. A message that itself
+  // tells of something that is not there yet waits for it.
   void send(Link& link, const std::shared_ptr<Message>& message);
   void send(Link& link, MessageType type, decltype(Message::body) body = {});
   // To the node's outgoing link, if that is connected.
@@ -215,12 +241,18 @@ struct State {
   void broadcast(MessageType type, decltype(Message::body) body = {});
   void send_heartbeat(Link& link, MessageType type);
   void broadcast_pong();
+  // The same, once everything that changed so far is saved.
+  void broadcast_pong_when_saved() { pong_after_save = wanted; }
+  [[nodiscard]] bool is_saved() const { return saved == wanted; }
 
   // --- marks
   // must_save: my epochs, votes, claims and promises, which peers may only hear of once they are on
   // the disk. may_save: what I learned of others, or gave up; after a crash the others tell it
   // again.
-  void must_save() { save_now = view_changed = true; }
+  void must_save() {
+    save_now = view_changed = true;
+    ++wanted;
+  }
   void may_save() { save_soon = view_changed = true; }
   void publish_now() { view_changed = view_changed_now = true; }
   void note(log::Level level, std::string text);
@@ -270,6 +302,7 @@ void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed);
 void correct_stale_claims(State& s, Link& link, Node& sender, Epoch epoch, const SlotSet& claimed);
 void on_update_message(State& s, const Node& sender, const UpdateBody& body);
 void become_primary(State& s, Node& node);
+void become_replica(State& s, Node& node, const MessageHeader& header);
 [[nodiscard]] SlotSet slots_claimed_by(const Node& node);
 
 // --- epochs.cc
@@ -284,6 +317,12 @@ void vote_if_due(State& s, Node& candidate, const MessageHeader& request);
 // --- admin.cc
 [[nodiscard]] AdminReply administer(State& s, const AdminRequest& request);
 void ban(State& s, const NodeId& id, Ms length);
+
+// --- own_address.cc
+void learn_own_ip(State& s, const Link& link, MessageType type);
+void check_own_ip(State& s);
+// Asks the seeds where the others are, when none of them answers at the address known of it.
+void ask_seeds_if_alone(State& s);
 
 // --- formation.cc
 void start_formation(State& s);  // a node without nodes.conf
@@ -301,6 +340,8 @@ void release_promise_to(State& s, const NodeId& forgotten);
 // What the disk keeps: without slots that their owner does not claim any more. After a restart
 // they would look like claims under the owner's present epoch.
 [[nodiscard]] View build_durable_view(const State& s);
+// What of that view peers may hear of this node.
+[[nodiscard]] State::Durable durable_part(const State& s);
 void restore(State& s, const View& saved);
 
 }  // namespace hearth::cluster::bus

@@ -57,6 +57,11 @@ View build_durable_view(const State& s) {
   return view;
 }
 
+State::Durable durable_part(const State& s) {
+  return {s.current_epoch, s.myself->config_epoch, s.myself->replica_of,
+          slots_claimed_by(*s.myself)};
+}
+
 View build_view(const State& s) {
   View view;
   view.nodes.reserve(s.nodes.size());

@@ -12,14 +12,16 @@
 #include "cluster/bus/limits.h"
 #include "cluster/bus/machine.h"
 #include "cluster/link/connection.h"
-#include "cluster/link/nodes_store.h"
 #include "cluster/nodes_file/nodes_file.h"
+#include "cluster/nodes_file/nodes_store.h"
 #include "cluster/wire/codec.h"
 #include "src/base/log.h"
 #include "src/base/socket_mark.h"
 
 namespace hearth::cluster {
 namespace {
+
+using Later = Driver::Later;
 
 constexpr int kListenBacklog = 511;
 constexpr std::size_t kInboundMax = limits::kUnknownLinksMax + limits::kNodesMax;
@@ -50,11 +52,14 @@ Error uv_error(std::string_view what, int status) {
 
 class Driver::Impl final : public ConnectionEvents {
  public:
-  Impl(uv_loop_t* loop, DriverOptions options) : loop_(loop), options_(std::move(options)) {}
+  Impl(uv_loop_t* loop, DriverOptions options)
+      : loop_(loop),
+        options_(std::move(options)),
+        store_(std::make_shared<NodesStore>(*options_.disk)) {}
   ~Impl() override { close_all(); }
 
   Result<void> start();
-  AdminReply admin(AdminRequest request);
+  std::optional<AdminReply> admin(AdminRequest request, Later later);
   void feed(Input input);
   [[nodiscard]] std::vector<LinkInfo> links() const;
   bool cut_links(const NodeId& node, LinkSide side);
@@ -81,6 +86,22 @@ class Driver::Impl final : public ConnectionEvents {
     uv_getaddrinfo_t request{};
   };
 
+  // A write of nodes.conf on a worker thread. The views stay alive, and are let go, on the thread
+  // of the loop: their sets of slots are shared with the machine's.
+  struct Save {
+    Impl* driver = nullptr;  // null once the driver is gone
+    std::shared_ptr<NodesStore> store;
+    ViewPtr view;
+    ViewPtr last;  // what an orderly end writes after it
+    Result<void> done;
+    uv_work_t request{};
+  };
+  struct Waiting {  // an answer that waits for the disk
+    std::uint64_t save = 0;
+    AdminReply reply;
+    Later later;
+  };
+
   Result<std::optional<View>> load();
   Result<void> listen();
   Result<void> listen_on(const std::string& ip);
@@ -89,6 +110,8 @@ class Driver::Impl final : public ConnectionEvents {
   void close_all();
 
   void step(const Input& input);
+  void on_saved(const Result<void>& done);
+  void answer_waiting();
   void run(action::Persist& action);
   void run(action::OpenLink& action);
   void run(action::CloseLink& action);
@@ -98,7 +121,10 @@ class Driver::Impl final : public ConnectionEvents {
   void run(action::ResolveSeed& action);
   void run(action::Log& action);
 
-  NodesStore store_;
+  std::shared_ptr<NodesStore> store_;
+  Save* save_ = nullptr;  // under way
+  std::vector<Waiting> waiting_;
+  bool starting_ = true;
   HandlePtr<uv_timer_t> timer_;
   std::vector<HandlePtr<uv_tcp_t>> listeners_;
   std::map<LinkId, Connection*> connections_;
@@ -114,9 +140,9 @@ class Driver::Impl final : public ConnectionEvents {
   std::deque<Input> inputs_;
   bool stepping_ = false;
   int turn_depth_ = 0;
-  bool persist_failed_ = false;  // in the step under way
-  std::string persist_error_;    // of the last failure, until a write succeeds
+  std::string persist_error_;  // of the last failure, until a write succeeds
   std::optional<AdminReply> reply_;
+  std::uint64_t reply_after_save_ = 0;
   // A broadcast is one message on many links: its bytes are made once.
   std::shared_ptr<const Message> encoded_message_;
   std::shared_ptr<const std::string> encoded_;
@@ -125,8 +151,8 @@ class Driver::Impl final : public ConnectionEvents {
 // --- starting and stopping
 
 Result<std::optional<View>> Driver::Impl::load() {
-  HEARTH_TRY_VOID(store_.open(options_.nodes_path));
-  HEARTH_TRY(const std::string text, store_.load());
+  HEARTH_TRY_VOID(store_->open(options_.nodes_path));
+  HEARTH_TRY(const std::string text, store_->load());
   if (text.empty()) return std::optional<View>{};
   auto view = parse_nodes_file(text);
   if (!view) {
@@ -195,12 +221,22 @@ Result<void> Driver::Impl::start() {
   uv_timer_start(
       timer_.get(), [](uv_timer_t* timer) { static_cast<Impl*>(timer->data)->feed(input::Tick{}); },
       kPeriod, kPeriod);
+  if (options_.loading) feed(input::Loading{true});
   feed(input::Tick{});
+  starting_ = false;
   if (!persist_error_.empty()) return fail(ErrorCode::kIo, persist_error_);
   return {};
 }
 
 void Driver::Impl::close_all() {
+  // What was learnt since the last write saves the next start some questions.
+  ViewPtr last = machine_ ? machine_->unsaved(now()) : nullptr;
+  if (save_ != nullptr) {
+    save_->driver = nullptr;
+    save_->last = std::move(last);
+  } else if (last != nullptr) {
+    static_cast<void>(store_->save(nodes_file_text(*last)));
+  }
   for (auto* resolve : resolving_) {
     resolve->driver = nullptr;
     uv_cancel(reinterpret_cast<uv_req_t*>(&resolve->request));
@@ -289,38 +325,88 @@ void Driver::Impl::feed(Input input) {
 }
 
 void Driver::Impl::step(const Input& input) {
-  persist_failed_ = false;
   Actions actions = machine_->step(input, now());
-  if (actions.reply) reply_ = std::move(actions.reply);
+  if (actions.reply) {
+    reply_ = std::move(actions.reply);
+    reply_after_save_ = actions.reply_after_save;
+  }
   for (auto& action : actions.list) {
     std::visit([this](auto& a) { run(a); }, action);
   }
-  if (persist_failed_) inputs_.emplace_back(input::PersistFailed{});
 }
 
-AdminReply Driver::Impl::admin(AdminRequest request) {
+std::optional<AdminReply> Driver::Impl::admin(AdminRequest request, Later later) {
   reply_.reset();
   feed(input::Admin{std::move(request)});
-  if (!reply_) return {AdminReply::Kind::kError, "ERR the cluster bus is busy", 0};
-  if (!reply_->is_error() && !persist_error_.empty()) {
-    return {AdminReply::Kind::kError,
-            fmt::format("ERR error saving the cluster node config: {}", persist_error_), 0};
+  if (!reply_) return AdminReply{AdminReply::Kind::kError, "ERR the cluster bus is busy", 0};
+  if (later == nullptr || reply_->is_error() || reply_after_save_ <= machine_->saved()) {
+    return std::move(*reply_);
   }
-  return std::move(*reply_);
+  waiting_.push_back({reply_after_save_, std::move(*reply_), std::move(later)});
+  return std::nullopt;
+}
+
+void Driver::Impl::answer_waiting() {
+  std::vector<Waiting> due;
+  std::vector<Waiting> rest;
+  for (auto& one : std::exchange(waiting_, {})) {
+    const bool is_due = one.save <= machine_->saved() || !persist_error_.empty();
+    (is_due ? due : rest).push_back(std::move(one));
+  }
+  waiting_ = std::move(rest);
+  for (auto& one : due) {
+    if (one.save > machine_->saved()) {
+      one.reply = {AdminReply::Kind::kError,
+                   fmt::format("ERR error saving the cluster node config: {}", persist_error_), 0};
+    }
+    one.later(one.reply);
+  }
+}
+
+void Driver::Impl::on_saved(const Result<void>& done) {
+  if (done) {
+    persist_error_.clear();
+  } else {
+    if (persist_error_.empty()) {
+      log::warning("Cluster state is not saved, the bus is silent until it is: {}",
+                   done.error().context);
+    }
+    persist_error_ = done.error().context;
+  }
+  feed(input::Persisted{done.has_value()});
 }
 
 void Driver::Impl::run(action::Persist& action) {
-  auto saved = store_.save(nodes_file_text(*action.view));
-  if (saved) {
-    persist_error_.clear();
+  if (starting_) {  // nobody waits yet, and a failure ends the start
+    const auto done = store_->save(nodes_file_text(*action.view));
+    if (!done) persist_error_ = done.error().context;
+    inputs_.emplace_back(input::Persisted{done.has_value()});
     return;
   }
-  persist_failed_ = true;
-  if (persist_error_.empty()) {
-    log::warning("Cluster state is not saved, the bus is silent until it is: {}",
-                 saved.error().context);
-  }
-  persist_error_ = saved.error().context;
+  save_ = new Save;
+  save_->driver = this;
+  save_->store = store_;
+  save_->view = action.view;
+  save_->request.data = save_;
+  uv_queue_work(
+      loop_, &save_->request,
+      [](uv_work_t* request) {
+        auto* save = static_cast<Save*>(request->data);
+        save->done = save->store->save(nodes_file_text(*save->view));
+      },
+      [](uv_work_t* request, int) {
+        const std::unique_ptr<Save> save(static_cast<Save*>(request->data));
+        if (save->driver == nullptr) {
+          if (save->last != nullptr) {
+            static_cast<void>(save->store->save(nodes_file_text(*save->last)));
+          }
+          return;
+        }
+        Impl& driver = *save->driver;
+        driver.save_ = nullptr;
+        driver.on_saved(save->done);
+        driver.answer_waiting();
+      });
 }
 
 void Driver::Impl::run(action::OpenLink& action) {
@@ -345,7 +431,7 @@ void Driver::Impl::run(action::CloseLink& action) {
 
 void Driver::Impl::run(action::Send& action) {
   const auto at = connections_.find(action.link);
-  if (persist_failed_ || at == connections_.end()) return;
+  if (at == connections_.end()) return;
   const std::size_t waiting = at->second->unsent_bytes();
   if (waiting > limits::kUnknownUnsentMax && !machine_->is_member(action.link)) {
     on_broken(action.link, "it does not read what it asked for");
@@ -452,7 +538,10 @@ Result<std::unique_ptr<Driver>> Driver::start(uv_loop_t* loop, DriverOptions opt
   return std::unique_ptr<Driver>(new Driver(std::move(impl)));
 }
 
-AdminReply Driver::admin(AdminRequest request) { return impl_->admin(std::move(request)); }
+std::optional<AdminReply> Driver::admin(AdminRequest request, Later later) {
+  return impl_->admin(std::move(request), std::move(later));
+}
+void Driver::set_loading(bool loading) { impl_->feed(input::Loading{loading}); }
 ViewPtr Driver::published() const { return impl_->published_; }
 ViewPtr Driver::view() const { return impl_->machine_->view(impl_->now()); }
 std::vector<LinkInfo> Driver::links() const { return impl_->links(); }

@@ -1,6 +1,8 @@
 // The cluster bus on libuv: sockets, timers and nodes.conf around a bus::Machine.
 //
-// Everything happens on the thread of the loop. Callbacks are called from inside the loop, or from
+// Everything happens on the thread of the loop, but for writing nodes.conf, which has one of the
+// loop's worker threads: a slow disk delays votes and answers to administrators, not clients.
+// Callbacks are called from inside the loop, or from
 // inside admin() and change_settings(); they must not call the driver back.
 #pragma once
 
@@ -9,12 +11,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cluster/bus/settings.h"
 #include "cluster/model/admin.h"
 #include "cluster/model/view.h"
+#include "persistence/io/file_system.h"
 #include "src/base/result.h"
 #include "src/base/time.h"
 
@@ -22,6 +26,7 @@ namespace hearth::cluster {
 
 struct DriverOptions {
   BusSettings settings;
+  io::FileSystem* disk = nullptr;  // outlives the driver, and the loop's pending work
   std::string nodes_path = "nodes.conf";
   // Addresses to listen on; none: every address. A leading '-' makes a failure to bind one of no
   // consequence, as in the `bind` directive.
@@ -29,6 +34,7 @@ struct DriverOptions {
   std::uint16_t listen_port = 0;
   std::uint32_t listen_mark = 0;      // SO_MARK of what listens; 0: none
   std::string source_address;         // of outgoing links; empty: the system chooses
+  bool loading = false;               // until set_loading(false)
   std::uint64_t seed = 0;             // of all randomness: ids, gossip
   std::size_t link_buffer_limit = 0;  // bytes unsent on a link before it is closed; 0: no limit
   const Clock* clock = nullptr;       // outlives the driver
@@ -50,9 +56,13 @@ class Driver {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  // Done when it returns, and what peers may rely on is on disk; a failure to write is an error
-  // reply.
-  [[nodiscard]] AdminReply admin(AdminRequest request);
+  using Later = std::function<void(const AdminReply&)>;
+  // Done in memory when it returns. The answer is due when what peers may rely on is on the disk,
+  // and a failure to write is an error: nullopt if that takes a moment and `later` is called then.
+  // Without `later` the answer comes at once. `later` is not called once the driver is gone.
+  [[nodiscard]] std::optional<AdminReply> admin(AdminRequest request, Later later);
+  // While the data set is loaded the node takes part in the cluster, but does not serve.
+  void set_loading(bool loading);
   // The view last published; never null.
   [[nodiscard]] ViewPtr published() const;
   // A view of this moment with times and statistics, for CLUSTER NODES and CLUSTER INFO.

@@ -46,7 +46,7 @@ Redirect redirect(const View& view, const RedirectQuery& query) {
       return {RedirectKind::kAsk, slot, target};
     }
     if (source != kNoNode && query.session_asking) {
-      if (query.slots.size() > 1 && query.keys_missing > 0) {
+      if (query.slots.size() > 1 && !query.one_key && query.keys_missing > 0) {
         return {RedirectKind::kTryAgain, slot, kNoNode};
       }
       return {};

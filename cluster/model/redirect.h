@@ -24,6 +24,8 @@ struct RedirectQuery {
   // (View::in_motion); otherwise both stay 0.
   int keys_present = 0;
   int keys_missing = 0;
+  // All of `slots` are of one key that is named more than once.
+  bool one_key = false;
 };
 
 enum class RedirectKind : std::uint8_t {

@@ -33,6 +33,13 @@ class File {
   [[nodiscard]] virtual Result<void> sync() = 0;
   [[nodiscard]] virtual Result<std::uint64_t> size() = 0;
   [[nodiscard]] virtual Result<void> truncate(std::uint64_t size) = 0;
+  // Keeps other processes from locking this file until it is closed. kBusy: one has locked it.
+  [[nodiscard]] virtual Result<void> lock() { return {}; }
+  // Whether the path names this file: it may have been replaced or removed since it was opened.
+  [[nodiscard]] virtual bool is_at(const std::string& path) {
+    static_cast<void>(path);
+    return true;
+  }
 };
 
 enum class OpenMode : unsigned char {

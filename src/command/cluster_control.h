@@ -1,6 +1,8 @@
 // ClusterControl: the cluster as commands see it. Implemented by the composition root over the bus.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <vector>
 
 #include "cluster/model/admin.h"
@@ -11,8 +13,12 @@ namespace hearth {
 class ClusterControl {
  public:
   virtual ~ClusterControl() = default;
-  // Done when it returns; what other nodes may rely on is on disk then.
-  [[nodiscard]] virtual cluster::AdminReply administer(cluster::AdminRequest request) = 0;
+  using Later = std::function<void(const cluster::AdminReply&)>;
+  // Done in memory when it returns. The answer is due when what other nodes may rely on is on the
+  // disk: nullopt if that takes a moment, and `later` is called then. Without `later` the answer
+  // comes at once.
+  [[nodiscard]] virtual std::optional<cluster::AdminReply> administer(cluster::AdminRequest request,
+                                                                      Later later) = 0;
   // The view of this moment, with times and statistics; never null.
   [[nodiscard]] virtual cluster::ViewPtr view() = 0;
   [[nodiscard]] virtual std::vector<cluster::LinkInfo> links() = 0;

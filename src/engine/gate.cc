@@ -278,6 +278,8 @@ std::string Engine::redirect_error(Session& session, const Command& command,
     const Found at = keyspace_.db(0).find(ref);
     ++(at && !at->expired(env_.now) ? query.keys_present : query.keys_missing);
   }
+  query.one_key = std::all_of(refs.begin(), refs.end(),
+                              [&](const KeyRef& ref) { return ref.name == refs.front().name; });
   const cluster::Redirect decision = cluster::redirect(*view_, query);
   return decision.serves() ? std::string() : cluster::redirect_text(*view_, query, decision);
 }

@@ -174,9 +174,12 @@ std::string Engine::script_slot_refusal(const Command& command,
   if (!extract_keys(command, argv, positions_) || positions_.empty()) return {};
   cluster::RedirectQuery query;
   std::vector<Slot> slots;
+  std::string_view first_name;
   for (const KeyPosition& p : positions_) {
     const KeyRef ref = Keys(env_, run.session.db).make_ref(argv[p.index]);
     slots.push_back(ref.slot);
+    query.one_key = slots.size() == 1 || (query.one_key && ref.name == first_name);
+    if (slots.size() == 1) first_name = ref.name;
     if (!view_->in_motion(ref.slot)) continue;
     const Found at = keyspace_.db(0).find(ref);
     ++(at && !at->expired(env_.now) ? query.keys_present : query.keys_missing);

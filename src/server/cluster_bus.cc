@@ -94,6 +94,8 @@ Result<void> ClusterBus::start(Engine& engine) {
   d.seed = options_.seed;
   d.link_buffer_limit = s.cluster_link_sendbuf_limit;
   d.clock = options_.clock;
+  d.disk = options_.disk;
+  d.loading = true;
   d.on_view = [this](cluster::ViewPtr view) { engine_->set_cluster_view(std::move(view)); };
   d.on_drop_keys = [this](const cluster::SlotSet& slots) { drop_keys(slots); };
   d.on_deliver = [this](const std::string& channel, const std::string& message, bool shard) {
@@ -113,7 +115,7 @@ void ClusterBus::follow_settings() {
        "cluster-announce-human-nodename", "cluster-announce-client-ipv4",
        "cluster-announce-client-ipv6", "cluster-preferred-endpoint-type",
        "cluster-allow-reads-when-down", "cluster-allow-pubsubshard-when-down",
-       "cluster-link-sendbuf-limit", "port"},
+       "cluster-link-sendbuf-limit", "cluster-blacklist-ttl", "cluster-seeds", "port"},
       [this](const Settings& s) -> Result<void, std::string> {
         if (driver_ == nullptr) return {};
         driver_->change_settings(bus_settings(s));
@@ -122,8 +124,9 @@ void ClusterBus::follow_settings() {
       });
 }
 
-cluster::AdminReply ClusterBus::administer(cluster::AdminRequest request) {
-  return driver_->admin(std::move(request));
+std::optional<cluster::AdminReply> ClusterBus::administer(cluster::AdminRequest request,
+                                                          Later later) {
+  return driver_->admin(std::move(request), std::move(later));
 }
 
 void ClusterBus::drop_messages(int type) {
@@ -141,7 +144,48 @@ void ClusterBus::publish(std::string_view channel, std::string_view payload, boo
 }
 
 void ClusterBus::drop_keys(const cluster::SlotSet& slots) {
+  if (loading_) {
+    slots.for_each([this](Slot slot) { lost_while_loading_.add(slot); });
+    return;
+  }
   options_.before_change();
+  const std::uint64_t dropped = remove_keys(slots);
+  if (dropped > 0) log::notice("{} keys were dropped: other nodes took their slots", dropped);
+}
+
+// The slots may have gone to others while this node was down, or while it was loading. Served by
+// others since, the values here are old, and would come back with the slot.
+void ClusterBus::data_loaded() {
+  loading_ = false;
+  const cluster::ViewPtr view = driver_->view();
+  cluster::SlotSet others = std::exchange(lost_while_loading_, {});
+  cluster::SlotSet unowned;
+  const Database& db = engine_->keyspace().db(0);
+  for (int i = 0; i < kSlotCount; ++i) {
+    const auto slot = static_cast<Slot>(i);
+    if (db.count_in_slot(slot) == 0 || view->in_motion(slot)) continue;
+    const cluster::NodeIndex owner = view->owner[slot];
+    if (owner == cluster::kNoNode) {
+      unowned.add(slot);
+    } else if (owner != view->myself && view->me().is_primary()) {
+      others.add(slot);
+    }
+  }
+  options_.before_change();
+  if (const std::uint64_t dropped = remove_keys(others); dropped > 0) {
+    log::warning("{} keys of {} slots that other nodes own were dropped after loading", dropped,
+                 others.count());
+  }
+  if (!unowned.empty()) {
+    log::warning(
+        "There are keys in {} slots that no node owns: they are kept, and served if this "
+        "node is given the slots",
+        unowned.count());
+  }
+  driver_->set_loading(false);
+}
+
+std::uint64_t ClusterBus::remove_keys(const cluster::SlotSet& slots) {
   KeyEnvironment& env = engine_->environment();
   Keys keys(env, 0);
   std::uint64_t dropped = 0;
@@ -160,7 +204,7 @@ void ClusterBus::drop_keys(const cluster::SlotSet& slots) {
     }
   });
   engine_->commit();
-  if (dropped > 0) log::notice("{} keys were dropped: other nodes took their slots", dropped);
+  return dropped;
 }
 
 void ClusterBus::deliver(const std::string& channel, const std::string& message, bool shard) {

@@ -25,6 +25,7 @@ class ClusterBus final : public ClusterControl, public PublishRelay {
     uv_loop_t* loop = nullptr;
     config::Registry* config = nullptr;
     const Clock* clock = nullptr;
+    io::FileSystem* disk = nullptr;
     std::uint64_t seed = 0;
     // Runs before the bus changes data or writes to clients: brings the engine's time up to date.
     std::function<void()> before_change;
@@ -34,9 +35,12 @@ class ClusterBus final : public ClusterControl, public PublishRelay {
   // Opens the bus; the engine has a view when it returns. Errors: see cluster::Driver::start.
   [[nodiscard]] Result<void> start(Engine& engine);
   void stop() { driver_.reset(); }
+  // The data set is there: keys of slots that are others' go, and the node may serve from now on.
+  void data_loaded();
 
   // --- ClusterControl ---
-  [[nodiscard]] cluster::AdminReply administer(cluster::AdminRequest request) override;
+  [[nodiscard]] std::optional<cluster::AdminReply> administer(cluster::AdminRequest request,
+                                                              Later later) override;
   [[nodiscard]] cluster::ViewPtr view() override { return driver_->view(); }
   [[nodiscard]] std::vector<cluster::LinkInfo> links() override { return driver_->links(); }
 
@@ -52,11 +56,14 @@ class ClusterBus final : public ClusterControl, public PublishRelay {
  private:
   void follow_settings();
   void drop_keys(const cluster::SlotSet& slots);
+  [[nodiscard]] std::uint64_t remove_keys(const cluster::SlotSet& slots);
   void deliver(const std::string& channel, const std::string& message, bool shard);
 
   Options options_;
   Engine* engine_ = nullptr;
   cluster::BusDisturbance disturbance_;
+  bool loading_ = true;
+  cluster::SlotSet lost_while_loading_;
   std::unique_ptr<cluster::Driver> driver_;  // null: not started, or stopped
 };
 

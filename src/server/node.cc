@@ -179,7 +179,7 @@ bool Node::start() {
       net::Network::Options{&loop_, &config_, &clock_, thread_cpu_us});
   if (s.cluster_enabled) {
     cluster_ = std::make_unique<ClusterBus>(ClusterBus::Options{
-        &loop_, &config_, &clock_, rng.next(), [this] { network_->refresh_time(); }});
+        &loop_, &config_, &clock_, &disk_, rng.next(), [this] { network_->refresh_time(); }});
   }
   Persistence::Ports ports;
   ports.config = &config_;
@@ -298,6 +298,7 @@ bool Node::start() {
                        }});
   if (!load_data()) return stopping_;
   if (stopping_) return true;
+  if (cluster_ != nullptr) cluster_->data_loaded();
   follower_->start();
   if (s.port != 0) log::notice("Ready to accept connections tcp");
   if (!s.unixsocket.empty()) log::notice("Ready to accept connections unix");

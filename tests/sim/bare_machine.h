@@ -50,12 +50,17 @@ struct BareMachine {
   // One turn of one step. What it wants done is added to `actions`.
   void feed(const cluster::Input& input) {
     cluster::Actions done = machine->step(input, now());
-    for (auto& action : done.list) actions.push_back(std::move(action));
+    bool saves = false;
+    for (auto& action : done.list) {
+      saves = saves || std::holds_alternative<cluster::action::Persist>(action);
+      actions.push_back(std::move(action));
+    }
     if (done.reply) reply = *done.reply;
     if (auto view = machine->end_turn(now()); view != nullptr) {
       published = std::move(view);
       ++views;
     }
+    if (saves && disk_answers) feed(cluster::input::Persisted{true});
   }
   void tick(int times = 1) {
     for (int i = 0; i < times; ++i) {
@@ -123,6 +128,7 @@ struct BareMachine {
   cluster::AdminReply reply;
   cluster::ViewPtr published;
   int views = 0;
+  bool disk_answers = true;  // false: the test feeds input::Persisted itself
   cluster::LinkId next_inbound = 1;
 };
 

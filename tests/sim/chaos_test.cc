@@ -74,7 +74,10 @@ TEST_CASE("random faults never break a rule, and views converge after healing") 
     c.create(members);
     REQUIRE(c.run_until(10'000, [&] { return c.is_converged(); }));
     c.faults = {0.03, 0.03, 1, 80};
-    for (int i = 0; i < kNodes; ++i) c.node(i).crash_per_action = 0.0005;
+    for (int i = 0; i < kNodes; ++i) {
+      c.node(i).crash_per_action = 0.0005;
+      if (c.rng.chance(0.4)) c.node(i).disk_delay_ms_max = 600;  // longer than votes take
+    }
     for (int k = 0; k < 60; ++k) {
       one_operation(c);
       c.run_for(static_cast<std::int64_t>(c.rng.below(1500)));

@@ -249,7 +249,7 @@ void make_replica(SimCluster& c, int i, int of) {
   auto& me = file.nodes[file.myself];
   me.flags = node_flag::kMyself | node_flag::kReplica;
   me.replica_of = c.id(of);
-  c.node(i).disk = nodes_file_text(file);
+  c.write_file(i, file);
   c.start(i);
 }
 
@@ -314,7 +314,7 @@ TEST_CASE("one vote per epoch, for a replica of a failed primary, and the winner
   winner.slots = slots;
   file.nodes[file.find(dead)].slots.clear();
   file.current_epoch = election;
-  c.node(3).disk = nodes_file_text(file);
+  c.write_file(3, file);
   c.start(3);
   CHECK(c.run_until(10'000, [&] {
     const auto at = c.view(0)->find(c.id(3));

@@ -15,6 +15,7 @@ using namespace hearth::cluster;  // NOLINT: a test's own file
 namespace {
 constexpr std::int64_t kEpochUnixMs = 1'700'000'000'000;
 constexpr std::int64_t kRefusedAfterMs = 2;
+constexpr const char* kNodesPath = "nodes.conf";
 constexpr std::ptrdiff_t kLogLinesMax = 20000;
 }  // namespace
 
@@ -58,11 +59,16 @@ void SimCluster::start(int i) {
   SimNode& n = node(i);
   HEARTH_CHECK(n.machine == nullptr);
   ++n.life;
+  n.store = std::make_unique<NodesStore>(n.disk);
+  HEARTH_CHECK(n.store->open(kNodesPath).has_value());
+  const auto text = n.store->load();
+  HEARTH_CHECK(text.has_value());
   std::optional<View> saved;
-  if (n.disk) {
-    auto parsed = parse_nodes_file(*n.disk);
-    HEARTH_CHECK(parsed.has_value());
+  if (!text->empty()) {
+    auto parsed = parse_nodes_file(*text);
+    HEARTH_CHECK(parsed.has_value());  // whatever the last crash did to the file
     saved = std::move(*parsed);
+    n.durable = *saved;
   }
   n.dropped.clear();
   n.machine = std::make_unique<Machine>(n.settings, saved, rng.next(), clock(i));
@@ -80,6 +86,15 @@ void SimCluster::crash(int i) {
   if (n.machine == nullptr) return;
   n.machine.reset();
   ++n.life;
+  if (n.saving != nullptr && rng.chance(0.5)) {
+    // The crash comes in the middle of the write: at any of its operations, half of a write done.
+    n.disk.fail_at(1 + static_cast<int>(rng.below(6)));
+    static_cast<void>(n.store->save(nodes_file_text(*n.saving)));
+  }
+  n.saving = nullptr;
+  n.store.reset();
+  n.disk.keep_unsynced(rng.below(400));
+  n.disk.crash();
   std::vector<std::shared_ptr<Wire>> broken;
   for (const auto& [end, wire] : wires_) {
     if (end.first == i) broken.push_back(wire);
@@ -131,20 +146,19 @@ std::optional<AdminReply> SimCluster::step(int i, const Input& input) {
 
 void SimCluster::execute(int i, Actions actions) {
   SimNode& n = node(i);
-  bool persist_failed = false;
   for (auto& action : actions.list) {
     if (n.crash_per_action > 0 && rng.chance(n.crash_per_action)) {
       crash(i);
       return;
     }
     if (auto* persist = std::get_if<action::Persist>(&action)) {
-      do_persist(i, persist->view, persist_failed);
+      do_persist(i, persist->view);
     } else if (auto* open = std::get_if<action::OpenLink>(&action)) {
       do_open(i, *open);
     } else if (auto* close = std::get_if<action::CloseLink>(&action)) {
       do_close(i, close->link);
     } else if (auto* send = std::get_if<action::Send>(&action)) {
-      if (!persist_failed) do_send(i, *send);
+      do_send(i, *send);
     } else if (auto* drop = std::get_if<action::DropKeys>(&action)) {
       drop->slots.for_each([&n](Slot slot) { n.dropped.add(slot); });
     } else if (auto* deliver = std::get_if<action::Deliver>(&action)) {
@@ -156,19 +170,42 @@ void SimCluster::execute(int i, Actions actions) {
         log.push_back(fmt::format("{} n{} {}", now_ms_, i, line->text));
     }
   }
-  if (persist_failed) step(i, input::PersistFailed{});
 }
 
-void SimCluster::do_persist(int i, const ViewPtr& view, bool& failed) {
+void SimCluster::do_persist(int i, const ViewPtr& view) {
   SimNode& n = node(i);
-  if (n.disk_broken) {
-    failed = true;
-    return;
+  HEARTH_CHECK(n.saving == nullptr);
+  n.saving = view;
+  const int spread = n.disk_delay_ms_max - n.disk_delay_ms_min + 1;
+  const std::int64_t took =
+      n.disk_delay_ms_min +
+      static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(spread)));
+  at_node(i, took, [this, i] { finish_persist(i); });
+}
+
+void SimCluster::finish_persist(int i) {
+  SimNode& n = node(i);
+  const std::string text = nodes_file_text(*n.saving);
+  n.saving = nullptr;
+  if (n.disk_broken) n.disk.fail_at(1);
+  const bool ok = n.store->save(text).has_value();
+  n.disk.fail_at(0);
+  if (ok) {
+    auto parsed = parse_nodes_file(text);
+    HEARTH_CHECK(parsed.has_value());
+    n.durable = std::move(*parsed);
   }
-  n.disk = nodes_file_text(*view);
-  auto parsed = parse_nodes_file(*n.disk);
-  HEARTH_CHECK(parsed.has_value());
-  n.durable = std::move(*parsed);
+  step(i, input::Persisted{ok});
+}
+
+void SimCluster::wipe(int i) {
+  node(i).disk = test::MemFileSystem();
+  node(i).durable.reset();
+}
+
+void SimCluster::write_file(int i, const View& file) {
+  HEARTH_CHECK(node(i).machine == nullptr);
+  node(i).disk.put(kNodesPath, nodes_file_text(file));
 }
 
 void SimCluster::do_open(int i, const action::OpenLink& action) {
@@ -315,25 +352,63 @@ std::vector<int> SimCluster::owners(int i) {
   return out;
 }
 
-bool SimCluster::is_converged() {
-  const View* first = nullptr;
+bool SimCluster::agrees_now() {
+  ViewPtr first;
   std::size_t running = 0;
   for (int i = 0; i < size(); ++i) running += is_up(i) ? 1 : 0;
   for (int i = 0; i < size(); ++i) {
     if (!is_up(i)) continue;
     const View& v = *node(i).view;
     if (v.state != ClusterState::kOk || v.nodes.size() != running) return false;
-    if (first == nullptr) first = &v;
+    if (first == nullptr) first = node(i).view;
     for (std::size_t k = 0; k < running; ++k) {  // nodes stand in the order of their ids
       const NodeView& n = v.nodes[k];
       const NodeView& same = first->nodes[k];
-      if (n.has(node_flag::kPfail | node_flag::kFail | node_flag::kHandshake)) return false;
-      if (n.id != same.id || n.config_epoch != same.config_epoch || !(n.slots == same.slots)) {
+      constexpr NodeFlags kUnsettled =
+          node_flag::kPfail | node_flag::kFail | node_flag::kHandshake | node_flag::kNoAddr;
+      if (n.has(kUnsettled) || !n.link_connected) return false;
+      if (n.id != same.id || n.config_epoch != same.config_epoch || !(n.slots == same.slots) ||
+          n.replica_of != same.replica_of || n.shard_id != same.shard_id ||
+          n.human_name != same.human_name || v.current_epoch != first->current_epoch) {
+        return false;
+      }
+      // My own address is learnt from the others, and only told to clients.
+      if (!n.has(node_flag::kMyself) && !same.has(node_flag::kMyself) &&
+          !(n.address == same.address)) {
         return false;
       }
     }
+    // Both ways: each of the others has identified itself on a link of its own.
+    std::size_t to = 0;
+    std::size_t from = 0;
+    for (const auto& link : node(i).machine->links()) ++(link.inbound ? from : to);
+    if (to != running - 1 || from != running - 1) return false;
+    if (!node(i).machine->is_saved()) return false;
   }
   return true;
+}
+
+bool SimCluster::is_converged() {
+  if (!agrees_now()) {
+    agreed_since_ms_ = -1;
+    return false;
+  }
+  std::string on;
+  for (int i = 0; i < size(); ++i) {
+    if (!is_up(i)) continue;
+    // All agree: one view tells for all of them.
+    for (const auto& n : node(i).view->nodes) {
+      on += fmt::format("{} {} ", n.id.view(), n.config_epoch);
+      for (const auto range : n.slots.ranges()) on += range_text(range) + " ";
+    }
+    on += std::to_string(node(i).view->current_epoch);
+    break;
+  }
+  if (agreed_since_ms_ < 0 || on != agreed_on_) {
+    agreed_since_ms_ = now_ms_;
+    agreed_on_ = on;
+  }
+  return now_ms_ - agreed_since_ms_ >= kStableMs;
 }
 
 std::string SimCluster::story(std::size_t lines) {

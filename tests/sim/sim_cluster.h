@@ -19,8 +19,10 @@
 #include "cluster/bus/machine.h"
 #include "cluster/model/message.h"
 #include "cluster/model/view.h"
+#include "cluster/nodes_file/nodes_store.h"
 #include "src/base/random.h"
 #include "tests/sim/checker.h"
+#include "tests/support/mem_file_system.h"
 
 namespace hearth::sim {
 
@@ -37,10 +39,15 @@ struct SimNode {
   std::uint16_t port = 6000;
   cluster::BusSettings settings;
   std::unique_ptr<cluster::Machine> machine;  // null: not running
-  std::optional<std::string> disk;            // nodes.conf
-  std::optional<cluster::View> durable;       // the same, parsed
-  std::int64_t clock_offset_ms = 0;           // of its wall clock
-  std::uint64_t life = 0;                     // counts starts; events of older lives are void
+  // nodes.conf is written through the port, so that a crash in the middle of a write is tried.
+  test::MemFileSystem disk;
+  std::unique_ptr<cluster::NodesStore> store;  // while it runs
+  cluster::ViewPtr saving;                     // a write that is under way
+  std::optional<cluster::View> durable;        // what the disk holds for certain
+  int disk_delay_ms_min = 0;
+  int disk_delay_ms_max = 3;
+  std::int64_t clock_offset_ms = 0;  // of its wall clock
+  std::uint64_t life = 0;            // counts starts; events of older lives are void
   double crash_per_action = 0;
   bool disk_broken = false;
   int group = 0;             // partition; nodes of different groups do not hear each other
@@ -60,7 +67,9 @@ class SimCluster {
   [[nodiscard]] int size() const { return static_cast<int>(nodes_.size()); }
   void start(int i);
   void crash(int i);
-  void wipe(int i) { node(i).disk.reset(), node(i).durable.reset(); }
+  void wipe(int i);
+  // Replaces the nodes.conf of a node that does not run.
+  void write_file(int i, const cluster::View& file);
   [[nodiscard]] bool is_up(int i) { return node(i).machine != nullptr; }
 
   void run_for(std::int64_t ms);
@@ -69,6 +78,7 @@ class SimCluster {
   [[nodiscard]] std::int64_t now_ms() const { return now_ms_; }
 
   cluster::AdminReply admin(int i, cluster::AdminRequest request);
+  void feed(int i, const cluster::Input& input) { step(i, input); }
   void meet(int from, int to);
   void publish(int i, std::string channel, std::string message);
   void set_groups(const std::vector<int>& groups);
@@ -79,8 +89,12 @@ class SimCluster {
 
   [[nodiscard]] cluster::ViewPtr view(int i);
   [[nodiscard]] NodeId id(int i);
-  // Every running node is ok and all agree on nodes, owners and epochs.
+  // Every running node is ok, has links to and from every other, nothing unsaved and no handshake,
+  // and all agree on nodes, their addresses and roles, owners and epochs.
+  [[nodiscard]] bool agrees_now();
+  // The same for kStableMs already, without a change of epochs, owners or nodes; to be asked often.
   [[nodiscard]] bool is_converged();
+  static constexpr std::int64_t kStableMs = 1500;
   // Owner of each slot as node i sees it, as the index of a node; -1 for none.
   [[nodiscard]] std::vector<int> owners(int i);
   // Admin-made cluster: all started nodes meet node 0, get epochs 1.. and equal shares.
@@ -116,7 +130,8 @@ class SimCluster {
   void at_node(int i, std::int64_t delay_ms, std::function<void()> run);
   std::optional<cluster::AdminReply> step(int i, const cluster::Input& input);
   void execute(int i, cluster::Actions actions);
-  void do_persist(int i, const cluster::ViewPtr& view, bool& failed);
+  void do_persist(int i, const cluster::ViewPtr& view);
+  void finish_persist(int i);
   void do_open(int i, const cluster::action::OpenLink& action);
   void do_close(int i, cluster::LinkId link);
   void do_send(int i, const cluster::action::Send& action);
@@ -133,6 +148,8 @@ class SimCluster {
   cluster::LinkId next_inbound_ = 1;
   std::int64_t now_ms_ = 0;
   std::chrono::milliseconds node_timeout_;
+  std::int64_t agreed_since_ms_ = -1;  // -1: they did not when last asked
+  std::string agreed_on_;
 };
 
 }  // namespace hearth::sim

@@ -93,6 +93,29 @@ TEST_CASE("a node that starts again keeps its name and its slots") {
   CHECK(slot_owners(*nodes[0]) == before);
 }
 
+TEST_CASE("keys of a slot that went to another node do not come back with an old dump") {
+  const auto ports = free_ports(3);
+  Nodes nodes;
+  for (std::size_t i = 0; i < 3; ++i) nodes.push_back(start_seeded(ports, i));
+  REQUIRE(eventually([&] { return is_cluster_ok(nodes, 3) && nodes_agree(nodes); },
+                     milliseconds{30'000}));
+  const std::string key = key_in_slot_of(*nodes[0], nodes, true);
+  CHECK(nodes[0]->run({"SET", key, "old"}) == "OK");
+  CHECK(nodes[0]->run({"SAVE"}) == "OK");
+  const std::string slot = nodes[0]->run({"CLUSTER", "KEYSLOT", key});
+  const std::string from = nodes[0]->run({"CLUSTER", "MYID"});
+  const std::string to = nodes[1]->run({"CLUSTER", "MYID"});
+  CHECK(nodes[1]->run({"CLUSTER", "SETSLOT", slot, "IMPORTING", from}) == "OK");
+  CHECK(nodes[1]->run({"CLUSTER", "SETSLOT", slot, "NODE", to}) == "OK");
+  REQUIRE(eventually([&] { return nodes[0]->run({"DBSIZE"}) == "0"; }));
+  const auto dir = nodes[0]->dir();
+  nodes[0]->process().stop(SIGKILL);  // the dump on the disk still has the key
+  nodes[0] = start_seeded(ports, 0, dir);
+  REQUIRE(eventually([&] { return is_cluster_ok(nodes, 3); }, milliseconds{30'000}));
+  CHECK(nodes[0]->run({"DBSIZE"}) == "0");
+  CHECK(nodes[0]->run({"CLUSTER", "COUNTKEYSINSLOT", slot}) == "0");
+}
+
 TEST_CASE("commands on keys of other nodes are redirected to their owners") {
   const Nodes nodes = start_cluster({hearth_server(), hearth_server(), hearth_server()});
   const std::string mine = key_in_slot_of(*nodes[0], nodes, true);

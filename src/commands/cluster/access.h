@@ -26,16 +26,42 @@ inline constexpr std::string_view kClusterDisabled =
   return static_cast<Slot>(slot);
 }
 
-// Hands the request to the cluster and answers with what it says.
+inline void write_answer(ReplyWriter& out, const cluster::AdminReply& reply) {
+  switch (reply.kind) {
+    case cluster::AdminReply::Kind::kOk: out.ok(); break;
+    case cluster::AdminReply::Kind::kStatus: out.simple(reply.text); break;
+    case cluster::AdminReply::Kind::kInteger: out.integer(reply.integer); break;
+    case cluster::AdminReply::Kind::kError: out.error(reply.text); break;
+  }
+}
+
+// Hands the request to the cluster and answers with what it says: when it is on the disk, where the
+// client can wait.
 inline Outcome administer(CommandContext& ctx, cluster::AdminRequest request) {
   HEARTH_TRY(ClusterControl* const cluster, cluster_of(ctx));
-  cluster::AdminReply reply = cluster->administer(std::move(request));
-  switch (reply.kind) {
-    case cluster::AdminReply::Kind::kOk: ctx.reply().ok(); break;
-    case cluster::AdminReply::Kind::kStatus: ctx.reply().simple(reply.text); break;
-    case cluster::AdminReply::Kind::kInteger: ctx.reply().integer(reply.integer); break;
-    case cluster::AdminReply::Kind::kError: return refuse(std::move(reply.text));
+  ClusterControl::Later later;
+  if (ctx.may_block()) {
+    later = [clients = ctx.services().clients,
+             id = ctx.session().id](const cluster::AdminReply& reply) {
+      Session* session = clients->find(id);
+      if (session == nullptr || !session->waiting) return;
+      if (session->reply_mode == ReplyMode::kOn) {
+        ReplyWriter out(session->out, session->resp);
+        write_answer(out, reply);
+      } else if (session->reply_mode == ReplyMode::kSkip) {
+        session->reply_mode = ReplyMode::kOn;
+      }
+      clients->resume(*session);
+    };
   }
+  std::optional<cluster::AdminReply> reply =
+      cluster->administer(std::move(request), std::move(later));
+  if (!reply) {
+    ctx.services().clients->wait(ctx.session());
+    return {};
+  }
+  if (reply->is_error()) return refuse(std::move(reply->text));
+  write_answer(ctx.reply(), *reply);
   return {};
 }
 

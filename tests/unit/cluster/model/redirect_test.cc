@@ -123,3 +123,13 @@ TEST_CASE("the fast answer covers exactly the settled slots of a healthy cluster
   view.index();
   CHECK_FALSE(view.serves(5));
 }
+
+TEST_CASE("one key that is named twice is one key while its slot is imported") {
+  View view = two_nodes();
+  view.importing = {{150, 1}};
+  view.index();
+  const std::string again = "TRYAGAIN Multiple keys request during rehashing of slot";
+  CHECK(answer(view, {.session_asking = true, .keys_missing = 2}, {150, 150}) == again);
+  CHECK(answer(view, {.session_asking = true, .keys_missing = 2, .one_key = true}, {150, 150}) ==
+        "");
+}
