@@ -1,5 +1,7 @@
-// The base of a log as commands: what makes the data set anew, for readers that want no snapshot in
-// a log. Strings as SET, all else as RESTORE, so that every value comes back as it was.
+// The base of a log as commands that make the data set anew, for readers that want no snapshot in a
+// log. A string is a SET, a small value a RESTORE, so that it comes back as it was. A large value
+// is written in pieces (RPUSH, SADD, ZADD, HSET, XADD): neither side needs memory for all of it as
+// one word, and no reader's limit on the length of a word is met.
 #pragma once
 
 #include "persistence/rdb/file_writer.h"

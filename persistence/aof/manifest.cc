@@ -13,6 +13,8 @@ namespace hearth::aof {
 namespace {
 
 constexpr std::size_t kLineMost = 1024;
+// There must be room for those that follow.
+constexpr std::int64_t kSequenceMost = INT64_MAX / 2;
 constexpr std::uint64_t kManifestMost = 16 * 1024 * 1024;
 
 tl::unexpected<Error> bad(std::string_view what, std::size_t line) {
@@ -54,7 +56,8 @@ Result<Line> parse_line(std::string_view text, std::size_t number) {
       line.type = words[i + 1].size() == 1 ? words[i + 1][0] : '?';
     }
   }
-  if (line.file.name.empty() || line.file.sequence <= 0 || line.type == 0)
+  if (line.file.name.empty() || line.file.sequence <= 0 || line.file.sequence > kSequenceMost ||
+      line.type == 0)
     return bad(kFormat, number);
   return line;
 }
@@ -189,16 +192,36 @@ Result<void> LogFiles::switch_base(const Switch& to) {
   return store(next);
 }
 
-void LogFiles::remove_history(bool keep) {
-  if (manifest_.history.empty() || keep) return;
+Result<void> LogFiles::make_dir() {
+  if (fs_.exists(dir_)) return fs_.make_dir(dir_);  // an error if it is a file
+  HEARTH_TRY_VOID(fs_.make_dir(dir_));
+  return fs_.sync_dir(io::dir_of(dir_));
+}
+
+std::vector<std::string> LogFiles::remove_history(bool keep) {
+  std::vector<std::string> removed;
+  if (manifest_.history.empty() || keep) return removed;
   Manifest next = manifest_;
   next.history.clear();
   const std::vector<LogFile> gone = manifest_.history;
-  if (!store(next)) return;
+  if (!store(next)) return removed;
   for (const LogFile& file : gone) {
-    log::notice("Removing the history file {} in the background", file.name);
-    static_cast<void>(fs_.remove(path_of(file)));
+    if (fs_.remove(path_of(file))) removed.push_back(file.name);
   }
+  return removed;
+}
+
+std::vector<std::string> LogFiles::remove_leftovers() {
+  std::vector<std::string> removed;
+  const auto names = fs_.list(dir_);
+  if (!names) return removed;
+  const auto is_ours = [this](const std::string& name) {
+    return name == "temp-" + name_ + ".incr" || name == name_ + ".manifest.tmp";
+  };
+  for (const std::string& name : *names) {
+    if (is_ours(name) && fs_.remove(io::joined(dir_, name))) removed.push_back(name);
+  }
+  return removed;
 }
 
 }  // namespace hearth::aof

@@ -56,7 +56,8 @@ class LogFiles {
   [[nodiscard]] std::string temp_increment_path() const {
     return io::joined(dir_, "temp-" + name_ + ".incr");
   }
-  [[nodiscard]] Result<void> make_dir() { return fs_.make_dir(dir_); }
+  // Makes the folder, if it is not there, so that it survives a crash.
+  [[nodiscard]] Result<void> make_dir();
 
   // A new increment behind the others. It exists, empty and open, before the manifest names it: a
   // log that can't be opened never takes the place of the one in use.
@@ -77,8 +78,11 @@ class LogFiles {
   };
   // Makes a rewritten base the base.
   [[nodiscard]] Result<void> switch_base(const Switch& to);
-  // Removes history files; `keep`: they stay, and stay in the manifest.
-  void remove_history(bool keep);
+  // Removes history files; `keep`: they stay, and stay in the manifest. Returns the names of those
+  // that are gone.
+  std::vector<std::string> remove_history(bool keep);
+  // Removes files that a killed process had not completed. Returns their names.
+  [[nodiscard]] std::vector<std::string> remove_leftovers();
 
  private:
   [[nodiscard]] Result<void> store(const Manifest& manifest);

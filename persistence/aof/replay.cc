@@ -10,10 +10,15 @@ namespace {
 
 constexpr std::size_t kAhead = 64 * 1024;
 constexpr std::size_t kNoteMost = 1024;
+// A log holds what its server accepted, whose limits may have been other ones. Memory is taken only
+// for bytes that are there.
+constexpr std::int64_t kWordMost = INT64_MAX / 4;
 
 class Replayer {
  public:
-  Replayer(io::InputWindow& in, const ReplayHandler& handler) : in_(in), handler_(handler) {}
+  Replayer(io::InputWindow& in, const ReplayHandler& handler) : in_(in), handler_(handler) {
+    limits_.bulk_bytes = kWordMost;
+  }
 
   Result<ReplayEnd> run() {
     whole_up_to_ = in_.offset();
@@ -39,6 +44,7 @@ class Replayer {
       if (in_.view().size() >= kNoteMost) return bad_format();
       return false;
     }
+    if (handler_.note) handler_.note(in_.view().substr(0, end + 1));
     in_.consume(end + 1);
     return true;
   }

@@ -14,6 +14,8 @@ namespace hearth::aof {
 struct ReplayHandler {
   // Runs a command. An error stops the replay.
   std::function<Result<void>(std::span<const std::string_view>)> run;
+  // A line that begins with #, between commands. May be empty.
+  std::function<void(std::string_view line)> note;
   // An open MULTI holds back what was given to `run`.
   std::function<bool()> in_transaction;
   // Called after each command with the offset reached; an error stops the replay.

@@ -13,7 +13,9 @@ constexpr std::size_t kChunk = 256 * 1024;
 Result<void> InputWindow::fill(std::size_t bytes) {
   while (!ended_ && end_ - begin_ < bytes) {
     const std::size_t held = end_ - begin_;
-    const std::size_t wanted = std::max(bytes, held + kChunk);
+    // However much is asked for, memory is taken for at most twice of what has been read: the wish
+    // may come from a damaged length.
+    const std::size_t wanted = std::max(std::min(bytes, 2 * held), held + kChunk);
     if (begin_ > 0) {
       std::memmove(buffer_.data(), buffer_.data() + begin_, held);
       begin_ = 0;

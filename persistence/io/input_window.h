@@ -1,7 +1,8 @@
 // InputWindow: a file read front to back through one buffer.
 //
 // A decoder looks at the bytes in the buffer; when they end too early it asks for more and looks
-// again. Memory: the largest record that was asked for, and a chunk.
+// again. Memory: twice the largest record that is there, and a chunk; never more for one that is
+// only announced.
 #pragma once
 
 #include <cstdint>

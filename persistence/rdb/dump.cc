@@ -14,10 +14,14 @@ std::string dump_payload(const Entry& entry, const EncodeOptions& options) {
   std::string payload(1, '\0');
   const EncodedType encoded = encode_object(entry, options, payload);
   payload[0] = static_cast<char>(encoded.type);
-  ByteWriter w(payload);
-  w.le(encoded.version);
-  w.le(crc64(payload));
+  append_dump_footer(encoded.version, payload);
   return payload;
+}
+
+void append_dump_footer(std::uint16_t version, std::string& payload) {
+  ByteWriter w(payload);
+  w.le(version);
+  w.le(crc64(payload));
 }
 
 Result<Object> parse_dump_payload(std::string_view payload, const DecodeLimits& limits,

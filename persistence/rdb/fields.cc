@@ -16,6 +16,27 @@ constexpr std::size_t kCompressFrom = 21;  // shorter strings gain nothing
 // One LZF back reference of 3 bytes yields at most 264; no input expands more than this.
 constexpr std::uint64_t kLzfRatioMax = 264;
 
+// How many bytes LZF bytes make, found without making them. Back references may be wrong: the
+// decompression tells.
+std::uint64_t lzf_expanded_size(std::string_view packed) {
+  constexpr unsigned kLiteralEnd = 32, kLongLength = 7;
+  std::uint64_t size = 0;
+  for (std::size_t at = 0; at < packed.size();) {
+    const auto control = static_cast<unsigned char>(packed[at++]);
+    if (control < kLiteralEnd) {
+      size += control + 1U;
+      at += control + 1U;
+      continue;
+    }
+    unsigned length = control >> 5;
+    if (length == kLongLength && at < packed.size())
+      length += static_cast<unsigned char>(packed[at++]);
+    size += length + 2;
+    ++at;  // the rest of the distance
+  }
+  return size;
+}
+
 constexpr std::uint8_t special(StringForm form) {
   return static_cast<std::uint8_t>(0xc0 | static_cast<unsigned>(form));
 }
@@ -99,12 +120,14 @@ Result<std::string> read_compressed(ByteReader& in, std::uint64_t max_bytes) {
   HEARTH_TRY(const std::uint64_t packed_size, read_length(in));
   HEARTH_TRY(const std::uint64_t size, read_length(in));
   std::string_view packed;
-  if (packed_size > in.remaining() || !in.take(packed_size, packed))
-    return corrupt(in, "compressed bytes");
+  if (!in.take(packed_size, packed)) return corrupt(in, "compressed bytes");
   if (size == 0 || size > max_bytes || size > std::numeric_limits<unsigned>::max() ||
       size > packed_size * kLzfRatioMax) {
     return corrupt(in, "a possible length of decompressed bytes");
   }
+  // Memory is taken for what is there, not for what is said to be.
+  if (lzf_expanded_size(packed) != size)
+    return corrupt(in, "LZF bytes of the length that is stated");
   std::string text(size, '\0');
   const unsigned got = lzf_decompress(packed.data(), static_cast<unsigned>(packed_size),
                                       text.data(), static_cast<unsigned>(size));
@@ -116,6 +139,12 @@ Result<std::string> read_compressed(ByteReader& in, std::uint64_t max_bytes) {
 
 tl::unexpected<Error> corrupt(const ByteReader& in, std::string_view expected) {
   return fail(ErrorCode::kCorrupt, fmt::format("offset {}: expected {}", in.offset(), expected));
+}
+
+tl::unexpected<Error> cut_short(ByteReader& in, std::string_view expected) {
+  auto error = corrupt(in, expected);
+  static_cast<void>(in.skip(in.remaining() + 1));
+  return error;
 }
 
 void write_length(std::string& out, std::uint64_t length) {
@@ -169,7 +198,7 @@ Result<std::string> read_string(ByteReader& in, std::uint64_t max_bytes) {
     return corrupt(in, "a known string encoding");
   }
   std::string_view bytes;
-  if (read.length > max_bytes || read.length > in.remaining() || !in.take(read.length, bytes)) {
+  if (read.length > max_bytes || !in.take(read.length, bytes)) {
     return corrupt(in, "a string within its bounds");
   }
   return std::string(bytes);

@@ -24,6 +24,8 @@ void write_number(std::string& out, std::int64_t number);
 // Refuses strings longer than max_bytes before it allocates for them.
 [[nodiscard]] Result<std::string> read_string(ByteReader& in, std::uint64_t max_bytes);
 
+// The same where bytes behind the end of `in` could make it right: in.failed() says so afterwards.
+[[nodiscard]] tl::unexpected<Error> cut_short(ByteReader& in, std::string_view expected);
 [[nodiscard]] tl::unexpected<Error> corrupt(const ByteReader& in, std::string_view expected);
 
 }  // namespace hearth::rdb

@@ -19,7 +19,9 @@ constexpr std::uint16_t kVersionChecksum = 5;
 class FileReader {
  public:
   FileReader(io::InputWindow& in, const ReadOptions& options, FileVisitor& visitor)
-      : in_(in), options_(options), visitor_(visitor) {}
+      : in_(in), options_(options), visitor_(visitor) {
+    options_.limits.strictness = Strictness::kFile;
+  }
 
   Result<void> read() {
     HEARTH_TRY_VOID(read_magic());
@@ -54,8 +56,8 @@ class FileReader {
     return parse_int64(digits);
   }
 
-  // A record is decoded from what stands in the window. If that fails before the file's end, the
-  // record may only be longer than the window: it is tried again with twice as much.
+  // A record is decoded from what stands in the window. If bytes are missing at its end and the
+  // file has more, it is tried again with twice as much. Bytes that are wrong end the load at once.
   template <typename F>
   auto with_bytes(F&& decode) -> decltype(decode(std::declval<ByteReader&>())) {
     std::size_t wanted = kRecordAhead;
@@ -67,7 +69,7 @@ class FileReader {
         take(reader.offset());
         return decoded;
       }
-      if (in_.saw_end() || decoded.error().code != ErrorCode::kCorrupt) {
+      if (!reader.failed() || in_.saw_end() || decoded.error().code != ErrorCode::kCorrupt) {
         return fail(decoded.error().code, fmt::format("{}: record at {}: {}", in_.path(),
                                                       in_.offset(), decoded.error().context));
       }
@@ -179,7 +181,11 @@ class FileReader {
     if (!object) return tl::unexpected<Error>(object.error());
     pending_.object = std::move(*object);
     const DbIndex db = pending_.db;
-    HEARTH_TRY_VOID(visitor_.on_key(std::move(pending_)));
+    if (pending_.object.length_differs) visitor_.on_wrong_length(pending_.name);
+    if (pending_.object.is_empty())
+      visitor_.on_empty_key(pending_.name);
+    else
+      HEARTH_TRY_VOID(visitor_.on_key(std::move(pending_)));
     pending_ = FileKey{};
     pending_.db = db;
     return true;
@@ -196,7 +202,7 @@ class FileReader {
   }
 
   io::InputWindow& in_;
-  const ReadOptions& options_;
+  ReadOptions options_;
   FileVisitor& visitor_;
   FileKey pending_;
   std::uint16_t version_ = 0;

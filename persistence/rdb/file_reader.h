@@ -35,6 +35,8 @@ class FileVisitor {
   virtual void on_sizes(DbIndex db, std::uint64_t keys, std::uint64_t with_deadline) = 0;
   // A value that may not be empty is; its key is left out.
   virtual void on_empty_key(const std::string& name) = 0;
+  // The stored length of a stream was wrong; its key is given next, with the counted one.
+  virtual void on_wrong_length(const std::string& name) = 0;
   // Called between records, with the offset reached; an error stops reading.
   [[nodiscard]] virtual Result<void> on_progress(std::uint64_t offset) = 0;
 };

@@ -97,7 +97,10 @@ constexpr Codec kCodecs[] = {
      },
      is_stream_type,
      [](std::uint8_t type, std::uint16_t, ByteReader& in, const DecodeLimits& limits) {
-       return as_object(decode_stream(type, in, limits));
+       bool differs = false;
+       auto object = as_object(decode_stream(type, in, limits, &differs));
+       if (object) object->length_differs = differs;
+       return object;
      }},
 };
 static_assert(std::size(kCodecs) == kTypeCount && [] {
@@ -145,6 +148,18 @@ struct EntryMaker {
 };
 
 }  // namespace
+
+bool Object::is_empty() const {
+  switch (type()) {
+    case Type::kString:
+    case Type::kStream: return false;
+    case Type::kList: return std::get<List>(value).size() == 0;
+    case Type::kSet: return std::get<Set>(value).size() == 0;
+    case Type::kZset: return std::get<Zset>(value).size() == 0;
+    case Type::kHash: return std::get<Hash>(value).size() == 0;
+  }
+  return false;
+}
 
 Entry* make_entry(std::string_view key, Object object, std::int64_t deadline,
                   std::uint32_t access) {

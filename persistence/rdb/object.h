@@ -38,20 +38,32 @@ struct EncodeOptions {
                      // written
 };
 
+// Old servers wrote files with values that hold nothing, nodes that hold nothing, and streams whose
+// stored length is not that of their nodes. A file that has them is read: see Object::is_empty and
+// Object::length_differs. As a payload for RESTORE they are refused.
+enum class Strictness : std::uint8_t { kPayload, kFile };
+
 struct DecodeLimits {
   HashLimits hash;
   SetLimits set;
   ZsetLimits zset;
   std::uint64_t string_bytes = 512ULL * 1024 * 1024;  // longest string
   ListLimits list{};
+  Strictness strictness = Strictness::kPayload;
+
+  [[nodiscard]] bool takes_empty() const { return strictness == Strictness::kFile; }
 };
 
 // A decoded value that belongs to no key yet; the alternatives stand in the order of Type.
 struct Object {
   std::variant<std::string, List, Set, Zset, Hash, std::unique_ptr<Stream>> value;
+  // A stream whose stored length is not how many entries it has; it has the counted one.
+  bool length_differs = false;
 
   [[nodiscard]] Type type() const { return static_cast<Type>(value.index()); }
   [[nodiscard]] bool is_string() const { return type() == Type::kString; }
+  // A value of a type that may not be empty, and is.
+  [[nodiscard]] bool is_empty() const;
   [[nodiscard]] const std::string& text() const { return std::get<std::string>(value); }
 };
 

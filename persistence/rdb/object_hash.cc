@@ -59,7 +59,8 @@ class HashBuilder {
     return hash_.set(field, value, deadline, kBeforeAll, limits_.hash) == Hash::Set::kCreated;
   }
   Result<Hash> finish(const ByteReader& in) {
-    if (hash_.size() == 0) return corrupt(in, "a hash with at least one field");
+    if (hash_.size() == 0 && !limits_.takes_empty())
+      return corrupt(in, "a hash with at least one field");
     return std::move(hash_);
   }
 
@@ -81,7 +82,7 @@ bool is_deadline(std::int64_t ms) { return ms > 0; }
 Result<Hash> decode_fields(ByteReader& in, const DecodeLimits& limits, const FieldLayout& layout) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
   // A field and a value take a byte each at the least.
-  if (count > in.remaining() / 2) return corrupt(in, "as many fields as there are bytes for");
+  if (count > in.remaining() / 2) return cut_short(in, "as many fields as there are bytes for");
   HashBuilder builder(limits);
   for (std::uint64_t i = 0; i < count; ++i) {
     std::int64_t deadline = Hash::kNone;
@@ -118,6 +119,7 @@ Result<Listpack> read_listpack(ByteReader& in, const DecodeLimits& limits) {
 Result<Hash> decode_hash_listpack(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const Listpack pack, read_listpack(in, limits));
   const std::size_t count = pack.size();
+  if (count == 0 && limits.takes_empty()) return Hash();
   if (count == 0 || count % 2 != 0) return corrupt(in, "pairs of field and value");
   std::unordered_set<std::string> fields;
   char scratch[kInt64TextMax];

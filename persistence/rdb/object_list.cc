@@ -35,7 +35,7 @@ class ListBuilder {
 
   void add(std::string_view item) { list_.push(ListEnd::kTail, item, limits_.list); }
 
-  // A packed node; refuses one that is damaged or empty.
+  // A packed node; refuses one that is damaged.
   Result<void> add_listpack(const ByteReader& in, std::string_view bytes) {
     if (auto valid = Listpack::validate(bytes); !valid) {
       return fail(ErrorCode::kCorrupt,
@@ -45,6 +45,7 @@ class ListBuilder {
     std::size_t count = 0;
     for (std::size_t at = 0; at < elements.size(); ++count)
       at += ds::stored_size_at(elements.data() + at);
+    if (count == 0 && limits_.takes_empty()) return {};
     if (count == 0) return corrupt(in, "a node with at least one item");
     list_.append_packed(elements, count, limits_.list);
     return {};
@@ -57,11 +58,13 @@ class ListBuilder {
       return fail(ErrorCode::kCorrupt,
                   fmt::format("offset {}: {}", in.offset(), read.error().context));
     }
-    if (list_.size() == before) return corrupt(in, "a node with at least one item");
+    if (list_.size() == before && !limits_.takes_empty())
+      return corrupt(in, "a node with at least one item");
     return {};
   }
 
   Result<List> finish(const ByteReader& in) {
+    if (list_.size() == 0 && limits_.takes_empty()) return std::move(list_);
     if (list_.size() == 0) return corrupt(in, "a list with at least one item");
     list_.settle(limits_.list);
     return std::move(list_);
@@ -79,7 +82,7 @@ Result<std::string> read_node(ByteReader& in, const DecodeLimits& limits) {
 // How many of them follow: items, or nodes. Each takes a byte at the least.
 Result<std::uint64_t> read_node_count(ByteReader& in) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
-  if (count > in.remaining()) return corrupt(in, "as many items as there are bytes for");
+  if (count > in.remaining()) return cut_short(in, "as many items as there are bytes for");
   return count;
 }
 

@@ -21,8 +21,8 @@ tl::unexpected<Error> corrupt_part(const ByteReader& in, const Error& error) {
 
 Result<Set> decode_members(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
-  if (count > in.remaining()) return corrupt(in, "as many members as there are bytes for");
-  if (count == 0) return corrupt(in, kAnyMember);
+  if (count > in.remaining()) return cut_short(in, "as many members as there are bytes for");
+  if (count == 0 && !limits.takes_empty()) return corrupt(in, kAnyMember);
   Set set;
   for (std::uint64_t i = 0; i < count; ++i) {
     HEARTH_TRY(const std::string member, read_string(in, limits.string_bytes));
@@ -36,7 +36,7 @@ Result<Set> decode_intset(ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::string bytes, read_string(in, limits.string_bytes));
   auto ints = Intset::from_bytes(bytes);
   if (!ints) return corrupt_part(in, ints.error());
-  if (ints->size() == 0) return corrupt(in, kAnyMember);
+  if (ints->size() == 0 && !limits.takes_empty()) return corrupt(in, kAnyMember);
   return Set::from_intset(std::move(*ints), limits.set);
 }
 
@@ -45,6 +45,7 @@ Result<Set> decode_set_listpack(ByteReader& in, const DecodeLimits& limits) {
              read_string(in, std::max<std::uint64_t>(limits.string_bytes, Listpack::kBytesMax)));
   const auto all = Listpack::from_bytes(bytes);
   if (!all) return corrupt_part(in, all.error());
+  if (all->empty() && limits.takes_empty()) return Set();
   if (all->empty()) return corrupt(in, kAnyMember);
   // Looking for a member that is there twice is quick in a table only. Limits that allow more keep
   // the form the sender had.

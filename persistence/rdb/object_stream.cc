@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "persistence/rdb/dump.h"
 #include "src/ds/listpack.h"
 
 namespace hearth::rdb {
@@ -86,7 +87,7 @@ Result<StreamId> read_raw_id(ByteReader& in) {
 
 Result<std::uint64_t> read_count_of(ByteReader& in, std::size_t least_bytes, const char* what) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
-  if (count > in.remaining() / least_bytes) return corrupt(in, what);
+  if (count > in.remaining() / least_bytes) return cut_short(in, what);
   return count;
 }
 
@@ -111,9 +112,13 @@ Result<void> read_nodes(ByteReader& in, const DecodeLimits& limits, Stream& stre
 }
 
 // What stands behind the nodes. Older files know the last id only.
-Result<void> read_history(ByteReader& in, bool old, Stream& stream) {
-  HEARTH_TRY(const std::uint64_t length, read_length(in));
-  if (length != stream.length()) return corrupt(in, "as many entries as the nodes hold");
+Result<void> read_history(ByteReader& in, bool old, const DecodeLimits& limits, Stream& stream,
+                          bool& length_differs) {
+  HEARTH_TRY(std::uint64_t length, read_length(in));
+  length_differs = length != stream.length();
+  if (length_differs && limits.strictness == Strictness::kPayload)
+    return corrupt(in, "as many entries as the nodes hold");
+  length = stream.length();
   Stream::History h;
   HEARTH_TRY(h.last_id, read_id_parts(in));
   h.entries_added = length;
@@ -124,6 +129,7 @@ Result<void> read_history(ByteReader& in, bool old, Stream& stream) {
   }
   if (h.last_id < stream.last_id()) return corrupt(in, "a last id not before the last entry");
   if (h.last_id < h.max_deleted_id) return corrupt(in, "a last id not before the last deleted");
+  if (length_differs) h.entries_added = std::max(h.entries_added, length);
   if (h.entries_added < length || h.entries_added > INT64_MAX)
     return corrupt(in, "a count of additions not below the length");
   stream.set_history(h.last_id, h.entries_added, h.max_deleted_id);
@@ -204,8 +210,36 @@ Result<void> read_group(ByteReader& in, const DecodeLimits& limits, ObjectType t
 
 }  // namespace
 
-EncodedType encode_stream(const Stream& stream, const EncodeOptions& options, std::string& out) {
+namespace {
+
+EncodedType stream_form(const EncodeOptions& options) {
   const bool old = options.target == Target::kRedis70;
+  return {old ? ObjectType::kStreamListpacks2 : ObjectType::kStreamListpacks3,
+          old ? kVersionRedis70 : kVersionPortable};
+}
+
+void write_groups(const Stream& stream, const EncodeOptions& options, std::string& out) {
+  const bool with_active_time = options.target != Target::kRedis70;
+  write_length(out, stream.groups().size());
+  for (const auto& [name, group] : stream.groups())
+    write_group(name, group, with_active_time, options, out);
+}
+
+}  // namespace
+
+std::string stream_groups_payload(const Stream& stream, const EncodeOptions& options) {
+  const EncodedType form = stream_form(options);
+  std::string payload(1, static_cast<char>(form.type));
+  write_length(payload, 0);  // nodes
+  write_length(payload, 0);  // entries
+  for (int id = 0; id < 3; ++id) write_id_parts(payload, StreamId{});
+  write_length(payload, 0);  // entries added
+  write_groups(stream, options, payload);
+  append_dump_footer(form.version, payload);
+  return payload;
+}
+
+EncodedType encode_stream(const Stream& stream, const EncodeOptions& options, std::string& out) {
   const Stream::Nodes& nodes = stream.nodes();
   write_length(out, nodes.size());
   for (auto p = nodes.begin(); p != nodes.end(); p = nodes.next(p)) {
@@ -217,10 +251,8 @@ EncodedType encode_stream(const Stream& stream, const EncodeOptions& options, st
   write_id_parts(out, stream.first_id());
   write_id_parts(out, stream.max_deleted_id());
   write_length(out, stream.entries_added());
-  write_length(out, stream.groups().size());
-  for (const auto& [name, group] : stream.groups()) write_group(name, group, !old, options, out);
-  return {old ? ObjectType::kStreamListpacks2 : ObjectType::kStreamListpacks3,
-          old ? kVersionRedis70 : kVersionPortable};
+  write_groups(stream, options, out);
+  return stream_form(options);
 }
 
 bool is_stream_type(std::uint8_t type) {
@@ -230,11 +262,13 @@ bool is_stream_type(std::uint8_t type) {
 }
 
 Result<std::unique_ptr<Stream>> decode_stream(std::uint8_t type, ByteReader& in,
-                                              const DecodeLimits& limits) {
+                                              const DecodeLimits& limits, bool* length_differs) {
   const auto form = static_cast<ObjectType>(type);
   auto stream = std::make_unique<Stream>();
   HEARTH_TRY_VOID(read_nodes(in, limits, *stream));
-  HEARTH_TRY_VOID(read_history(in, form == ObjectType::kStreamListpacks, *stream));
+  bool differs = false;
+  HEARTH_TRY_VOID(read_history(in, form == ObjectType::kStreamListpacks, limits, *stream, differs));
+  if (length_differs != nullptr) *length_differs = differs;
   HEARTH_TRY(const std::uint64_t groups,
              read_count_of(in, 5, "as many groups as there are bytes for"));
   for (std::uint64_t i = 0; i < groups; ++i) HEARTH_TRY_VOID(read_group(in, limits, form, *stream));

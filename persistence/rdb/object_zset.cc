@@ -31,6 +31,7 @@ class Collector {
     return builder_.add(member, score);
   }
   Result<Zset> finish(const ByteReader& in) {
+    if (builder_.size() == 0 && limits_.takes_empty()) return Zset();
     if (builder_.size() == 0) return corrupt(in, "a sorted set with at least one member");
     return builder_.build(limits_.zset);
   }
@@ -62,7 +63,7 @@ Result<double> read_score(ByteReader& in, ObjectType type) {
 Result<Zset> decode_pairs(ObjectType type, ByteReader& in, const DecodeLimits& limits) {
   HEARTH_TRY(const std::uint64_t count, read_length(in));
   // A member and a score take a byte each at the least.
-  if (count > in.remaining() / 2) return corrupt(in, "as many members as there are bytes for");
+  if (count > in.remaining() / 2) return cut_short(in, "as many members as there are bytes for");
   Collector collector(limits);
   for (std::uint64_t i = 0; i < count; ++i) {
     HEARTH_TRY(const std::string member, read_string(in, limits.string_bytes));

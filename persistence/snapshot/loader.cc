@@ -51,6 +51,11 @@ class Loader final : public rdb::FileVisitor {
     // A few are named, so that a damaged file can't fill the log.
     if (++figures_.empty <= kNamedMost) log::notice("rdbLoadObject skipping empty key: {}", name);
   }
+  void on_wrong_length(const std::string& name) override {
+    if (++wrong_lengths_ <= kNamedMost)
+      log::warning("The stream {} has another length than the file says: the counted one is taken",
+                   name);
+  }
   Result<void> on_progress(std::uint64_t offset) override {
     if (offset < next_progress_) return {};
     next_progress_ = offset + options_.interval;
@@ -75,6 +80,7 @@ class Loader final : public rdb::FileVisitor {
   Keyspace& keyspace_;
   const LoadOptions& options_;
   LoadFigures& figures_;
+  std::uint64_t wrong_lengths_ = 0;
   // Not at once: a small load is over before anybody need be told to wait.
   std::uint64_t next_progress_ = options_.interval;
 };

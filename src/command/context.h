@@ -82,6 +82,11 @@ class CommandContext {
   }
   // The command waited and its time is over: it answers with what there is.
   [[nodiscard]] bool timed_out() const { return parts_.session.timed_out; }
+  // Longest string that this request may make. What is replayed was made under the limits of its
+  // writer, which may have been others.
+  [[nodiscard]] std::uint64_t string_bytes_most() const {
+    return parts_.session.replaying ? INT64_MAX / 16 : settings().proto_max_bulk_len;
+  }
   [[nodiscard]] const Services& services() const { return parts_.services; }
   [[nodiscard]] const Command& command() const { return parts_.command; }
   [[nodiscard]] const config::Settings& settings() const {

@@ -99,6 +99,8 @@ struct Session final : Subscriber {
   bool close_now = false;
   // Parked: no request of it runs until the engine resumes it (CLIENT PAUSE, a command that waits).
   bool parked = false;
+  // Its replies wait until the log has its last write; no request of it runs meanwhile.
+  bool awaits_disk = false;
   bool waiting = false;            // parked because its own command has not answered yet
   bool blocked = false;            // waits for keys or progress: CLIENT UNBLOCK may end it
   bool timed_out = false;          // its command is run for the last time: it must answer
@@ -115,6 +117,7 @@ struct Session final : Subscriber {
   std::size_t dying_bytes = 0;    // what closing it will free: it was evicted
   std::size_t query_bytes = 0, query_free = 0, argv_bytes = 0;  // kept by the network
 
+  [[nodiscard]] bool is_held_back() const { return parked || awaits_disk; }
   [[nodiscard]] bool in_subscribe_mode() const {
     return subscriptions.normal_count() + subscriptions.shard_channels.size() > 0;
   }

@@ -302,6 +302,14 @@ class Engine final : public ClientControl,
   [[nodiscard]] std::string_view replication_id() const override { return replication_id_; }
   [[nodiscard]] std::uint64_t replication_offset() const override;
   void change_replication_id() override;
+  // The stream's offset up to which the log has what it must have before a reply may leave;
+  // kNoBarrier: no reply waits.
+  static constexpr std::uint64_t kNoBarrier = UINT64_MAX;
+  void set_reply_barrier(std::uint64_t offset) { reply_barrier_ = offset; }
+  // The host holds the session's output back. An offset above that of today is of another stream.
+  [[nodiscard]] bool must_wait_for_disk(const Session& session) const {
+    return session.write_offset > reply_barrier_ && session.write_offset <= replication_offset();
+  }
   void set_replication_id(std::string id) { replication_id_ = std::move(id); }
 
  private:
@@ -490,6 +498,7 @@ class Engine final : public ClientControl,
   std::size_t good_replicas_ = 0;
   DebugSwitches debug_;
   std::string replication_id_;
+  std::uint64_t reply_barrier_ = kNoBarrier;
   std::uint64_t startup_bytes_ = 0;
   int depth_ = 0;  // units under way: 1 inside a command, 2 inside EXEC's
   std::uint64_t last_ticks_ = 0;

@@ -526,11 +526,17 @@ void Network::finish_turn() {
     working_.clear();
   }
   if (hooks_.before_replies) hooks_.before_replies();
+  if (!awaiting_disk_.empty()) [[unlikely]]
+    release_written();
   if (!to_flush_.empty()) {
     working_.swap(to_flush_);
     for (const ConnId id : working_) {
       Session* s = engine_->find(id);
       if (s == nullptr || s->close_now) continue;
+      if (engine_->must_wait_for_disk(*s)) [[unlikely]] {
+        if (!std::exchange(s->awaits_disk, true)) awaiting_disk_.push_back(id);
+        continue;
+      }
       auto* connection = static_cast<Connection*>(s->connection);
       if (connection->held())
         to_flush_.push_back(id);
@@ -561,6 +567,20 @@ void Network::finish_turn() {
   if (time_is_fresh_) engine_->end_turn(clock_->mono_now() - turn_start_);
   time_is_fresh_ = false;
   arm_wake();
+}
+
+// The log has come further: whose writes it has now is answered, and goes on.
+void Network::release_written() {
+  std::erase_if(awaiting_disk_, [this](ConnId id) {
+    Session* s = engine_->find(id);
+    if (s == nullptr) return true;
+    if (engine_->must_wait_for_disk(*s)) return false;
+    s->awaits_disk = false;
+    to_flush_.push_back(id);
+    to_resume_.push_back(id);
+    if (s->close_after_reply) to_close_.push_back(id);
+    return true;
+  });
 }
 
 void Network::flush_soon(Session& session) {

@@ -109,6 +109,7 @@ class Network final : public EngineHost {
   void ring_turn(bool may_wait);
   void note_load();
   void run_gathered();
+  void release_written();
   // What has not run yet goes back to its connections, as unread.
   void put_gathered_back();
   // In the next turn the connection goes on with what it has unread.
@@ -146,6 +147,7 @@ class Network final : public EngineHost {
   std::size_t connection_count_ = 0;
   // Sessions by id, since one may end while it stands in a list.
   std::vector<ConnId> to_flush_, to_close_, to_resume_, to_finish_, to_continue_;
+  std::vector<ConnId> awaiting_disk_;  // their output stays until the log has their last write
   std::vector<ConnId> working_;  // the list being walked, so that callbacks may add to the others
   Gathering gathering_;
   std::unique_ptr<Gathering> spare_;  // stands in for it while a busy script holds views of it

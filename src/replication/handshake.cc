@@ -1,5 +1,6 @@
 #include "src/replication/handshake.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "src/base/parse_number.h"
@@ -7,8 +8,6 @@
 
 namespace hearth::replication {
 namespace {
-
-constexpr std::size_t kIdBytes = 40;
 
 std::string_view next_word(std::string_view& rest) {
   const std::size_t begin = rest.find_first_not_of(' ');
@@ -20,6 +19,21 @@ std::string_view next_word(std::string_view& rest) {
 }
 
 }  // namespace
+
+bool is_stream_id(std::string_view text) {
+  return text.size() == kIdBytes && std::all_of(text.begin(), text.end(), [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+         });
+}
+
+std::string shown(std::string_view text) {
+  constexpr std::size_t kMost = 160;
+  std::string out(text.substr(0, kMost));
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < ' ' || c == '\x7f') c = '?';
+  }
+  return out;
+}
 
 Handshake::Handshake(Hello hello) {
   lines_.push_back({Step::kPing, {"PING"}});
@@ -60,13 +74,13 @@ std::string Handshake::hear(std::string_view line) {
       // These three come from a primary that is alive; whether it lets us in, AUTH tells.
       if (error && !line.starts_with("-NOAUTH") && !line.starts_with("-NOPERM") &&
           !line.starts_with("-ERR operation not permitted")) {
-        refuse("Error reply to PING from primary: '" + std::string(line) + "'");
+        refuse("Error reply to PING from primary: '" + shown(line) + "'");
         return {};
       }
       break;
     case Step::kAuth:
       if (error) {
-        refuse("Unable to AUTH to PRIMARY: " + std::string(line));
+        refuse("Unable to AUTH to PRIMARY: " + shown(line));
         return {};
       }
       break;
@@ -85,22 +99,22 @@ void Handshake::hear_psync(std::string_view line) {
   if (word == "+FULLRESYNC") {
     const std::string_view id = next_word(rest);
     const auto offset = parse_int64(next_word(rest));
-    if (id.size() != kIdBytes || !offset || *offset < 0)
-      return refuse("The primary's answer to PSYNC is damaged: '" + std::string(line) + "'");
+    if (!is_stream_id(id) || !offset || *offset < 0)
+      return refuse("The primary's answer to PSYNC is damaged: '" + shown(line) + "'");
     id_ = id;
     offset_ = static_cast<std::uint64_t>(*offset);
     end_ = End::kFull;
   } else if (word == "+CONTINUE") {
     const std::string_view id = next_word(rest);
-    if (!id.empty() && id.size() != kIdBytes)
-      return refuse("The primary's answer to PSYNC is damaged: '" + std::string(line) + "'");
+    if (!id.empty() && !is_stream_id(id))
+      return refuse("The primary's answer to PSYNC is damaged: '" + shown(line) + "'");
     id_ = id;
     end_ = End::kContinue;
   } else if (line.starts_with("-NOMASTERLINK") || line.starts_with("-LOADING")) {
-    error_ = line;
+    error_ = shown(line);
     end_ = End::kLater;
   } else {
-    refuse("Unexpected reply to PSYNC from primary: '" + std::string(line) + "'");
+    refuse("Unexpected reply to PSYNC from primary: '" + shown(line) + "'");
   }
 }
 

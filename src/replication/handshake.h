@@ -4,6 +4,9 @@
 //   PING, AUTH, REPLCONF listening-port / ip-address / capa, PSYNC
 //
 // Without sockets: what is to be sent is taken from the return values.
+//
+// Lines come from a peer: they are bounded by kLineMost (the caller gives up on a longer one), ids
+// are hexadecimal digits, and error() repeats no more of a line than fits into a log line.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +16,14 @@
 #include <vector>
 
 namespace hearth::replication {
+
+// A line of either side, up to the header of the snapshot, is never longer.
+inline constexpr std::size_t kLineMost = 64 * 1024;
+inline constexpr std::size_t kIdBytes = 40;
+// Whether a peer's text can be the name of a stream.
+[[nodiscard]] bool is_stream_id(std::string_view text);
+// The first part of a peer's text, without control characters: for logs.
+[[nodiscard]] std::string shown(std::string_view text);
 
 class Handshake {
  public:

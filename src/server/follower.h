@@ -1,15 +1,11 @@
-// Follower: this server as the replica of another.
+// Follower: what surrounds replication::ReplicaSide, which decides: the link, the file of the
+// snapshot, its load, and the session in which the stream's commands run.
 //
-//   kNone -> kConnect -> kConnecting -> kHandshake -> kTransfer -> kLoad -> kConnected
-//                ^            |             |    \________________________/     |
-//                '------------'-------------'---- link lost, once a second -----'
+// The load runs outside of the event loop's callbacks: whoever runs the loop asks is_load_due() and
+// calls load().
 //
-// It asks the primary to go on where our data stands (PSYNC). If the primary can't, a snapshot
-// comes: it is written to a file, which then takes the place of all data. The load runs outside of
-// the event loop's callbacks: whoever runs the loop asks load_due() and calls load().
-//
-// The stream's commands run in a session of their own. Their bytes are relayed to the replicas of
-// this server as they are, a transaction's when it is complete; the offset counts the same bytes.
+// The stream's bytes are relayed to the replicas of this server as they are, a transaction's when
+// it is complete; the offset counts the same bytes.
 #pragma once
 
 #include <functional>
@@ -21,8 +17,7 @@
 #include "src/command/services.h"
 #include "src/config/registry.h"
 #include "src/engine/engine.h"
-#include "src/proto/request_parser.h"
-#include "src/replication/handshake.h"
+#include "src/replication/replica_side.h"
 #include "src/server/persistence.h"
 #include "src/server/primary_link.h"
 #include "src/server/replication.h"
@@ -48,17 +43,19 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   ~Follower() override = default;
 
   void set_link(PrimaryLink& link) { ports_.link = &link; }
-  void attach(Engine& engine) { engine_ = &engine; }
+  void attach(Engine& engine);
   // Follows the primary of the configuration, if it names one.
   void start();
   // Attempts, acknowledgements and time-outs; `hz` times a second.
   void tick();
   // At the end of a loop turn.
   void end_turn();
+  // The data is being saved for the next start: nothing of the stream is run any more.
+  void freeze(bool on) { frozen_ = on; }
   // Lets go of the primary's session and of the link, before the server ends.
   void close();
 
-  [[nodiscard]] bool is_load_due() const { return state_ == State::kLoad; }
+  [[nodiscard]] bool is_load_due() const { return side_.state() == Side::State::kLoad; }
   // `serve` gives clients a turn and returns false to stop.
   void load(const std::function<bool()>& serve);
 
@@ -66,8 +63,10 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   [[nodiscard]] Outcome follow(std::string_view host, std::uint16_t port,
                                CommandContext& by) override;
   [[nodiscard]] Outcome follow_nobody(CommandContext& by) override;
-  [[nodiscard]] bool is_replica() const override { return state_ != State::kNone; }
-  [[nodiscard]] bool link_is_up() const override { return state_ == State::kConnected; }
+  [[nodiscard]] bool is_replica() const override { return side_.state() != Side::State::kNone; }
+  [[nodiscard]] bool link_is_up() const override {
+    return side_.state() == Side::State::kConnected;
+  }
   void write_role(ReplyWriter& out) override;
   void write_info(InfoWriter& out) override;
 
@@ -77,61 +76,35 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   void link_lost(std::string_view why) override;
 
  private:
-  enum class State : std::uint8_t {
-    kNone,
-    kConnect,
-    kConnecting,
-    kHandshake,
-    kTransfer,
-    kLoad,
-    kConnected
-  };
+  using Side = replication::ReplicaSide;
 
   [[nodiscard]] const config::Settings& settings() const { return ports_.config->settings(); }
-  [[nodiscard]] static std::string_view state_name(State state);
-  void begin();
-  void try_connect();
-  void drop(std::string_view why);
-  void forget_transfer();
-  void receive();
-  [[nodiscard]] bool take_handshake_line();
-  void handshake_ended();
-  [[nodiscard]] bool take_snapshot_header();
-  void take_snapshot_bytes();
-  void snapshot_complete();
-  [[nodiscard]] bool end_if_killed();
+  void begin(const std::string& host, std::uint16_t port);
+  void step(const Side::Event& event);
+  // Does what one action says; the reason if that failed.
+  Result<void> act(const Side::Action& action);
   void run_stream();
   void run_command(std::span<const std::string_view> words);
-  void relay_complete(std::size_t bytes);
-  [[nodiscard]] Session& session() { return *session_; }
+  [[nodiscard]] bool end_if_killed();
+  void relay_complete();
+  void open_session();
   [[nodiscard]] bool must_wait() const;
+  void note_refusal();
   bool note_synced();
   void acknowledge();
-  void become_connected();
+  [[nodiscard]] Result<DbIndex> load_file(const std::function<bool()>& turn);
 
   Ports ports_;
   Engine* engine_ = nullptr;
-  State state_ = State::kNone;
-  std::string host_;
-  std::uint16_t port_ = 0;
-  std::uint64_t attempt_ = 0;  // counts links, so that one that ended in a callback is noticed
-  std::optional<replication::Handshake> handshake_;
-  std::string input_;
-
-  std::optional<replication::SnapshotHeader> header_;
+  Side side_;
   std::unique_ptr<io::File> file_;
   std::string path_;
-  std::uint64_t received_ = 0;
-  std::string tail_;  // the last bytes received, to find the mark
-
   Session* session_ = nullptr;
-  RequestParser parser_;
-  std::string complete_;  // run, and not yet relayed
-  std::string open_;      // of a transaction that is not complete
-
-  MonoTime tried_at_{}, heard_at_{}, down_since_{}, acked_at_{}, newline_at_{};
+  MonoTime newline_at_{};
   std::uint64_t synced_offset_ = 0;  // of the stream, on the disk
   bool owes_synced_ = false;         // the primary asked before all was there
+  bool told_refusal_ = false;
+  bool frozen_ = false;
 };
 
 }  // namespace hearth

@@ -95,20 +95,23 @@ Node::Node(config::Registry& config, Options options)
       streams_(&loop_),
       migration_(streams_, [this] { network_->refresh_time(); }),
       disk_(config.settings().data_file_mode),
-      children_(&loop_, clock_) {
+      children_(&loop_, clock_),
+      disk_thread_([this] { uv_async_send(&disk_wake_); }) {
   memory::register_thread();
   uv_loop_init(&loop_);
+  // Only wakes the loop: the end of every turn asks the thread.
+  uv_async_init(&loop_, &disk_wake_, [](uv_async_t*) {});
+  uv_unref(reinterpret_cast<uv_handle_t*>(&disk_wake_));
 }
 
 Node::~Node() {
-  if (engine_ != nullptr) {
-    // The sessions end before their engine, the handles before their loop.
-    network_->stop();
-    migration_.stop();
-    close_children();
-    if (cluster_ != nullptr) cluster_->stop();
-    network_->run();
-  }
+  // The sessions end before their engine, the handles before their loop.
+  close_handles();
+  disk_thread_.finish();  // it wakes nobody any more
+  uv_close(reinterpret_cast<uv_handle_t*>(&disk_wake_), nullptr);
+  close_leftover_handles();
+  if (engine_ != nullptr) network_->run();
+  uv_run(&loop_, UV_RUN_NOWAIT);
   scripts_.reset();
   engine_.reset();
   network_.reset();
@@ -142,11 +145,47 @@ bool Node::set_up_process() {
                     });
   pin_thread(pthread_self(), "server-cpulist", s.server_cpulist);
   pin_thread(reclaimer_.thread(), "bio-cpulist", s.bio_cpulist);
-  pin_thread(syncer_.thread(), "bio-cpulist", s.bio_cpulist);
+  pin_thread(disk_thread_.thread(), "bio-cpulist", s.bio_cpulist);
   return true;
 }
 
-bool Node::start() {
+Node::Started Node::start() {
+  if (!open_services()) return Started::kFailed;
+  write_pid_file();
+  log::notice("Server initialized");
+  show_title();
+  open_signals();
+  network_->start({.each_tick =
+                       [this] {
+                         shutdown_if_asked();
+                         persistence_->tick();
+                         replication_->tick();
+                         follower_->tick();
+                       },
+                   .before_replies =
+                       [this] {
+                         persistence_->end_turn();
+                         replication_->end_turn();
+                         follower_->end_turn();
+                       }});
+  if (!load_data()) return stopping_ ? Started::kStopped : Started::kFailed;
+  if (stopping_) return Started::kStopped;
+  const config::Settings& s = config_.settings();
+  if (const auto& position = persistence_->loaded_position()) {
+    replication_->resume(*position, s.replicaof.host.empty()
+                                        ? replication::PrimarySide::Role::kPrimary
+                                        : replication::PrimarySide::Role::kReplica);
+  }
+  if (cluster_ != nullptr) cluster_->data_loaded();
+  follower_->start();
+  if (s.port != 0) log::notice("Ready to accept connections tcp");
+  if (!s.unixsocket.empty()) log::notice("Ready to accept connections unix");
+  options_.supervisor.ready();
+  return Started::kServing;
+}
+
+// Everything but the data. On failure the reason was logged.
+bool Node::open_services() {
   const config::Settings& s = config_.settings();
   if (!open_log()) return false;
   set_exit_on_panic(s.use_exit_on_panic);
@@ -185,10 +224,12 @@ bool Node::start() {
   ports.config = &config_;
   ports.disk = &disk_;
   ports.children = &children_;
-  ports.syncer = &syncer_;
+  ports.disk_thread = &disk_thread_;
   ports.clock = &clock_;
   ports.sleep = [this](microseconds by) { sleep(by); };
   ports.pid = getpid();
+  ports.is_alive = [](int pid) { return kill(pid, 0) == 0 || errno != ESRCH; };
+  ports.stream_position = [this] { return replication_->position(); };
   const auto wants_changed = [this] {
     engine_->want_commands(persistence_->wants_commands() || replication_->wants_commands());
   };
@@ -196,7 +237,7 @@ bool Node::start() {
   ports.give_up = [] { std::_Exit(1); };
   persistence_ = std::make_unique<Persistence>(std::move(ports));
   replication_ = std::make_unique<Replication>(Replication::Ports{
-      &loop_, &config_, &disk_, &children_, &clock_, persistence_.get(), wants_changed});
+      &loop_, &config_, &disk_, &children_, &clock_, persistence_.get(), getpid(), wants_changed});
   make_follower();
   Engine::Options o;
   o.seed = rng.next();
@@ -258,7 +299,7 @@ bool Node::start() {
     static_cast<void>(oom_score_.apply(config_.settings(), OomScore::Role::kBackgroundChild));
   });
   children_.open();
-  children_open_ = true;
+  services_open_ = true;
   install_hooks();
 
   if (auto listening = network_->listen(); !listening) {
@@ -272,8 +313,11 @@ bool Node::start() {
       return false;
     }
   }
-  log::notice("Server initialized");
-  show_title();
+  return true;
+}
+
+void Node::open_signals() {
+  signals_open_ = true;
   for (uv_signal_t* handle : {&sigterm_, &sigint_}) {
     uv_signal_init(&loop_, handle);
     handle->data = this;
@@ -283,27 +327,6 @@ bool Node::start() {
   stop_.data = this;
   uv_signal_start(&sigterm_, on_signal, SIGTERM);
   uv_signal_start(&sigint_, on_signal, SIGINT);
-  network_->start({.each_tick =
-                       [this] {
-                         shutdown_if_asked();
-                         persistence_->tick();
-                         replication_->tick();
-                         follower_->tick();
-                       },
-                   .before_replies =
-                       [this] {
-                         persistence_->end_turn();
-                         replication_->end_turn();
-                         follower_->end_turn();
-                       }});
-  if (!load_data()) return stopping_;
-  if (stopping_) return true;
-  if (cluster_ != nullptr) cluster_->data_loaded();
-  follower_->start();
-  if (s.port != 0) log::notice("Ready to accept connections tcp");
-  if (!s.unixsocket.empty()) log::notice("Ready to accept connections unix");
-  options_.supervisor.ready();
-  return true;
 }
 
 // Clients are heard while the data is loaded, and told to wait.
@@ -483,7 +506,14 @@ Outcome Node::begin_shutdown(const ShutdownRequest& request, Session* asker) {
 Outcome Node::finish_shutdown(const ShutdownRequest& request) {
   {
     const InsistGuard guard(persistence_->temp_snapshot_path().c_str());
-    HEARTH_TRY_VOID(persistence_->prepare_shutdown(request));
+    // What stands in the file is where the stream ends.
+    replication_->freeze(true);
+    follower_->freeze(true);
+    if (auto prepared = persistence_->prepare_shutdown(request); !prepared) {
+      replication_->freeze(false);
+      follower_->freeze(false);
+      return prepared;
+    }
   }
   stopping_ = true;
   options_.supervisor.stopping();
@@ -500,22 +530,50 @@ void Node::stop_serving() {
     uv_async_send(&stop_);
     return;
   }
-  const std::string pidfile = config_.settings().pidfile;
-  if (!pidfile.empty()) unlink(pidfile.c_str());
-  uv_close(reinterpret_cast<uv_handle_t*>(&sigterm_), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&sigint_), nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&stop_), nullptr);
-  network_->stop();
+  close_handles();
+}
+
+// Not before the port is ours: a second server that is started by mistake leaves the first one's
+// file alone.
+void Node::write_pid_file() {
+  const std::string& path = config_.settings().pidfile;
+  if (path.empty()) return;
+  if (std::FILE* f = std::fopen(path.c_str(), "w")) {
+    std::fprintf(f, "%d\n", static_cast<int>(getpid()));
+    std::fclose(f);
+    pid_file_ = path;
+  } else {
+    log::warning("Can't write the pid file {}: {}", path, std::strerror(errno));
+  }
+}
+
+void Node::close_handles() {
+  if (!pid_file_.empty()) unlink(std::exchange(pid_file_, {}).c_str());
+  if (std::exchange(signals_open_, false)) {
+    uv_close(reinterpret_cast<uv_handle_t*>(&sigterm_), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&sigint_), nullptr);
+    uv_close(reinterpret_cast<uv_handle_t*>(&stop_), nullptr);
+  }
+  if (engine_ != nullptr) network_->stop();
   migration_.stop();
-  close_children();
+  if (std::exchange(services_open_, false)) {
+    children_.close();
+    follower_->close();
+    replication_->close();
+  }
   if (cluster_ != nullptr) cluster_->stop();
 }
 
-void Node::close_children() {
-  if (!std::exchange(children_open_, false)) return;
-  children_.close();
-  follower_->close();
-  replication_->close();
+// A handle that its owner forgot would keep the loop, and with it the process, for ever.
+void Node::close_leftover_handles() {
+  uv_walk(
+      &loop_,
+      [](uv_handle_t* handle, void*) {
+        if (uv_is_closing(handle) != 0) return;
+        log::warning("A {} handle was left open at the end.", uv_handle_type_name(handle->type));
+        uv_close(handle, nullptr);
+      },
+      nullptr);
 }
 
 void Node::sleep(microseconds duration) {

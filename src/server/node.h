@@ -14,8 +14,8 @@
 #include "src/engine/engine.h"
 #include "src/net/network.h"
 #include "src/script/runtime.h"
+#include "src/server/background_disk.h"
 #include "src/server/background_reclaimer.h"
-#include "src/server/background_sync.h"
 #include "src/server/clock.h"
 #include "src/server/cluster_bus.h"
 #include "src/server/follower.h"
@@ -45,8 +45,13 @@ class Node final : public ServerControl {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  // Opens everything. On failure the reason was logged.
-  [[nodiscard]] bool start();
+  enum class Started : std::uint8_t {
+    kServing,
+    kStopped,  // a shutdown was asked for while the data was loaded; run() completes it
+    kFailed,   // the reason was logged
+  };
+  // Opens everything and loads the data.
+  [[nodiscard]] Started start();
   // Serves until shutdown; returns the exit status.
   int run();
 
@@ -68,9 +73,13 @@ class Node final : public ServerControl {
   [[nodiscard]] Outcome begin_shutdown(const ShutdownRequest& request, Session* asker);
   [[nodiscard]] Outcome finish_shutdown(const ShutdownRequest& request);
   void stop_serving();
+  [[nodiscard]] bool open_services();
+  void open_signals();
+  void write_pid_file();
   [[nodiscard]] bool load_data();
   void make_follower();
-  void close_children();
+  void close_handles();
+  void close_leftover_handles();
   void install_hooks();
   [[nodiscard]] bool open_log();
   [[nodiscard]] bool set_up_process();
@@ -93,7 +102,8 @@ class Node final : public ServerControl {
   MigrationLink migration_;
   io::PosixFileSystem disk_;
   ForkLauncher children_;
-  BackgroundSync syncer_;
+  uv_async_t disk_wake_{};  // the disk's thread is through with something
+  BackgroundDisk disk_thread_;
   std::unique_ptr<Persistence> persistence_;
   std::unique_ptr<Replication> replication_;
   std::unique_ptr<Follower> follower_;
@@ -106,7 +116,11 @@ class Node final : public ServerControl {
   std::optional<ShutdownWait> shutdown_wait_;  // there is an engine to wait for
   std::optional<ShutdownRequest> asked_;       // by a signal: begins with the next tick
   bool stopping_ = false;
-  bool children_open_ = false;
+  std::string pid_file_;  // that was written
+  // Handles of this class that stand on the loop. close_handles() leaves none, however far a start
+  // has come.
+  bool signals_open_ = false;
+  bool services_open_ = false;
 };
 
 }  // namespace hearth

@@ -23,12 +23,31 @@ constexpr std::string_view kSaveMisconf =
     "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
     "option). Please check the Redis logs for details about the RDB error.";
 
+// The number in "temp-77.rdb" and the like; nothing for other names.
+std::optional<int> pid_of_temp_file(std::string_view name) {
+  if (!name.starts_with("temp-")) return std::nullopt;
+  const std::size_t dot = name.rfind('.');
+  const std::string_view ending = name.substr(dot == std::string_view::npos ? name.size() : dot);
+  if (ending != ".rdb" && ending != ".aof") return std::nullopt;
+  name = name.substr(0, dot);
+  const std::size_t at = name.find_last_not_of("0123456789");
+  const auto pid = parse_int64(name.substr(at + 1));
+  const std::string_view kind = name.substr(0, at + 1);
+  // A snapshot of a primary is "temp-<seconds>.<pid>.rdb".
+  const bool is_received = kind.ends_with('.') && kind.substr(5).find_first_not_of("0123456789.") ==
+                                                      std::string_view::npos;
+  const bool is_ours =
+      kind == "temp-" || kind == "temp-rewriteaof-bg-" || kind == "temp-repl-" || is_received;
+  if (!is_ours || !pid || *pid <= 0 || *pid > INT32_MAX) return std::nullopt;
+  return static_cast<int>(*pid);
+}
+
 }  // namespace
 
 Persistence::Persistence(Ports ports)
     : ports_(std::move(ports)),
       files_(*ports_.disk, settings().appenddirname, settings().appendfilename),
-      log_(*ports_.syncer) {
+      log_(files_, *ports_.disk, *ports_.disk_thread) {
   last_save_ = last_try_ = ports_.clock->unix_now();
 }
 
@@ -49,7 +68,7 @@ void Persistence::attach(Engine& engine) {
                            });
   ports_.config->on_change(
       {"appendonly"}, [this](const config::Settings& s) -> Result<void, std::string> {
-        const bool is_on = log_state_ != LogState::kOff;
+        const bool is_on = log_.is_on();
         if (is_on && !s.appendonly) stop_log();
         if (!is_on && s.appendonly && !start_log())
           return tl::unexpected<std::string>("Unable to turn on AOF. Check server logs.");
@@ -63,7 +82,8 @@ void Persistence::update_refusal() {
   refusal_.clear();
   if (!last_save_ok_ && settings().stop_writes_on_bgsave_error && !settings().save.empty())
     refusal_ = kSaveMisconf;
-  if (!last_write_ok_) refusal_ = "MISCONF Errors writing to the AOF file: " + last_write_error_;
+  if (log_.trouble() != aof::Log::Trouble::kNone)
+    refusal_ = "MISCONF Errors writing to the AOF file: " + log_.error();
   engine_->refresh_write_refusal();
 }
 
@@ -74,7 +94,7 @@ void Persistence::delay(int setting) const {
     ports_.sleep(microseconds(1));
 }
 
-rdb::FileOptions Persistence::file_options() {
+rdb::FileOptions Persistence::file_options(LogBase base) {
   const config::Settings& s = settings();
   const UnixMillis now = ports_.clock->unix_now();
   rdb::FileOptions options;
@@ -93,8 +113,15 @@ rdb::FileOptions Persistence::file_options() {
   options.aux = {{"redis-ver", kRedisVersion},
                  {"redis-bits", std::to_string(sizeof(void*) * 8)},
                  {"ctime", std::to_string(now.unix_seconds())},
-                 {"used-mem", std::to_string(memory::used_bytes())},
-                 {"aof-base", "0"}};
+                 {"used-mem", std::to_string(memory::used_bytes())}};
+  if (ports_.stream_position) {
+    if (const auto position = ports_.stream_position()) {
+      options.aux.emplace_back("repl-stream-db", std::to_string(position->db));
+      options.aux.emplace_back("repl-id", position->id);
+      options.aux.emplace_back("repl-offset", std::to_string(position->offset));
+    }
+  }
+  options.aux.emplace_back("aof-base", base == LogBase::kYes ? "1" : "0");
   sources_ = libraries_.sources ? libraries_.sources() : std::vector<std::string>();
   options.functions = sources_;
   if (s.rdb_key_save_delay != 0) {
@@ -103,16 +130,28 @@ rdb::FileOptions Persistence::file_options() {
   return options;
 }
 
-rdb::FileOptions Persistence::sync_options(const ChildLauncher::Report& report, DbIndex stream_db) {
+rdb::FileOptions Persistence::sync_options(const ChildLauncher::Report& report) {
   rdb::FileOptions options = file_options();
-  options.aux.emplace_back("repl-stream-db", std::to_string(stream_db));
-  options.aux.emplace_back("repl-id", engine_->replication_id());
-  options.aux.emplace_back("repl-offset", std::to_string(engine_->replication_offset()));
   options.after_key = [this, &report, by = settings().rdb_key_save_delay](std::uint64_t keys) {
     report(keys);
     if (by != 0) delay(by);
   };
   return options;
+}
+
+// What children and servers that were killed could not finish. Another server may work in the same
+// folder: files of processes that are there are left alone.
+void Persistence::remove_leftovers() {
+  const auto names = ports_.disk->list(".");
+  if (!names) return;
+  for (const std::string& name : *names) {
+    const std::optional<int> pid = pid_of_temp_file(name);
+    if (!pid || (*pid != ports_.pid && ports_.is_alive && ports_.is_alive(*pid))) continue;
+    if (ports_.disk->remove(name))
+      log::notice("Removing {}, which a process that is gone has left", name);
+  }
+  for (const std::string& name : files_.remove_leftovers())
+    log::notice("Removing {}, which a process that is gone has left", name);
 }
 
 // --- saving ---
@@ -131,6 +170,7 @@ Result<void> Persistence::save_now() {
     log::warning("Error saving DB on disk: {}", saved.error().context);
     return tl::unexpected<Error>(saved.error());
   }
+  note_version_once();
   log::notice("DB saved on disk");
   saved_changes_ = before;
   last_save_ = last_try_;
@@ -138,6 +178,17 @@ Result<void> Persistence::save_now() {
   ++saves_;
   update_refusal();
   return {};
+}
+
+// The version is met where an older tool refuses the file: better to have read of it before.
+void Persistence::note_version_once() {
+  if (settings().rdb_compat == config::RdbCompat::kRedis70 || std::exchange(told_version_, true))
+    return;
+  log::notice(
+      "The snapshot is an RDB file of version {}, which Redis 7.2, Valkey and later read. Older "
+      "programs, redis-check-rdb of Redis 7.0 among them, refuse it: 'rdb-compat 7.0' writes for "
+      "them.",
+      rdb::kVersionPortable);
 }
 
 Outcome Persistence::save() {
@@ -201,7 +252,7 @@ bool Persistence::fork_save() {
   ChildLauncher::Job job;
   job.kind = ChildLauncher::Kind::kSnapshot;
   job.run = [this](int pid, const ChildLauncher::Report& report) -> Result<void> {
-    const rdb::FileOptions options = sync_options(report, 0);
+    const rdb::FileOptions options = sync_options(report);
     const snapshot::SaveRequest request{snapshot_path(), fmt::format("temp-{}.rdb", pid),
                                         settings().rdb_save_incremental_fsync};
     HEARTH_TRY_VOID(snapshot::save(*ports_.disk, request, engine_->keyspace(), options));
@@ -231,6 +282,7 @@ void Persistence::save_ended(const ChildOutcome& outcome, std::uint64_t changes_
   note_child(false);
   if (outcome.succeeded) {
     log::notice("Background saving terminated with success");
+    note_version_once();
     saved_changes_ = changes_at_start;
     last_save_ = now;
     last_save_ok_ = true;
@@ -255,7 +307,8 @@ void Persistence::flushed_all() {
 
 void Persistence::tick() {
   if (is_loading()) return;
-  end_turn();  // a write that failed or was put off is tried again without anybody asking
+  log_.retry();  // of a write that failed, without anybody asking
+  end_turn();
   if (has_child() || engine_->in_transaction()) return;
   maybe_rewrite();
   if (has_child()) return;
@@ -282,9 +335,13 @@ Outcome Persistence::settle_children(const ShutdownRequest& request) {
     note_child(false);
   }
   if (child_ != Child::kRewrite) return {};
-  if (log_state_ == LogState::kFirstRewrite) {
+  if (log_.state() == aof::Log::State::kFirstRewrite) {
     if (!request.force) {
       log::warning("Writing initial AOF, can't exit.");
+      log::warning(
+          "The first base of the append only file is not complete, so it does not hold the data "
+          "yet. It will be in a while; SHUTDOWN FORCE, or CONFIG SET appendonly no and the same "
+          "signal again, ends the server now.");
       return refuse(std::string(kShutdownRefused));
     }
     log::warning("Writing initial AOF. Exiting anyway.");
@@ -298,10 +355,13 @@ Outcome Persistence::settle_children(const ShutdownRequest& request) {
 
 Outcome Persistence::prepare_shutdown(const ShutdownRequest& request) {
   HEARTH_TRY_VOID(settle_children(request));
-  if (log_.is_open() && !is_loading()) {
+  if (log_.takes_units() && !is_loading()) {
     log::notice("Calling fsync() on the AOF file.");
-    if (const auto done = log_.sync_now(); !done)
-      log::warning("The AOF file could not be synced: {}", done.error().context);
+    const auto position = ports_.stream_position ? ports_.stream_position() : std::nullopt;
+    const auto done =
+        position ? log_.end_with(*position) : log_.flush_now(engine_->replication_offset());
+    handle_log_events();
+    if (!done) log::warning("The AOF file could not be synced: {}", done.error().context);
   }
   // A data set that is not loaded yet must not replace the one on the disk.
   const bool wanted =
@@ -310,173 +370,14 @@ Outcome Persistence::prepare_shutdown(const ShutdownRequest& request) {
   log::notice("Saving the final RDB snapshot before exiting.");
   if (!save_now() && !request.force) {
     log::warning("Error trying to save the DB, can't exit.");
+    log::warning(
+        "The server goes on: 'save' asks for a snapshot at the end, and '{}' can't be written in "
+        "{} (the reason stands above). Mend that and try again, or end the server without what was "
+        "not saved: SHUTDOWN NOSAVE, or CONFIG SET save \"\" and the same signal again. A server "
+        "that needs no snapshots is started with 'save \"\"'.",
+        snapshot_path(), settings().dir);
     return refuse(std::string(kShutdownRefused));
   }
-  return {};
-}
-
-// --- loading ---
-
-void Persistence::empty_all(Reclaimer* reclaimer) {
-  for (DbIndex i = 0; i < engine_->keyspace().db_count(); ++i) {
-    engine_->touch_all(i, std::nullopt);
-    Garbage garbage = engine_->keyspace().db(i).take_all();
-    if (reclaimer != nullptr) reclaimer->reclaim(std::move(garbage));
-  }
-  if (libraries_.clear) libraries_.clear();
-}
-
-snapshot::LoadOptions Persistence::load_options(bool merge) {
-  const config::Settings& s = settings();
-  snapshot::LoadOptions options;
-  options.read.limits = commands::decode_limits(s, engine_->keyspace().seed(),
-                                                engine_->services().debug->packed_threshold);
-  options.read.databases = engine_->keyspace().db_count();
-  options.read.verify_checksum = s.rdbchecksum && !s.skip_checksum_validation;
-  options.read.version_check = commands::version_check(s);
-  options.now = ports_.clock->unix_now();
-  options.merge = merge;
-  options.lfu = engine_->environment().lfu;
-  options.ref = [this](std::string_view name) {
-    return Keys(engine_->environment(), 0).make_ref(name);
-  };
-  if (libraries_.load) {
-    options.function = [this, merge](std::string source) {
-      return libraries_.load(std::move(source), merge);
-    };
-  }
-  options.interval = s.loading_process_events_interval_bytes;
-  options.progress = [this](std::uint64_t offset) { return serve_load(offset); };
-  if (s.key_load_delay != 0) {
-    options.after_key = [this, by = s.key_load_delay] { delay(by); };
-  }
-  return options;
-}
-
-void Persistence::begin_load(std::uint64_t bytes) {
-  load_ = LoadState{ports_.clock->unix_now(), bytes, 0};
-  engine_->set_loading(true);
-}
-
-void Persistence::end_load() {
-  load_.reset();
-  engine_->set_loading(false);
-}
-
-Result<void> Persistence::serve_load(std::uint64_t offset) {
-  load_->loaded_bytes = offset;
-  if (serve_ && !serve_()) return fail(ErrorCode::kBusy, "the server is shutting down");
-  return {};
-}
-
-Result<void> Persistence::load_snapshot(const std::string& path, bool merge, Expired expired,
-                                        DbIndex* stream_db) {
-  HEARTH_TRY(const std::unique_ptr<io::File> file, ports_.disk->open(path, io::OpenMode::kRead));
-  HEARTH_TRY(const std::uint64_t size, file->size());
-  begin_load(size);
-  figures_ = {};
-  io::InputWindow window(*file, path);
-  snapshot::LoadOptions options = load_options(merge);
-  options.skip_expired = expired == Expired::kSkip;
-  if (stream_db != nullptr) {
-    options.aux = [&](const std::string& name, const std::string& value) {
-      const auto number = parse_int64(value);
-      if (name == "repl-stream-db" && number && *number >= 0 && *number < settings().databases)
-        *stream_db = static_cast<DbIndex>(*number);
-    };
-  }
-  const auto loaded = snapshot::load(window, engine_->keyspace(), options, figures_);
-  end_load();
-  if (!loaded) return loaded;
-  log::notice("Done loading RDB, keys loaded: {}, keys expired: {}.", figures_.loaded,
-              figures_.expired);
-  return {};
-}
-
-bool Persistence::load_log_at_start() {
-  const auto load = [this]() -> Result<void> {
-    HEARTH_TRY_VOID(files_.open());
-    const bool there_was_one = !files_.manifest().empty();
-    if (there_was_one) {
-      log::notice("Loading DB in memory from the append only files");
-      const MonoTime start = ports_.clock->mono_now();
-      HEARTH_TRY_VOID(load_log());
-      log::notice("DB loaded from append only file: {:.3f} seconds",
-                  static_cast<double>((ports_.clock->mono_now() - start).count()) / 1e6);
-    }
-    return open_log_at_start();
-  };
-  if (const auto done = load(); !done) {
-    log::warning("Fatal error loading the append only files: {}. Exiting.", done.error().context);
-    return false;
-  }
-  return true;
-}
-
-bool Persistence::load_at_start(std::function<bool()> serve) {
-  serve_ = std::move(serve);
-  if (settings().appendonly) {
-    const bool done = load_log_at_start();
-    serve_ = nullptr;
-    saved_changes_ = changes();
-    return done;
-  }
-  // The log is off, but it may be turned on later, and DEBUG LOADAOF reads it.
-  if (const auto opened = files_.open(); !opened) {
-    log::warning("{}", opened.error().context);
-    return false;
-  }
-  const MonoTime start = ports_.clock->mono_now();
-  const auto loaded = load_snapshot(snapshot_path(), false);
-  serve_ = nullptr;
-  saved_changes_ = changes();
-  if (loaded) {
-    const double took = static_cast<double>((ports_.clock->mono_now() - start).count()) / 1e6;
-    log::notice("DB loaded from disk: {:.3f} seconds", took);
-    return true;
-  }
-  if (loaded.error().code == ErrorCode::kNotFound) return true;
-  log::warning("Fatal error loading the DB: {}. Exiting.", loaded.error().context);
-  return false;
-}
-
-Result<DbIndex> Persistence::replace_data(const std::string& path, std::function<bool()> serve) {
-  const bool logs = log_state_ != LogState::kOff;
-  if (logs) stop_log();
-  if (child_ != Child::kNone) ports_.children->stop();
-  empty_all(settings().replica_lazy_flush ? engine_->services().reclaimer : nullptr);
-  serve_ = std::move(serve);
-  // When a key expires is the primary's to say.
-  DbIndex stream_db = 0;
-  const auto loaded = load_snapshot(path, false, Expired::kKeep, &stream_db);
-  serve_ = nullptr;
-  if (!loaded) empty_all();
-  saved_changes_ = changes();
-  if (logs) {
-    if (const auto started = start_log(); !started) {
-      // It is tried again by the ticks.
-      log::warning("The append only file could not be restarted: {}", started.error().context);
-      log_state_ = LogState::kFirstRewrite;
-      rewrite_scheduled_ = true;
-    }
-  }
-  if (!loaded) return tl::unexpected<Error>(loaded.error());
-  return stream_db;
-}
-
-Outcome Persistence::reload(const Reload& how) {
-  constexpr std::string_view kFailed = "ERR Error trying to load the RDB dump, check server logs";
-  if (how.save) {
-    if (!save_now()) return refuse("ERR Error trying to save the DB, check server logs");
-  }
-  if (how.flush) empty_all();
-  const auto loaded = load_snapshot(snapshot_path(), how.merge);
-  if (!loaded) {
-    log::warning("DEBUG RELOAD: {}", loaded.error().context);
-    return refuse(std::string(kFailed));
-  }
-  saved_changes_ = changes();
-  log::notice("DB reloaded by DEBUG RELOAD");
   return {};
 }
 

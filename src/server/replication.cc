@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -18,12 +19,16 @@
 #include "src/config/words.h"
 
 namespace hearth {
+
+using replication::PeerId;
+using replication::PrimarySide;
+using replication::Replica;
+using replication::ReplicaState;
+using replication::SnapshotContent;
+
 namespace {
 
-// Bytes of a snapshot that wait in a replica's output at most.
-constexpr std::size_t kOutputAhead = 1024 * 1024;
 constexpr std::size_t kPiece = 128 * 1024;
-constexpr seconds kNewlineEvery{1};
 
 // The child's end of the pipe to the parent.
 class PipeSink final : public rdb::ByteSink {
@@ -43,29 +48,55 @@ class PipeSink final : public rdb::ByteSink {
   int fd_;
 };
 
+// As INFO and ROLE call it.
+std::string_view state_name(ReplicaState state) {
+  switch (state) {
+    case ReplicaState::kGreeting:
+    case ReplicaState::kWaiting:
+    case ReplicaState::kSaving: return "wait_bgsave";
+    case ReplicaState::kSending:
+    case ReplicaState::kAwaitAck: return "send_bulk";
+    case ReplicaState::kOnline: break;
+  }
+  return "online";
+}
+
 }  // namespace
 
-template <typename F>
-void Replication::for_each(F&& fn) {
-  std::vector<ConnId> ids;
-  for (const auto& [id, replica] : replicas_) ids.push_back(id);
-  for (const ConnId id : ids) {
-    const auto at = replicas_.find(id);
-    Session* session = engine_->find(id);
-    if (at != replicas_.end() && session != nullptr && !session->close_now)
-      fn(*session, at->second);
-  }
+Replication::Replication(Ports ports)
+    : ports_(std::move(ports)),
+      side_(side_settings(settings()), [this] { return engine_->environment().rng->hex(40); }) {}
+
+replication::PrimarySettings Replication::side_settings(const config::Settings& s) {
+  replication::PrimarySettings side;
+  side.backlog_bytes = s.repl_backlog_size;
+  side.backlog_ttl = s.repl_backlog_ttl;
+  side.timeout = s.repl_timeout;
+  side.ping_period = s.repl_ping_replica_period;
+  side.diskless = s.repl_diskless_sync;
+  side.diskless_delay = s.repl_diskless_sync_delay;
+  side.diskless_max_replicas = static_cast<int>(s.repl_diskless_sync_max_replicas);
+  const config::OutputBufferLimit& limit = s.client_output_buffer_limit[1];
+  side.output_hard = config::replica_hard_limit(limit, s.repl_backlog_size);
+  side.output_soft = limit.soft_bytes;
+  side.soft_for = limit.soft_time;
+  side.good_lag = s.min_replicas_max_lag;
+  return side;
 }
 
 void Replication::attach(Engine& engine) {
   engine_ = &engine;
+  side_.rename(std::string(engine.replication_id()));
   uv_async_init(ports_.loop, &wake_, [](uv_async_t*) {});
   uv_unref(reinterpret_cast<uv_handle_t*>(&wake_));
-  ports_.config->on_change({"repl-backlog-size"},
-                           [this](const config::Settings& s) -> Result<void, std::string> {
-                             if (backlog_) backlog_->set_capacity(s.repl_backlog_size);
-                             return {};
-                           });
+  ports_.config->on_change(
+      {"repl-backlog-size", "repl-backlog-ttl", "repl-timeout", "repl-ping-replica-period",
+       "repl-diskless-sync", "repl-diskless-sync-delay", "repl-diskless-sync-max-replicas",
+       "client-output-buffer-limit", "min-replicas-max-lag"},
+      [this](const config::Settings& s) -> Result<void, std::string> {
+        side_.change_settings(side_settings(s));
+        return {};
+      });
 }
 
 void Replication::close() {
@@ -73,229 +104,223 @@ void Replication::close() {
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
 }
 
-std::string Replication::name_of(const Session& session, const Replica& replica) {
-  const std::string ip = replica.address.empty()
-                             ? session.address.substr(0, session.address.rfind(':'))
-                             : replica.address;
-  return replica.port == 0 ? fmt::format("client id #{}", session.id)
-                           : fmt::format("{}:{}", ip, replica.port);
+// --- events and actions ---
+
+void Replication::step(const replication::PrimaryEvent& event) {
+  // In the middle of a script that lets the server run on, the data is no unit's.
+  side_.allow_child(!ports_.children->is_running() && !engine_->in_transaction());
+  perform(side_.step(ports_.clock->mono_now(), event));
 }
 
-// --- the stream ---
+void Replication::perform(const replication::PrimaryActions& actions) {
+  for (const auto& action : actions) std::visit([this](const auto& a) { act(a); }, action);
+}
+
+Session* Replication::session_of(PeerId peer) const {
+  Session* session = engine_->find(peer);
+  return session == nullptr || session->close_now ? nullptr : session;
+}
 
 void Replication::send(Session& session, std::string_view bytes) {
   session.out.append(bytes);
   engine_->wrote_to(session);
 }
 
-void Replication::feed(std::string_view bytes) {
-  backlog_->append(bytes);
-  fed_ = true;
-  const std::uint64_t limit = config::replica_hard_limit(settings().client_output_buffer_limit[1],
-                                                         settings().repl_backlog_size);
-  for_each([&](Session& session, Replica& replica) {
-    switch (replica.state) {
-      case State::kGreeting:
-      case State::kWaiting: break;
-      case State::kOnline: send(session, bytes); break;
-      case State::kSaving:
-      case State::kSending:
-      case State::kAwaitAck:
-        if (replica.rdb_only) break;
-        replica.pending += bytes;
-        if (limit != 0 && replica.pending.size() > limit) {
-          log::warning(
-              "Client {} scheduled to be closed ASAP for overcoming of output buffer limits.",
-              name_of(session, replica));
-          drop(session.id);
-        }
-        break;
+void Replication::act(const replication::Send& action) {
+  if (Session* session = session_of(action.peer)) send(*session, action.bytes);
+}
+
+void Replication::act(const replication::SendStream& action) {
+  Session* session = session_of(action.peer);
+  if (session == nullptr || !side_.backlog()) return;
+  side_.backlog()->read(action.from, action.bytes,
+                        [&](std::string_view piece) { session->out.append(piece); });
+  engine_->wrote_to(*session);
+}
+
+void Replication::act(const replication::SendFile& action) {
+  const auto at = files_.find(action.peer);
+  Session* session = session_of(action.peer);
+  if (at == files_.end() || session == nullptr) return;
+  std::string piece;
+  std::uint64_t given = 0;
+  while (given < action.bytes) {
+    piece.resize(std::min<std::uint64_t>(kPiece, action.bytes - given));
+    const auto got = at->second->read(piece.data(), piece.size());
+    if (!got || *got == 0) {
+      given = 0;  // shorter than it was
+      break;
     }
-  });
+    send(*session, std::string_view(piece).substr(0, *got));
+    given += *got;
+  }
+  step(replication::FilePiece{action.peer, given});
 }
 
-void Replication::on_commit(const CommittedUnit& unit) {
-  if (following_ || unit.effects.empty()) return;
-  if (!backlog_) {
-    ++offset_;  // nobody gets it, but WAITAOF tells by it what the disk has
-    return;
-  }
-  scratch_.clear();
-  stream_.append(unit, scratch_);
-  if (scratch_.empty()) return;
-  stream_db_ = unit.effects.back().db;
-  feed(scratch_);
+void Replication::act(const replication::SendSnapshot& action) {
+  if (Session* session = session_of(action.peer)) send(*session, snapshot_bytes_);
 }
 
-void Replication::start_stream(Session& session, Replica& replica) {
-  replica.file.reset();
-  if (replica.rdb_only) {
-    session.close_after_reply = true;
-    engine_->wrote_to(session);
-    engine_->end_session_soon(session);
-    return;
+void Replication::act(const replication::OpenFile& action) {
+  auto file = ports_.disk->open(file_path(), io::OpenMode::kRead);
+  std::optional<std::uint64_t> bytes;
+  if (file) {
+    if (const auto size = (*file)->size()) bytes = *size;
+    files_[action.peer] = std::move(*file);
   }
-  replica.state = State::kOnline;
-  replica.acked_at = ports_.clock->mono_now();
-  send(session, std::exchange(replica.pending, {}));
-  replica.pending.shrink_to_fit();
-  log::notice("Synchronization with replica {} succeeded", name_of(session, replica));
-  const int no_delay = settings().repl_disable_tcp_nodelay ? 0 : 1;
-  setsockopt(session.fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay);
+  step(replication::FileOpened{action.peer, bytes});
 }
 
-void Replication::drop(ConnId id) {
-  if (Session* session = engine_->find(id)) {
-    session->close_now = true;
-    engine_->end_session_soon(*session);
-  }
+void Replication::act(const replication::RemoveFile&) {
+  static_cast<void>(ports_.disk->remove(file_path()));
 }
 
-void Replication::closed(Session& session) {
-  const auto at = replicas_.find(session.id);
-  if (at == replicas_.end()) return;
-  const bool was_direct = at->second.state == State::kSaving && at->second.direct;
-  if (at->second.state != State::kGreeting)
-    log::notice("Connection with replica {} lost.", name_of(session, at->second));
-  replicas_.erase(at);
-  count_good_replicas();
-  alone_since_ = ports_.clock->mono_now();
-  if (!was_direct) return;
-  for (const auto& [id, other] : replicas_) {
-    if (other.state == State::kSaving && other.direct) return;
-  }
-  log::notice("Diskless rdb transfer, last replica dropped, killing fork child.");
+void Replication::act(const replication::CloseFile& action) { files_.erase(action.peer); }
+
+void Replication::act(const replication::Drop& action) {
+  Session* session = session_of(action.peer);
+  if (session == nullptr) return;
+  if (action.why == replication::Drop::Why::kOutputLimit)
+    ++engine_->stats().output_buffer_limit_disconnections;
+  session->close_now = true;
+  engine_->end_session_soon(*session);
+}
+
+void Replication::act(const replication::Dismiss& action) {
+  Session* session = session_of(action.peer);
+  if (session == nullptr) return;
+  session->close_after_reply = true;
+  engine_->wrote_to(*session);
+  engine_->end_session_soon(*session);
+}
+
+void Replication::act(const replication::StartSnapshot& action) {
+  const auto started =
+      action.direct ? fork_to_sockets(action.content) : fork_to_file(action.content);
+  if (!started) step(replication::SnapshotFailed{started.error().context});
+}
+
+void Replication::act(const replication::StopSnapshot&) {
   ports_.children->stop();
   close_pipe();
 }
 
-// --- as a replica ---
-
-void Replication::begin_following() {
-  following_ = true;
-  ports_.wants_changed();
-}
-
-void Replication::drop_replicas() {
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state != State::kGreeting) drop(session.id);
-  });
-}
-
-void Replication::adopt(std::string id, std::uint64_t offset) {
-  engine_->set_replication_id(std::move(id));
-  id2_.clear();
-  backlog_.emplace(settings().repl_backlog_size, offset);
-}
-
-void Replication::continue_as(const std::string& id) {
-  if (id == engine_->replication_id()) return;
-  id2_ = engine_->replication_id();
-  id2_until_ = offset() + 1;
-  engine_->set_replication_id(id);
-  // They learn the new name by asking again.
-  drop_replicas();
-}
-
-void Replication::relay(std::string_view bytes, DbIndex db) {
-  stream_db_ = db;
-  if (backlog_) feed(bytes);
-}
-
-void Replication::lead() {
-  following_ = false;
-  if (backlog_) {
-    id2_ = engine_->replication_id();
-    id2_until_ = offset() + 1;
+void Replication::act(const replication::ReadSnapshot& action) {
+  if (poll_ == nullptr || std::exchange(wants_pipe_, action.on) == action.on) return;
+  if (!action.on) {
+    uv_poll_stop(poll_);
+    return;
   }
-  engine_->change_replication_id();
-  stream_.forget_database();
-  drop_replicas();
-  alone_since_ = ports_.clock->mono_now();
-  ports_.wants_changed();
+  uv_poll_start(poll_, UV_READABLE | UV_DISCONNECT,
+                [](uv_poll_t* h, int, int) { static_cast<Replication*>(h->data)->read_pipe(); });
+}
+
+void Replication::act(const replication::NameChanged&) { engine_->set_replication_id(side_.id()); }
+void Replication::act(const replication::WantsChanged&) { ports_.wants_changed(); }
+void Replication::act(const replication::Progressed&) {
+  engine_->services().blocking->progressed();
+}
+void Replication::act(const replication::CountChanged&) {
+  engine_->set_good_replicas(side_.good_replicas());
+}
+
+// What was written leaves in this turn; the next piece comes in another.
+void Replication::act(const replication::MoreToSend&) { uv_async_send(&wake_); }
+
+void Replication::act(const replication::WentOnline& action) {
+  const Session* session = session_of(action.peer);
+  if (session == nullptr) return;
+  const int no_delay = settings().repl_disable_tcp_nodelay ? 0 : 1;
+  setsockopt(session->fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay);
+}
+
+void Replication::act(const replication::Note& action) {
+  using Level = replication::Note::Level;
+  std::string text = action.text;
+  if (const std::size_t at = text.find("{}"); at != std::string::npos)
+    text.replace(at, 2, name_of(action.peer));
+  switch (action.level) {
+    case Level::kDebug: log::debug("{}", text); break;
+    case Level::kNotice: log::notice("{}", text); break;
+    case Level::kWarning: log::warning("{}", text); break;
+  }
+}
+
+std::string Replication::address_of(const Session& session, const Replica& replica) {
+  return replica.address.empty() ? session.address.substr(0, session.address.rfind(':'))
+                                 : replica.address;
+}
+
+std::string Replication::name_of(PeerId peer) const {
+  const auto at = side_.peers().find(peer);
+  const Session* session = engine_->find(peer);
+  if (at == side_.peers().end() || session == nullptr || at->second.port == 0)
+    return fmt::format("client id #{}", peer);
+  return fmt::format("{}:{}", address_of(*session, at->second), at->second.port);
+}
+
+// --- the stream ---
+
+void Replication::on_commit(const CommittedUnit& unit) {
+  if (unit.effects.empty() || side_.is_following() || side_.is_frozen()) return;
+  if (!side_.wants_stream()) return side_.count_unit();
+  if (side_.takes_fresh_start()) stream_.forget_database();
+  scratch_.clear();
+  stream_.append(unit, scratch_);
+  if (scratch_.empty()) return;
+  DbIndex db = side_.stream_db();
+  for (const Effect& effect : unit.effects) {
+    if ((effect.targets & Effect::kToReplicas) != 0) db = effect.db;
+  }
+  side_.append(scratch_, db);
+}
+
+std::optional<aof::StreamPosition> Replication::position() const {
+  if (!side_.backlog()) return std::nullopt;
+  return aof::StreamPosition{side_.id(), offset(), stream_db()};
+}
+
+void Replication::resume(const aof::StreamPosition& position, PrimarySide::Role role) {
+  if (role == PrimarySide::Role::kReplica)
+    log::notice("The data stands at {}:{}: a partial resynchronization will be tried.", position.id,
+                position.offset);
+  perform(side_.resume(ports_.clock->mono_now(), position.id, position.offset, position.db, role));
+}
+
+void Replication::end_turn() {
+  if (side_.peers().empty()) return;
+  outputs_.clear();
+  for (const auto& [peer, replica] : side_.peers()) {
+    if (replica.state == ReplicaState::kGreeting) continue;
+    if (const Session* session = session_of(peer))
+      outputs_.push_back({peer, session->out.size(), session->net_output});
+  }
+  if (!outputs_.empty()) step(replication::TurnEnded{outputs_});
+}
+
+void Replication::tick() { step(replication::Ticked{}); }
+
+void Replication::closed(Session& session) {
+  if (side_.peers().contains(session.id)) step(replication::PeerClosed{session.id});
 }
 
 // --- the conversation ---
 
-bool Replication::try_partial(CommandContext& ctx, Replica& replica) {
-  const std::string_view id = ctx.arg(1);
-  const auto wanted = parse_int64(ctx.arg(2));
-  const bool before = !id2_.empty() && id == id2_ && wanted && *wanted >= 0 &&
-                      static_cast<std::uint64_t>(*wanted) <= id2_until_;
-  const bool ours = id == engine_->replication_id() || before;
-  if (!ours || !backlog_ || !wanted || *wanted < 0 ||
-      !backlog_->can_continue_at(static_cast<std::uint64_t>(*wanted))) {
-    if (id != "?") {
-      ++partial_err_;
-      if (!ours) {
-        log::notice("Partial resynchronization not accepted: Replication ID mismatch");
-      } else {
-        log::notice(
-            "Unable to partial resync with replica {} for lack of backlog (Replica request was: "
-            "{}).",
-            name_of(ctx.session(), replica), ctx.arg(2));
-      }
-    }
-    return false;
-  }
-  ++partial_ok_;
-  replica.state = State::kOnline;
-  replica.acked_at = ports_.clock->mono_now();
-  const std::string missed = backlog_->from(static_cast<std::uint64_t>(*wanted));
-  send(ctx.session(), replica.takes_psync2
-                          ? fmt::format("+CONTINUE {}\r\n", engine_->replication_id())
-                          : std::string("+CONTINUE\r\n"));
-  send(ctx.session(), missed);
-  log::notice(
-      "Partial resynchronization request from {} accepted. Sending {} bytes of backlog starting "
-      "from offset {}.",
-      name_of(ctx.session(), replica), missed.size(), *wanted);
-  return true;
-}
-
 Outcome Replication::sync(CommandContext& ctx) {
   Session& session = ctx.session();
   if (session.replica) return {};
-  const bool psync = ctx.args().size() > 1;
-  if (following_ && !engine_->services().replica->link_is_up())
+  if (side_.is_following() && !engine_->services().replica->link_is_up())
     return refuse("NOMASTERLINK Can't SYNC while not connected with my master");
-  Replica& replica = replicas_[session.id];
   session.replica = true;
-  replica.acknowledges = psync;
-  log::notice("Replica {} asks for synchronization", name_of(session, replica));
-  if (psync && try_partial(ctx, replica)) return {};
-  ++full_;
-  if (!backlog_) {
-    // Nobody can know the stream up to here: it gets a new name.
-    if (offset_ == 0) engine_->change_replication_id();
-    backlog_.emplace(settings().repl_backlog_size, offset_);
-    last_ping_ = ports_.clock->mono_now();
-    ports_.wants_changed();
-  }
-  replica.state = State::kWaiting;
-  replica.waiting_since = ports_.clock->mono_now();
-  start_snapshots();
+  const bool partial = ctx.args().size() > 1;
+  step(replication::SyncAsked{session.id, partial, partial ? ctx.arg(1) : "",
+                              partial ? ctx.arg(2) : ""});
   return {};
 }
 
-void Replication::acknowledge(Replica& replica, CommandContext& ctx, std::size_t at) {
-  const auto offset = parse_int64(ctx.arg(at));
-  if (!offset || *offset < 0) return;
-  replica.acked = std::max(replica.acked, static_cast<std::uint64_t>(*offset));
-  replica.acked_at = ports_.clock->mono_now();
-  if (ctx.args().is(at + 1, "FACK", 1)) {
-    const auto on_disk = parse_int64(ctx.arg(at + 2));
-    if (on_disk && *on_disk >= 0)
-      replica.acked_on_disk = std::max(replica.acked_on_disk, static_cast<std::uint64_t>(*on_disk));
-  }
-  if (replica.state == State::kAwaitAck) start_stream(ctx.session(), replica);
-  count_good_replicas();
-  engine_->services().blocking->progressed();
-}
-
 // The words are the parts that are wanted: "functions", and none for neither keys nor functions.
-Result<Replication::Content, ReplyError> Replication::content_of(std::string_view filter) {
-  Content content{false, false};
+Result<SnapshotContent, ReplyError> Replication::content_of(std::string_view filter) {
+  SnapshotContent content{false, false};
   const auto words = config::split_words(filter);
   if (!words) return refuse("ERR Missing rdb-filter-only values");
   for (const std::string& word : *words) {
@@ -307,167 +332,100 @@ Result<Replication::Content, ReplyError> Replication::content_of(std::string_vie
 
 Outcome Replication::configure(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
-  Replica& replica = replicas_[ctx.session().id];
+  Session& session = ctx.session();
+  Replica& replica = side_.greet(session.id);
   for (std::size_t i = 1; i + 1 < args.size(); i += 2) {
-    if (args.is(i, "listening-port")) {
-      HEARTH_TRY(const std::int64_t port, args.integer_between(i + 1, 0, 65535));
-      replica.port = static_cast<int>(port);
-    } else if (args.is(i, "ip-address")) {
-      constexpr std::size_t kAddressMost = 255;
-      if (args[i + 1].size() > kAddressMost)
-        return refuse("ERR REPLCONF ip-address provided by replica instance is too long: " +
-                      std::to_string(args[i + 1].size()) + " bytes");
-      replica.address = std::string(args[i + 1]);
-    } else if (args.is(i, "capa")) {
-      replica.takes_eof = replica.takes_eof || args.is(i + 1, "eof");
-      replica.takes_psync2 = replica.takes_psync2 || args.is(i + 1, "psync2");
-    } else if (args.is(i, "ack")) {
-      if (ctx.session().replica) acknowledge(replica, ctx, i + 1);
+    if (args.is(i, "ack")) {
+      const auto offset = parse_int64(args[i + 1]);
+      if (!session.replica || !offset || *offset < 0) return {};
+      replication::Acknowledged event{session.id, static_cast<std::uint64_t>(*offset), {}};
+      if (args.is(i + 2, "FACK", 1)) {
+        const auto on_disk = parse_int64(args[i + 3]);
+        if (on_disk && *on_disk >= 0) event.on_disk = static_cast<std::uint64_t>(*on_disk);
+      }
+      step(event);
       return {};  // an acknowledgement has no reply
-    } else if (args.is(i, "getack")) {
-      return {};  // for replicas only
-    } else if (args.is(i, "rdb-only")) {
-      HEARTH_TRY(const std::int64_t on, args.integer_between(i + 1, 0, 1));
-      replica.rdb_only = on == 1;
-    } else if (args.is(i, "rdb-filter-only")) {
-      HEARTH_TRY(replica.content, content_of(args[i + 1]));
-    } else if (!args.is(i, "version")) {
-      return refuse("ERR Unrecognized REPLCONF option: " + std::string(args[i]));
     }
+    if (args.is(i, "getack")) return {};  // for replicas only
+    HEARTH_TRY_VOID(configure_word(ctx, i, replica));
   }
   ctx.reply().ok();
   return {};
 }
 
+Outcome Replication::configure_word(CommandContext& ctx, std::size_t at, Replica& replica) {
+  const ArgReader& args = ctx.args();
+  const std::string_view value = args[at + 1];
+  if (args.is(at, "listening-port")) {
+    HEARTH_TRY(const std::int64_t port, args.integer_between(at + 1, 0, 65535));
+    replica.port = static_cast<int>(port);
+  } else if (args.is(at, "ip-address")) {
+    constexpr std::size_t kAddressMost = 255;
+    if (value.size() > kAddressMost)
+      return refuse("ERR REPLCONF ip-address provided by replica instance is too long: " +
+                    std::to_string(value.size()) + " bytes");
+    // It stands in lines of INFO and of the log.
+    if (std::any_of(value.begin(), value.end(), [](char c) {
+          return static_cast<unsigned char>(c) <= ' ' || c == ',' || c == '\x7f';
+        }))
+      return refuse("ERR REPLCONF ip-address is no address");
+    replica.address = std::string(value);
+  } else if (args.is(at, "capa")) {
+    replica.takes_eof = replica.takes_eof || args.is(at + 1, "eof");
+    replica.takes_psync2 = replica.takes_psync2 || args.is(at + 1, "psync2");
+  } else if (args.is(at, "rdb-only")) {
+    HEARTH_TRY(const std::int64_t on, args.integer_between(at + 1, 0, 1));
+    replica.snapshot_only = on == 1;
+  } else if (args.is(at, "rdb-filter-only")) {
+    HEARTH_TRY(replica.content, content_of(value));
+  } else if (!args.is(at, "version")) {
+    return refuse("ERR Unrecognized REPLCONF option: " + std::string(args[at]));
+  }
+  return {};
+}
+
 // --- snapshots ---
 
-void Replication::start_snapshots() {
-  // In the middle of a script that lets the server run on, the data is no unit's.
-  if (ports_.children->is_running() || engine_->in_transaction()) return;
-  const config::Settings& s = settings();
-  const MonoTime now = ports_.clock->mono_now();
-  int direct = 0, by_file = 0;
-  bool due = false;
-  // One snapshot serves all who want the same of the data; the others wait for the next.
-  Content content;
-  for (const auto& [id, replica] : replicas_) {
-    if (replica.state != State::kWaiting) continue;
-    if (direct + by_file == 0) content = replica.content;
-    if (replica.content != content) continue;
-    if (!s.repl_diskless_sync || !replica.takes_eof) {
-      ++by_file;
-      continue;
-    }
-    ++direct;
-    due = due || now - replica.waiting_since >= s.repl_diskless_sync_delay;
-  }
-  if (by_file > 0) return begin_snapshot(false, content);
-  if (direct == 0) return;
-  const bool enough =
-      s.repl_diskless_sync_max_replicas > 0 && direct >= s.repl_diskless_sync_max_replicas;
-  if (due || enough) {
-    begin_snapshot(true, content);
-  } else {
-    log::debug("Delay next BGSAVE for diskless SYNC");
-  }
-}
-
-void Replication::begin_snapshot(bool direct, Content content) {
-  log::notice("Starting BGSAVE for SYNC with target: {}", direct ? "replicas sockets" : "disk");
-  // The stream goes on from here, for readers that know of no database yet.
-  stream_.forget_database();
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state != State::kWaiting || replica.content != content) return;
-    if (direct && !replica.takes_eof) return;
-    replica.state = State::kSaving;
-    replica.direct = direct;
-    replica.pending.clear();
-    if (replica.acknowledges) {
-      send(session, fmt::format("+FULLRESYNC {} {}\r\n", engine_->replication_id(), offset()));
-    }
-  });
-  const auto started = direct ? fork_to_sockets(content) : fork_to_file(content);
-  if (started) return;
-  log::warning("BGSAVE for replication failed: {}", started.error().context);
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state == State::kSaving) drop(session.id);
-  });
-}
-
 rdb::FileOptions Replication::snapshot_options(const ChildLauncher::Report& report,
-                                               Content content) {
-  // Our own stream selects its database anew; a primary's goes on as it comes.
-  rdb::FileOptions options = ports_.persistence->sync_options(report, following_ ? stream_db_ : 0);
+                                               SnapshotContent content) {
+  rdb::FileOptions options = ports_.persistence->sync_options(report);
   options.with_keys = content.keys;
   if (!content.functions) options.functions = {};
   return options;
 }
 
-Result<void> Replication::fork_to_file(Content content) {
+std::string Replication::file_path() const { return fmt::format("temp-repl-{}.rdb", ports_.pid); }
+
+Result<void> Replication::fork_to_file(SnapshotContent content) {
   ChildLauncher::Job job;
   job.kind = ChildLauncher::Kind::kSnapshot;
-  const std::string path = fmt::format("temp-repl-{}.rdb", ports_.clock->mono_now().us);
-  job.run = [this, path, content](int, const ChildLauncher::Report& report) -> Result<void> {
+  job.run = [this, content](int, const ChildLauncher::Report& report) -> Result<void> {
     const rdb::FileOptions options = snapshot_options(report, content);
-    const snapshot::SaveRequest request{"", path, settings().rdb_save_incremental_fsync};
+    const snapshot::SaveRequest request{"", file_path(), settings().rdb_save_incremental_fsync};
     HEARTH_TRY_VOID(snapshot::write_and_sync(*ports_.disk, request, engine_->keyspace(), options));
     return {};
   };
   job.on_progress = [this](const ChildProgress& p) { ports_.persistence->note_progress(p); };
-  job.on_end = [this, path](const ChildOutcome& outcome) { file_written(outcome, path); };
+  job.on_end = [this](const ChildOutcome& outcome) { file_written(outcome); };
   HEARTH_TRY(const int pid, ports_.children->start(std::move(job)));
   log::notice("Background saving started by pid {}", pid);
   ports_.persistence->note_child(true);
   return {};
 }
 
-void Replication::file_written(const ChildOutcome& outcome, const std::string& path) {
+void Replication::file_written(const ChildOutcome& outcome) {
   ports_.persistence->note_child(false);
   if (outcome.succeeded)
     log::notice("Background saving terminated with success");
   else
     log::warning("Background saving error: {}", outcome.error);
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state != State::kSaving || replica.direct) return;
-    auto file = ports_.disk->open(path, io::OpenMode::kRead);
-    if (!outcome.succeeded || !file) return drop(session.id);
-    const auto size = (*file)->size();
-    if (!size) return drop(session.id);
-    replica.file = std::move(*file);
-    replica.file_left = *size;
-    replica.state = State::kSending;
-    send(session, fmt::format("${}\r\n", *size));
-  });
-  // Who reads it has it open.
-  static_cast<void>(ports_.disk->remove(path));
-  send_files();
-  start_snapshots();
+  step(replication::SnapshotEnded{outcome.succeeded});
 }
 
-void Replication::send_files() {
-  bool more = false;
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state != State::kSending) return;
-    std::string piece;
-    while (replica.file_left > 0 && session.out.size() < kOutputAhead) {
-      piece.resize(std::min<std::uint64_t>(kPiece, replica.file_left));
-      const auto got = replica.file->read(piece.data(), piece.size());
-      if (!got || *got == 0) return drop(session.id);
-      send(session, std::string_view(piece).substr(0, *got));
-      replica.file_left -= *got;
-    }
-    if (replica.file_left == 0) return start_stream(session, replica);
-    more = true;
-  });
-  // What was written leaves in this turn; the next piece comes in another.
-  if (more) uv_async_send(&wake_);
-}
-
-Result<void> Replication::fork_to_sockets(Content content) {
+Result<void> Replication::fork_to_sockets(SnapshotContent content) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
     return fail(ErrorCode::kIo, fmt::format("pipe: {}", std::strerror(errno)));
-  eof_mark_ = engine_->environment().rng->hex(40);
   ChildLauncher::Job job;
   job.keep_fd = ends[1];
   job.run = [this, fd = ends[1], content](int,
@@ -491,31 +449,8 @@ Result<void> Replication::fork_to_sockets(Content content) {
   poll_ = new uv_poll_t;
   uv_poll_init(ports_.loop, poll_, pipe_);
   poll_->data = this;
-  polling_ = false;
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state == State::kSaving && replica.direct)
-      send(session, fmt::format("$EOF:{}\r\n", eof_mark_));
-  });
-  update_pipe();
+  wants_pipe_ = false;
   return {};
-}
-
-// The pipe is read while every replica has room: the slowest one sets the pace.
-void Replication::update_pipe() {
-  if (poll_ == nullptr) return;
-  bool room = true;
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state == State::kSaving && replica.direct && session.out.size() >= kOutputAhead)
-      room = false;
-  });
-  if (room == polling_) return;
-  polling_ = room;
-  if (room) {
-    uv_poll_start(poll_, UV_READABLE | UV_DISCONNECT,
-                  [](uv_poll_t* h, int, int) { static_cast<Replication*>(h->data)->read_pipe(); });
-  } else {
-    uv_poll_stop(poll_);
-  }
 }
 
 void Replication::read_pipe() {
@@ -523,15 +458,14 @@ void Replication::read_pipe() {
   const ssize_t got = ::read(pipe_, piece.data(), piece.size());
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (got > 0) {
-    const std::string_view bytes = std::string_view(piece).substr(0, static_cast<std::size_t>(got));
-    for_each([&](Session& session, Replica& replica) {
-      if (replica.state == State::kSaving && replica.direct) send(session, bytes);
-    });
-    return update_pipe();
+    snapshot_bytes_ = std::string_view(piece).substr(0, static_cast<std::size_t>(got));
+    step(replication::SnapshotBytes{snapshot_bytes_});
+    snapshot_bytes_ = {};
+    return;
   }
-  std::size_t up = 0;
-  for_each([&](Session&, Replica& replica) {
-    up += replica.state == State::kSaving && replica.direct ? 1U : 0U;
+  const auto up = std::count_if(side_.peers().begin(), side_.peers().end(), [](const auto& entry) {
+    return entry.second.state == ReplicaState::kSaving && entry.second.direct &&
+           !entry.second.dropped;
   });
   log::notice("Diskless rdb transfer, done reading from pipe, {} replicas still up.", up);
   close_pipe();
@@ -554,152 +488,46 @@ void Replication::sockets_written(const ChildOutcome& outcome) {
     log::notice("Background RDB transfer terminated with success");
   else
     log::warning("Background transfer error: {}", outcome.error);
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state != State::kSaving || !replica.direct) return;
-    if (!outcome.succeeded) return drop(session.id);
-    send(session, eof_mark_);
-    replica.state = State::kAwaitAck;
-    replica.acked_at = ports_.clock->mono_now();
-    if (!replica.acknowledges || replica.rdb_only) start_stream(session, replica);
-  });
-  start_snapshots();
-}
-
-// --- time ---
-
-void Replication::end_turn() {
-  if (!backlog_) return;
-  if (std::exchange(acks_wanted_, false) && !replicas_.empty()) {
-    scratch_.clear();
-    constexpr std::string_view kGetAck[] = {"REPLCONF", "GETACK", "*"};
-    append_command(std::span<const std::string_view>(kGetAck), scratch_);
-    feed(scratch_);
-  }
-  send_files();
-  update_pipe();
-}
-
-// Those that hold up the promise of min-replicas-to-write: they take the stream and said so lately.
-void Replication::count_good_replicas() {
-  const MonoTime now = ports_.clock->mono_now();
-  const seconds most = settings().min_replicas_max_lag;
-  good_ = static_cast<std::size_t>(
-      std::count_if(replicas_.begin(), replicas_.end(), [&](const auto& entry) {
-        const Replica& r = entry.second;
-        return r.state == State::kOnline &&
-               std::chrono::duration_cast<seconds>(now - r.acked_at) <= most;
-      }));
-  engine_->set_good_replicas(good_);
-}
-
-void Replication::tick() {
-  if (!backlog_) return;
-  count_good_replicas();
-  const MonoTime now = ports_.clock->mono_now();
-  const config::Settings& s = settings();
-  start_snapshots();
-  bool any = false;
-  const bool newline = now - last_newline_ >= kNewlineEvery;
-  if (newline) last_newline_ = now;
-  for_each([&](Session& session, Replica& replica) {
-    any = any || replica.state != State::kGreeting;
-    const bool early =
-        replica.state == State::kWaiting || (replica.state == State::kSaving && !replica.direct);
-    // So that the replica knows that we are there.
-    if (early && newline) send(session, "\n");
-    const bool silent = replica.acknowledges &&
-                        (replica.state == State::kOnline || replica.state == State::kAwaitAck) &&
-                        now - replica.acked_at > s.repl_timeout;
-    if (!silent) return;
-    log::warning("Disconnecting timedout replica ({} sync): {}",
-                 replica.state == State::kOnline ? "streaming" : "full", name_of(session, replica));
-    drop(session.id);
-  });
-  // A stream that flows needs no ping.
-  if (std::exchange(fed_, false) || !any || following_) last_ping_ = now;
-  if (now - last_ping_ >= s.repl_ping_replica_period) {
-    last_ping_ = now;
-    scratch_.clear();
-    constexpr std::string_view kPing[] = {"PING"};
-    append_command(std::span<const std::string_view>(kPing), scratch_);
-    feed(scratch_);
-  }
-  if (any || following_ || s.repl_backlog_ttl.count() == 0 ||
-      now - alone_since_ < s.repl_backlog_ttl)
-    return;
-  log::notice("Replication backlog freed after {} seconds without connected replicas.",
-              s.repl_backlog_ttl.count());
-  // Changes from here on are in no stream: nobody may go on from where it stood.
-  offset_ = backlog_->last();
-  backlog_.reset();
-  engine_->change_replication_id();
-  ports_.wants_changed();
+  step(replication::SnapshotEnded{outcome.succeeded});
 }
 
 // --- what others ask ---
 
-std::size_t Replication::replicas_at(std::uint64_t offset, bool on_disk) const {
-  return static_cast<std::size_t>(
-      std::count_if(replicas_.begin(), replicas_.end(), [&](const auto& entry) {
-        const Replica& r = entry.second;
-        return r.state == State::kOnline && (on_disk ? r.acked_on_disk : r.acked) >= offset;
-      }));
-}
-
-std::size_t Replication::online_replicas() const {
-  return static_cast<std::size_t>(
-      std::count_if(replicas_.begin(), replicas_.end(),
-                    [](const auto& entry) { return entry.second.state == State::kOnline; }));
-}
-
 void Replication::log_lagging(std::uint64_t offset) {
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state != State::kOnline || replica.acked >= offset) return;
-    log::warning("Lagging replica {} confirmed offset {}, {} bytes behind.",
-                 name_of(session, replica), replica.acked, offset - replica.acked);
-  });
+  for (const auto& [peer, replica] : side_.peers()) {
+    if (replica.state != ReplicaState::kOnline || replica.acked >= offset) continue;
+    log::warning("Lagging replica {} confirmed offset {}, {} bytes behind.", name_of(peer),
+                 replica.acked, offset - replica.acked);
+  }
 }
 
-bool Replication::has_log() const { return settings().appendonly; }
 bool Replication::is_on_disk_here(std::uint64_t offset) const {
   return ports_.persistence->log_is_synced() || ports_.persistence->synced_offset() >= offset;
 }
 
 std::uint64_t Replication::backlog_bytes() const {
-  std::uint64_t bytes = backlog_ ? backlog_->held() : 0;
-  for (const auto& [id, replica] : replicas_) bytes += replica.pending.size();
-  return bytes;
+  return side_.backlog() ? side_.backlog()->memory_bytes() : 0;
 }
 
+// The backlog beyond its capacity is there for replicas that have not taken it.
 std::uint64_t Replication::unsent_bytes() const {
   std::uint64_t bytes = 0;
-  for (const auto& [id, replica] : replicas_) {
-    bytes += replica.pending.capacity();
-    if (const Session* session = engine_->find(id)) bytes += session->out.capacity_bytes();
+  if (const auto& backlog = side_.backlog())
+    bytes += backlog->memory_bytes() - std::min(backlog->memory_bytes(), backlog->held());
+  for (const auto& [peer, replica] : side_.peers()) {
+    if (const Session* session = engine_->find(peer)) bytes += session->out.capacity_bytes();
   }
   return bytes;
-}
-
-std::string_view Replication::state_name(State state) {
-  switch (state) {
-    case State::kGreeting:
-    case State::kWaiting:
-    case State::kSaving: return "wait_bgsave";
-    case State::kSending:
-    case State::kAwaitAck: return "send_bulk";
-    case State::kOnline: break;
-  }
-  return "online";
 }
 
 void Replication::write_role(ReplyWriter& out) {
   std::vector<std::array<std::string, 3>> lines;
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state != State::kOnline) return;
-    lines.push_back({replica.address.empty() ? session.address.substr(0, session.address.rfind(':'))
-                                             : replica.address,
-                     std::to_string(replica.port), std::to_string(replica.acked)});
-  });
+  for (const auto& [peer, replica] : side_.peers()) {
+    const Session* session = session_of(peer);
+    if (replica.state != ReplicaState::kOnline || session == nullptr) continue;
+    lines.push_back({address_of(*session, replica), std::to_string(replica.port),
+                     std::to_string(replica.acked)});
+  }
   out.array(lines.size());
   for (const auto& line : lines) {
     out.array(line.size());
@@ -710,39 +538,42 @@ void Replication::write_role(ReplyWriter& out) {
 void Replication::write_info(InfoWriter& out) {
   std::vector<std::string> lines;
   const MonoTime now = ports_.clock->mono_now();
-  for_each([&](Session& session, Replica& replica) {
-    if (replica.state == State::kGreeting || replica.rdb_only) return;
-    const std::string ip = replica.address.empty()
-                               ? session.address.substr(0, session.address.rfind(':'))
-                               : replica.address;
+  for (const auto& [peer, replica] : side_.peers()) {
+    const Session* session = session_of(peer);
+    if (replica.state == ReplicaState::kGreeting || replica.snapshot_only || session == nullptr)
+      continue;
     const std::int64_t lag =
-        replica.state == State::kOnline && replica.acknowledges
+        replica.state == ReplicaState::kOnline && replica.acknowledges
             ? std::chrono::duration_cast<seconds>(now - replica.acked_at).count()
             : 0;
-    lines.push_back(fmt::format("ip={},port={},state={},offset={},lag={},type=replica", ip,
-                                replica.port, state_name(replica.state), replica.acked, lag));
-  });
+    lines.push_back(fmt::format("ip={},port={},state={},offset={},lag={},type=replica",
+                                address_of(*session, replica), replica.port,
+                                state_name(replica.state), replica.acked, lag));
+  }
   out.field("connected_slaves", as_signed(lines.size()));
   if (settings().min_replicas_to_write > 0 && settings().min_replicas_max_lag.count() > 0)
-    out.field("min_slaves_good_slaves", as_signed(good_));
+    out.field("min_slaves_good_slaves", as_signed(side_.good_replicas()));
   for (std::size_t i = 0; i < lines.size(); ++i) out.field("slave" + std::to_string(i), lines[i]);
+  const auto& backlog = side_.backlog();
+  const std::string& id2 = side_.id2();
   out.field("replicas_waiting_psync", 0);
   out.field("master_failover_state", "no-failover");
   out.field("master_replid", engine_->replication_id());
-  out.field("master_replid2", id2_.empty() ? std::string(40, '0') : id2_);
+  out.field("master_replid2", id2.empty() ? std::string(40, '0') : id2);
   out.field("master_repl_offset", as_signed(offset()));
-  out.field("second_repl_offset", id2_.empty() ? -1 : as_signed(id2_until_));
-  out.field("repl_backlog_active", backlog_ ? 1 : 0);
+  out.field("second_repl_offset", id2.empty() ? -1 : as_signed(side_.id2_until()));
+  out.field("repl_backlog_active", backlog ? 1 : 0);
   out.field("repl_backlog_size", as_signed(settings().repl_backlog_size));
   out.field("repl_backlog_first_byte_offset",
-            backlog_ && backlog_->held() > 0 ? as_signed(backlog_->first()) : 0);
-  out.field("repl_backlog_histlen", backlog_ ? as_signed(backlog_->held()) : 0);
+            backlog && backlog->held() > 0 ? as_signed(backlog->first()) : 0);
+  out.field("repl_backlog_histlen", backlog ? as_signed(backlog->held()) : 0);
 }
 
 void Replication::write_sync_info(InfoWriter& out) {
-  out.field("sync_full", as_signed(full_));
-  out.field("sync_partial_ok", as_signed(partial_ok_));
-  out.field("sync_partial_err", as_signed(partial_err_));
+  const PrimarySide::Figures& figures = side_.figures();
+  out.field("sync_full", as_signed(figures.full));
+  out.field("sync_partial_ok", as_signed(figures.partial_ok));
+  out.field("sync_partial_err", as_signed(figures.partial_err));
 }
 
 }  // namespace hearth

@@ -17,6 +17,8 @@ bool ShutdownWait::begin(const ShutdownRequest& request, Session* asker, seconds
   if (limit.count() == 0 || all_caught_up()) return false;
   log::notice("{} of {} replicas are in sync: waiting for the others before shutting down.",
               replication_.replicas_at(offset_, false), replication_.online_replicas());
+  log::notice("That takes {} seconds at most (shutdown-timeout); SHUTDOWN NOW does not wait.",
+              limit.count());
   request_ = request;
   deadline_ = engine_.mono_now() + limit;
   engine_.hold_writes(true);

@@ -5,9 +5,13 @@
 
 #include "src/command/table.h"
 #include "src/commands/all.h"
+#include "tests/support/fake_persistence.h"
+#include "tests/support/manual_disk.h"
 #include "tests/support/mem_file_system.h"
 
 using namespace hearth;
+using hearth::test::FakeReplication;
+using hearth::test::ManualDisk;
 using hearth::test::MemFileSystem;
 
 namespace {
@@ -61,30 +65,21 @@ class InlineLauncher final : public ChildLauncher {
   std::uint64_t forks_ = 0;
 };
 
-class InlineSyncer final : public aof::Syncer {
- public:
-  void start(std::shared_ptr<io::File> file, std::uint64_t up_to) override {
-    if (file->sync()) synced_ = up_to;
-  }
-  bool is_busy() const override { return false; }
-  std::uint64_t synced() const override { return synced_; }
-  std::string error() const override { return {}; }
-  void wait() override {}
-
- private:
-  std::uint64_t synced_ = 0;
-};
-
 class Server final : public EngineHost {
  public:
   using Config = std::vector<std::vector<std::string>>;
-  Server(MemFileSystem& disk, const Config& config) : table_(specs_) {
+  Server(MemFileSystem& disk, const Config& config, milliseconds later = milliseconds(0))
+      : table_(specs_) {
+    clock.now = clock.now + later;
     for (const auto& words : config) REQUIRE(config_.apply_directive(words));
     Persistence::Ports ports;
     ports.config = &config_;
     ports.disk = &disk;
     ports.children = &children;
-    ports.syncer = &syncer_;
+    ports.disk_thread = &disk_thread;
+    ports.pid = 4711;
+    ports.is_alive = [](int pid) { return pid == 78; };
+    ports.stream_position = [this] { return position; };
     ports.clock = &clock;
     ports.sleep = [](microseconds) {};
     ports.wants_changed = [this] { engine_->want_commands(persistence->wants_commands()); };
@@ -105,17 +100,21 @@ class Server final : public EngineHost {
     started = persistence->load_at_start([] { return true; });
     engine_->set_time(clock.unix_now(), clock.mono_now());
     session_ = &engine_->open({"127.0.0.1:1", "127.0.0.1:2", 1, false, true, false});
+    other_ = &engine_->open({"127.0.0.1:3", "127.0.0.1:2", 1, false, true, false});
+    count_.engine = engine_.get();
+    engine_->services().replication = &count_;
   }
   template <typename... A>
   std::string run(const A&... words) {
-    const std::vector<std::string> owned{std::string(words)...};
-    const std::vector<std::string_view> argv(owned.begin(), owned.end());
-    engine_->execute(*session_, argv);
-    persistence->end_turn();
-    std::string reply = session_->out.str();
-    session_->out.clear();
-    return reply;
+    return run_in(*session_, {std::string(words)...});
   }
+  template <typename... A>
+  std::string run_as_other(const A&... words) {
+    return run_in(*other_, {std::string(words)...});
+  }
+  // The host holds back what these wrote.
+  bool must_wait() { return engine_->must_wait_for_disk(*session_); }
+  bool other_must_wait() { return engine_->must_wait_for_disk(*other_); }
   std::string digest() { return run("DEBUG", "DIGEST"); }
   std::string info(std::string_view field) {
     const std::string text = run("INFO", "persistence");
@@ -135,16 +134,34 @@ class Server final : public EngineHost {
 
   FakeClock clock;
   InlineLauncher children;
+  ManualDisk disk_thread;
+  // Of the stream that the data is made of.
+  std::optional<aof::StreamPosition> position;
   std::unique_ptr<Persistence> persistence;
   bool started = false, gave_up = false;
 
  private:
+  // Where the stream stands without replicas: it counts changes.
+  class Count final : public FakeReplication {
+   public:
+    std::uint64_t offset() const override { return engine->effects().changes(); }
+    Engine* engine = nullptr;
+  };
+  std::string run_in(Session& session, const std::vector<std::string>& words) {
+    const std::vector<std::string_view> argv(words.begin(), words.end());
+    engine_->execute(session, argv);
+    persistence->end_turn();
+    std::string reply = session.out.str();
+    session.out.clear();
+    return reply;
+  }
+
   std::vector<const CommandSpec*> specs_ = all_commands();
   CommandTable table_;
   config::Registry config_;
-  InlineSyncer syncer_;
+  Count count_;
   std::unique_ptr<Engine> engine_;
-  Session* session_ = nullptr;
+  Session *session_ = nullptr, *other_ = nullptr;
 };
 
 const Server::Config kPlain = {{"save", ""}, {"enable-debug-command", "yes"}};
@@ -332,6 +349,101 @@ TEST_CASE("the log brings everything back: from the start, after a rewrite, in b
   }
 }
 
+namespace {
+
+// Values that are too large for one word of a log, with all that belongs to them.
+void fill_large(Server& server) {
+  const std::string item(4096, 'x');
+  for (int i = 0; i < 300; ++i) {
+    const std::string n = std::to_string(i);
+    server.run("RPUSH", "list", item + n);
+    server.run("SADD", "set", item + n);
+    server.run("ZADD", "zset", std::to_string(i * 0.1), item + n);
+    server.run("HSET", "hash", "f" + n, item);
+    server.run("XADD", "stream", "5-" + std::to_string(i + 1), "f", item, "g", n);
+  }
+  server.run("RPUSH", "few", std::string(3 << 20, 'a'), std::string(3 << 20, 'b'));
+  server.run("ZADD", "zset", "inf", "infinite", "-inf", "least", "1e-7", "small");
+  server.run("HPEXPIRE", "hash", "5000", "FIELDS", "2", "f1", "f200");
+  server.run("PEXPIRE", "list", "9000");
+  server.run("XDEL", "stream", "5-300", "5-7");
+  server.run("XGROUP", "CREATE", "stream", "readers", "5-3");
+  server.run("XREADGROUP", "GROUP", "readers", "ann", "COUNT", "9", "STREAMS", "stream", ">");
+  server.run("XGROUP", "CREATECONSUMER", "stream", "readers", "idle");
+  server.run("XDEL", "stream", "5-5");
+  server.run("XTRIM", "stream", "MAXLEN", "250");
+  server.run("SET", "string", std::string(3 << 20, 's'));
+  server.run("APPEND", "string", "tail");
+  server.run("SETBIT", "string", std::to_string(8 * (3 << 20) + 100), "1");
+}
+
+}  // namespace
+
+TEST_CASE("a log of commands has no words of whole values, and is replayed under smaller limits") {
+  MemFileSystem disk;
+  Server::Config config = kLogged;
+  config.push_back({"aof-use-rdb-preamble", "no"});
+  std::string before, groups, consumers;
+  {
+    Server server(disk, config);
+    fill_large(server);
+    // The second time all of it stands in the base, the first time in the increment.
+    for (int rewritten = 0; rewritten < 2; ++rewritten) {
+      before = server.digest();
+      groups = server.run("XINFO", "STREAM", "stream", "FULL", "COUNT", "0");
+      REQUIRE(server.run("CONFIG", "SET", "proto-max-bulk-len", "1mb") == "+OK\r\n");
+      CHECK(server.run("DEBUG", "LOADAOF") == "+OK\r\n");
+      CHECK(server.digest() == before);
+      CHECK(server.run("XINFO", "STREAM", "stream", "FULL", "COUNT", "0") == groups);
+      CHECK(server.run("HPEXPIRETIME", "hash", "FIELDS", "2", "f1", "f2").find(":-1") !=
+            std::string::npos);
+      REQUIRE(server.run("CONFIG", "SET", "proto-max-bulk-len", "512mb") == "+OK\r\n");
+      server.run("BGREWRITEAOF");
+      server.children.finish();
+    }
+  }
+  // No word but that of the large string and items is longer than a piece.
+  const std::string base = disk.contents("appendonlydir/appendonly.aof.3.base.aof");
+  std::size_t longest = 0;
+  for (std::size_t at = base.find("\n$"); at != std::string::npos; at = base.find("\n$", at + 1))
+    longest = std::max<std::size_t>(longest, std::stoul(base.substr(at + 2, 12)));
+  CHECK(longest < (4 << 20));
+  CHECK(base.find("RPUSH") != std::string::npos);
+  config.push_back({"proto-max-bulk-len", "1mb"});
+  Server server(disk, config);
+  REQUIRE(server.started);
+  CHECK(server.digest() == before);
+}
+
+TEST_CASE("a log that selects a database which is not there is not loaded into another one") {
+  MemFileSystem disk;
+  Server::Config config = kLogged;
+  config.push_back({"aof-use-rdb-preamble", "no"});
+  {
+    Server server(disk, config);
+    server.run("SELECT", "9");
+    server.run("SET", "a", "1");
+  }
+  config.push_back({"databases", "4"});
+  CHECK_FALSE(Server(disk, config).started);
+}
+
+TEST_CASE("a snapshot is loaded under smaller limits than it was written") {
+  MemFileSystem disk;
+  std::string before;
+  {
+    Server server(disk, kPlain);
+    fill_large(server);
+    before = server.digest();
+    REQUIRE(server.run("SAVE") == "+OK\r\n");
+  }
+  Server::Config config = kPlain;
+  config.push_back({"proto-max-bulk-len", "1mb"});
+  Server server(disk, config);
+  REQUIRE(server.started);
+  CHECK(server.digest() == before);
+}
+
 TEST_CASE("a key that expired while the server was down is replayed as it was") {
   MemFileSystem disk;
   {
@@ -450,4 +562,173 @@ TEST_CASE("with fsync always nothing that was answered is lost, whenever the dis
       }
     }
   }
+}
+
+TEST_CASE("a log that can't be synced refuses writes and confirms nothing until it is rewritten") {
+  MemFileSystem disk;
+  Server::Config config = kLogged;
+  config[2 + 1] = {"appendfsync", "everysec"};
+  Server server(disk, config);
+  REQUIRE(server.started);
+  server.advance(seconds(2));
+  CHECK(server.run("SET", "a", "1") == "+OK\r\n");
+  CHECK(server.persistence->log_is_synced());
+  server.advance(seconds(2));
+  disk.fail_once_at(2);
+  server.run("SET", "b", "2");
+  CHECK_FALSE(server.persistence->log_is_synced());
+  CHECK(server.info("aof_last_write_status") == "err");
+  CHECK(server.run("SET", "c", "3") ==
+        "-MISCONF Errors writing to the AOF file: fsync: injected fault\r\n");
+  server.advance(seconds(2));
+  server.persistence->end_turn();
+  CHECK_FALSE(server.persistence->log_is_synced());
+  server.persistence->tick();
+  CHECK(server.info("aof_rewrite_in_progress") == "1");
+  server.children.finish();
+  CHECK(server.run("SET", "d", "4") == "+OK\r\n");
+  CHECK(server.info("aof_last_write_status") == "ok");
+  server.advance(seconds(2));
+  server.persistence->end_turn();
+  CHECK(server.persistence->log_is_synced());
+  const std::string before = server.digest();
+  disk.crash();
+  Server again(disk, config);
+  REQUIRE(again.started);
+  CHECK(again.digest() == before);
+  CHECK(again.run("EXISTS", "a", "b", "d") == ":3\r\n");
+}
+
+TEST_CASE("with fsync always the server ends rather than answer what the disk does not have") {
+  MemFileSystem disk;
+  Server server(disk, kLogged);
+  disk.fail_once_at(2);
+  server.run("SET", "a", "1");
+  CHECK(server.gave_up);
+}
+
+TEST_CASE("with fsync always a reply waits for the disk, a reader does not") {
+  MemFileSystem disk;
+  Server server(disk, kLogged);
+  server.disk_thread.hold(true);
+  server.run("SET", "a", "1");
+  CHECK(server.must_wait());
+  CHECK(server.run_as_other("GET", "a") == "$1\r\n1\r\n");
+  CHECK_FALSE(server.other_must_wait());
+  server.disk_thread.step();
+  server.persistence->end_turn();
+  CHECK_FALSE(server.must_wait());
+}
+
+TEST_CASE("a log that is turned on over a snapshot begins with its data") {
+  MemFileSystem disk;
+  std::string before;
+  {
+    Server server(disk, kPlain);
+    fill(server);
+    REQUIRE(server.run("SAVE") == "+OK\r\n");
+    before = server.digest();
+  }
+  {
+    Server server(disk, kLogged);
+    REQUIRE(server.started);
+    CHECK(server.digest() == before);
+  }
+  disk.crash();
+  CHECK(disk.exists("appendonlydir/appendonly.aof.1.base.rdb"));
+  disk.put("dump.rdb", "not read any more");
+  Server server(disk, kLogged);
+  REQUIRE(server.started);
+  CHECK(server.digest() == before);
+}
+
+TEST_CASE("what is loaded says where its stream stood, unless something was logged behind that") {
+  const aof::StreamPosition position{std::string(40, 'e'), 4711, 3};
+  MemFileSystem disk;
+  {
+    Server server(disk, kPlain);
+    CHECK_FALSE(server.persistence->loaded_position().has_value());
+    server.position = position;
+    server.run("SET", "timed", "v", "PX", "1000");
+    REQUIRE(server.run("SAVE") == "+OK\r\n");
+  }
+  {
+    Server server(disk, kPlain);
+    CHECK(server.persistence->loaded_position() == position);
+  }
+  for (const char* preamble : {"yes", "no"}) {
+    CAPTURE(preamble);
+    MemFileSystem logs;
+    Server::Config config = kLogged;
+    config.push_back({"aof-use-rdb-preamble", preamble});
+    const auto end = [](Server& server) {
+      REQUIRE(server.persistence->prepare_shutdown({.nosave = true}));
+    };
+    {
+      Server server(logs, config);
+      server.run("SET", "a", "1");
+      server.position = position;
+      end(server);
+    }
+    {
+      Server server(logs, config);
+      CHECK(server.persistence->loaded_position() == position);
+      server.run("SET", "b", "1");
+    }
+    Server server(logs, config);
+    CHECK_FALSE(server.persistence->loaded_position().has_value());
+    CHECK(server.run("DBSIZE") == ":2\r\n");
+  }
+}
+
+TEST_CASE("keys past their deadline are kept for those that follow the stream, and hidden") {
+  MemFileSystem disk;
+  {
+    Server server(disk, kPlain);
+    server.position = aof::StreamPosition{std::string(40, 'e'), 1, 0};
+    server.run("SET", "timed", "v", "PX", "1000");
+    REQUIRE(server.run("SAVE") == "+OK\r\n");
+  }
+  Server server(disk, kPlain, seconds(100));
+  CHECK(server.info("rdb_last_load_keys_expired") == "0");
+  CHECK(server.run("GET", "timed") == "$-1\r\n");
+}
+
+TEST_CASE("what killed processes left is removed, what lives is not") {
+  MemFileSystem disk;
+  const std::vector<std::string> gone{"temp-77.rdb", "temp-repl-77.rdb", "temp-1700000000.77.rdb",
+                                      "temp-rewriteaof-bg-77.aof", "temp-4711.rdb"};
+  const std::vector<std::string> kept{"temp-78.rdb", "temp-file.rdb", "temp-77.txt", "dump-77.rdb",
+                                      "temp-x.77.rdb"};
+  for (const std::string& name : gone) disk.put(name, "x");
+  for (const std::string& name : kept) disk.put(name, "x");
+  disk.put("appendonlydir/temp-appendonly.aof.incr", "x");
+  const Server server(disk, kPlain);
+  REQUIRE(server.started);
+  for (const std::string& name : gone) {
+    CAPTURE(name);
+    CHECK_FALSE(disk.exists(name));
+  }
+  for (const std::string& name : kept) {
+    CAPTURE(name);
+    CHECK(disk.exists(name));
+  }
+  CHECK_FALSE(disk.exists("appendonlydir/temp-appendonly.aof.incr"));
+}
+
+TEST_CASE("a snapshot that can't be loaded is found out without touching the data") {
+  MemFileSystem disk;
+  Server server(disk, kPlain);
+  fill(server);
+  REQUIRE(server.run("SAVE") == "+OK\r\n");
+  const std::string before = server.digest();
+  const auto serve = [] { return true; };
+  CHECK(server.persistence->check_snapshot("dump.rdb", serve));
+  const std::string whole = disk.contents("dump.rdb");
+  for (std::size_t n = 0; n < whole.size(); n += 3) {
+    CAPTURE(n);
+    disk.put("cut.rdb", whole.substr(0, n));
+    CHECK_FALSE(server.persistence->check_snapshot("cut.rdb", serve));
+  }
+  CHECK(server.digest() == before);
 }

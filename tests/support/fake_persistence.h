@@ -71,7 +71,7 @@ class FakeReplica final : public ReplicaControl {
   bool link_up = true;
 };
 
-class FakeReplication final : public ReplicationControl {
+class FakeReplication : public ReplicationControl {
  public:
   Outcome sync(CommandContext&) override {
     ++syncs;

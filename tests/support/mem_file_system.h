@@ -4,11 +4,15 @@
 //   MemFileSystem fs;
 //   fs.fail_at(3);      // the third operation from now, and all after it, report kIo
 //   ...
+//   fs.fail_once_at(3); // the third alone
+//   ...
 //   fs.crash();         // power cut: only synced bytes and synced names remain; faults are cleared
 //
 // A file's bytes survive a crash up to the last sync of the file; its name survives if sync_dir ran
-// on its directory after the name was made. With keep_unsynced(n), a crash keeps the first n
-// unsynced bytes of every file, as a torn write would.
+// on its directory after the name was made; so does a directory's name in its parent. A sync that
+// fails drops what it should have kept: later syncs report success without it, and it reads as
+// zeros after a crash. With keep_unsynced(n), a crash keeps the first n unsynced bytes of every
+// file, as a torn write would.
 #pragma once
 
 #include <algorithm>
@@ -28,6 +32,17 @@ class MemFileSystem : public io::FileSystem {
   struct Inode {
     std::string bytes;
     std::string synced;
+    std::vector<std::pair<std::size_t, std::size_t>> dropped;  // [from, to) that no sync kept
+
+    void keep() {
+      synced = bytes;
+      for (const auto& [from, to] : dropped) {
+        for (std::size_t at = from; at < std::min(to, synced.size()); ++at) synced[at] = '\0';
+      }
+    }
+    void drop() {
+      if (bytes.size() > synced.size()) dropped.emplace_back(synced.size(), bytes.size());
+    }
   };
   using Names = std::map<std::string, std::shared_ptr<Inode>>;
 
@@ -50,8 +65,11 @@ class MemFileSystem : public io::FileSystem {
       return got;
     }
     Result<void> sync() override {
-      if (fs_.faulty()) return fs_.fault("fsync");
-      inode_->synced = inode_->bytes;
+      if (fs_.faulty()) {
+        inode_->drop();
+        return fs_.fault("fsync");
+      }
+      inode_->keep();
       return {};
     }
     Result<std::uint64_t> size() override { return std::uint64_t{inode_->bytes.size()}; }
@@ -73,13 +91,17 @@ class MemFileSystem : public io::FileSystem {
   Result<std::unique_ptr<io::File>> open(const std::string& path, io::OpenMode mode) override {
     if (faulty()) return fault("open");
     if (!dirs_.contains(io::dir_of(path)))
-      return fail(ErrorCode::kNotFound, "no such directory: " + path);
+      return fail(names_.contains(io::dir_of(path)) ? ErrorCode::kIo : ErrorCode::kNotFound,
+                  "no such directory: " + path);
     auto found = names_.find(path);
     if (mode == io::OpenMode::kRead && found == names_.end()) {
       return fail(ErrorCode::kNotFound, "no such file: " + path);
     }
     if (found == names_.end()) found = names_.emplace(path, std::make_shared<Inode>()).first;
-    if (mode == io::OpenMode::kCreate) found->second->bytes.clear();
+    if (mode == io::OpenMode::kCreate) {
+      found->second->bytes.clear();
+      found->second->dropped.clear();
+    }
     return std::unique_ptr<io::File>(std::make_unique<MemFile>(*this, found->second));
   }
   Result<void> rename(const std::string& from, const std::string& to) override {
@@ -102,10 +124,14 @@ class MemFileSystem : public io::FileSystem {
     for (const auto& [path, inode] : names_) {
       if (io::dir_of(path) == dir) durable_names_[path] = inode;
     }
+    for (const std::string& made : dirs_) {
+      if (io::dir_of(made) == dir) durable_dirs_.insert(made);
+    }
     return {};
   }
   Result<void> make_dir(const std::string& dir) override {
     if (faulty()) return fault("mkdir");
+    if (names_.contains(dir)) return fail(ErrorCode::kIo, "not a directory: " + dir);
     dirs_.insert(dir);
     return {};
   }
@@ -124,11 +150,21 @@ class MemFileSystem : public io::FileSystem {
 
   // Counts down operations; the n-th from now (1 is the next) and all later ones fail. 0: none
   // does.
-  void fail_at(int n) { countdown_ = n; }
+  void fail_at(int n) {
+    countdown_ = n;
+    once_ = false;
+  }
+  void fail_once_at(int n) {
+    countdown_ = n;
+    once_ = true;
+  }
   void keep_unsynced(std::size_t bytes) { keep_unsynced_ = bytes; }
   [[nodiscard]] int operations() const { return operations_; }
 
   void crash() {
+    dirs_ = durable_dirs_;
+    std::erase_if(durable_names_,
+                  [this](const auto& entry) { return !dirs_.contains(io::dir_of(entry.first)); });
     names_ = durable_names_;
     std::set<Inode*> seen;
     for (auto& [path, inode] : names_) {
@@ -138,6 +174,7 @@ class MemFileSystem : public io::FileSystem {
       const std::size_t kept = inode->synced.size() + keep_unsynced_;
       inode->bytes = grew ? inode->bytes.substr(0, kept) : inode->synced;
       inode->synced = inode->bytes;
+      inode->dropped.clear();
     }
     countdown_ = 0;
   }
@@ -149,6 +186,8 @@ class MemFileSystem : public io::FileSystem {
     return found == names_.end() ? std::string("(absent)") : found->second->bytes;
   }
   void put(const std::string& path, std::string bytes) {
+    durable_dirs_.insert(io::dir_of(path));
+    dirs_.insert(io::dir_of(path));
     auto inode = std::make_shared<Inode>();
     inode->synced = bytes;
     inode->bytes = std::move(bytes);
@@ -163,7 +202,9 @@ class MemFileSystem : public io::FileSystem {
       --countdown_;
       return false;
     }
-    return countdown_ == 1;
+    if (countdown_ != 1) return false;
+    if (once_) countdown_ = 0;
+    return true;
   }
   static tl::unexpected<Error> fault(const char* what) {
     return fail(ErrorCode::kIo, std::string(what) + ": injected fault");
@@ -172,7 +213,9 @@ class MemFileSystem : public io::FileSystem {
   Names names_;
   Names durable_names_;
   std::set<std::string> dirs_;
+  std::set<std::string> durable_dirs_{"."};
   int countdown_ = 0;
+  bool once_ = false;
   int operations_ = 0;
   std::size_t keep_unsynced_ = 0;
 };

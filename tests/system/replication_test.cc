@@ -1,6 +1,9 @@
 // Replication between processes, with redis-server on either side.
 #include <doctest/doctest.h>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <atomic>
 #include <thread>
 
@@ -70,7 +73,97 @@ void check_filled(const ServerProcess& server) {
   CHECK(client->text({"STRLEN", "big"}) == "3000000");
 }
 
+// A primary that says what the test wants. It takes one replica at a time.
+class FakePrimary {
+ public:
+  FakePrimary() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    REQUIRE(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    REQUIRE(::listen(listener_, 4) == 0);
+    REQUIRE(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    port_ = ntohs(address.sin_port);
+  }
+  ~FakePrimary() {
+    hang_up();
+    ::close(listener_);
+  }
+  FakePrimary(const FakePrimary&) = delete;
+  FakePrimary& operator=(const FakePrimary&) = delete;
+
+  [[nodiscard]] int port() const { return port_; }
+  // Waits for a replica and for its PSYNC.
+  void accept_replica() {
+    hang_up();
+    replica_ = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    REQUIRE(replica_ >= 0);
+    std::string heard;
+    char piece[4096];
+    while (heard.find("PSYNC") == std::string::npos) {
+      const ssize_t got = ::recv(replica_, piece, sizeof piece, 0);
+      REQUIRE(got > 0);
+      heard.append(piece, static_cast<std::size_t>(got));
+      if (heard.find("PSYNC") == std::string::npos) REQUIRE(say("+OK\r\n"));
+    }
+  }
+  // False: the replica has hung up.
+  bool say(std::string_view bytes) const {
+    return ::send(replica_, bytes.data(), bytes.size(), MSG_NOSIGNAL) >= 0;
+  }
+  void hang_up() {
+    if (replica_ >= 0) ::close(replica_);
+    replica_ = -1;
+  }
+
+ private:
+  int listener_, replica_ = -1, port_ = 0;
+};
+
 }  // namespace
+
+TEST_CASE("a primary that sends a line without an end is given up") {
+  FakePrimary primary;
+  const auto replica = start(hearth_server());
+  replica->run({"REPLICAOF", "127.0.0.1", std::to_string(primary.port())});
+  const std::string id(40, 'a');
+  for (const std::string& answer : {std::string(), "+FULLRESYNC " + id + " 1\r\n"}) {
+    CAPTURE(answer);
+    primary.accept_replica();
+    if (!answer.empty()) REQUIRE(primary.say(answer));
+    const std::string piece(16 * 1024, 'x');
+    int pieces = 0;
+    while (pieces < 4096 && primary.say(piece)) ++pieces;
+    CHECK(pieces < 4096);  // what the sockets hold between us
+  }
+  CHECK(replica->run({"PING"}) == "PONG");
+}
+
+TEST_CASE("a replica that stops reading its snapshot is dropped, and the next one gets its own") {
+  for (const std::string diskless : {"yes", "no"}) {
+    CAPTURE(diskless);
+    const auto primary =
+        start(hearth_server(), {"repl-timeout 2", "repl-diskless-sync " + diskless,
+                                "repl-ping-replica-period 1", "rdbcompression no"});
+    const auto client = primary->client();
+    for (int i = 0; i < 40; ++i)
+      REQUIRE(client->text({"SET", "k" + std::to_string(i), std::string(1 << 20, 'v')}) == "OK");
+    const auto deaf = primary->client();
+    REQUIRE(deaf->text({"REPLCONF", "capa", "eof", "capa", "psync2"}) == "OK");
+    REQUIRE(deaf->send({"PSYNC", "?", "-1"}));
+    REQUIRE(eventually([&] {
+      return primary->log().find("Disconnecting timedout replica (full sync)") != std::string::npos;
+    }));
+    REQUIRE(eventually([&] {
+      return primary->run({"INFO", "persistence"}).find("rdb_bgsave_in_progress:0") !=
+             std::string::npos;
+    }));
+    const auto replica = start(hearth_server());
+    follow(*replica, *primary);
+    CHECK(replica->run({"DBSIZE"}) == "40");
+  }
+}
 
 TEST_CASE("a replica gets the data and then every change, from hearth and redis-server alike") {
   for (const Peer& primary_peer : all_peers()) {
@@ -327,4 +420,155 @@ TEST_CASE("redis-cli takes a snapshot of the data, or of the functions alone") {
       CHECK((snapshot.find("key_of_data") != std::string::npos) == (option == "--rdb"));
     }
   }
+}
+
+namespace {
+
+// A server that can be ended and started again on its files and its port.
+class Restartable {
+ public:
+  Restartable(const Peer& peer, std::vector<std::string> config)
+      : peer_(peer), config_(std::move(config)) {
+    config_.emplace_back("repl-diskless-sync-delay 0");
+    if (peer.name == "hearth-server") config_.emplace_back("rdb-compat 7.0");
+    start();
+  }
+  void start(const std::string& more = "") {
+    std::vector<std::string> config = config_;
+    if (!more.empty()) config.push_back(more);
+    server_ = ServerProcess::start(
+        {.binary = peer_.binary, .config = config, .dir = dir_, .port = port_});
+    REQUIRE(server_ != nullptr);
+    port_ = server_->port();
+  }
+  void stop() { CHECK(server_->process().stop(SIGTERM) == 0); }
+  ServerProcess& operator*() { return *server_; }
+  ServerProcess* operator->() { return server_.get(); }
+
+ private:
+  Peer peer_;
+  std::vector<std::string> config_;
+  std::shared_ptr<TempDir> dir_ = std::make_shared<TempDir>();
+  int port_ = 0;
+  std::unique_ptr<ServerProcess> server_;
+};
+
+bool caught_up(const ServerProcess& primary, const ServerProcess& replica) {
+  return eventually([&] {
+    return replication_field(replica, "master_link_status") == "up" && is_even(primary, replica);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("a replica that was ended and started again goes on where it was") {
+  for (const Peer& primary_peer : all_peers()) {
+    for (const Peer& replica_peer : all_peers()) {
+      for (const std::string log : {"appendonly no", "appendonly yes"}) {
+        // redis-server itself can't: a log does not tell it where its stream stood.
+        if (replica_peer.name == "redis-server" && log == "appendonly yes") continue;
+        CAPTURE(primary_peer.name);
+        CAPTURE(replica_peer.name);
+        CAPTURE(log);
+        Restartable primary(primary_peer, {"save \"\""});
+        Restartable replica(replica_peer, {"save 3600 1", log});
+        follow(*replica, *primary);
+        fill(*primary);
+        REQUIRE(caught_up(*primary, *replica));
+        replica.stop();
+        const auto client = primary->client();
+        client->text({"SELECT", "5"});
+        client->text({"SET", "missed", "1"});
+        replica.start("replicaof 127.0.0.1 " + std::to_string(primary->port()));
+        REQUIRE(caught_up(*primary, *replica));
+        CHECK(stats_field(*primary, "sync_full") == 1);
+        CHECK(stats_field(*primary, "sync_partial_ok") == 1);
+        check_filled(*replica);
+        const auto reader = replica->client();
+        reader->text({"SELECT", "5"});
+        CHECK(reader->text({"GET", "missed"}) == "1");
+      }
+    }
+  }
+}
+
+TEST_CASE("replicas go on with a primary that was ended and started again") {
+  for (const Peer& primary_peer : all_peers()) {
+    for (const Peer& replica_peer : all_peers()) {
+      for (const std::string log : {"appendonly no", "appendonly yes"}) {
+        if (primary_peer.name == "redis-server" && log == "appendonly yes") continue;
+        CAPTURE(primary_peer.name);
+        CAPTURE(replica_peer.name);
+        CAPTURE(log);
+        Restartable primary(primary_peer, {"save 3600 1", log});
+        Restartable replica(replica_peer, {"save \"\""});
+        follow(*replica, *primary);
+        fill(*primary);
+        primary->run({"SET", "short", "1", "PX", "1"});
+        REQUIRE(caught_up(*primary, *replica));
+        primary.stop();
+        primary.start();
+        REQUIRE(primary->run({"SET", "after", "1"}) == "OK");
+        REQUIRE(caught_up(*primary, *replica));
+        CHECK(stats_field(*primary, "sync_full") == 0);
+        CHECK(stats_field(*primary, "sync_partial_ok") == 1);
+        check_filled(*replica);
+        CHECK(replica->run({"GET", "after"}) == "1");
+        CHECK(eventually([&] { return replica->run({"DBSIZE"}) == primary->run({"DBSIZE"}); }));
+      }
+    }
+  }
+}
+
+TEST_CASE("a primary that was killed begins a stream that nobody can take for the old one") {
+  Restartable primary(hearth_server(), {"save \"\"", "appendonly yes", "appendfsync always"});
+  Restartable replica(hearth_server(), {"save \"\""});
+  follow(*replica, *primary);
+  for (int i = 0; i < 20; ++i) primary->run({"INCR", "n"});
+  REQUIRE(caught_up(*primary, *replica));
+  primary->process().stop(SIGKILL);
+  primary.start();
+  primary->run({"INCR", "n"});
+  REQUIRE(caught_up(*primary, *replica));
+  CHECK(replica->run({"GET", "n"}) == "21");
+}
+
+TEST_CASE("a stream that replicas do not take stands in memory once") {
+  const auto primary =
+      start(hearth_server(), {"repl-backlog-size 1mb", "client-output-buffer-limit replica 0 0 0"});
+  std::vector<std::unique_ptr<ServerProcess>> replicas;
+  for (int i = 0; i < 3; ++i) {
+    replicas.push_back(start(hearth_server()));
+    follow(*replicas.back(), *primary);
+  }
+  for (const auto& replica : replicas) replica->process().send(SIGSTOP);
+  const auto used = [&] {
+    const std::string info = primary->run({"INFO", "memory"});
+    return std::stoll(info.substr(info.find("used_memory:") + 12));
+  };
+  const long long before = used();
+  const auto client = primary->client();
+  for (int i = 0; i < 60; ++i)
+    REQUIRE(client->text({"SET", "same", std::string(1 << 20, static_cast<char>('a' + i % 26))}) ==
+            "OK");
+  const long long held = used() - before;
+  CHECK(held > 40'000'000);
+  CHECK(held < 90'000'000);
+  for (const auto& replica : replicas) replica->process().send(SIGCONT);
+  for (const auto& replica : replicas) REQUIRE(caught_up(*primary, *replica));
+  CHECK(eventually([&] { return used() - before < 10'000'000; }));
+}
+
+TEST_CASE("a snapshot that can't be loaded leaves the replica's data as it was") {
+  FakePrimary primary;
+  const auto replica = start(hearth_server());
+  replica->run({"SET", "old", "1"});
+  replica->run({"REPLICAOF", "127.0.0.1", std::to_string(primary.port())});
+  primary.accept_replica();
+  REQUIRE(
+      primary.say("+FULLRESYNC " + std::string(40, 'a') + " 1\r\n$20\r\nREDIS0011 and no more"));
+  CHECK(eventually([&] {
+    return replica->log().find("can't be loaded, the data stays as it was") != std::string::npos;
+  }));
+  CHECK(replica->run({"GET", "old"}) == "1");
 }

@@ -15,7 +15,7 @@ Result<std::uint64_t, ReplyError> bit_offset(const CommandContext& ctx, std::siz
   std::int64_t offset = number.value_or(-1);
   if (in_fields && __builtin_mul_overflow(offset, static_cast<std::int64_t>(width), &offset))
     offset = -1;
-  if (offset < 0 || static_cast<std::uint64_t>(offset) / 8 >= ctx.settings().proto_max_bulk_len) {
+  if (offset < 0 || static_cast<std::uint64_t>(offset) / 8 >= ctx.string_bytes_most()) {
     return refuse(std::string(kBadBitOffset));
   }
   return static_cast<std::uint64_t>(offset);

@@ -132,7 +132,7 @@ Outcome bitfield(CommandContext& ctx) {
     last = std::max(last, step.offset + step.type.width - 1);
   }
   if (!writes) return read_only(ctx, steps);
-  if (last / 8 >= ctx.settings().proto_max_bulk_len) return refuse(std::string(kBadBitOffset));
+  if (last / 8 >= ctx.string_bytes_most()) return refuse(std::string(kBadBitOffset));
 
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kString));

@@ -63,8 +63,8 @@ Result<std::int64_t, ReplyError> deadline_for(const CommandContext& ctx,
 
 Result<rdb::Object, ReplyError> parse_payload(CommandContext& ctx) {
   const config::Settings& s = ctx.settings();
-  const rdb::DecodeLimits limits =
-      decode_limits(s, ctx.keyspace().seed(), ctx.services().debug->packed_threshold);
+  const rdb::DecodeLimits limits = decode_limits(
+      s, ctx.keyspace().seed(), ctx.services().debug->packed_threshold, ctx.string_bytes_most());
   const auto checksum = s.skip_checksum_validation ? rdb::Checksum::kSkip : rdb::Checksum::kVerify;
   auto object = rdb::parse_dump_payload(ctx.arg(3), limits, checksum, version_check(s));
   if (object) return std::move(*object);

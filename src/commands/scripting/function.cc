@@ -135,7 +135,7 @@ Outcome function_restore(CommandContext& ctx) {
     return refuse(
         "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.");
   }
-  const auto codes = read_libraries(args[2], ctx.settings().proto_max_bulk_len);
+  const auto codes = read_libraries(args[2], ctx.string_bytes_most());
   if (!codes && codes.error().code == ErrorCode::kUnsupported)
     return refuse("ERR DUMP payload version or checksum are wrong");
   if (!codes) return refuse("ERR " + codes.error().context);

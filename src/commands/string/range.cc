@@ -11,7 +11,7 @@ namespace hearth::commands {
 namespace {
 
 Result<void, ReplyError> check_length(const CommandContext& ctx, std::uint64_t length) {
-  const auto most = std::max<std::uint64_t>(ctx.settings().proto_max_bulk_len, 1);
+  const auto most = std::max<std::uint64_t>(ctx.string_bytes_most(), 1);
   if (length > most) return refuse("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
   return {};
 }

@@ -74,13 +74,6 @@ void daemonize() {
   if (null > STDERR_FILENO) close(null);
 }
 
-void write_pidfile(const std::string& path) {
-  if (std::FILE* f = std::fopen(path.c_str(), "w")) {
-    std::fprintf(f, "%d\n", static_cast<int>(getpid()));
-    std::fclose(f);
-  }
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -124,15 +117,12 @@ int main(int argc, char** argv) {
   // A manager that is told when the server is ready watches the process that it started.
   const Supervisor supervisor = Supervisor::find(settings.supervised);
   if (settings.daemonize && !supervisor.is_there()) daemonize();
-  if (settings.daemonize || !settings.pidfile.empty()) {
-    if (settings.pidfile.empty())
-      static_cast<void>(registry.replace("pidfile", "/var/run/hearth.pid"));
-    write_pidfile(settings.pidfile);
-  }
+  if (settings.daemonize && settings.pidfile.empty())
+    static_cast<void>(registry.replace("pidfile", "/var/run/hearth.pid"));
   char executable[PATH_MAX] = {};
   if (readlink("/proc/self/exe", executable, sizeof executable - 1) < 0) executable[0] = '\0';
 
   Node node(registry, {config_file, executable, &title, supervisor});
-  if (!node.start()) return 1;
+  if (node.start() == Node::Started::kFailed) return 1;
   return node.run();
 }

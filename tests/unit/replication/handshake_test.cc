@@ -80,11 +80,15 @@ TEST_CASE("the answers to PSYNC that end a handshake otherwise") {
   for (const std::string& line :
        {std::string("-ERR unknown command"), std::string("+FULLRESYNC short 1"),
         "+FULLRESYNC " + kId + " x", "+FULLRESYNC " + kId + " -5", "+FULLRESYNC " + kId,
-        std::string("+CONTINUE short"), std::string("hello")}) {
+        std::string("+CONTINUE short"), "+CONTINUE " + std::string(39, 'a') + "\r",
+        "+FULLRESYNC " + std::string(40, 'z') + " 1", std::string(100'000, 'x'),
+        std::string("hello")}) {
     CAPTURE(line);
     const Handshake handshake = after(line);
     CHECK(handshake.end() == Handshake::End::kRefused);
     CHECK_FALSE(handshake.error().empty());
+    CHECK(handshake.error().size() < 300);
+    CHECK(handshake.error().find('\r') == std::string::npos);
   }
 }
 

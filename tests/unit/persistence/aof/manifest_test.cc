@@ -75,6 +75,8 @@ TEST_CASE("a malformed manifest is refused with its reason and line") {
   CHECK(error_of("file a seq 1\n") == "Invalid AOF manifest file format (line 1)");
   CHECK(error_of("file a seq 1 type b x\n") == "Invalid AOF manifest file format (line 1)");
   CHECK(error_of("file a seq 0 type b\n") == "Invalid AOF manifest file format (line 1)");
+  CHECK(error_of("file a seq 9223372036854775807 type i\n") ==
+        "Invalid AOF manifest file format (line 1)");
   CHECK(error_of("file a seq 1 type x\n") == "Unknown AOF file type (line 1)");
   CHECK(error_of("file a seq 1 type b\nfile b seq 2 type b\n") ==
         "Found duplicate base file information (line 2)");

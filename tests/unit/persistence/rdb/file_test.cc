@@ -160,6 +160,47 @@ TEST_CASE("fields in front of the data and records of others are read over") {
   CHECK(copy.db(0).find(ref(copy, "k"))->deadline() == 2147483647LL * 1000);
 }
 
+TEST_CASE("what old servers wrote is taken: empty values are left out, lengths are counted") {
+  const std::string no_items("\x07\x00\x00\x00\x00\x00\xff", 7);            // a listpack
+  const std::string one_item("\x0a\x00\x00\x00\x01\x00\x81x\x02\xff", 10);  // of "x"
+  const std::string no_old_items("\x0b\0\0\0\x0a\0\0\0\0\0\xff", 11);       // a ziplist
+  const std::string no_pairs("\x00\xff", 2);                                // a zipmap
+  const std::string no_ints("\x02\x00\x00\x00\x00\x00\x00\x00", 8);
+  const auto text = [](const std::string& t) {
+    return std::string(1, static_cast<char>(t.size())) + t;
+  };
+  const auto key = [&](int type, const std::string& name, const std::string& body) {
+    return std::string(1, static_cast<char>(type)) + text(name) + body;
+  };
+  const std::string zero(1, '\0');
+  std::string bytes = "REDIS0009" + std::string("\xfe\x00", 2);
+  bytes += key(1, "list", zero) + key(2, "set", zero) + key(4, "hash", zero) + key(5, "zset", zero);
+  bytes += key(3, "old zset", zero) + key(9, "zipmap", text(no_pairs));
+  bytes += key(10, "ziplist", text(no_old_items)) + key(11, "intset", text(no_ints));
+  bytes +=
+      key(12, "zset ziplist", text(no_old_items)) + key(13, "hash ziplist", text(no_old_items));
+  bytes += key(14, "quicklist", "\x02" + text(no_old_items) + text(no_old_items));
+  bytes += key(16, "hash pack", text(no_items)) + key(17, "zset pack", text(no_items));
+  bytes += key(18, "nodes", "\x01\x02" + text(no_items)) + key(20, "set pack", text(no_items));
+  // A list of which one node is empty has the items of the others.
+  bytes += key(18, "some",
+               "\x03\x02" + text(no_items) + "\x02" + text(one_item) + "\x02" + text(no_items));
+  // A stream without entries that is said to have five.
+  bytes += key(15, "stream", std::string("\x00\x05\x01\x01\x00", 5));
+  bytes += std::string("\x00\x01k\x01v\xff", 6) + std::string(8, '\0');
+  Keyspace copy(1, 16, false);
+  snapshot::LoadFigures figures;
+  const auto loaded = load(bytes, copy, figures);
+  const std::string why = loaded ? "" : loaded.error().context;
+  CAPTURE(why);
+  REQUIRE(loaded);
+  CHECK(figures.empty == 15);
+  CHECK(figures.loaded == 3);
+  CHECK(text_of(copy, 0, "k") == "v");
+  CHECK(ListView(*copy.db(0).find(ref(copy, "some"))).size() == 1);
+  CHECK(copy.db(0).find(ref(copy, "stream"))->stream()->length() == 0);
+}
+
 TEST_CASE("a save that fails at any step leaves the old snapshot and no temporary file") {
   Keyspace source(1, 16, false);
   fill(source);
