@@ -64,8 +64,6 @@ class CommandContext {
   [[nodiscard]] Keyspace& keyspace() { return *parts_.env.keyspace; }
   [[nodiscard]] Session& session() { return parts_.session; }
   [[nodiscard]] ReplyWriter& reply() { return reply_; }
-  // Word i is a secret: MONITOR and the slow log show "(redacted)" in its place.
-  void redact(std::size_t i) { parts_.session.redacted.push_back(static_cast<std::uint32_t>(i)); }
   // Records what this command did, in the session's database and the slot of the first key.
   [[nodiscard]] CommandEffects effects() {
     return {*parts_.env.effects, {keys_.index(), keys_.first().slot}, parts_.argv};

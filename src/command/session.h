@@ -8,10 +8,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "src/acl/user.h"
 #include "src/base/ids.h"
+#include "src/base/name_map.h"
 #include "src/base/out_buffer.h"
 #include "src/base/time.h"
 #include "src/pubsub/pubsub.h"
@@ -30,10 +32,30 @@ struct QueuedCommand {
   std::vector<std::string> argv;
 };
 
-struct WatchedKey {
-  DbIndex db = 0;
-  std::string key;
-  bool expired = false;  // it was past its deadline when it was watched: its removal is no change
+struct Session;
+
+// A watched key with the sessions that watch it; the engine keeps them. `stale`: the key was past
+// its deadline when that session began to watch it, so that its removal is no change.
+struct Watcher {
+  bool stale = false;
+};
+using WatchedKey = std::pair<const DbName, std::map<Session*, Watcher>>;
+
+// HIMPORT: lists of field names by the name of the list, and what they cost, kept as they change.
+class FieldSets {
+ public:
+  using Fields = std::vector<std::string>;
+  void put(std::string_view name, Fields fields);
+  // nullptr: there is none.
+  [[nodiscard]] const Fields* find(std::string_view name) const;
+  bool erase(std::string_view name);
+  void clear();
+  [[nodiscard]] std::size_t size() const { return sets_.size(); }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::map<std::string, Fields, std::less<>> sets_;
+  std::size_t bytes_ = 0;
 };
 
 struct Session final : Subscriber {
@@ -74,7 +96,6 @@ struct Session final : Subscriber {
   ReplyMode reply_mode = ReplyMode::kOn;
   bool reply_is_push =
       false;  // the command answered by pushes, which CLIENT REPLY does not silence
-  std::vector<std::uint32_t> redacted;  // words of the command that no log may show
 
   // MULTI
   bool in_multi = false;
@@ -82,10 +103,9 @@ struct Session final : Subscriber {
   bool watch_broken = false;   // a watched key changed: EXEC answers null
   std::vector<QueuedCommand> queue;
   std::size_t queue_bytes = 0;
-  std::vector<WatchedKey> watched;
+  std::vector<WatchedKey*> watched;
 
-  // HIMPORT: field names in order, by the name of their set.
-  std::map<std::string, std::vector<std::string>, std::less<>> field_sets;
+  FieldSets field_sets;
 
   Subscriptions subscriptions;
   std::unique_ptr<tracking::Client> tracking;  // null: CLIENT TRACKING is off
@@ -99,6 +119,7 @@ struct Session final : Subscriber {
   bool close_now = false;
   // Parked: no request of it runs until the engine resumes it (CLIENT PAUSE, a command that waits).
   bool parked = false;
+  std::uint64_t parked_turn = 0;   // its place among those that pauses and locks hold; 0: none
   bool waiting = false;            // parked because its own command has not answered yet
   bool blocked = false;            // waits for keys or progress: CLIENT UNBLOCK may end it
   bool timed_out = false;          // its command is run for the last time: it must answer

@@ -18,12 +18,12 @@
 namespace hearth {
 namespace {
 
+// Sorted: in which queues a client stands has no order.
 std::vector<std::string> distinct(std::span<const std::string_view> names) {
-  std::vector<std::string> keys;
-  for (const std::string_view name : names) {
-    if (std::find(keys.begin(), keys.end(), name) == keys.end()) keys.emplace_back(name);
-  }
-  return keys;
+  std::vector<std::string_view> sorted(names.begin(), names.end());
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  return {sorted.begin(), sorted.end()};
 }
 
 }  // namespace
@@ -67,22 +67,21 @@ void Engine::wait_for_progress(CommandContext& ctx, MonoTime deadline) {
 }
 
 void Engine::progressed() {
-  for (const ConnId id : blocked_.ids()) {
+  for (const ConnId id : blocked_.ids_without_keys()) {
     Session* session = find(id);
     BlockedClient* client = blocked_.find(id);
-    if (session != nullptr && client != nullptr && client->keys.empty())
-      run_blocked(*session, *client);
+    if (session != nullptr && client != nullptr) run_blocked(*session, *client);
   }
 }
 
 // Runs the command again. The session goes on if it was served.
 void Engine::run_blocked(Session& session, BlockedClient& client) {
   if (session.close_now) return;  // its end is near: it takes nothing away from others
-  if (script_busy_) return;       // it would be refused; what wakes it comes again
   const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
-  // While it may not run its keys stay as they are; unpause and unlock_keys come back to them.
-  if (must_pause(session, *client.command, argv, false)) return;
-  if (!locked_.empty() && is_locked(session, *client.command, argv)) return;
+  if (script_busy_ || must_pause(session, *client.command, argv, false) ||
+      (!locked_.empty() && is_locked(session, *client.command, argv))) {
+    return blocked_.put_off(client, session.id);
+  }
   KeyRef first{};
   const int position = client.command->first_key;
   if (position > 0 && static_cast<std::size_t>(position) < argv.size())
@@ -104,24 +103,39 @@ void Engine::release(Session& session, std::size_t out_before) {
   resume(session);
 }
 
+// What held them has ended, or some of it: who is still held is put off again.
+void Engine::serve_woken() {
+  for (const ConnId id : blocked_.take_woken()) {
+    Session* session = find(id);
+    BlockedClient* client = blocked_.find(id);
+    if (session != nullptr && client != nullptr) run_blocked(*session, *client);
+  }
+}
+
+// Wakes the next of those that wait for one key, as long as there is something for them.
+void Engine::serve_key(const BlockedClients::Key& key) {
+  const std::uint64_t last = blocked_.last_turn();
+  std::uint64_t turn = 0;
+  while (const auto waiter = blocked_.next_waiter(key, turn)) {
+    if (waiter->turn > last) return;
+    turn = waiter->turn;
+    const Found at = keyspace_.db(key.db).find(Keys(env_, key.db).make_ref(key.name));
+    const bool there = at && !at->expired(env_.now);
+    if (!there && !blocked_.wakes_without_type(key)) return;
+    Session* session = find(waiter->id);
+    BlockedClient* client = blocked_.find(waiter->id);
+    if (session == nullptr || client == nullptr) continue;
+    if (client->wakes_without_type || (there && at->type() == client->type))
+      run_blocked(*session, *client);
+  }
+}
+
 void Engine::serve_ready() {
   if (serving_) return;
   serving_ = true;
-  while (const auto key = blocked_.take_ready()) {
-    const std::uint64_t last = blocked_.last_turn();
-    std::uint64_t turn = 0;
-    while (const auto waiter = blocked_.next_waiter(*key, turn)) {
-      if (waiter->turn > last) break;
-      turn = waiter->turn;
-      const Found at = keyspace_.db(key->first).find(Keys(env_, key->first).make_ref(key->second));
-      const bool there = at && !at->expired(env_.now);
-      if (!there && !blocked_.wakes_without_type(*key)) break;
-      Session* session = find(waiter->id);
-      BlockedClient* client = blocked_.find(waiter->id);
-      if (session == nullptr || client == nullptr) continue;
-      if (client->wakes_without_type || (there && at->type() == client->type))
-        run_blocked(*session, *client);
-    }
+  while (blocked_.has_ready()) {
+    serve_woken();
+    if (const auto key = blocked_.take_ready()) serve_key(*key);
   }
   serving_ = false;
 }
@@ -133,7 +147,7 @@ void Engine::count_unserved(Session& session, const BlockedClient& client) {
   c.ns += client.ns;
   ++stats_.commands_processed;
   ++session.commands;
-  if (hot_.latency_tracking) stats_.latencies[client.command->id].add(client.ns);
+  if (hot_.latency_tracking) stats_.add_latency(client.command->id, client.ns);
   if (client.ns >= hot_.slow_ns) {
     const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
     log_slow(session, *client.command, argv, client.ns);

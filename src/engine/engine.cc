@@ -21,7 +21,7 @@ class Engine::KeyspaceNotifier final : public EffectSink {
   void on_commit(const CommittedUnit& unit) override {
     const std::uint32_t flags = engine_.hot_.notify;
     for (const KeyEvent& e : unit.events) {
-      if (!engine_.watched_.empty()) break_watches(e);
+      if (!engine_.watched_.empty()) engine_.break_watches(e);
       if (e.kind != Notify::kMiss) engine_.blocked_.note_change(e.db, e.key);
       if ((flags & static_cast<std::uint32_t>(e.kind)) == 0) continue;
       const std::string at = "@" + std::to_string(e.db) + "__:";
@@ -35,21 +35,6 @@ class Engine::KeyspaceNotifier final : public EffectSink {
   }
 
  private:
-  void break_watches(const KeyEvent& e) {
-    if (!e.is_change()) return;
-    const auto at = engine_.watched_.find({e.db, e.key});
-    if (at == engine_.watched_.end()) return;
-    for (Session* s : at->second) {
-      if (e.kind != Notify::kExpired || !was_stale(*s, e)) s->watch_broken = true;
-    }
-  }
-  // The key had expired before it was watched: that it goes now is no news, its next change is.
-  static bool was_stale(Session& s, const KeyEvent& e) {
-    for (WatchedKey& w : s.watched) {
-      if (w.db == e.db && w.key == e.key) return std::exchange(w.expired, false);
-    }
-    return false;
-  }
   Engine& engine_;
 };
 
@@ -64,9 +49,14 @@ Engine::Engine(Options options)
           options.config->settings().cluster_enabled ? 1 : options.config->settings().databases,
           options.config->settings().cluster_enabled),
       rng_(options.seed ^ 0x5bd1e995),
+      hot_keys_(options.seed),
+      pubsub_(options.seed),
       mono_(options.mono),
       started_mono_(options.mono),
-      started_(options.now) {
+      started_(options.now),
+      blocked_(options.seed),
+      watched_(options.seed),
+      locked_(options.seed) {
   env_.keyspace = &keyspace_;
   env_.effects = &effects_;
   env_.stats = &stats_;
@@ -110,7 +100,8 @@ Engine::Engine(Options options)
   access_ =
       std::make_unique<Access>(Access::Parts{*config_, *commands_, *this, stats_, services_, env_});
   tracker_ = std::make_unique<Tracker>(
-      Tracker::Parts{*this, *config_, effects_, rng_, actor_, [this] { refresh_wants(); }});
+      Tracker::Parts{*this, *config_, effects_, rng_, actor_, [this] { refresh_wants(); }},
+      options.seed);
   sinks_.push_back(tracker_.get());
   services_.access = access_.get();
   services_.tracking = tracker_.get();
@@ -164,7 +155,6 @@ Session& Engine::open(const ClientAddress& from) {
   s.created_at = s.last_active = mono_;
   s.clients = this;
   sessions_.emplace(s.id, std::move(session));
-  order_.push_back(s.id);
   ++stats_.connections_received;
   return s;
 }
@@ -179,18 +169,18 @@ void Engine::close(Session& session) {
     refresh_wants();
   }
   tracker_->stop(session);
-  clients_bytes_ -= std::min<std::uint64_t>(clients_bytes_, session.counted_bytes);
+  uncount_memory_of(session);
   dying_bytes_ -= session.dying_bytes;
-  std::erase(parked_, session.id);
-  const auto at = std::lower_bound(order_.begin(), order_.end(), session.id);
-  if (at != order_.end() && *at == session.id) order_.erase(at);
+  parked_.erase(session.parked_turn);
   sessions_.erase(session.id);
 }
 
 void Engine::for_each(const std::function<void(Session&)>& fn) {
-  const std::vector<ConnId> ids = order_;  // fn may close sessions
-  for (const ConnId id : ids) {
-    if (Session* s = find(id)) fn(*s);
+  // fn may close sessions.
+  for (auto at = sessions_.begin(); at != sessions_.end();) {
+    const ConnId id = at->first;
+    fn(*at->second);
+    at = sessions_.upper_bound(id);
   }
 }
 
@@ -232,17 +222,15 @@ void Engine::resume(Session& session) {
 
 void Engine::park(Session& session) {
   session.parked = true;
-  parked_.push_back(session.id);
+  session.parked_turn = ++parked_turn_;
+  parked_.emplace(session.parked_turn, &session);
 }
 
 void Engine::resume_parked() {
-  std::vector<ConnId> ids;
-  ids.swap(parked_);
-  for (const ConnId id : ids) {
-    Session* s = find(id);
-    if (s == nullptr || !s->parked || s->waiting) continue;
-    s->parked = false;
-    host_->resume_soon(*s);
+  for (const auto& [turn, session] : std::exchange(parked_, {})) {
+    session->parked = false;
+    session->parked_turn = 0;
+    host_->resume_soon(*session);
   }
 }
 
@@ -274,7 +262,7 @@ void Engine::end_pause() {
   paused_ = false;
   refresh_expiry();
   resume_parked();
-  blocked_.note_everything();
+  blocked_.wake_put_off();
   if (depth_ == 0) serve_ready();
 }
 
@@ -473,7 +461,7 @@ void Engine::execute_one(Session& session, const ParsedRequest& request,
       arity_ok && session.authenticated && session.account->unrestricted() && !session.in_multi &&
       !paused_ && !script_busy_ && !guarded_ && locked_.empty() &&
       (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) && hot_.clients_most == 0 &&
-      monitors_ == 0 && !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
+      !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
       (!hot_.cluster ||
        (view_ != nullptr && command->first_key > 0 && command->last_key == command->first_key &&
         !has(command->flags, Flag::kMovableKeys) && view_->serves(request.key.slot)));
@@ -496,7 +484,7 @@ void Engine::execute_one(Session& session, const ParsedRequest& request,
   }
   // CLIENT CACHING holds for the command behind it, or for all of a transaction.
   if (session.tracking != nullptr && session.tracking->caching && !session.in_multi &&
-      !command->full_name.starts_with("client|")) {
+      !has(command->flags, Flag::kKeepsCaching)) {
     session.tracking->caching = false;
   }
   if (!session.waiting) after_reply(session, out_before);
@@ -542,12 +530,13 @@ Outcome Engine::run_guarded(CommandContext& ctx, const Session& session, const C
 
 void Engine::call(Session& session, const Command& command, std::span<const std::string_view> argv,
                   const KeyRef& first_key) {
-  const DbIndex db = session.db;
   const std::uint64_t start = last_ticks_;  // the commands of an EXEC or a script move it on
   session.last_command = &command;
-  session.redacted.clear();
   const std::size_t out_before = session.out.size();
   ++depth_;
+  // A script is shown before its commands are, and whether it runs or not.
+  if (!monitors_.empty() && has(command.flags, Flag::kRunsScript)) [[unlikely]]
+    feed_monitors(session, command, argv);
   CommandContext ctx({command, session, env_, services_, argv, session.out});
   ctx.keys().set_first(first_key);
   if (session.no_touch) ctx.keys().set_no_touch(true);
@@ -572,7 +561,7 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
       reply_error(session, &command, outcome.error().text, false);
   }
   // ASKING holds for one command: the one behind it.
-  if (session.asking && command.full_name != "asking") session.asking = false;
+  if (session.asking && !has(command.flags, Flag::kKeepsAsking)) session.asking = false;
   --depth_;
   if (depth_ == 0 && has(command.flags, Flag::kTouchesArbitraryKeys) && !effects_.empty())
       [[unlikely]]
@@ -587,7 +576,7 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
       command_ns_ += ns;
       // It has not run yet, as far as anybody can tell; it counts once, when it has its answer.
       if (session.blocked) {
-        if (monitors_ > 0 && !client->announced) announce(session, command, db, argv);
+        if (!monitors_.empty() && !client->announced) announce(session, command, argv);
         client->announced = true;
         return finish_unit(session);
       }
@@ -600,9 +589,9 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
   if (depth_ == 0) command_ns_ += ns;
   ++stats_.commands_processed;
   ++(session.in_script ? *script_->caller : session).commands;
-  if (hot_.latency_tracking) stats_.latencies[command.id].add(ns);
-  if (ns >= hot_.slow_ns || monitors_ > 0) [[unlikely]]
-    log_call(session, command, db, argv, ns);
+  if (hot_.latency_tracking) stats_.add_latency(command.id, ns);
+  if (ns >= hot_.slow_ns || !monitors_.empty()) [[unlikely]]
+    log_call(session, command, argv, ns);
   if (ns >= hot_.latency_ns) [[unlikely]] {
     latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.clock,
                  static_cast<std::uint32_t>((ns + 500'000) / 1'000'000));

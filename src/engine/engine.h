@@ -10,12 +10,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <tuple>
-#include <unordered_map>
 #include <vector>
 
 #include "cluster/model/redirect.h"
@@ -286,6 +286,7 @@ class Engine final : public ClientControl,
   }
   [[nodiscard]] std::uint64_t script_ticks() const override { return ticks_(); }
   [[nodiscard]] std::uint64_t script_random() override { return rng_.next(); }
+  [[nodiscard]] std::uint64_t name_seed() const override { return keyspace_.seed(); }
   void count_script_error(std::string_view text) override { stats_.count_error(text); }
   [[nodiscard]] bool exchange_blocking(std::string_view out, std::string& in) override;
   [[nodiscard]] Outcome kill_script(ScriptKind kind) override;
@@ -356,20 +357,23 @@ class Engine final : public ClientControl,
   bool must_pause(const Session& session, const Command& command,
                   std::span<const std::string_view> argv, bool queues);
   bool is_locked(Session& session, const Command& command, std::span<const std::string_view> argv);
-  void feed_monitors(const Session& from, DbIndex db, std::span<const std::string_view> argv);
+  void feed_monitors(const Session& from, const Command& command,
+                     std::span<const std::string_view> argv);
+  [[nodiscard]] std::vector<std::string_view> without_secrets(
+      const Command& command, std::span<const std::string_view> argv) const;
   void log_slow(Session& session, const Command& command, std::span<const std::string_view> argv,
                 std::uint64_t ns);
-  void announce(Session& session, const Command& command, DbIndex db,
-                std::span<const std::string_view> argv);
-  void log_call(Session& session, const Command& command, DbIndex db,
-                std::span<const std::string_view> argv, std::uint64_t ns);
+  void announce(Session& session, const Command& command, std::span<const std::string_view> argv);
+  void log_call(Session& session, const Command& command, std::span<const std::string_view> argv,
+                std::uint64_t ns);
   void note_hot_keys(const Command& command, std::span<const std::string_view> argv,
                      std::uint64_t ns, std::uint64_t reply_bytes);
   void log_size(Session& session, const Command& command, std::span<const std::string_view> argv,
                 CommandLogs::Kind kind, std::uint64_t bytes);
   [[nodiscard]] bool still_allowed(Session& session, const Command& command,
                                    std::span<const std::string_view> argv);
-  [[nodiscard]] bool watch_expired(const Session& session) const;
+  [[nodiscard]] bool watch_expired(Session& session) const;
+  void break_watches(const KeyEvent& event);
   // The command's flags, or for a request that runs a script, what the script says of itself.
   [[nodiscard]] Flag flags_of(const Command& command, std::span<const std::string_view> argv) const;
 
@@ -385,6 +389,8 @@ class Engine final : public ClientControl,
   void run_blocked(Session& session, BlockedClient& client);
   void release(Session& session, std::size_t out_before);
   void serve_ready();
+  void serve_woken();
+  void serve_key(const BlockedClients::Key& key);
   void count_unserved(Session& session, const BlockedClient& client);
   void end_wait(Session& session, BlockedClient& client);
   void refuse_wait(Session& session, const BlockedClient& client, std::string_view error);
@@ -397,6 +403,7 @@ class Engine final : public ClientControl,
   void check_clients();
   void check_output_limits(Session& session);
   void count_memory_of(Session& session);
+  void uncount_memory_of(Session& session);
   void evict_clients();
   // As maxmemory counts.
   [[nodiscard]] std::uint64_t used_bytes() const;
@@ -466,11 +473,12 @@ class Engine final : public ClientControl,
   MonoTime mono_{};
   MonoTime started_mono_{};
   UnixMillis started_{};
-  std::unordered_map<ConnId, std::unique_ptr<Session>> sessions_;
-  std::vector<ConnId> order_;  // ids in ascending order; closed ones are skipped and compacted
+  std::map<ConnId, std::unique_ptr<Session>> sessions_;
   ConnId next_id_ = 1;
-  std::size_t check_cursor_ = 0;
-  std::vector<ConnId> parked_;
+  ConnId check_cursor_ = 0;  // the session that was looked at last
+  // Those that pauses and locks hold, by the turn in which they came.
+  std::map<std::uint64_t, Session*> parked_;
+  std::uint64_t parked_turn_ = 0;
   BlockedClients blocked_;
   bool serving_ = false;  // serve_ready is under way
   // What CLIENT PAUSE asked for: nothing where pause_until_ is 0.
@@ -495,20 +503,16 @@ class Engine final : public ClientControl,
   std::uint64_t last_ticks_ = 0;
   std::uint64_t turn_commands_ = 0;
   std::uint64_t command_ns_ = 0;  // spent in commands, in all
-  std::size_t monitors_ = 0;
+  std::map<ConnId, Session*> monitors_;
   std::unique_ptr<ScriptRun> script_;  // made for the first script, then kept
   bool script_busy_ = false;           // one runs and is past the busy threshold
   bool stopped_ = false;
   std::uint64_t dying_bytes_ = 0;    // of clients that were evicted and still hold it
   std::uint64_t clients_bytes_ = 0;  // sum of Session::counted_bytes; kept while there is a limit
+  std::set<std::pair<std::size_t, ConnId>> evictable_;  // by counted_bytes, without no_evict
 
-  struct WatchKeyHash {
-    std::size_t operator()(const std::pair<DbIndex, std::string>& k) const {
-      return std::hash<std::string>{}(k.second) ^ k.first;
-    }
-  };
-  std::unordered_map<std::pair<DbIndex, std::string>, std::vector<Session*>, WatchKeyHash> watched_;
-  std::unordered_map<std::pair<DbIndex, std::string>, int, WatchKeyHash> locked_;
+  DbNameMap<std::map<Session*, Watcher>> watched_;
+  DbNameMap<int> locked_;
   std::vector<KeyPosition> positions_;
   std::vector<Slot> slots_;
   std::vector<const Entry*> due_;

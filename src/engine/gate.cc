@@ -14,13 +14,6 @@ namespace {
 // What the client sent, for the error text: at most 128 bytes of name and arguments.
 constexpr std::size_t kEchoBytes = 128;
 
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  for (const auto n : names) {
-    if (n == name) return true;
-  }
-  return false;
-}
-
 bool permits(config::Permission permission, const Session& session) {
   return permission == config::Permission::kYes ||
          (permission == config::Permission::kLocal && session.on_this_host);
@@ -58,8 +51,9 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
                           std::span<const std::string_view> argv, const KeyRef& first_key) {
   const std::string_view name = command.full_name;
   const auto refuse_with = [&](std::string_view text) {
-    if (session.in_multi && name == "exec") {
-      // Nothing of the transaction ran, and nothing of it will.
+    if (has(command.flags, Flag::kRunsQueue)) {
+      // Nothing of the transaction ran, and nothing of it will. A client without one that sends a
+      // whole transaction in one piece hears the same, whatever happened to its MULTI.
       discard(session);
       const std::string_view why = text.starts_with("ERR ") ? text.substr(4) : text;
       reply_error(session, &command,
@@ -97,7 +91,7 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
     return refuse_with("ERR Command not allowed inside a transaction");
   }
   if (session.replaying) {
-    if (!session.in_multi || is_one_of(name, {"exec", "discard", "multi"})) return Gate::kPass;
+    if (!session.in_multi || has(command.flags, Flag::kUnqueued)) return Gate::kPass;
     queue_command(session, command, argv);
     return Gate::kQueued;
   }
@@ -108,8 +102,7 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
       return refuse_with(*denied);
   }
   if (session.in_subscribe_mode() && session.resp == 2 &&
-      !is_one_of(name, {"ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe",
-                        "psubscribe", "punsubscribe", "quit", "reset"})) {
+      !has(command.flags, Flag::kInSubscriberMode)) {
     return refuse_with("ERR Can't execute '" + command.full_name +
                        "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
                        "allowed in this context");
@@ -117,7 +110,6 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
   if (hot_.cluster) {
     std::string redirect = redirect_error(session, command, argv, first_key);
     if (!redirect.empty()) {
-      if (name == "exec") discard(session);
       return refuse_with(redirect);
     }
   }
@@ -129,7 +121,7 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
   if (session.close_now) return Gate::kRefused;  // it was evicted for its own memory
   if (!has_room) {
     bool denied = has(flags_of(command, argv), Flag::kDenyOom);
-    if (name == "exec") {
+    if (has(command.flags, Flag::kRunsQueue)) {
       for (const QueuedCommand& q : session.queue)
         denied = denied || has(q.command->flags, Flag::kDenyOom);
     }
@@ -140,8 +132,7 @@ Engine::Gate Engine::gate(Session& session, const Command& command,
       return refuse_with(why);
   }
   if (script_busy_ && !has(command.flags, Flag::kAllowBusy)) return refuse_with(busy_script_text());
-  const bool queues =
-      session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "quit", "reset"});
+  const bool queues = session.in_multi && !has(command.flags, Flag::kUnqueued);
   if (must_pause(session, command, argv, queues)) {
     park(session);
     return Gate::kParked;
@@ -166,7 +157,7 @@ std::string_view Engine::refused_by_replica(const Session& session, const Comman
     stale = stale && has(flags, Flag::kStale);
   };
   add(flags_of(command, argv));
-  if (command.full_name == "exec") {
+  if (has(command.flags, Flag::kRunsQueue)) {
     for (const QueuedCommand& q : session.queue) {
       const std::vector<std::string_view> words(q.argv.begin(), q.argv.end());
       add(flags_of(*q.command, words));
@@ -191,12 +182,12 @@ std::string_view Engine::refused_now(const Session& session, const Command& comm
   if (loading_ && !has(command.flags, Flag::kLoading))
     return "LOADING Redis is loading the dataset in memory";
   bool writes = has(flags_of(command, argv), Flag::kWrite);
-  if (command.full_name == "exec") {
+  if (has(command.flags, Flag::kRunsQueue)) {
     for (const QueuedCommand& q : session.queue) writes = writes || q.command->writes();
   }
   if (writes) return write_refusal();
-  // Who asks whether all is well learns of a disk that fails.
-  return command.full_name == "ping" && services_.persistence != nullptr
+  // PING also answers MISCONF while saving fails.
+  return has(command.flags, Flag::kReportsDisk) && services_.persistence != nullptr
              ? services_.persistence->write_refusal()
              : std::string_view();
 }
@@ -226,12 +217,12 @@ bool Engine::must_pause(const Session& session, const Command& command,
     if (!paused_) return false;
   }
   // Else a pause of all could never be ended early.
-  if (command.full_name == "client|unpause") return false;
+  if (has(command.flags, Flag::kEndsPause)) return false;
   if (pause_kind_ == PauseKind::kAll) return true;
   const auto writes = [](Flag flags) {
     return has(flags, Flag::kWrite) || has(flags, Flag::kMayReplicate);
   };
-  if (command.full_name == "exec") {
+  if (has(command.flags, Flag::kRunsQueue)) {
     return std::any_of(session.queue.begin(), session.queue.end(), [&](const QueuedCommand& q) {
       const std::vector<std::string_view> words(q.argv.begin(), q.argv.end());
       return writes(flags_of(*q.command, words));
@@ -256,7 +247,7 @@ std::string Engine::redirect_error(Session& session, const Command& command,
     }
   };
   std::vector<std::vector<std::string_view>> queued;
-  if (command.full_name == "exec") {
+  if (has(command.flags, Flag::kRunsQueue)) {
     for (const QueuedCommand& q : session.queue) {
       const auto& words = queued.emplace_back(q.argv.begin(), q.argv.end());
       collect(*q.command, words);
@@ -270,7 +261,7 @@ std::string Engine::redirect_error(Session& session, const Command& command,
   query.slots = slots_;
   query.command_writes = writes;
   query.shard_pubsub = has(command.flags, Flag::kPubsub);
-  query.moves_slots = command.full_name == "migrate";
+  query.moves_slots = has(command.flags, Flag::kMovesSlots);
   query.session_asking = session.asking || has(command.flags, Flag::kAsking);
   query.session_readonly = session.readonly;
   query.session_ipv6 = session.ipv6;
@@ -287,12 +278,12 @@ bool Engine::is_locked(Session& session, const Command& command,
   const auto touches = [&](const Command& c, std::span<const std::string_view> words) {
     if (!extract_keys(c, words, positions_)) return false;
     for (const KeyPosition& p : positions_) {
-      if (locked_.contains({session.db, std::string(words[p.index])})) return true;
+      if (locked_.contains(DbNameView(session.db, words[p.index]))) return true;
     }
     // Commands that reach all keys at once wait too.
     return c.spec->keys.empty() && c.writes();
   };
-  if (command.full_name != "exec") return touches(command, argv);
+  if (!has(command.flags, Flag::kRunsQueue)) return touches(command, argv);
   for (const QueuedCommand& q : session.queue) {
     const std::vector<std::string_view> words(q.argv.begin(), q.argv.end());
     if (touches(*q.command, words)) return true;
@@ -301,17 +292,17 @@ bool Engine::is_locked(Session& session, const Command& command,
 }
 
 void Engine::lock_keys(DbIndex db, std::span<const std::string> names) {
-  for (const auto& name : names) ++locked_[{db, name}];
+  for (const auto& name : names) ++locked_[DbName{db, name}];
 }
 
 void Engine::unlock_keys(DbIndex db, std::span<const std::string> names) {
   for (const auto& name : names) {
-    const auto at = locked_.find({db, name});
+    const auto at = locked_.find(DbNameView(db, name));
     if (at != locked_.end() && --at->second == 0) locked_.erase(at);
   }
-  if (!locked_.empty()) return;
+  // Other keys may be locked still: who wants one of those parks again.
   resume_parked();
-  blocked_.note_everything();
+  blocked_.wake_put_off();
   if (depth_ == 0) serve_ready();
 }
 

@@ -367,8 +367,8 @@ void Engine::write_errorstats(InfoWriter& out) {
 void Engine::write_latencystats(InfoWriter& out) {
   out.section("Latencystats");
   for_each_command(*commands_, [&](const Command& command) {
-    const LatencyHistogram& h = stats_.latencies[command.id];
-    if (h.count() == 0) return;
+    if (stats_.latencies[command.id] == nullptr) return;
+    const LatencyHistogram& h = *stats_.latencies[command.id];
     std::string text;
     for (const double percent : settings().latency_tracking_info_percentiles) {
       char part[64];

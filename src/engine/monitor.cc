@@ -1,4 +1,5 @@
-// MONITOR: every command, as it is about to run, to every session that asked.
+// MONITOR: every command, once it has run, to every session that asked. Scripts are shown before
+// they run, so that their commands follow them.
 #include <cstdio>
 
 #include "cluster/model/slot.h"
@@ -8,30 +9,27 @@
 #include "src/proto/reply_writer.h"
 
 namespace hearth {
-namespace {
 
-// After the command ran, because only it knows which of its words are secret.
-std::vector<std::string_view> without_secrets(const Session& session,
-                                              std::span<const std::string_view> argv) {
+std::vector<std::string_view> Engine::without_secrets(
+    const Command& command, std::span<const std::string_view> argv) const {
   std::vector<std::string_view> shown(argv.begin(), argv.end());
-  for (const std::uint32_t i : session.redacted) {
+  if (command.spec->secrets == nullptr) return shown;
+  std::vector<std::uint32_t> secret;
+  command.spec->secrets(services_, argv, secret);
+  for (const std::uint32_t i : secret) {
     if (i < shown.size()) shown[i] = "(redacted)";
   }
   return shown;
 }
 
-}  // namespace
-
 void Engine::monitor(Session& session) {
-  if (session.monitor) return;
   session.monitor = true;
-  ++monitors_;
+  monitors_.emplace(session.id, &session);
 }
 
 void Engine::unmonitor(Session& session) {
-  if (!session.monitor) return;
   session.monitor = false;
-  --monitors_;
+  monitors_.erase(session.id);
 }
 
 void Engine::log_slow(Session& session, const Command& command,
@@ -39,29 +37,29 @@ void Engine::log_slow(Session& session, const Command& command,
   if (has(command.flags, Flag::kSkipSlowlog)) return;
   const Session& client = session.in_script ? *script_->caller : session;
   command_logs_.of(CommandLogs::Kind::kSlow)
-      .add(env_.clock, static_cast<std::int64_t>(ns / 1000), without_secrets(session, argv),
+      .add(env_.clock, static_cast<std::int64_t>(ns / 1000), without_secrets(command, argv),
            client.address, client.name, settings().slowlog_max_len);
 }
 
-void Engine::announce(Session& session, const Command& command, DbIndex db,
+void Engine::announce(Session& session, const Command& command,
                       std::span<const std::string_view> argv) {
   if (!has(command.flags, Flag::kSkipMonitor) && !has(command.flags, Flag::kAdmin))
-    feed_monitors(session, db, without_secrets(session, argv));
+    feed_monitors(session, command, argv);
 }
 
-void Engine::log_call(Session& session, const Command& command, DbIndex db,
+void Engine::log_call(Session& session, const Command& command,
                       std::span<const std::string_view> argv, std::uint64_t ns) {
   if (ns >= hot_.slow_ns) log_slow(session, command, argv, ns);
-  if (monitors_ == 0) return;
+  if (monitors_.empty()) return;
   // A command that waited was announced when it came.
   const BlockedClient* client = session.waiting ? blocked_.find(session.id) : nullptr;
-  if (client == nullptr || !client->announced) announce(session, command, db, argv);
+  if (client == nullptr || !client->announced) announce(session, command, argv);
 }
 
 void Engine::note_hot_keys(const Command& command, std::span<const std::string_view> argv,
                            std::uint64_t ns, std::uint64_t reply_bytes) {
   // What runs inside of these counts by itself.
-  if (command.full_name == "exec" || has(command.acl, Acl::kScripting)) return;
+  if (has(command.flags, Flag::kRunsQueue) || has(command.acl, Acl::kScripting)) return;
   std::vector<HotKeys::Key> keys;
   if (extract_keys(command, argv, positions_)) {
     for (const KeyPosition& p : positions_)
@@ -80,24 +78,28 @@ void Engine::log_size(Session& session, const Command& command,
                                  ? settings().commandlog_large_request_max_len
                                  : settings().commandlog_large_reply_max_len;
   command_logs_.of(kind).add(env_.clock, static_cast<std::int64_t>(bytes),
-                             without_secrets(session, argv), session.address, session.name, most);
+                             without_secrets(command, argv), session.address, session.name, most);
 }
 
-void Engine::feed_monitors(const Session& from, DbIndex db,
+void Engine::feed_monitors(const Session& from, const Command& command,
                            std::span<const std::string_view> argv) {
+  const std::int64_t micros = services_.server != nullptr
+                                  ? services_.server->unix_micros(env_.clock)
+                                  : env_.clock.ms * 1000;
   char stamp[48];
-  std::snprintf(stamp, sizeof stamp, "%lld.%06d", static_cast<long long>(env_.clock.ms / 1000),
-                static_cast<int>(env_.clock.ms % 1000) * 1000);
-  std::string line = std::string(stamp) + " [" + std::to_string(db) + " " + from.address + "]";
-  for (const std::string_view word : argv) {
+  std::snprintf(stamp, sizeof stamp, "%lld.%06d", static_cast<long long>(micros / 1'000'000),
+                static_cast<int>(micros % 1'000'000));
+  std::string line = std::string(stamp) + " [" + std::to_string(from.db) + " " + from.address + "]";
+  for (const std::string_view word : without_secrets(command, argv)) {
     line += ' ';
     append_quoted(line, word);
   }
-  for_each([&](Session& s) {
-    if (!s.monitor || s.close_now) return;
-    ReplyWriter(s.executing ? s.own_pushes : s.out, s.resp).simple(line);
-    if (!s.executing) wrote_to(s);
-  });
+  for (const auto& [id, s] : monitors_) {
+    // One that says QUIT hears no more, of that neither.
+    if (s->close_now || s->close_after_reply) continue;
+    ReplyWriter(s->executing ? s->own_pushes : s->out, s->resp).simple(line);
+    if (!s->executing) wrote_to(*s);
+  }
 }
 
 }  // namespace hearth

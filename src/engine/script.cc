@@ -73,8 +73,6 @@ Outcome Engine::begin_script(const ScriptStart& start, Session& caller) {
   s.no_touch = caller.no_touch;
   s.on_this_host = caller.on_this_host;
   s.frozen_micros = 0;
-  // Monitors see the script before its commands.
-  if (monitors_ > 0) feed_monitors(caller, caller.db, start.argv);
   return {};
 }
 
@@ -85,6 +83,7 @@ void Engine::end_script() {
   if (run.session.in_subscribe_mode()) pubsub_.unsubscribe_all(run.session.subscriptions);
   if (!script_busy_) return;
   script_busy_ = false;
+  blocked_.wake_put_off();
   host_->script_ended(*run.caller);
 }
 

@@ -71,12 +71,7 @@ void Tracker::forget(std::string_view key, const std::vector<ConnId>& readers, b
 void Tracker::send_broadcasts() {
   if (broadcasts_.empty()) return;
   for (const auto& [prefix, keys] : broadcasts_) {
-    std::vector<ConnId> clients;
-    const std::string& wanted = prefix;
-    table_.for_each_prefix_of(prefix, [&](const std::string& p, const std::vector<ConnId>& ids) {
-      if (p == wanted) clients = ids;
-    });
-    for (const ConnId id : clients) {
+    for (const ConnId id : table_.clients_of(prefix)) {
       Session* s = parts_.clients.find(id);
       if (s == nullptr || s->tracking == nullptr) continue;
       std::vector<std::string_view> names;

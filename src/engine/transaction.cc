@@ -1,4 +1,6 @@
 // MULTI, EXEC and WATCH: a queue per session, executed as one unit.
+#include <utility>
+
 #include "cluster/model/slot.h"
 #include "src/base/hash.h"
 #include "src/engine/engine.h"
@@ -67,34 +69,33 @@ void Engine::discard(Session& session) {
 }
 
 void Engine::watch(Session& session, DbIndex db, std::string_view key) {
-  auto& watchers = watched_[{db, std::string(key)}];
-  for (const Session* s : watchers) {
-    if (s == &session) return;
-  }
-  watchers.push_back(&session);
-  const Found at = keyspace_.db(db).find(Keys(env_, db).make_ref(key));
-  session.watched.push_back({db, std::string(key), at && at->expired(env_.now)});
+  auto at = watched_.find(DbNameView(db, key));
+  if (at == watched_.end()) at = watched_.try_emplace(DbName{db, std::string(key)}).first;
+  const auto [mine, fresh] = at->second.try_emplace(&session);
+  if (!fresh) return;
+  const Found found = keyspace_.db(db).find(Keys(env_, db).make_ref(key));
+  mine->second.stale = found && found->expired(env_.now);
+  session.watched.push_back(&*at);
   refresh_wants();
 }
 
 // A watched key that has passed its deadline since is changed, even if nobody has removed it yet.
-bool Engine::watch_expired(const Session& session) const {
-  for (const WatchedKey& w : session.watched) {
-    if (w.expired) continue;
-    const Database& db = keyspace_.db(w.db);
-    const std::uint64_t hash = hash_bytes(w.key, keyspace_.seed());
-    const Found at = db.find({w.key, hash, env_.per_slot ? cluster::slot_of(w.key) : Slot{0}});
+bool Engine::watch_expired(Session& session) const {
+  for (const WatchedKey* w : session.watched) {
+    if (w->second.at(&session).stale) continue;
+    const auto& [db, name] = w->first;
+    const std::uint64_t hash = hash_bytes(name, keyspace_.seed());
+    const Found at =
+        keyspace_.db(db).find({name, hash, env_.per_slot ? cluster::slot_of(name) : Slot{0}});
     if (at && at->expired(env_.now)) return true;
   }
   return false;
 }
 
 void Engine::unwatch(Session& session) {
-  for (const WatchedKey& w : session.watched) {
-    const auto at = watched_.find({w.db, w.key});
-    if (at == watched_.end()) continue;
-    std::erase(at->second, &session);
-    if (at->second.empty()) watched_.erase(at);
+  for (WatchedKey* w : session.watched) {
+    w->second.erase(&session);
+    if (w->second.empty()) watched_.erase(watched_.find(w->first));
   }
   const bool had = !session.watched.empty();
   session.watched.clear();
@@ -102,21 +103,29 @@ void Engine::unwatch(Session& session) {
   if (had) refresh_wants();
 }
 
+void Engine::break_watches(const KeyEvent& e) {
+  if (!e.is_change()) return;
+  const auto at = watched_.find(DbNameView(e.db, e.key));
+  if (at == watched_.end()) return;
+  for (auto& [session, watcher] : at->second) {
+    // The key had expired before it was watched: that it goes now is no news, its next change is.
+    const bool no_news = e.kind == Notify::kExpired && std::exchange(watcher.stale, false);
+    if (!no_news) session->watch_broken = true;
+  }
+}
+
 void Engine::touch_all(DbIndex db, std::optional<DbIndex> becomes) {
   blocked_.note_all(db);
   if (!becomes) tracker_->note_flush();
   for (auto& [key, watchers] : watched_) {
-    if (key.first != db) continue;
-    const KeyRef ref = Keys(env_, db).make_ref(key.second);
+    if (key.db != db) continue;
+    const KeyRef ref = Keys(env_, db).make_ref(key.name);
     const bool is_here = static_cast<bool>(keyspace_.db(db).find(ref));
     const Found next = becomes ? keyspace_.db(*becomes).find(ref) : Found();
     const bool next_is_stale = next && next->expired(env_.now);
-    for (Session* s : watchers) {
-      for (WatchedKey& w : s->watched) {
-        if (w.db != db || w.key != key.second) continue;
-        if ((is_here && !w.expired) || (next && !next_is_stale)) s->watch_broken = true;
-        w.expired = next_is_stale;
-      }
+    for (auto& [session, watcher] : watchers) {
+      if ((is_here && !watcher.stale) || (next && !next_is_stale)) session->watch_broken = true;
+      watcher.stale = next_is_stale;
     }
   }
 }

@@ -59,11 +59,7 @@ void Engine::refresh_settings() {
   const bool was_limited = std::exchange(hot_.clients_most, clients_most) != 0;
   if (clients_most != 0 && !was_limited) {
     // Nobody kept count before.
-    clients_bytes_ = 0;
-    for (const auto& [id, session] : sessions_) {
-      session->counted_bytes = session->memory_bytes();
-      clients_bytes_ += session->counted_bytes;
-    }
+    for (const auto& [id, session] : sessions_) count_memory_of(*session);
   }
   hot_.cluster = s.cluster_enabled;
   hot_.notify = notify_flags(s.notify_keyspace_events);
@@ -277,33 +273,33 @@ void Engine::check_output_limits(Session& session) {
   host_->close_soon(session);
 }
 
-void Engine::count_memory_of(Session& session) {
-  if (session.close_now) return;
-  const std::size_t bytes = session.memory_bytes();
-  clients_bytes_ += bytes;
+void Engine::uncount_memory_of(Session& session) {
+  evictable_.erase({session.counted_bytes, session.id});
   clients_bytes_ -=
-      std::min<std::uint64_t>(clients_bytes_, std::exchange(session.counted_bytes, bytes));
+      std::min<std::uint64_t>(clients_bytes_, std::exchange(session.counted_bytes, 0));
 }
 
-// Before a command runs, so that a turn's replies have a bound, and when a turn has ended and they
-// are on their way. The largest go first, so that few have to.
-// O(clients) for each that is closed.
+void Engine::count_memory_of(Session& session) {
+  if (session.close_now) return;
+  uncount_memory_of(session);
+  session.counted_bytes = session.memory_bytes();
+  clients_bytes_ += session.counted_bytes;
+  if (!session.no_evict) evictable_.emplace(session.counted_bytes, session.id);
+}
+
+// Runs before a command, so that a turn's replies have a bound, and when a turn has ended and its
+// replies are on their way. The largest clients go first, so that few have to.
 void Engine::evict_clients() {
-  while (clients_bytes_ > hot_.clients_most) {
-    Session* largest = nullptr;
-    for (const auto& [id, s] : sessions_) {
-      if (s->no_evict || s->close_now || s->counted_bytes == 0) continue;
-      if (largest == nullptr || s->counted_bytes > largest->counted_bytes) largest = s.get();
-    }
-    if (largest == nullptr) return;
-    log::notice("Evicting client: id={} addr={} tot-mem={}", largest->id, largest->address,
-                largest->counted_bytes);
-    clients_bytes_ -= largest->counted_bytes;
-    largest->dying_bytes = std::exchange(largest->counted_bytes, 0);
-    dying_bytes_ += largest->dying_bytes;
-    largest->close_now = true;
+  while (clients_bytes_ > hot_.clients_most && !evictable_.empty()) {
+    Session& largest = *find(evictable_.rbegin()->second);
+    log::notice("Evicting client: id={} addr={} tot-mem={}", largest.id, largest.address,
+                largest.counted_bytes);
+    largest.dying_bytes = largest.counted_bytes;
+    uncount_memory_of(largest);
+    dying_bytes_ += largest.dying_bytes;
+    largest.close_now = true;
     ++stats_.evicted_clients;
-    host_->close_soon(*largest);
+    host_->close_soon(largest);
   }
 }
 
@@ -329,12 +325,13 @@ void Engine::settle_tables() {
 void Engine::check_clients() {
   // A slice of all clients per tick, so that each is looked at about once a second.
   const auto hz = static_cast<std::size_t>(tick_rate_);
-  std::size_t slice = std::min(order_.size(), std::max<std::size_t>(order_.size() / hz, 5));
+  std::size_t slice = std::min(count(), std::max<std::size_t>(count() / hz, 5));
   const seconds timeout = settings().timeout;
-  while (slice-- > 0 && !order_.empty()) {
-    if (check_cursor_ >= order_.size()) check_cursor_ = 0;
-    Session* s = find(order_[check_cursor_++]);
-    if (s == nullptr) continue;
+  while (slice-- > 0 && !sessions_.empty()) {
+    auto at = sessions_.upper_bound(check_cursor_);
+    if (at == sessions_.end()) at = sessions_.begin();
+    check_cursor_ = at->first;
+    Session* s = at->second.get();
     check_output_limits(*s);
     fit_reply_buffer(*s);
     host_->trim_buffers(*s, mono_ - s->last_active > kIdleForTrim);

@@ -406,3 +406,29 @@ TEST_CASE("passwords are shown to no monitor") {
   CHECK(contains(EngineFixture::take(watcher),
                  "\"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \"(redacted)\""));
 }
+
+TEST_CASE("requests that are refused for their form show no passwords either") {
+  EngineFixture server({.config = {{"slowlog-log-slower-than", "0"}}});
+  Session& watcher = server.open();
+  server.run_as(watcher, "MONITOR");
+  using Words = std::vector<std::string>;
+  for (const Words& words :
+       {Words{"HELLO", "9", "AUTH", "u", "secret"},
+        Words{"HELLO", "3", "FOO", "AUTH", "u", "secret"}, Words{"HELLO", "3", "AUTH", "secret"},
+        Words{"HELLO", "x", "AUTH", "u", "secret"},
+        Words{"HELLO", "3", "AUTH", "u", "secret", "SETNAME", "a b"},
+        Words{"AUTH", "a", "b", "secret"},
+        Words{"CONFIG", "SET", "requirepass", "secret", "maxmemory"},
+        Words{"CONFIG", "SET", "hz", "requirepass", "secret"},
+        Words{"ACL", "SETUSER", "bad name", ">secret"}, Words{"ACL", "SETUSER", "u", "secret"},
+        Words{"MIGRATE", "", "", "k", "0", "0", "AUTH", "secret", "secret"},
+        Words{"MIGRATE", "", "", "k", "0", "0", "AUTH2", "secret"},
+        Words{"MIGRATE", "h", "1", "k", "0", "0", "FOO", "AUTH", "secret"}}) {
+    CHECK(server.run_words(server.session(), words).starts_with("-"));
+    server.run("MULTI");
+    server.run_words(server.session(), words);
+    server.run("EXEC");
+  }
+  CHECK_FALSE(contains(EngineFixture::take(watcher), "secret"));
+  CHECK_FALSE(contains(server.run("SLOWLOG", "GET", "-1"), "secret"));
+}

@@ -111,7 +111,7 @@ constexpr CommandSpec kClientUnpause{
     .complexity = "O(N) with N the number of clients that wait",
     .since = "6.2.0",
     .arity = Arity::exactly(2),
-    .flags = Flag::kAdmin | kPlain,
+    .flags = Flag::kAdmin | kPlain | Flag::kEndsPause,
     .acl = Acl::kConnection,
     .group = Group::kConnection,
     .reply = Shape::kOk,

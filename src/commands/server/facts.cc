@@ -72,6 +72,8 @@ Outcome role(CommandContext& ctx) {
 }
 
 Outcome monitor(CommandContext& ctx) {
+  if (ctx.session().deny_blocking)
+    return refuse("ERR MONITOR isn't allowed for DENY BLOCKING client");
   ctx.reply().ok();
   ctx.services().clients->monitor(ctx.session());
   return {};
