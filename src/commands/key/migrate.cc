@@ -224,7 +224,7 @@ constexpr CommandSpec kMigrate{
     .complexity = "O(N) with N the size of the values, here, on the wire and there",
     .since = "2.6.0",
     .arity = Arity::at_least(6),
-    .flags = Flag::kWrite | Flag::kNoScript | Flag::kMovesSlots,
+    .flags = Flag::kWrite | Flag::kNoMulti | Flag::kNoScript | Flag::kMovesSlots,
     .acl = Acl::kKeyspace | Acl::kDangerous,
     .group = Group::kGeneric,
     .keys = kKeySpecs,
