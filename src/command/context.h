@@ -76,10 +76,10 @@ class CommandContext {
   [[nodiscard]] Rng& rng() { return *parts_.env.rng; }
   // May the handler ask services().blocking to wait? Else it answers as if its time were over.
   [[nodiscard]] bool may_block() const {
-    return !parts_.session.deny_blocking && !parts_.session.timed_out;
+    return !parts_.session.deny_blocking && !timed_out();
   }
   // The command waited and its time is over: it answers with what there is.
-  [[nodiscard]] bool timed_out() const { return parts_.session.timed_out; }
+  [[nodiscard]] bool timed_out() const { return parts_.session.attempt == Attempt::kLast; }
   [[nodiscard]] const Services& services() const { return parts_.services; }
   [[nodiscard]] const Command& command() const { return parts_.command; }
   [[nodiscard]] const config::Settings& settings() const {

@@ -7,14 +7,14 @@ namespace hearth {
 
 void Session::on_message(std::string_view pattern, std::string_view channel,
                          std::string_view payload, bool shard) {
-  ReplyWriter reply(executing ? own_pushes : out, resp);
+  ReplyWriter reply(message_output(*this), resp);
   const bool by_pattern = !pattern.empty();
   reply.push(by_pattern ? 4 : 3);
   reply.bulk(by_pattern ? "pmessage" : shard ? "smessage" : "message");
   if (by_pattern) reply.bulk(pattern);
   reply.bulk(channel);
   reply.bulk(payload);
-  if (!executing && clients != nullptr) clients->wrote_to(*this);
+  if (!is_running() && clients != nullptr) clients->wrote_to(*this);
 }
 
 namespace {

@@ -344,6 +344,8 @@ enum class DatabaseUse : std::uint8_t {
   kAll,            // FLUSHALL
 };
 
+enum class Protection : std::uint8_t { kDebug, kModule };  // enable-debug-command and the like
+
 struct HistoryNote {
   std::string_view since;
   std::string_view change;
@@ -374,6 +376,8 @@ struct CommandSpec {
   std::uint8_t member_at = 0;
   ChannelUse channels = ChannelUse::kNone;
   DatabaseUse databases = DatabaseUse::kSelected;
+  // For kProtected: the parameter that allows it.
+  Protection protection = Protection::kDebug;
   // Adds the indexes of words that no log may show: passwords and what may be one. Asked for every
   // form of the request, well-formed or not.
   void (*secrets)(const Services& services, std::span<const std::string_view> argv,

@@ -126,11 +126,11 @@ Session* Tracker::receiver_of(Session& owner) {
     if (receiver == nullptr || receiver->close_now) {
       owner.tracking->redirect_is_gone = true;
       if (owner.resp == 2) return nullptr;
-      ReplyWriter reply(output_of(owner), owner.resp);
+      ReplyWriter reply(message_output(owner), owner.resp);
       reply.push(2);
       reply.bulk("tracking-redir-broken");
       reply.integer(static_cast<std::int64_t>(owner.tracking->redirect));
-      if (!owner.executing) parts_.clients.wrote_to(owner);
+      if (!owner.is_running()) parts_.clients.wrote_to(owner);
       return nullptr;
     }
   }
@@ -157,20 +157,20 @@ void begin_message(ReplyWriter& reply, int resp) {
 void Tracker::send(Session& owner, std::span<const std::string_view> keys) {
   Session* receiver = receiver_of(owner);
   if (receiver == nullptr) return;
-  ReplyWriter reply(output_of(*receiver), receiver->resp);
+  ReplyWriter reply(message_output(*receiver), receiver->resp);
   begin_message(reply, receiver->resp);
   reply.array(keys.size());
   for (const std::string_view key : keys) reply.bulk(key);
-  if (!receiver->executing) parts_.clients.wrote_to(*receiver);
+  if (!receiver->is_running()) parts_.clients.wrote_to(*receiver);
 }
 
 void Tracker::send_all(Session& owner) {
   Session* receiver = receiver_of(owner);
   if (receiver == nullptr) return;
-  ReplyWriter reply(output_of(*receiver), receiver->resp);
+  ReplyWriter reply(message_output(*receiver), receiver->resp);
   begin_message(reply, receiver->resp);
   reply.null();
-  if (!receiver->executing) parts_.clients.wrote_to(*receiver);
+  if (!receiver->is_running()) parts_.clients.wrote_to(*receiver);
 }
 
 }  // namespace hearth

@@ -62,9 +62,6 @@ class Tracker final : public EffectSink, public TrackingControl {
   Session* receiver_of(Session& owner);
   void send(Session& owner, std::span<const std::string_view> keys);
   void send_all(Session& owner);
-  static OutBuffer& output_of(Session& session) {
-    return session.executing ? session.own_pushes : session.out;
-  }
 
   Parts parts_;
   tracking::Table table_;

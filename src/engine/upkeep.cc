@@ -1,8 +1,7 @@
-// Background work, by budget: expiry, eviction, client limits, sampled statistics.
+// Settings that are copied where they are needed, and the background work of a tick.
 #include <algorithm>
 #include <utility>
 
-#include "src/base/log.h"
 #include "src/engine/engine.h"
 #include "src/store/memory.h"
 
@@ -23,6 +22,7 @@ EvictionPolicy policy_of(config::MaxmemoryPolicy p) {
   return EvictionPolicy::kNoEviction;
 }
 
+<<<<<<< HEAD
 constexpr seconds kIdleForTrim{2};
 constexpr std::uint64_t kReplyBufferBytes = 16 * 1024;
 // Replies that may wait for a client that has not authenticated: more than AUTH and HELLO answer,
@@ -31,60 +31,59 @@ constexpr std::uint64_t kUnauthenticatedOutput = kReplyBufferBytes + 1024;
 // Expired fields that are removed from one hash in a step of the expiry cycle.
 constexpr std::uint64_t kFieldsPerStep = 1024;
 
+=======
+>>>>>>> ca87021 (The engine in parts)
 }  // namespace
 
 void Engine::refresh_settings() {
   const config::Settings& s = settings();
   adapt_tick_rate();
-  hot_.maxmemory = importing() || (following_ && s.replica_ignore_maxmemory) ? 0 : s.maxmemory;
-  if (hot_.policy != policy_of(s.maxmemory_policy)) eviction_pool_.clear();
-  hot_.policy = policy_of(s.maxmemory_policy);
-  hot_.slow_ns = s.slowlog_log_slower_than < 0 || s.slowlog_max_len == 0
+  core_.hot.maxmemory = core_.importing() || (core_.following && s.replica_ignore_maxmemory) ? 0 : s.maxmemory;
+  eviction_.set_policy(policy_of(s.maxmemory_policy));
+  core_.hot.slow_ns = s.slowlog_log_slower_than < 0 || s.slowlog_max_len == 0
                      ? ~0ULL
                      : static_cast<std::uint64_t>(s.slowlog_log_slower_than) * 1000;
   const auto larger_than = [](std::int64_t bytes, std::uint64_t max_len) {
     return bytes < 0 || max_len == 0 ? ~0ULL : static_cast<std::uint64_t>(bytes);
   };
-  hot_.large_request =
+  core_.hot.large_request =
       larger_than(s.commandlog_request_larger_than, s.commandlog_large_request_max_len);
-  hot_.large_reply = larger_than(s.commandlog_reply_larger_than, s.commandlog_large_reply_max_len);
-  hot_.latency_ns =
+  core_.hot.large_reply = larger_than(s.commandlog_reply_larger_than, s.commandlog_large_reply_max_len);
+  core_.hot.latency_ns =
       s.latency_monitor_threshold.count() <= 0
           ? ~0ULL
           : static_cast<std::uint64_t>(s.latency_monitor_threshold.count()) * kNsPerMs;
-  hot_.latency_tracking = s.latency_tracking;
+  core_.hot.latency_tracking = s.latency_tracking;
   const std::uint64_t clients_most = s.maxmemory_clients.percent != 0
                                          ? s.maxmemory * s.maxmemory_clients.percent / 100
                                          : s.maxmemory_clients.bytes;
-  const bool was_limited = std::exchange(hot_.clients_most, clients_most) != 0;
-  if (clients_most != 0 && !was_limited) {
-    // Nobody kept count before.
-    for (const auto& [id, session] : sessions_) count_memory_of(*session);
-  }
-  hot_.cluster = s.cluster_enabled;
-  hot_.notify = notify_flags(s.notify_keyspace_events);
-  env_.lfu = uses_lfu(hot_.policy);
-  env_.lfu_params = {static_cast<std::uint32_t>(s.lfu_log_factor),
+  const bool was_limited = std::exchange(core_.hot.clients_most, clients_most) != 0;
+  if (clients_most != 0 && !was_limited) sessions_.count_all();
+  core_.hot.cluster = s.cluster_enabled;
+  core_.hot.notify = notify_flags(s.notify_keyspace_events);
+  core_.env.lfu = uses_lfu(core_.hot.policy);
+  core_.env.lfu_params = {static_cast<std::uint32_t>(s.lfu_log_factor),
                      static_cast<std::uint32_t>(s.lfu_decay_time)};
-  env_.lazy_expire = s.lazyfree_lazy_expire;
-  env_.lazy_server_del = s.lazyfree_lazy_server_del;
-  env_.lazy_user_del = s.lazyfree_lazy_user_del;
-  env_.lazy_eviction = s.lazyfree_lazy_eviction;
-  command_logs_.of(CommandLogs::Kind::kSlow).trim(s.slowlog_max_len);
-  command_logs_.of(CommandLogs::Kind::kLargeRequest).trim(s.commandlog_large_request_max_len);
-  command_logs_.of(CommandLogs::Kind::kLargeReply).trim(s.commandlog_large_reply_max_len);
-  refresh_expiry();
+  core_.env.lazy_expire = s.lazyfree_lazy_expire;
+  core_.env.lazy_server_del = s.lazyfree_lazy_server_del;
+  core_.env.lazy_user_del = s.lazyfree_lazy_user_del;
+  core_.env.lazy_eviction = s.lazyfree_lazy_eviction;
+  core_.command_logs.of(CommandLogs::Kind::kSlow).trim(s.slowlog_max_len);
+  core_.command_logs.of(CommandLogs::Kind::kLargeRequest).trim(s.commandlog_large_request_max_len);
+  core_.command_logs.of(CommandLogs::Kind::kLargeReply).trim(s.commandlog_large_reply_max_len);
+  core_.refresh_expiry();
   refresh_wants();
-  refresh_write_refusal();
+  gate_.refresh();
 }
 
 void Engine::refresh_wants() {
-  if (loading_) return effects_.set_wants(false, 0);
+  if (core_.loading) return core_.effects.set_wants(false, 0);
   // WATCH and blocked clients read the same events as subscribers do: while a key is watched or
   // waited for, every kind is recorded.
   constexpr std::uint32_t kChanges = ~static_cast<std::uint32_t>(0);
-  const bool published = (hot_.notify & (static_cast<std::uint32_t>(Notify::kKeyspace) |
+  const bool published = (core_.hot.notify & (static_cast<std::uint32_t>(Notify::kKeyspace) |
                                          static_cast<std::uint32_t>(Notify::kKeyevent))) != 0;
+<<<<<<< HEAD
   const bool all = !watched_.empty() || blocked_.waits_for_keys() || sinks_want_events_ ||
                    (following_ && !settings().replica_read_only) ||
                    (tracker_ != nullptr && tracker_->is_on());
@@ -313,36 +312,19 @@ void Engine::fit_reply_buffer(Session& session) {
   if (!debug_.reply_peak_life || mono_ - session.reply_peak_since < *debug_.reply_peak_life) return;
   session.out.forget_peak();
   session.reply_peak_since = mono_;
+=======
+  const bool all = transactions_.has_watches() || blocking_.clients().waits_for_keys() || sinks_want_events_ ||
+                   (core_.following && !settings().replica_read_only) ||
+                   tracker_.is_on();
+  core_.effects.set_wants(sinks_want_commands_, all ? kChanges : published ? core_.hot.notify : 0);
+>>>>>>> ca87021 (The engine in parts)
 }
 
 void Engine::settle_tables() {
   constexpr std::size_t kTables = 1024;
   constexpr std::uint64_t kBuckets = 4096;
-  for (DbIndex i = 0; i < keyspace_.db_count(); ++i)
-    keyspace_.db(i).settle_tables(kTables, kBuckets);
-}
-
-void Engine::check_clients() {
-  // A slice of all clients per tick, so that each is looked at about once a second.
-  const auto hz = static_cast<std::size_t>(tick_rate_);
-  std::size_t slice = std::min(count(), std::max<std::size_t>(count() / hz, 5));
-  const seconds timeout = settings().timeout;
-  while (slice-- > 0 && !sessions_.empty()) {
-    auto at = sessions_.upper_bound(check_cursor_);
-    if (at == sessions_.end()) at = sessions_.begin();
-    check_cursor_ = at->first;
-    Session* s = at->second.get();
-    check_output_limits(*s);
-    fit_reply_buffer(*s);
-    host_->trim_buffers(*s, mono_ - s->last_active > kIdleForTrim);
-    note_buffers(*s);
-    if (timeout.count() > 0 && !s->waiting && !s->replica && !s->primary &&
-        !s->in_subscribe_mode() && !s->monitor && mono_ - s->last_active > timeout) {
-      log::verbose("Closing idle client");
-      s->close_now = true;
-      host_->close_soon(*s);
-    }
-  }
+  for (DbIndex i = 0; i < core_.keyspace.db_count(); ++i)
+    core_.keyspace.db(i).settle_tables(kTables, kBuckets);
 }
 
 void Engine::adapt_tick_rate() {
@@ -350,38 +332,27 @@ void Engine::adapt_tick_rate() {
   constexpr std::size_t kClientsPerTick = 200;
   tick_rate_ = std::clamp(settings().hz, 1, kRateMost);
   if (!settings().dynamic_hz) return;
-  while (tick_rate_ < kRateMost && count() / static_cast<std::size_t>(tick_rate_) > kClientsPerTick)
+  while (tick_rate_ < kRateMost &&
+         sessions_.count() / static_cast<std::size_t>(tick_rate_) > kClientsPerTick)
     tick_rate_ = std::min(tick_rate_ * 2, kRateMost);
 }
 
 void Engine::tick() {
   adapt_tick_rate();
   // Nothing changes behind the back of a script.
-  if (debug_.pause_cron || script_busy_) return;
-  const std::uint64_t start = ticks_();
-  ++tick_count_;
-  if (pause_until_.ms != 0 && env_.now >= pause_until_) unpause();
-  run_due();
-  expire_cycle();
-  if (!loading_) settle_tables();
-  if (tracker_->is_on()) tracker_->limit_table();
-  hot_keys_.tick(env_.now);
-  check_clients();
+  if (core_.debug.pause_cron || core_.script_busy) return;
+  const std::uint64_t start = core_.ticks();
+  holds_.check_time();
+  blocking_.run_due();
+  expiry_.run_cycle(tick_rate_);
+  if (!core_.loading) settle_tables();
+  if (tracker_.is_on()) tracker_.limit_table();
+  core_.hot_keys.tick(core_.env.now);
+  sessions_.check_some(tick_rate_);
   // A limit that was lowered takes effect without waiting for a command.
-  if (hot_.maxmemory != 0 && !loading_) make_room();
-  stats_.used_memory_peak = std::max(stats_.used_memory_peak, memory::used_bytes());
-  // Rates are sampled every 100 ms whatever hz is.
-  const auto per_100ms = static_cast<std::uint64_t>(std::max(1, tick_rate_ / 10));
-  if (tick_count_ % per_100ms == 0) {
-    ops_rate_.sample(mono_, stats_.commands_processed);
-    input_rate_.sample(mono_, stats_.net_input_bytes);
-    output_rate_.sample(mono_, stats_.net_output_bytes);
-    repl_input_rate_.sample(mono_, stats_.net_repl_input_bytes);
-    repl_output_rate_.sample(mono_, stats_.net_repl_output_bytes);
-    cycles_rate_.sample(mono_, stats_.eventloop_cycles);
-    turn_time_rate_.sample(mono_, stats_.eventloop_duration_us);
-  }
-  stats_.eventloop_duration_cron_us += (ticks_() - start) / 1000;
+  if (core_.hot.maxmemory != 0 && !core_.loading) eviction_.make_room();
+  reports_.tick(tick_rate_);
+  core_.stats.eventloop_duration_cron_us += (core_.ticks() - start) / 1000;
 }
 
 }  // namespace hearth

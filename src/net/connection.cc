@@ -34,7 +34,7 @@ void Connection::update_reading() {
   const bool far_ahead = waits_for_turn_ && unread >= (reading_ ? kAheadMost : kAheadMost / 4);
   const std::size_t parked_most = session_->authenticated ? kParkedInputMost : kStrangerInputMost;
   reading_ = session_->out.size() < kOutputHighWater && !far_ahead &&
-             !(session_->parked && unread >= parked_most) && !session_->close_after_reply;
+             !(session_->is_parked() && unread >= parked_most) && !session_->close_after_reply;
   stream_->set_reading(reading_);
 }
 
@@ -88,7 +88,7 @@ void Connection::receive(bool may_wait) {
     return network_.close_soon(*session_);
   }
   // The parser needs more bytes than are here: no need to call it.
-  if (session_->parked || waits_for_turn_ || parser_.bytes_wanted() > size) return keep_rest(0);
+  if (session_->is_parked() || waits_for_turn_ || parser_.bytes_wanted() > size) return keep_rest(0);
   may_wait = may_wait && !gathering.is_full();
   Gathering::Part* part = may_wait ? &gathering.parts[gathering.count] : nullptr;
   RequestBatch& batch = may_wait ? part->batch : network_.batch_;
@@ -162,7 +162,7 @@ std::size_t Connection::process(std::string_view data, RequestBatch& batch,
     const std::size_t done = batch.requests.empty() ? 0 : engine.run_prepared(*session_, batch);
     ran_ += done;
     if (done > 0) consumed = batch.requests[done - 1].end;
-    if (done < batch.requests.size() || session_->parked || session_->close_now ||
+    if (done < batch.requests.size() || session_->is_parked() || session_->close_now ||
         session_->close_after_reply) {
       parser_.reset();  // requests that did not run are parsed again later
       return consumed;
@@ -224,7 +224,7 @@ void Connection::take_turn() {
 }
 
 void Connection::resume() {
-  if (closing_ || held_ || waits_for_turn_ || session_->parked || session_->close_now) return;
+  if (closing_ || held_ || waits_for_turn_ || session_->is_parked() || session_->close_now) return;
   if (const std::string_view unread = stream_->unread(); !unread.empty()) {
     const RequestParser::Status status = parse(unread, 0, network_.batch_);
     keep_rest(process_alone(unread, network_.batch_, status));
@@ -264,7 +264,7 @@ void Connection::stream_writable() {
   } else if (session_->close_after_reply) {
     network_.close_soon(*session_);
   }
-  if (!session_->parked && session_->out.size() < kOutputHighWater && !reading_)
+  if (!session_->is_parked() && session_->out.size() < kOutputHighWater && !reading_)
     network_.resume_soon(*session_);
   update_reading();
 }

@@ -50,7 +50,7 @@ Outcome reset(CommandContext& ctx) {
   const Services& services = ctx.services();
   services.transactions->discard(s);
   services.pubsub->unsubscribe_all(s.subscriptions);
-  services.clients->unmonitor(s);
+  services.monitors->stop(s);
   s.db = 0;
   s.resp = ctx.settings().client_default_resp;
   services.tracking->stop(s);

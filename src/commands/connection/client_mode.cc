@@ -19,13 +19,13 @@ Outcome client_pause(CommandContext& ctx) {
   std::int64_t until = 0;
   if (__builtin_add_overflow(ctx.clock().ms, timeout, &until))
     return refuse("ERR timeout is out of range");
-  ctx.services().clients->pause(kind, UnixMillis{until});
+  ctx.services().holds->pause(kind, UnixMillis{until});
   ctx.reply().ok();
   return {};
 }
 
 Outcome client_unpause(CommandContext& ctx) {
-  ctx.services().clients->unpause();
+  ctx.services().holds->unpause();
   ctx.reply().ok();
   return {};
 }

@@ -101,8 +101,7 @@ std::vector<std::string> restore_words(const CommandContext& ctx, const Entry& e
 
 // What is left to do when the other side has answered. The session may have ended by then.
 struct Completion {
-  ClientControl* clients = nullptr;
-  Stats* stats = nullptr;
+  const Services& services;  // of the engine, which outlives every job
   ConnId client = 0;
   DbIndex db = 0;
   bool copy = false;
@@ -110,21 +109,19 @@ struct Completion {
 
   void operator()(const MigrationControl::JobResult& result) const {
     if (!copy) remove_confirmed(result);
-    clients->unlock_keys(db, names);
-    Session* session = clients->find(client);
-    if (session == nullptr || !session->waiting) return;
-    if (session->reply_mode == ReplyMode::kOn) {
-      ReplyWriter reply(session->out, session->resp);
-      const std::string error = error_of(result);
-      if (error.empty())
-        reply.ok();
-      else
-        reply.error(error);
-      if (!error.empty()) stats->count_error(error);
-    } else if (session->reply_mode == ReplyMode::kSkip) {
-      session->reply_mode = ReplyMode::kOn;
+    services.holds->unlock_keys(db, names);
+    Session* session = services.clients->find(client);
+    if (session == nullptr || !session->is_waiting()) return;
+    const std::size_t reply_from = session->out.size();
+    ReplyWriter reply(session->out, session->resp);
+    const std::string error = error_of(result);
+    if (error.empty()) {
+      reply.ok();
+    } else {
+      reply.error(error);
+      services.stats->count_error(error);
     }
-    clients->resume(*session);
+    services.clients->resume(*session, reply_from);
   }
 
  private:
@@ -136,7 +133,7 @@ struct Completion {
   }
 
   void remove_confirmed(const MigrationControl::JobResult& result) const {
-    KeyEnvironment& env = clients->environment();
+    KeyEnvironment& env = services.units->environment();
     Keys keys(env, db);
     std::vector<std::string> words{"DEL"};
     Slot slot = 0;
@@ -154,7 +151,7 @@ struct Completion {
       env.effects->event(Notify::kGeneric, "del", db, words[i]);
     env.effects->count_changes(words.size() - 2);
     env.effects->replicate_words({db, slot}, std::move(words));
-    clients->commit();
+    services.units->commit();
   }
 };
 
@@ -178,9 +175,9 @@ Outcome migrate(CommandContext& ctx) {
   if (!ctx.settings().cluster_enabled || options.db != 0) {
     options.job.preamble.push_back({"SELECT", std::to_string(options.db)});
   }
-  Completion completion{services.clients,   services.stats, ctx.session().id,
-                        ctx.keys().index(), options.copy,   std::move(names)};
-  services.clients->lock_keys(completion.db, completion.names);
+  Completion completion{services, ctx.session().id, ctx.keys().index(), options.copy,
+                        std::move(names)};
+  services.holds->lock_keys(completion.db, completion.names);
   services.clients->wait(ctx.session());
   services.migration->start(std::move(options.job), std::move(completion));
   return {};
@@ -224,7 +221,7 @@ constexpr CommandSpec kMigrate{
     .complexity = "O(N) with N the size of the values, here, on the wire and there",
     .since = "2.6.0",
     .arity = Arity::at_least(6),
-    .flags = Flag::kWrite | Flag::kNoMulti | Flag::kNoScript | Flag::kMovesSlots,
+    .flags = Flag::kWrite | Flag::kNoScript | Flag::kMovesSlots,
     .acl = Acl::kKeyspace | Acl::kDangerous,
     .group = Group::kGeneric,
     .keys = kKeySpecs,

@@ -75,7 +75,7 @@ Outcome monitor(CommandContext& ctx) {
   if (ctx.session().deny_blocking)
     return refuse("ERR MONITOR isn't allowed for DENY BLOCKING client");
   ctx.reply().ok();
-  ctx.services().clients->monitor(ctx.session());
+  ctx.services().monitors->start(ctx.session());
   return {};
 }
 
