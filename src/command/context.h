@@ -75,9 +75,7 @@ class CommandContext {
   [[nodiscard]] UnixMillis clock() const { return parts_.env.clock; }
   [[nodiscard]] Rng& rng() { return *parts_.env.rng; }
   // May the handler ask services().blocking to wait? Else it answers as if its time were over.
-  [[nodiscard]] bool may_block() const {
-    return !parts_.session.deny_blocking && !timed_out();
-  }
+  [[nodiscard]] bool may_block() const { return !parts_.session.deny_blocking && !timed_out(); }
   // The command waited and its time is over: it answers with what there is.
   [[nodiscard]] bool timed_out() const { return parts_.session.attempt == Attempt::kLast; }
   [[nodiscard]] const Services& services() const { return parts_.services; }

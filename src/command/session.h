@@ -105,8 +105,8 @@ struct SessionModes {
   std::string name, lib_name, lib_version;
   int resp = 2;
   ReplyMode reply_mode = ReplyMode::kOn;
-  bool readonly = false;               // READONLY: may read from a replica
-  bool asking = false;                 // ASKING: for the next command
+  bool readonly = false;  // READONLY: may read from a replica
+  bool asking = false;    // ASKING: for the next command
   bool no_evict = false;
   bool no_touch = false;
   bool understands_redirects = false;  // CLIENT CAPA redirect
@@ -134,11 +134,7 @@ struct SessionTransaction {
   std::vector<QueuedCommand> rest;
 };
 
-struct Session final : Subscriber,
-                       SessionNetwork,
-                       SessionModes,
-                       SessionRole,
-                       SessionTransaction {
+struct Session final : Subscriber, SessionNetwork, SessionModes, SessionRole, SessionTransaction {
   Session() = default;
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -181,9 +177,9 @@ struct Session final : Subscriber,
   std::unique_ptr<tracking::Client> tracking;  // null: CLIENT TRACKING is off
   std::int64_t frozen_micros = 0;              // in a script: what TIME answered first, 0 before
 
-  std::uint64_t held_turn = 0;         // its place among those that are held; 0: none
-  std::uint64_t write_offset = 0;      // where the stream of effects stood after its last write
-  MonoTime soft_limit_since{};         // output is above the soft limit since; 0: it is not
+  std::uint64_t held_turn = 0;     // its place among those that are held; 0: none
+  std::uint64_t write_offset = 0;  // where the stream of effects stood after its last write
+  MonoTime soft_limit_since{};     // output is above the soft limit since; 0: it is not
   MonoTime created_at{};
   MonoTime last_active{};
   MonoTime reply_peak_since{};

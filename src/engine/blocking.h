@@ -1,12 +1,13 @@
 // Blocking: commands that wait.
 //
-// A handler that finds nothing asks to wait for keys; this part keeps a copy of the request and parks
-// the session. Which keys changed is read off the effect log: when a unit has been committed, each
-// changed key that somebody waits for is looked at, in the order of the changes, and the commands of
-// those who wait for it are run again, first come first served, each as a unit of its own. One that
-// is served is answered and may go on; one that is not keeps its place. A command that is served may
-// change keys in its turn (BLMOVE): the list is worked off until it is empty, which it is after at
-// most as many rounds as clients waited, since only a served client changes anything.
+// A handler that finds nothing asks to wait for keys; this part keeps a copy of the request and
+// parks the session. Which keys changed is read off the effect log: when a unit has been committed,
+// each changed key that somebody waits for is looked at, in the order of the changes, and the
+// commands of those who wait for it are run again, first come first served, each as a unit of its
+// own. One that is served is answered and may go on; one that is not keeps its place. A command
+// that is served may change keys in its turn (BLMOVE): the list is worked off until it is empty,
+// which it is after at most as many rounds as clients waited, since only a served client changes
+// anything.
 #pragma once
 
 #include "src/engine/blocked_clients.h"

@@ -14,6 +14,7 @@
 #include "cluster/model/view.h"
 #include "src/base/random.h"
 #include "src/command/context.h"
+#include "src/command/script_control.h"
 #include "src/command/table.h"
 #include "src/config/registry.h"
 #include "src/effects/effect_log.h"

@@ -64,19 +64,34 @@ Engine::Engine(Options options)
   services.tracking = &tracker_;
   sinks_ = {&expiry_, &notifier_, &transactions_, &blocking_, &tracker_};
   refresh_settings();
-  core_.config.on_change(
-      {"hz", "dynamic-hz", "maxmemory", "import-mode", "lazyexpire-nested-arbitrary-keys",
-       "maxmemory-clients", "maxmemory-policy", "slowlog-log-slower-than", "slowlog-max-len",
-       "commandlog-request-larger-than", "commandlog-large-request-max-len",
-       "commandlog-reply-larger-than", "commandlog-large-reply-max-len",
-       "latency-monitor-threshold", "latency-tracking", "notify-keyspace-events", "lfu-log-factor",
-       "lfu-decay-time", "lazyfree-lazy-expire", "lazyfree-lazy-server-del",
-       "lazyfree-lazy-user-del", "lazyfree-lazy-eviction", "min-replicas-to-write",
-       "min-replicas-max-lag"},
-      [this](const config::Settings&) -> Result<void, std::string> {
-        refresh_settings();
-        return {};
-      });
+  core_.config.on_change({"hz",
+                          "dynamic-hz",
+                          "maxmemory",
+                          "import-mode",
+                          "lazyexpire-nested-arbitrary-keys",
+                          "maxmemory-clients",
+                          "maxmemory-policy",
+                          "slowlog-log-slower-than",
+                          "slowlog-max-len",
+                          "commandlog-request-larger-than",
+                          "commandlog-large-request-max-len",
+                          "commandlog-reply-larger-than",
+                          "commandlog-large-reply-max-len",
+                          "latency-monitor-threshold",
+                          "latency-tracking",
+                          "notify-keyspace-events",
+                          "lfu-log-factor",
+                          "lfu-decay-time",
+                          "lazyfree-lazy-expire",
+                          "lazyfree-lazy-server-del",
+                          "lazyfree-lazy-user-del",
+                          "lazyfree-lazy-eviction",
+                          "min-replicas-to-write",
+                          "min-replicas-max-lag"},
+                         [this](const config::Settings&) -> Result<void, std::string> {
+                           refresh_settings();
+                           return {};
+                         });
 }
 
 Engine::~Engine() {
@@ -345,8 +360,8 @@ void Engine::run_unit(Session& session, const std::function<void()>& work) {
   if (!session.own_pushes.empty()) append_own_pushes(session);
 }
 
-// What becomes of expired keys that a command comes across. Where they are hidden and not removed, a
-// client's write removes those that it meets: they must not be in the way of what it stores. An
+// What becomes of expired keys that a command comes across. Where they are hidden and not removed,
+// a client's write removes those that it meets: they must not be in the way of what it stores. An
 // import source meets none.
 Outcome Engine::run_guarded(CommandContext& ctx, const Session& client, const Command& command) {
   if (client.replaying) return command.spec->handler(ctx);
@@ -402,8 +417,8 @@ void Engine::call(Session& session, const Command& command, Words argv, const Ke
   // ASKING holds for one command: the one behind it.
   if (session.asking && !has(command.flags, Flag::kKeepsAsking)) session.asking = false;
   --core_.depth;
-  if (core_.depth == 0 && has(command.flags, Flag::kTouchesArbitraryKeys) &&
-      !core_.effects.empty()) [[unlikely]]
+  if (core_.depth == 0 && has(command.flags, Flag::kTouchesArbitraryKeys) && !core_.effects.empty())
+      [[unlikely]]
     core_.effects.keep_apart();
 
   const std::uint64_t ticks = core_.ticks();

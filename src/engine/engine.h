@@ -6,8 +6,8 @@
 // its keys overlap, and then executed in order.
 //
 // All else is in parts, each a file with its own state: sessions and their limits, holds, the gate,
-// transactions, blocking, scripts, eviction, expiry, tracking, users, observers, reports. They share
-// EngineCore (core.h) and ask the executor through the interface there.
+// transactions, blocking, scripts, eviction, expiry, tracking, users, observers, reports. They
+// share EngineCore (core.h) and ask the executor through the interface there.
 //
 // One thread. Re-entered only by EXEC and by scripts, which run commands inside their own unit; and
 // by the requests of other sessions while a script is past the busy threshold.
@@ -40,6 +40,7 @@ namespace hearth {
 class Engine final : public UnitControl, private Executor {
  public:
   using Options = EngineOptions;
+  using ClientAddress = hearth::ClientAddress;
   explicit Engine(Options options);
   ~Engine() override;
 
@@ -171,8 +172,7 @@ class Engine final : public UnitControl, private Executor {
                               const KeyRef& first_key) override {
     return gate_.admit(session, command, argv, first_key);
   }
-  void call(Session& session, const Command& command, Words argv,
-            const KeyRef& first_key) override;
+  void call(Session& session, const Command& command, Words argv, const KeyRef& first_key) override;
   void run_again(Session& session, Attempt attempt, const Command& command, Words argv,
                  const KeyRef& first_key) override;
   void run_unit(Session& session, const std::function<void()>& work) override;

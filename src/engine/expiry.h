@@ -1,7 +1,7 @@
 // Expiry: removes keys that are past their deadline in the background, within a share of each tick.
 //
-// On a replica the primary does that. What the replica's own clients store with a deadline, where it
-// takes writes, no primary ends: those deadlines are remembered here, one for each key.
+// On a replica the primary does that. What the replica's own clients store with a deadline, where
+// it takes writes, no primary ends: those deadlines are remembered here, one for each key.
 #pragma once
 
 #include <vector>

@@ -20,20 +20,13 @@ bool permits(config::Permission permission, const Session& session) {
 
 // The order is the protocol: of several reasons the client hears the first.
 constexpr Gate::Row Gate::kChecks[] = {
-    {kMalformed, &Gate::check_form},
-    {kUnauthenticated, &Gate::check_authenticated},
-    {kProtected, &Gate::check_protected},
-    {kInMulti, &Gate::check_multi},
-    {kReplaying, &Gate::check_replay},
-    {kRestricted, &Gate::check_rights},
-    {kSubscriber, &Gate::check_subscriber},
-    {kSlots, &Gate::check_slots},
-    {kClientLimit, &Gate::check_clients},
-    {kOverMemory, &Gate::check_memory},
-    {kGuarded, &Gate::check_guards},
-    {kBusy, &Gate::check_busy},
-    {kPaused, &Gate::check_pause},
-    {kInMulti, &Gate::check_queue},
+    {kMalformed, &Gate::check_form},        {kUnauthenticated, &Gate::check_authenticated},
+    {kProtected, &Gate::check_protected},   {kInMulti, &Gate::check_multi},
+    {kReplaying, &Gate::check_replay},      {kRestricted, &Gate::check_rights},
+    {kSubscriber, &Gate::check_subscriber}, {kSlots, &Gate::check_slots},
+    {kClientLimit, &Gate::check_clients},   {kOverMemory, &Gate::check_memory},
+    {kGuarded, &Gate::check_guards},        {kBusy, &Gate::check_busy},
+    {kPaused, &Gate::check_pause},          {kInMulti, &Gate::check_queue},
     {kLocked, &Gate::check_locks},
 };
 
@@ -76,8 +69,7 @@ std::optional<Verdict> Gate::check_form(Request& r) {
                               std::string(r.argv[1].substr(0, kEchoBytes)) + "'. Try " +
                               std::string(r.command.spec->name) + " HELP.");
   }
-  return refuse_with(
-      r, "ERR wrong number of arguments for '" + r.command.full_name + "' command");
+  return refuse_with(r, "ERR wrong number of arguments for '" + r.command.full_name + "' command");
 }
 
 std::optional<Verdict> Gate::check_authenticated(Request& r) {

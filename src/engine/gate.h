@@ -1,9 +1,9 @@
 // Gate: may this request run here, now, for this client?
 //
 // The checks are a list (kChecks in gate.cc), in the order in which the first refusal answers. Each
-// names the conditions under which it can have anything to say: of the server, of the session, of the
-// command. A request for which none of these conditions holds passes without any of the checks being
-// looked at; that is the fast path, and there is no second description of it.
+// names the conditions under which it can have anything to say: of the server, of the session, of
+// the command. A request for which none of these conditions holds passes without any of the checks
+// being looked at; that is the fast path, and there is no second description of it.
 //
 // The gate knows flags of commands, never their names.
 #pragma once
@@ -56,14 +56,14 @@ class Gate {
  private:
   // What makes checks necessary. Bits.
   enum Condition : std::uint32_t {
-    kMalformed = 1U << 0,        // wrong number of words, or a container without a subcommand
+    kMalformed = 1U << 0,  // wrong number of words, or a container without a subcommand
     kUnauthenticated = 1U << 1,
     kProtected = 1U << 2,
     kInMulti = 1U << 3,
     kReplaying = 1U << 4,
-    kRestricted = 1U << 5,       // the user may not do everything
+    kRestricted = 1U << 5,  // the user may not do everything
     kSubscriber = 1U << 6,
-    kSlots = 1U << 7,            // in cluster mode, and not one key of a slot that is served here
+    kSlots = 1U << 7,  // in cluster mode, and not one key of a slot that is served here
     kClientLimit = 1U << 8,
     kOverMemory = 1U << 9,
     kGuarded = 1U << 10,
@@ -89,17 +89,16 @@ class Gate {
                                             Words argv, const KeyRef& first_key) const {
     const auto bit = [](bool holds, Condition c) { return holds ? c : 0U; };
     const EngineCore& core = parts_.core;
-    std::uint32_t c = bit(!command.spec->arity.accepts(argv.size()), kMalformed) |
-                      bit(command.spec->handler == nullptr, kMalformed) |
-                      bit(has(command.flags, Flag::kProtected), kProtected) |
-                      bit(!session.authenticated, kUnauthenticated) |
-                      bit(session.in_multi, kInMulti) | bit(session.replaying, kReplaying) |
-                      bit(!session.account->unrestricted(), kRestricted) |
-                      bit(session.in_subscribe_mode(), kSubscriber) |
-                      bit(core.guarded, kGuarded) | bit(core.script_busy, kBusy) |
-                      bit(core.paused, kPaused) | bit(parts_.holds.has_locks(), kLocked) |
-                      bit(core.hot.clients_most != 0, kClientLimit) |
-                      bit(parts_.eviction.is_over_limit(), kOverMemory);
+    std::uint32_t c =
+        bit(!command.spec->arity.accepts(argv.size()), kMalformed) |
+        bit(command.spec->handler == nullptr, kMalformed) |
+        bit(has(command.flags, Flag::kProtected), kProtected) |
+        bit(!session.authenticated, kUnauthenticated) | bit(session.in_multi, kInMulti) |
+        bit(session.replaying, kReplaying) | bit(!session.account->unrestricted(), kRestricted) |
+        bit(session.in_subscribe_mode(), kSubscriber) | bit(core.guarded, kGuarded) |
+        bit(core.script_busy, kBusy) | bit(core.paused, kPaused) |
+        bit(parts_.holds.has_locks(), kLocked) | bit(core.hot.clients_most != 0, kClientLimit) |
+        bit(parts_.eviction.is_over_limit(), kOverMemory);
     if (core.hot.cluster) c |= bit(!is_served(command, first_key), kSlots);
     return c;
   }

@@ -1,9 +1,10 @@
 // Holds: what makes requests wait that could run otherwise: CLIENT PAUSE, a shutdown that waits for
-// replicas, keys that are on their way to another server, and a transaction that waits in its middle.
+// replicas, keys that are on their way to another server, and a transaction that waits in its
+// middle.
 //
 // A held request has not run. Its session stands in a queue and comes again when a hold ends; where
-// another one is in its way then, it is held again. Commands that wait by themselves (BLPOP) and are
-// woken under a hold are put off by Blocking.
+// another one is in its way then, it is held again. Commands that wait by themselves (BLPOP) and
+// are woken under a hold are put off by Blocking.
 #pragma once
 
 #include <functional>

@@ -18,8 +18,7 @@ void Observers::stop(Session& session) {
   monitors_.erase(session.id);
 }
 
-std::vector<std::string_view> Observers::without_secrets(const Command& command,
-                                                         Words argv) const {
+std::vector<std::string_view> Observers::without_secrets(const Command& command, Words argv) const {
   std::vector<std::string_view> shown(argv.begin(), argv.end());
   if (command.spec->secrets == nullptr) return shown;
   std::vector<std::uint32_t> secret;
@@ -38,8 +37,8 @@ void Observers::after_call(const Session& session, const Session& client, const 
   if (!monitors_.empty() && !announced) [[unlikely]]
     announce(session, command, argv);
   if (ns >= core_.hot.latency_ns) [[unlikely]] {
-    core_.latency.add(has(command.flags, Flag::kFast) ? "fast-command" : "command",
-                      core_.env.clock, static_cast<std::uint32_t>((ns + 500'000) / 1'000'000));
+    core_.latency.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", core_.env.clock,
+                      static_cast<std::uint32_t>((ns + 500'000) / 1'000'000));
   }
   if (core_.hot_keys.is_active()) [[unlikely]]
     note_hot_keys(command, argv, ns, reply_bytes);

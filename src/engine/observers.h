@@ -22,8 +22,8 @@ class Observers final : public MonitorControl {
   void stop(Session& session) override;
 
   [[nodiscard]] bool has_monitors() const { return !monitors_.empty(); }
-  // `client`: who sent it; a script's commands are the script's for monitors, its caller's for logs.
-  // A script is shown before it runs, so that its commands follow it.
+  // `client`: who sent it; a script's commands are the script's for monitors, its caller's for
+  // logs. A script is shown before it runs, so that its commands follow it.
   void before_script(const Session& session, const Command& command, Words argv) {
     if (!monitors_.empty()) [[unlikely]]
       feed(session, command, argv);

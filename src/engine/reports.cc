@@ -135,9 +135,10 @@ void Reports::write_server(InfoWriter& out) {
   out.field("process_supervised", parts_.core.facts.process_supervised);
   out.field("run_id", parts_.core.facts.run_id);
   out.field("tcp_port", parts_.core.settings().port);
-  out.field("server_time_usec", parts_.core.services.server != nullptr
-                                    ? parts_.core.services.server->unix_micros(parts_.core.env.clock)
-                                    : parts_.core.env.clock.ms * 1000);
+  out.field("server_time_usec",
+            parts_.core.services.server != nullptr
+                ? parts_.core.services.server->unix_micros(parts_.core.env.clock)
+                : parts_.core.env.clock.ms * 1000);
   out.field("uptime_in_seconds", uptime);
   out.field("uptime_in_days", uptime / 86400);
   out.field("hz", tick_rate_);
@@ -180,7 +181,8 @@ void Reports::write_clients(InfoWriter& out) {
   out.field("clients_in_timeout_table", as_signed(parts_.blocking.clients().timed_count()));
   out.field("total_watched_keys", as_signed(watched));
   out.field("total_blocking_keys", as_signed(parts_.blocking.clients().key_count()));
-  out.field("total_blocking_keys_on_nokey", as_signed(parts_.blocking.clients().removal_key_count()));
+  out.field("total_blocking_keys_on_nokey",
+            as_signed(parts_.blocking.clients().removal_key_count()));
 }
 
 InfoControl::MemoryFigures Reports::memory_figures() {
@@ -200,9 +202,11 @@ InfoControl::MemoryFigures Reports::memory_figures() {
     m.scripts = f.eval_vm_bytes + f.cache_bytes;
     m.functions = f.function_vm_bytes + f.library_bytes;
   }
-  if (parts_.core.services.replication != nullptr) m.backlog = parts_.core.services.replication->backlog_bytes();
+  if (parts_.core.services.replication != nullptr)
+    m.backlog = parts_.core.services.replication->backlog_bytes();
   if (parts_.core.services.cluster != nullptr) {
-    for (const auto& link : parts_.core.services.cluster->links()) m.cluster_links += link.send_buffer_bytes;
+    for (const auto& link : parts_.core.services.cluster->links())
+      m.cluster_links += link.send_buffer_bytes;
   }
   m.overhead = m.startup + m.clients_normal + m.clients_pubsub + m.clients_replica + m.backlog +
                m.cluster_links + m.tables + m.scripts + m.functions;
@@ -229,8 +233,9 @@ void Reports::write_memory(InfoWriter& out) {
   out.field("allocator_resident", as_signed(a.resident));
   out.field("allocator_muzzy", as_signed(a.muzzy));
   bytes_field(out, "total_system_memory", parts_.core.facts.total_system_memory);
-  const ScriptFigures f =
-      parts_.core.services.scripts != nullptr ? parts_.core.services.scripts->figures() : ScriptFigures{};
+  const ScriptFigures f = parts_.core.services.scripts != nullptr
+                              ? parts_.core.services.scripts->figures()
+                              : ScriptFigures{};
   bytes_field(out, "used_memory_lua", f.eval_vm_bytes);
   out.field("used_memory_vm_eval", as_signed(f.eval_vm_bytes));
   out.field("used_memory_scripts_eval", as_signed(f.cache_bytes));
@@ -264,14 +269,18 @@ void Reports::write_memory(InfoWriter& out) {
   out.field("mem_overhead_db_hashtable_rehashing", 0);
   out.field("active_defrag_running", 0);
   out.field("lazyfree_pending_objects",
-            parts_.core.services.reclaimer != nullptr ? as_signed(parts_.core.services.reclaimer->pending_objects()) : 0);
-  out.field("lazyfreed_objects",
-            parts_.core.services.reclaimer != nullptr ? as_signed(parts_.core.services.reclaimer->freed_objects()) : 0);
+            parts_.core.services.reclaimer != nullptr
+                ? as_signed(parts_.core.services.reclaimer->pending_objects())
+                : 0);
+  out.field("lazyfreed_objects", parts_.core.services.reclaimer != nullptr
+                                     ? as_signed(parts_.core.services.reclaimer->freed_objects())
+                                     : 0);
 }
 
 void Reports::write_persistence(InfoWriter& out) {
   out.section("Persistence");
-  if (parts_.core.services.persistence != nullptr) return parts_.core.services.persistence->write_info(out);
+  if (parts_.core.services.persistence != nullptr)
+    return parts_.core.services.persistence->write_info(out);
   out.field("loading", parts_.core.loading ? 1 : 0);
   out.field("rdb_changes_since_last_save", as_signed(parts_.core.effects.changes()));
 }
@@ -280,7 +289,7 @@ void Reports::write_stats(InfoWriter& out) {
   const Stats& s = parts_.core.stats;
   out.section("Stats");
   out.field("total_connections_received", as_signed(s.connections_received));
-  out.field("total_parts_.core.commandsprocessed", as_signed(s.parts_.core.commandsprocessed));
+  out.field("total_commands_processed", as_signed(s.commands_processed));
   out.field("instantaneous_ops_per_sec", as_signed(ops_rate_.per_second()));
   out.field("total_net_input_bytes", as_signed(s.net_input_bytes));
   out.field("total_net_output_bytes", as_signed(s.net_output_bytes));
@@ -293,7 +302,8 @@ void Reports::write_stats(InfoWriter& out) {
   out.fixed("instantaneous_output_repl_kbps",
             static_cast<double>(repl_output_rate_.per_second()) / 1024);
   out.field("rejected_connections", as_signed(s.rejected_connections));
-  if (parts_.core.services.replication != nullptr) parts_.core.services.replication->write_sync_info(out);
+  if (parts_.core.services.replication != nullptr)
+    parts_.core.services.replication->write_sync_info(out);
   out.field("expired_subkeys", as_signed(s.expired_subkeys));
   out.field("expired_keys", as_signed(s.expired_keys));
   out.fixed("expired_stale_perc", static_cast<double>(s.stale_percent_x100) / 100);
@@ -309,7 +319,8 @@ void Reports::write_stats(InfoWriter& out) {
   out.field("pubsub_channels", as_signed(parts_.core.pubsub.channel_count()));
   out.field("pubsub_patterns", as_signed(parts_.core.pubsub.pattern_count()));
   out.field("pubsubshard_channels", as_signed(parts_.core.pubsub.shard_channel_count()));
-  if (parts_.core.services.persistence != nullptr) parts_.core.services.persistence->write_fork_info(out);
+  if (parts_.core.services.persistence != nullptr)
+    parts_.core.services.persistence->write_fork_info(out);
   for (const auto name :
        {"slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
         "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
@@ -320,9 +331,10 @@ void Reports::write_stats(InfoWriter& out) {
   out.field("tracking_total_keys", as_signed(tracked.key_count()));
   out.field("tracking_total_items", as_signed(tracked.item_count()));
   out.field("tracking_total_prefixes", as_signed(tracked.prefix_count()));
-  out.field("migrate_cached_sockets", parts_.core.services.migration != nullptr
-                                          ? as_signed(parts_.core.services.migration->cached_connections())
-                                          : 0);
+  out.field("migrate_cached_sockets",
+            parts_.core.services.migration != nullptr
+                ? as_signed(parts_.core.services.migration->cached_connections())
+                : 0);
   out.field("unexpected_error_replies", as_signed(s.unexpected_error_replies));
   out.field("total_error_replies", as_signed(s.total_error_replies));
   out.field("dump_payload_sanitizations", 0);
@@ -354,13 +366,15 @@ void Reports::write_replication(InfoWriter& out) {
   out.section("Replication");
   out.field("role", parts_.core.following ? "slave" : "master");
   if (parts_.core.following) parts_.core.services.replica->write_info(out);
-  if (parts_.core.services.replication != nullptr) return parts_.core.services.replication->write_info(out);
+  if (parts_.core.services.replication != nullptr)
+    return parts_.core.services.replication->write_info(out);
   out.field("master_replid", replication_id_);
   out.field("master_repl_offset", as_signed(replication_offset()));
 }
 
 void Reports::write_cpu(InfoWriter& out) {
-  const ProcessFacts::Cpu cpu = parts_.core.facts.cpu != nullptr ? parts_.core.facts.cpu() : ProcessFacts::Cpu{};
+  const ProcessFacts::Cpu cpu =
+      parts_.core.facts.cpu != nullptr ? parts_.core.facts.cpu() : ProcessFacts::Cpu{};
   out.section("CPU");
   out.fixed("used_cpu_sys", cpu.system, 6);
   out.fixed("used_cpu_user", cpu.user, 6);
@@ -451,7 +465,8 @@ void Reports::write_debug(InfoWriter& out) {
   out.field("eventloop_duration_aof_sum", 0);
   out.field("eventloop_duration_cron_sum", as_signed(parts_.core.stats.eventloop_duration_cron_us));
   out.field("eventloop_duration_max", as_signed(parts_.core.stats.eventloop_duration_max_us));
-  out.field("eventloop_cmd_per_cycle_max", as_signed(parts_.core.stats.eventloop_cmd_per_cycle_max));
+  out.field("eventloop_cmd_per_cycle_max",
+            as_signed(parts_.core.stats.eventloop_cmd_per_cycle_max));
 }
 
 }  // namespace hearth

@@ -102,7 +102,8 @@ OutBuffer& ScriptRuns::call(std::span<const std::string_view> argv) {
     return session.out;
   }
   session.become(RunState::kRunning);
-  core.last_ticks = core.ticks();  // what the script did itself is no part of its command's duration
+  core.last_ticks =
+      core.ticks();  // what the script did itself is no part of its command's duration
   parts_.executor.call(session, *command, argv, first);
   session.become(RunState::kIdle);
   return session.out;
@@ -132,7 +133,8 @@ std::string ScriptRuns::refusal_of(const Command* command, std::span<const std::
   if (run.read_only && (command->writes() || has(command->flags, Flag::kMayReplicate)))
     return "ERR Write commands are not allowed from read-only scripts.";
   if (core.following && !run.caller->replaying) {
-    if (command->writes() && core.settings().replica_read_only) return std::string(kReadOnlyReplica);
+    if (command->writes() && core.settings().replica_read_only)
+      return std::string(kReadOnlyReplica);
     if (!has(command->flags, Flag::kStale) && core.is_stale())
       return "ERR Can not execute the command on a stale replica";
   }
@@ -144,9 +146,9 @@ std::string ScriptRuns::refusal_of(const Command* command, std::span<const std::
   if (run.no_memory && !run.allow_oom && !run.wrote && has(command->flags, Flag::kDenyOom))
     return std::string(kOutOfMemory);
   if (core.hot.cluster && core.view != nullptr) {
-    const bool plain = !run.one_slot && command->first_key > 0 &&
-                       command->last_key == command->first_key &&
-                       !has(command->flags, Flag::kMovableKeys) && core.view->serves(first_key.slot);
+    const bool plain =
+        !run.one_slot && command->first_key > 0 && command->last_key == command->first_key &&
+        !has(command->flags, Flag::kMovableKeys) && core.view->serves(first_key.slot);
     if (!plain) {
       if (std::string why = slot_refusal_of(*command, argv); !why.empty()) return why;
     }
@@ -233,8 +235,7 @@ bool ScriptRuns::exchange_blocking(std::string_view out, std::string& in) {
 }
 
 Outcome ScriptRuns::kill_script(ScriptKind kind) {
-  if (run_ == nullptr || !run_->active)
-    return refuse("NOTBUSY No scripts in execution right now.");
+  if (run_ == nullptr || !run_->active) return refuse("NOTBUSY No scripts in execution right now.");
   if (run_->wrote) {
     return refuse(
         "UNKILLABLE Sorry the script already executed write commands against the dataset. You can "

@@ -9,6 +9,9 @@ namespace {
 
 constexpr seconds kIdleForTrim{2};
 constexpr std::uint64_t kReplyBufferBytes = 16 * 1024;
+// Replies that may wait for a client that has not authenticated: more than AUTH and HELLO answer,
+// and little enough that such clients cannot fill the memory.
+constexpr std::uint64_t kUnauthenticatedOutput = kReplyBufferBytes + 1024;
 
 }  // namespace
 
@@ -106,11 +109,12 @@ void Sessions::check_output_limits(Session& session) {
       session.out.size() - std::min<std::uint64_t>(session.out.first_size(), kReplyBufferBytes);
   const std::size_t kind = session.replica ? 1 : session.in_subscribe_mode() ? 2 : 0;
   const config::OutputBufferLimit& limit = core_.settings().client_output_buffer_limit[kind];
-  if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return;
+  const bool is_stranger = !session.authenticated && session.out.size() > kUnauthenticatedOutput;
+  if (limit.hard_bytes == 0 && limit.soft_bytes == 0 && !is_stranger) return;
   const std::uint64_t hard =
       session.replica ? config::replica_hard_limit(limit, core_.settings().repl_backlog_size)
                       : limit.hard_bytes;
-  bool over = hard != 0 && bytes >= hard;
+  bool over = is_stranger || (hard != 0 && bytes >= hard);
   if (limit.soft_bytes == 0 || bytes < limit.soft_bytes) {
     session.soft_limit_since = MonoTime{};
   } else if (session.soft_limit_since.us == 0) {
@@ -188,8 +192,8 @@ void Sessions::check_some(int tick_rate) {
     const microseconds idle = core_.mono - s.last_active;
     core_.host.trim_buffers(s, idle > kIdleForTrim);
     note_buffers(s);
-    const bool may_time_out = !s.is_waiting() && !s.replica && !s.primary &&
-                              !s.in_subscribe_mode() && !s.monitor;
+    const bool may_time_out =
+        !s.is_waiting() && !s.replica && !s.primary && !s.in_subscribe_mode() && !s.monitor;
     if (timeout.count() > 0 && may_time_out && idle > timeout) {
       log::verbose("Closing idle client");
       s.close_now = true;

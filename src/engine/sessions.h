@@ -41,8 +41,8 @@ class Sessions final : public ClientControl {
   // Its requests of this turn have run: their replies leave in this turn.
   void finish_replies(Session& session);
 
-  // What clients take together is limited by maxmemory-clients: the largest are closed to get below.
-  // O(log clients), and nothing while there is no limit.
+  // What clients take together is limited by maxmemory-clients: the largest are closed to get
+  // below. O(log clients), and nothing while there is no limit.
   void note_buffers(Session& session) {
     if (core_.hot.clients_most != 0) [[unlikely]]
       count_memory_of(session);

@@ -37,8 +37,7 @@ void Transactions::run(Session& session, std::vector<QueuedCommand> queue) {
     argv.assign(q->argv.begin(), q->argv.end());
     session.last_command = exec;
     if (!session.account->unrestricted() && !still_allowed(session, *q->command, argv)) continue;
-    parts_.executor.call(session, *q->command, argv,
-                         first_key_of(parts_.core, *q->command, argv));
+    parts_.executor.call(session, *q->command, argv, first_key_of(parts_.core, *q->command, argv));
     if (!session.is_waiting()) continue;
     session.rest.assign(std::make_move_iterator(std::next(q)),
                         std::make_move_iterator(queue.end()));

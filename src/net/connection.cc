@@ -88,7 +88,8 @@ void Connection::receive(bool may_wait) {
     return network_.close_soon(*session_);
   }
   // The parser needs more bytes than are here: no need to call it.
-  if (session_->is_parked() || waits_for_turn_ || parser_.bytes_wanted() > size) return keep_rest(0);
+  if (session_->is_parked() || waits_for_turn_ || parser_.bytes_wanted() > size)
+    return keep_rest(0);
   may_wait = may_wait && !gathering.is_full();
   Gathering::Part* part = may_wait ? &gathering.parts[gathering.count] : nullptr;
   RequestBatch& batch = may_wait ? part->batch : network_.batch_;

@@ -309,9 +309,9 @@ TEST_CASE("CLIENT PAUSE WRITE parks writes and lets reads pass") {
   CHECK(server.run("CLIENT", "PAUSE", "1000", "WRITE") == "+OK\r\n");
   CHECK(server.run_as(writer, "GET", "k") == "$-1\r\n");
   CHECK(server.run_as(writer, "SET", "k", "v").empty());
-  CHECK(writer.parked);
+  CHECK(writer.is_parked());
   CHECK(server.run("CLIENT", "UNPAUSE") == "+OK\r\n");
-  CHECK_FALSE(writer.parked);
+  CHECK_FALSE(writer.is_parked());
   CHECK(server.resumed() == std::vector<hearth::ConnId>{writer.id});
 }
 
@@ -320,11 +320,11 @@ TEST_CASE("a pause of all holds everything but UNPAUSE, and is not weakened by a
   Session& other = server.open();
   server.run("CLIENT", "PAUSE", "1000", "ALL");
   CHECK(server.run_as(other, "PING").empty());
-  CHECK(other.parked);
+  CHECK(other.is_parked());
   Session& third = server.open();
   CHECK(server.run_as(third, "CLIENT", "PAUSE", "10", "WRITE").empty());
   CHECK(server.run("CLIENT", "UNPAUSE") == "+OK\r\n");
-  CHECK_FALSE(other.parked);
+  CHECK_FALSE(other.is_parked());
 }
 
 TEST_CASE("a pause ends by itself, and keys do not expire in it") {
@@ -352,7 +352,7 @@ TEST_CASE("a transaction that writes waits at its EXEC; one that reads does not"
   server.run_as(a, "MULTI");
   CHECK(server.run_as(a, "SET", "k", "v") == "+QUEUED\r\n");
   CHECK(server.run_as(a, "EXEC").empty());
-  CHECK(a.parked);
+  CHECK(a.is_parked());
   server.run_as(b, "MULTI");
   server.run_as(b, "GET", "k");
   CHECK(server.run_as(b, "EXEC") == "*1\r\n$-1\r\n");

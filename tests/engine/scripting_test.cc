@@ -522,7 +522,7 @@ TEST_CASE("a write in a paused server waits if the script may write") {
   CHECK(server.run("EVAL_RO", "return 1", "0") == ":1\r\n");
   CHECK(server.run("EVAL", "#!lua flags=no-writes\nreturn 1", "0") == ":1\r\n");
   CHECK(server.run("EVAL", "return 1", "0").empty());
-  CHECK(server.session().parked);
+  CHECK(server.session().is_parked());
 }
 
 TEST_CASE("a script under the debugger runs line by line, as its client says") {
