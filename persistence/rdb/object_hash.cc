@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <functional>
-#include <unordered_set>
+#include <set>
 
 #include "persistence/rdb/ziplist.h"
 #include "src/base/format_number.h"
@@ -121,7 +121,7 @@ Result<Hash> decode_hash_listpack(ByteReader& in, const DecodeLimits& limits) {
   const std::size_t count = pack.size();
   if (count == 0 && limits.takes_empty()) return Hash();
   if (count == 0 || count % 2 != 0) return corrupt(in, "pairs of field and value");
-  std::unordered_set<std::string> fields;
+  std::set<std::string, std::less<>> fields;
   char scratch[kInt64TextMax];
   for (auto at = pack.first(); at != Listpack::kEnd; at = pack.next(pack.next(at))) {
     if (!fields.emplace(pack.get(at).text(scratch)).second) return corrupt(in, kDistinctHash);

@@ -5,11 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace hearth::acl {
@@ -43,7 +43,7 @@ class Catalog {
  private:
   std::vector<CatalogCommand> commands_;
   std::vector<Category> categories_;
-  std::unordered_map<std::string, std::size_t> by_name_;
+  std::map<std::string, std::size_t, std::less<>> by_name_;
 };
 
 }  // namespace hearth::acl

@@ -72,7 +72,7 @@ std::string client_flags(const Session& s) {
   add(s.tracking != nullptr, 't');
   add(s.tracking != nullptr && s.tracking->redirect_is_gone, 'R');
   add(s.tracking != nullptr && s.tracking->mode == tracking::Mode::kBroadcast, 'B');
-  add(s.parked, 'b');
+  add(s.is_parked(), 'b');
   add(s.watch_broken, 'd');
   add(s.close_after_reply, 'c');
   add(s.close_now, 'A');
@@ -108,7 +108,7 @@ std::string client_line(const Session& s, MonoTime now) {
   line.add("rbs", s.out.first_capacity());
   line.add("rbp", output.first_bytes);
   // A reply that is being written now is not waiting yet.
-  const bool waits = s.output_pending && !s.executing;
+  const bool waits = s.output_pending && !s.is_running();
   line.add("obl", waits ? output.first_bytes : 0);
   line.add("oll", output.overflow_segments);
   line.add("omem", output.overflow_capacity);

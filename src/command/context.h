@@ -64,8 +64,6 @@ class CommandContext {
   [[nodiscard]] Keyspace& keyspace() { return *parts_.env.keyspace; }
   [[nodiscard]] Session& session() { return parts_.session; }
   [[nodiscard]] ReplyWriter& reply() { return reply_; }
-  // Word i is a secret: MONITOR and the slow log show "(redacted)" in its place.
-  void redact(std::size_t i) { parts_.session.redacted.push_back(static_cast<std::uint32_t>(i)); }
   // Records what this command did, in the session's database and the slot of the first key.
   [[nodiscard]] CommandEffects effects() {
     return {*parts_.env.effects, {keys_.index(), keys_.first().slot}, parts_.argv};
@@ -77,11 +75,9 @@ class CommandContext {
   [[nodiscard]] UnixMillis clock() const { return parts_.env.clock; }
   [[nodiscard]] Rng& rng() { return *parts_.env.rng; }
   // May the handler ask services().blocking to wait? Else it answers as if its time were over.
-  [[nodiscard]] bool may_block() const {
-    return !parts_.session.deny_blocking && !parts_.session.timed_out;
-  }
+  [[nodiscard]] bool may_block() const { return !parts_.session.deny_blocking && !timed_out(); }
   // The command waited and its time is over: it answers with what there is.
-  [[nodiscard]] bool timed_out() const { return parts_.session.timed_out; }
+  [[nodiscard]] bool timed_out() const { return parts_.session.attempt == Attempt::kLast; }
   // Longest string that this request may make. What is replayed was made under the limits of its
   // writer, which may have been others.
   [[nodiscard]] std::uint64_t string_bytes_most() const {

@@ -81,6 +81,8 @@ class ScriptHost {
   // Nanoseconds of a steady counter.
   [[nodiscard]] virtual std::uint64_t script_ticks() const = 0;
   [[nodiscard]] virtual std::uint64_t script_random() = 0;
+  // The seed of the process for tables of names.
+  [[nodiscard]] virtual std::uint64_t name_seed() const = 0;
   // An error that a script made and that no command has counted yet.
   virtual void count_script_error(std::string_view text) = 0;
 

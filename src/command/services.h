@@ -66,8 +66,6 @@ class ClientControl {
   [[nodiscard]] virtual MonoTime mono_now() const = 0;
   // The session's replies so far still go out when it kills itself; another's don't.
   virtual void kill(Session& victim, const Session& by) = 0;
-  virtual void pause(PauseKind kind, UnixMillis until) = 0;
-  virtual void unpause() = 0;
   // Something was written to another session's buffer: it will be flushed in this loop turn.
   virtual void wrote_to(Session& session) = 0;
   // Has the reply grown past the client's limit, so that it will never be sent? To be asked now and
@@ -75,19 +73,45 @@ class ClientControl {
   [[nodiscard]] virtual bool is_over_output_limit(Session& session) = 0;
   // Parks the session: its command answers later, through `resume`.
   virtual void wait(Session& session) = 0;
-  // Lets a waiting session go on, after its reply was written to session.out.
-  virtual void resume(Session& session) = 0;
-  // From now on the session is told of every command.
-  virtual void monitor(Session& session) = 0;
-  virtual void unmonitor(Session& session) = 0;
-  // DEBUG SET-ACTIVE-EXPIRE: whether the background expiry runs.
-  virtual void set_active_expire(bool on) = 0;
-  // While locked, commands that name one of these keys are parked (MIGRATE under way).
+  // Lets a waiting session go on, after its reply was written to session.out. reply_from: the size
+  // of session.out before that; CLIENT REPLY may take the reply back.
+  virtual void resume(Session& session, std::size_t reply_from) = 0;
+};
+
+// What makes requests wait that could run otherwise. Implemented by the engine.
+class HoldControl {
+ public:
+  virtual ~HoldControl() = default;
+  virtual void pause(PauseKind kind, UnixMillis until) = 0;
+  virtual void unpause() = 0;
+  // While locked, commands that name one of these keys are held (MIGRATE under way).
   virtual void lock_keys(DbIndex db, std::span<const std::string> names) = 0;
   virtual void unlock_keys(DbIndex db, std::span<const std::string> names) = 0;
-  // Commits effects recorded outside of a command's own run (when MIGRATE completes).
+};
+
+// MONITOR. Implemented by the engine.
+class MonitorControl {
+ public:
+  virtual ~MonitorControl() = default;
+  // From now on the session is told of every command.
+  virtual void start(Session& session) = 0;
+  virtual void stop(Session& session) = 0;
+};
+
+// The background expiry, for DEBUG SET-ACTIVE-EXPIRE. Implemented by the engine.
+class ExpiryControl {
+ public:
+  virtual ~ExpiryControl() = default;
+  virtual void set_active(bool on) = 0;
+};
+
+// Changes outside of a command's own run (when MIGRATE completes). Implemented by the engine.
+class UnitControl {
+ public:
+  virtual ~UnitControl() = default;
+  // Commits what was recorded.
   virtual void commit() = 0;
-  // The environment for Keys, outside of a command's own run.
+  // The environment for Keys.
   [[nodiscard]] virtual KeyEnvironment& environment() = 0;
 };
 
@@ -142,6 +166,8 @@ class TransactionControl {
   virtual ~TransactionControl() = default;
   // Runs the queue of the session as one unit and writes EXEC's reply.
   virtual void exec(CommandContext& ctx) = 0;
+  // The command of an EXEC that the session waited for has answered: runs those behind it.
+  virtual void go_on(Session& session) = 0;
   virtual void discard(Session& session) = 0;
   virtual void watch(Session& session, DbIndex db, std::string_view key) = 0;
   virtual void unwatch(Session& session) = 0;
@@ -424,6 +450,10 @@ class ScriptHost;
 
 struct Services {
   ClientControl* clients = nullptr;
+  HoldControl* holds = nullptr;
+  MonitorControl* monitors = nullptr;
+  ExpiryControl* expiry = nullptr;
+  UnitControl* units = nullptr;
   TransactionControl* transactions = nullptr;
   const CommandTable* commands = nullptr;
   config::Registry* config = nullptr;

@@ -8,12 +8,14 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "src/base/result.h"
 
 namespace hearth {
 
 class CommandContext;
+struct Services;
 
 // A client's mistake. The text starts with its code: "ERR ...", "WRONGTYPE ...".
 struct ReplyError {
@@ -50,9 +52,17 @@ enum class Flag : std::uint32_t {
   kAllowBusy = 1U << 17,
   kNoMandatoryKeys = 1U << 18,
   kTouchesArbitraryKeys = 1U << 19,
-  kProtected = 1U << 20,    // DEBUG and the like: only where enable-*-command allows
-  kMovableKeys = 1U << 21,  // derived by the table: keys can't be told from positions alone
-  kRunsScript = 1U << 22,   // what else it does is up to the script: ScriptControl::flags_of
+  kProtected = 1U << 20,         // DEBUG and the like: only where enable-*-command allows
+  kMovableKeys = 1U << 21,       // derived by the table: keys can't be told from positions alone
+  kRunsScript = 1U << 22,        // what else it does is up to the script: ScriptControl::flags_of
+  kUnqueued = 1U << 23,          // inside MULTI it runs at once instead of being queued
+  kRunsQueue = 1U << 24,         // EXEC: it does what the queued commands do
+  kInSubscriberMode = 1U << 25,  // allowed to RESP2 clients that have subscriptions
+  kEndsPause = 1U << 26,         // never waits for CLIENT PAUSE
+  kReportsDisk = 1U << 27,       // answers MISCONF while changes can't be saved
+  kMovesSlots = 1U << 28,        // works on keys of a slot that is being moved away
+  kKeepsAsking = 1U << 29,       // ASKING holds on behind it
+  kKeepsCaching = 1U << 30,      // CLIENT CACHING holds on behind it
 };
 [[nodiscard]] constexpr Flag operator|(Flag a, Flag b) {
   return static_cast<Flag>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
@@ -334,6 +344,8 @@ enum class DatabaseUse : std::uint8_t {
   kAll,            // FLUSHALL
 };
 
+enum class Protection : std::uint8_t { kDebug, kModule };  // enable-debug-command and the like
+
 struct HistoryNote {
   std::string_view since;
   std::string_view change;
@@ -364,6 +376,12 @@ struct CommandSpec {
   std::uint8_t member_at = 0;
   ChannelUse channels = ChannelUse::kNone;
   DatabaseUse databases = DatabaseUse::kSelected;
+  // For kProtected: the parameter that allows it.
+  Protection protection = Protection::kDebug;
+  // Adds the indexes of words that no log may show: passwords and what may be one. Asked for every
+  // form of the request, well-formed or not.
+  void (*secrets)(const Services& services, std::span<const std::string_view> argv,
+                  std::vector<std::uint32_t>& words) = nullptr;
 };
 
 }  // namespace hearth

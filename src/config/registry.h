@@ -11,11 +11,11 @@
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -100,7 +100,7 @@ class Registry {
 
   std::vector<const Parameter*> parameters_;  // table order
   std::vector<std::string> texts_;            // canonical, by index
-  std::unordered_map<std::string, std::size_t> by_name_;
+  std::map<std::string, std::size_t, std::less<>> by_name_;
   std::vector<HookEntry> hooks_;
   Settings settings_;
   bool save_given_ = false;

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <unordered_set>
+#include <set>
 
 #include "src/base/parse_number.h"
 #include "src/config/words.h"
@@ -126,7 +126,7 @@ class Rewriter {
   const Registry& registry_;
   const RewriteOptions& options_;
   std::string out_;
-  std::unordered_set<std::string_view> done_;
+  std::set<std::string_view> done_;
   bool seen_marker_ = false;
   bool users_done_ = false;
 };

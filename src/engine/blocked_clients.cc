@@ -9,8 +9,9 @@ BlockedClient& BlockedClients::add(ConnId id, BlockedClient client) {
   for (const std::string& key : client.keys) {
     Queue& queue = queues_[{client.db, key}];
     queue.waiters.emplace(client.turn, id);
-    queue.without_type += client.wakes_without_type ? 1U : 0U;
+    if (client.wakes_without_type && queue.without_type++ == 0) ++removal_keys_;
   }
+  if (client.keys.empty()) by_progress_.emplace(client.turn, id);
   if (client.deadline.us != 0) deadlines_.emplace(client.deadline, id);
   return clients_.insert_or_assign(id, std::move(client)).first->second;
 }
@@ -20,14 +21,17 @@ void BlockedClients::remove(ConnId id) {
   if (at == clients_.end()) return;
   const BlockedClient& client = at->second;
   for (const std::string& key : client.keys) {
-    const auto queue = queues_.find({client.db, key});
+    const auto queue = queues_.find(DbNameView(client.db, key));
     if (queue == queues_.end()) continue;
     queue->second.waiters.erase(client.turn);
-    queue->second.without_type -= client.wakes_without_type ? 1U : 0U;
+    if (client.wakes_without_type && --queue->second.without_type == 0) --removal_keys_;
     // A ready key that nobody waits for any more is passed over when its turn comes.
     if (queue->second.waiters.empty()) queues_.erase(queue);
   }
   deadlines_.erase({client.deadline, id});
+  by_progress_.erase(client.turn);
+  put_off_.erase(client.turn);
+  woken_.erase(client.turn);
   clients_.erase(at);
 }
 
@@ -45,6 +49,19 @@ std::vector<ConnId> BlockedClients::ids() const {
   return ids;
 }
 
+std::vector<ConnId> BlockedClients::ids_without_keys() const {
+  std::vector<ConnId> ids;
+  for (const auto& [turn, id] : by_progress_) ids.push_back(id);
+  return ids;
+}
+
+std::vector<ConnId> BlockedClients::take_woken() {
+  std::vector<ConnId> ids;
+  for (const auto& [turn, id] : woken_) ids.push_back(id);
+  woken_.clear();
+  return ids;
+}
+
 void BlockedClients::make_ready(const Key& key, Queue& queue) {
   if (queue.ready) return;
   queue.ready = true;
@@ -53,18 +70,14 @@ void BlockedClients::make_ready(const Key& key, Queue& queue) {
 
 void BlockedClients::note_change(DbIndex db, std::string_view key) {
   if (queues_.empty()) return;
-  const auto at = queues_.find({db, std::string(key)});
+  const auto at = queues_.find(DbNameView(db, key));
   if (at != queues_.end()) make_ready(at->first, at->second);
 }
 
 void BlockedClients::note_all(DbIndex db) {
   for (auto& [key, queue] : queues_) {
-    if (key.first == db) make_ready(key, queue);
+    if (key.db == db) make_ready(key, queue);
   }
-}
-
-void BlockedClients::note_everything() {
-  for (auto& [key, queue] : queues_) make_ready(key, queue);
 }
 
 std::optional<BlockedClients::Key> BlockedClients::take_ready() {
@@ -96,12 +109,6 @@ std::vector<ConnId> BlockedClients::due(MonoTime now) const {
     ids.push_back(id);
   }
   return ids;
-}
-
-std::size_t BlockedClients::removal_key_count() const {
-  return static_cast<std::size_t>(
-      std::count_if(queues_.begin(), queues_.end(),
-                    [](const auto& entry) { return entry.second.without_type > 0; }));
 }
 
 }  // namespace hearth

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "src/base/ids.h"
+#include "src/base/name_map.h"
 #include "src/base/time.h"
 #include "src/command/services.h"
 #include "src/command/table.h"
@@ -41,7 +42,8 @@ struct BlockedClient {
 
 class BlockedClients {
  public:
-  using Key = std::pair<DbIndex, std::string>;
+  using Key = DbName;
+  explicit BlockedClients(std::uint64_t seed) : queues_(seed) {}
 
   // The client must not wait yet. The reference holds until it is removed.
   BlockedClient& add(ConnId id, BlockedClient client);
@@ -52,12 +54,20 @@ class BlockedClients {
   [[nodiscard]] bool waits_for_keys() const { return !queues_.empty(); }
   // Those who wait, in the order they began to.
   [[nodiscard]] std::vector<ConnId> ids() const;
+  // Of them, those who wait for replicas or the log.
+  [[nodiscard]] std::vector<ConnId> ids_without_keys() const;
+
+  // The client was woken while a pause, a lock or a busy script held it: it is woken again when
+  // that has ended, whether or not its keys change once more.
+  void put_off(const BlockedClient& client, ConnId id) { put_off_.emplace(client.turn, id); }
+  void wake_put_off() { woken_.merge(put_off_); }
+  // Takes those that were woken so, in the order they began to wait.
+  [[nodiscard]] std::vector<ConnId> take_woken();
 
   // The key changed, or everything in the database; puts what is waited for on the ready list.
   void note_change(DbIndex db, std::string_view key);
   void note_all(DbIndex db);
-  void note_everything();
-  [[nodiscard]] bool has_ready() const { return !ready_.empty(); }
+  [[nodiscard]] bool has_ready() const { return !ready_.empty() || !woken_.empty(); }
   // Takes the oldest off the list; nothing if it is empty.
   [[nodiscard]] std::optional<Key> take_ready();
 
@@ -79,14 +89,9 @@ class BlockedClients {
   [[nodiscard]] std::size_t timed_count() const { return deadlines_.size(); }
   [[nodiscard]] std::size_t key_count() const { return queues_.size(); }
   // Keys that somebody waits for who wants to hear of their removal.
-  [[nodiscard]] std::size_t removal_key_count() const;
+  [[nodiscard]] std::size_t removal_key_count() const { return removal_keys_; }
 
  private:
-  struct KeyHash {
-    std::size_t operator()(const Key& k) const {
-      return std::hash<std::string>{}(k.second) ^ k.first;
-    }
-  };
   struct Queue {
     std::map<std::uint64_t, ConnId> waiters;  // by turn
     std::size_t without_type = 0;             // of them
@@ -95,7 +100,10 @@ class BlockedClients {
   void make_ready(const Key& key, Queue& queue);
 
   std::unordered_map<ConnId, BlockedClient> clients_;
-  std::unordered_map<Key, Queue, KeyHash> queues_;
+  DbNameMap<Queue> queues_;
+  std::size_t removal_keys_ = 0;                     // queues with somebody that wakes without type
+  std::map<std::uint64_t, ConnId> by_progress_;      // those without keys, by turn
+  std::map<std::uint64_t, ConnId> put_off_, woken_;  // by turn
   std::set<std::pair<MonoTime, ConnId>> deadlines_;
   std::deque<Key> ready_;
   std::uint64_t turn_ = 0;

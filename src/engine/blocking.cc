@@ -1,41 +1,33 @@
-// Commands that wait.
-//
-// A handler that finds nothing asks to wait for keys; the engine keeps a copy of the request and
-// parks the session. Which keys changed is read off the effect log: when a unit has been committed,
-// each changed key that somebody waits for is looked at, in the order of the changes, and the
-// commands of those who wait for it are run again, first come first served, each as a unit of its
-// own. One that is served is answered and may go on; one that is not keeps its place. A command
-// that is served may change keys in its turn (BLMOVE): the list is worked off until it is empty,
-// which it is after at most as many rounds as clients waited, since only a served client changes
-// anything.
+#include "src/engine/blocking.h"
+
 #include <algorithm>
 
+#include "cluster/model/redirect.h"
 #include "cluster/model/slot.h"
 #include "src/command/context.h"
-#include "src/engine/engine.h"
 #include "src/proto/reply_writer.h"
 
 namespace hearth {
 namespace {
 
+// Sorted: in which queues a client stands has no order.
 std::vector<std::string> distinct(std::span<const std::string_view> names) {
-  std::vector<std::string> keys;
-  for (const std::string_view name : names) {
-    if (std::find(keys.begin(), keys.end(), name) == keys.end()) keys.emplace_back(name);
-  }
-  return keys;
+  std::vector<std::string_view> sorted(names.begin(), names.end());
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  return {sorted.begin(), sorted.end()};
 }
 
 }  // namespace
 
-void Engine::block(CommandContext& ctx, BlockedClient client) {
+void Blocking::block(CommandContext& ctx, BlockedClient client) {
   Session& session = ctx.session();
-  session.blocked = true;
-  if (blocked_.find(session.id) != nullptr) {
+  session.become(RunState::kBlocked);
+  if (clients_.find(session.id) != nullptr) {
     // Run again and still not served: everything stays as it is, unless its time had come. Then the
     // command asks for more time, with new words and a new deadline.
-    if (!session.timed_out) return;
-    blocked_.remove(session.id);
+    if (session.attempt != Attempt::kLast) return;
+    clients_.remove(session.id);
   }
   client.command = &ctx.command();
   client.db = session.db;
@@ -43,12 +35,11 @@ void Engine::block(CommandContext& ctx, BlockedClient client) {
     const auto words = ctx.args().words();
     client.argv.assign(words.begin(), words.end());
   }
-  blocked_.add(session.id, std::move(client));
-  wait(session);
-  refresh_wants();
+  clients_.add(session.id, std::move(client));
+  parts_.executor.refresh_wants();
 }
 
-void Engine::wait_for_keys(CommandContext& ctx, KeyWait key_wait) {
+void Blocking::wait_for_keys(CommandContext& ctx, KeyWait key_wait) {
   BlockedClient client;
   client.argv = std::move(key_wait.again);
   client.keys = distinct(key_wait.keys);
@@ -59,97 +50,106 @@ void Engine::wait_for_keys(CommandContext& ctx, KeyWait key_wait) {
   block(ctx, std::move(client));
 }
 
-void Engine::wait_for_progress(CommandContext& ctx, MonoTime deadline) {
+void Blocking::wait_for_progress(CommandContext& ctx, MonoTime deadline) {
   BlockedClient client;
   client.on_timeout = OnTimeout::kRunAgain;
   client.deadline = deadline;
   block(ctx, std::move(client));
 }
 
-void Engine::progressed() {
-  for (const ConnId id : blocked_.ids()) {
-    Session* session = find(id);
-    BlockedClient* client = blocked_.find(id);
-    if (session != nullptr && client != nullptr && client->keys.empty())
-      run_blocked(*session, *client);
+void Blocking::progressed() {
+  for (const ConnId id : clients_.ids_without_keys()) {
+    Session* session = parts_.sessions.find(id);
+    BlockedClient* client = clients_.find(id);
+    if (session != nullptr && client != nullptr) run_again(*session, *client);
   }
 }
 
 // Runs the command again. The session goes on if it was served.
-void Engine::run_blocked(Session& session, BlockedClient& client) {
+void Blocking::run_again(Session& session, BlockedClient& client) {
   if (session.close_now) return;  // its end is near: it takes nothing away from others
-  if (script_busy_) return;       // it would be refused; what wakes it comes again
   const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
-  // While it may not run its keys stay as they are; unpause and unlock_keys come back to them.
-  if (must_pause(session, *client.command, argv, false)) return;
-  if (!locked_.empty() && is_locked(session, *client.command, argv)) return;
-  KeyRef first{};
-  const int position = client.command->first_key;
-  if (position > 0 && static_cast<std::size_t>(position) < argv.size())
-    first = Keys(env_, session.db).make_ref(argv[static_cast<std::size_t>(position)]);
+  if (parts_.core.script_busy || parts_.holds.pauses(session, *client.command, argv, false) ||
+      parts_.holds.is_locked(session, *client.command, argv)) {
+    return clients_.put_off(client, session.id);
+  }
+  const KeyRef first = first_key_of(parts_.core, *client.command, argv);
   const std::size_t out_before = session.out.size();
-  session.blocked = false;
   // What refuses a new request (memory, a slot that moved away) refuses this one.
-  if (gate(session, *client.command, argv, first) == Gate::kPass)
-    run_command(session, *client.command, argv, first);
-  if (!session.blocked) release(session, out_before);
+  if (parts_.executor.admit(session, *client.command, argv, first) != Verdict::kPass)
+    return release(session, out_before);
+  parts_.executor.run_again(session, Attempt::kAgain, *client.command, argv, first);
+  if (!session.is_blocked()) release(session, out_before);
 }
 
 // The session has its answer.
-void Engine::release(Session& session, std::size_t out_before) {
-  blocked_.remove(session.id);
-  session.blocked = false;
-  after_reply(session, out_before);
-  refresh_wants();
-  resume(session);
+void Blocking::release(Session& session, std::size_t out_before) {
+  clients_.remove(session.id);
+  parts_.executor.after_reply(session, out_before);
+  parts_.executor.refresh_wants();
+  parts_.sessions.go_on(session);
 }
 
-void Engine::serve_ready() {
+// What held them has ended, or some of it: who is still held is put off again.
+void Blocking::serve_woken() {
+  for (const ConnId id : clients_.take_woken()) {
+    Session* session = parts_.sessions.find(id);
+    BlockedClient* client = clients_.find(id);
+    if (session != nullptr && client != nullptr) run_again(*session, *client);
+  }
+}
+
+// Wakes the next of those that wait for one key, as long as there is something for them.
+void Blocking::serve_key(const BlockedClients::Key& key) {
+  const std::uint64_t last = clients_.last_turn();
+  std::uint64_t turn = 0;
+  while (const auto waiter = clients_.next_waiter(key, turn)) {
+    if (waiter->turn > last) return;
+    turn = waiter->turn;
+    const Keys keys(parts_.core.env, key.db);
+    const Found at = parts_.core.keyspace.db(key.db).find(keys.make_ref(key.name));
+    const bool there = at && !at->expired(parts_.core.env.now);
+    if (!there && !clients_.wakes_without_type(key)) return;
+    Session* session = parts_.sessions.find(waiter->id);
+    BlockedClient* client = clients_.find(waiter->id);
+    if (session == nullptr || client == nullptr) continue;
+    if (client->wakes_without_type || (there && at->type() == client->type))
+      run_again(*session, *client);
+  }
+}
+
+void Blocking::serve_ready() {
   if (serving_) return;
   serving_ = true;
-  while (const auto key = blocked_.take_ready()) {
-    const std::uint64_t last = blocked_.last_turn();
-    std::uint64_t turn = 0;
-    while (const auto waiter = blocked_.next_waiter(*key, turn)) {
-      if (waiter->turn > last) break;
-      turn = waiter->turn;
-      const Found at = keyspace_.db(key->first).find(Keys(env_, key->first).make_ref(key->second));
-      const bool there = at && !at->expired(env_.now);
-      if (!there && !blocked_.wakes_without_type(*key)) break;
-      Session* session = find(waiter->id);
-      BlockedClient* client = blocked_.find(waiter->id);
-      if (session == nullptr || client == nullptr) continue;
-      if (client->wakes_without_type || (there && at->type() == client->type))
-        run_blocked(*session, *client);
-    }
+  while (clients_.has_ready()) {
+    serve_woken();
+    if (const auto key = clients_.take_ready()) serve_key(*key);
   }
   serving_ = false;
 }
 
 // Ends the wait without running the command, with what its caller has written.
-void Engine::count_unserved(Session& session, const BlockedClient& client) {
-  CommandStats& c = stats_.commands[client.command->id];
+void Blocking::count_unserved(Session& session, const BlockedClient& client) {
+  EngineCore& core = parts_.core;
+  CommandStats& c = core.stats.commands[client.command->id];
   ++c.calls;
   c.ns += client.ns;
-  ++stats_.commands_processed;
+  ++core.stats.commands_processed;
   ++session.commands;
-  if (hot_.latency_tracking) stats_.latencies[client.command->id].add(client.ns);
-  if (client.ns >= hot_.slow_ns) {
+  if (core.hot.latency_tracking) core.stats.add_latency(client.command->id, client.ns);
+  if (client.ns >= core.hot.slow_ns) {
     const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
-    log_slow(session, *client.command, argv, client.ns);
+    parts_.observers.log_slow(session, *client.command, argv, client.ns);
   }
 }
 
-void Engine::end_wait(Session& session, BlockedClient& client) {
+void Blocking::end_wait(Session& session, BlockedClient& client) {
   const std::size_t out_before = session.out.size();
   if (client.on_timeout == OnTimeout::kRunAgain) {
     const std::vector<std::string> words = std::move(client.argv);
     const std::vector<std::string_view> argv(words.begin(), words.end());
-    session.blocked = false;
-    session.timed_out = true;
-    run_command(session, *client.command, argv, {});
-    session.timed_out = false;
-    if (session.blocked) return;
+    parts_.executor.run_again(session, Attempt::kLast, *client.command, argv, {});
+    if (session.is_blocked()) return;
     return release(session, out_before);
   }
   ReplyWriter reply(session.out, session.resp);
@@ -161,29 +161,29 @@ void Engine::end_wait(Session& session, BlockedClient& client) {
   release(session, out_before);
 }
 
-void Engine::refuse_wait(Session& session, const BlockedClient& client, std::string_view error) {
+void Blocking::refuse_wait(Session& session, const BlockedClient& client, std::string_view error) {
   const std::size_t out_before = session.out.size();
-  reply_error(session, client.command, error, false);
+  parts_.executor.reply_error(session, client.command, error, false);
   count_unserved(session, client);
   release(session, out_before);
 }
 
-void Engine::run_due() {
-  if (script_busy_) return;  // the deadlines are still past when the script has ended
-  for (const ConnId id : blocked_.due(mono_)) {
-    Session* session = find(id);
-    BlockedClient* client = blocked_.find(id);
+void Blocking::run_due() {
+  if (parts_.core.script_busy) return;  // the deadlines are still past when the script has ended
+  for (const ConnId id : clients_.due(parts_.core.mono)) {
+    Session* session = parts_.sessions.find(id);
+    BlockedClient* client = clients_.find(id);
     if (session != nullptr && client != nullptr && !session->close_now) end_wait(*session, *client);
   }
 }
 
-bool Engine::unblock(ConnId id, Unblock how) {
-  Session* session = find(id);
-  BlockedClient* client = blocked_.find(id);
+bool Blocking::unblock(ConnId id, Unblock how) {
+  Session* session = parts_.sessions.find(id);
+  BlockedClient* client = clients_.find(id);
   if (session == nullptr || client == nullptr) return false;
   if (how == Unblock::kTimeout) {
     end_wait(*session, *client);
-    client = blocked_.find(id);
+    client = clients_.find(id);
     if (client == nullptr) return true;
     // It asked for more time, which it does not get.
     client->on_timeout = OnTimeout::kNullArray;
@@ -194,34 +194,47 @@ bool Engine::unblock(ConnId id, Unblock how) {
   return true;
 }
 
-void Engine::unblock_all(std::string_view error) {
-  for (const ConnId id : blocked_.ids()) {
-    Session* session = find(id);
-    const BlockedClient* client = blocked_.find(id);
+void Blocking::unblock_all(std::string_view error) {
+  for (const ConnId id : clients_.ids()) {
+    Session* session = parts_.sessions.find(id);
+    const BlockedClient* client = clients_.find(id);
     if (session != nullptr && client != nullptr) refuse_wait(*session, *client, error);
   }
 }
 
-// A slot that is no longer served here takes those along who wait for keys of it.
-void Engine::set_cluster_view(std::shared_ptr<const cluster::View> view) {
-  view_ = std::move(view);
-  if (view_ == nullptr || !blocked_.waits_for_keys()) return;
-  for (const ConnId id : blocked_.ids()) {
-    Session* session = find(id);
-    const BlockedClient* client = blocked_.find(id);
+void Blocking::follow_view() {
+  const cluster::View* view = parts_.core.view.get();
+  if (view == nullptr || !clients_.waits_for_keys()) return;
+  std::vector<Slot> slots;
+  for (const ConnId id : clients_.ids()) {
+    Session* session = parts_.sessions.find(id);
+    const BlockedClient* client = clients_.find(id);
     if (session == nullptr || client == nullptr || client->keys.empty()) continue;
-    slots_.clear();
-    for (const std::string& key : client->keys) slots_.push_back(cluster::slot_of(key));
+    slots.clear();
+    for (const std::string& key : client->keys) slots.push_back(cluster::slot_of(key));
     cluster::RedirectQuery query;
-    query.slots = slots_;
+    query.slots = slots;
     query.command_writes = client->command->writes();
     query.session_asking = true;  // it was let in: a slot that is being imported will do
     query.session_readonly = session->readonly;
     query.session_ipv6 = session->ipv6;
-    const cluster::Redirect decision = cluster::redirect(*view_, query);
+    const cluster::Redirect decision = cluster::redirect(*view, query);
     if (!decision.serves())
-      refuse_wait(*session, *client, cluster::redirect_text(*view_, query, decision));
+      refuse_wait(*session, *client, cluster::redirect_text(*view, query, decision));
   }
+}
+
+void Blocking::on_commit(const CommittedUnit& unit) {
+  if (!clients_.waits_for_keys()) return;
+  for (const KeyEvent& e : unit.events) {
+    if (e.kind != Notify::kMiss) clients_.note_change(e.db, e.key);
+  }
+}
+
+void Blocking::forget(Session& session) {
+  if (!session.is_blocked()) return;
+  clients_.remove(session.id);
+  parts_.executor.refresh_wants();
 }
 
 }  // namespace hearth

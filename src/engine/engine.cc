@@ -3,279 +3,118 @@
 #include <algorithm>
 #include <utility>
 
-#include "cluster/model/slot.h"
 #include "src/base/bytes.h"
 #include "src/base/check.h"
 #include "src/base/log.h"
-#include "src/engine/script_run.h"
 #include "src/proto/reply_writer.h"
 #include "src/store/memory.h"
 
 namespace hearth {
 
-// Turns committed key events into pub/sub messages.
-class Engine::KeyspaceNotifier final : public EffectSink {
- public:
-  explicit KeyspaceNotifier(Engine& engine) : engine_(engine) {}
-
-  void on_commit(const CommittedUnit& unit) override {
-    const std::uint32_t flags = engine_.hot_.notify;
-    for (const KeyEvent& e : unit.events) {
-      if (!engine_.watched_.empty()) break_watches(e);
-      if (e.kind != Notify::kMiss) engine_.blocked_.note_change(e.db, e.key);
-      if ((flags & static_cast<std::uint32_t>(e.kind)) == 0) continue;
-      const std::string at = "@" + std::to_string(e.db) + "__:";
-      if ((flags & static_cast<std::uint32_t>(Notify::kKeyspace)) != 0) {
-        engine_.pubsub_.publish("__keyspace" + at + e.key, e.name);
-      }
-      if ((flags & static_cast<std::uint32_t>(Notify::kKeyevent)) != 0) {
-        engine_.pubsub_.publish("__keyevent" + at + std::string(e.name), e.key);
-      }
+void Engine::Notifier::on_commit(const CommittedUnit& unit) {
+  const std::uint32_t flags = core_.hot.notify;
+  if (flags == 0) return;
+  for (const KeyEvent& e : unit.events) {
+    if ((flags & static_cast<std::uint32_t>(e.kind)) == 0) continue;
+    const std::string at = "@" + std::to_string(e.db) + "__:";
+    if ((flags & static_cast<std::uint32_t>(Notify::kKeyspace)) != 0) {
+      core_.pubsub.publish("__keyspace" + at + e.key, e.name);
+    }
+    if ((flags & static_cast<std::uint32_t>(Notify::kKeyevent)) != 0) {
+      core_.pubsub.publish("__keyevent" + at + std::string(e.name), e.key);
     }
   }
-
- private:
-  void break_watches(const KeyEvent& e) {
-    if (!e.is_change()) return;
-    const auto at = engine_.watched_.find({e.db, e.key});
-    if (at == engine_.watched_.end()) return;
-    for (Session* s : at->second) {
-      if (e.kind != Notify::kExpired || !was_stale(*s, e)) s->watch_broken = true;
-    }
-  }
-  // The key had expired before it was watched: that it goes now is no news, its next change is.
-  static bool was_stale(Session& s, const KeyEvent& e) {
-    for (WatchedKey& w : s.watched) {
-      if (w.db == e.db && w.key == e.key) return std::exchange(w.expired, false);
-    }
-    return false;
-  }
-  Engine& engine_;
-};
+}
 
 Engine::Engine(Options options)
-    : config_(options.config),
-      commands_(options.commands),
-      host_(options.host),
-      ticks_(options.ticks),
-      facts_(std::move(options.facts)),
-      keyspace_(
-          options.seed,
-          options.config->settings().cluster_enabled ? 1 : options.config->settings().databases,
-          options.config->settings().cluster_enabled),
-      rng_(options.seed ^ 0x5bd1e995),
-      mono_(options.mono),
-      started_mono_(options.mono),
-      started_(options.now) {
-  env_.keyspace = &keyspace_;
-  env_.effects = &effects_;
-  env_.stats = &stats_;
-  env_.rng = &rng_;
-  env_.reclaimer = options.reclaimer;
-  env_.now = env_.clock = options.now;
-  env_.per_slot = settings().cluster_enabled;
-  services_.clients = this;
-  services_.transactions = this;
-  services_.commands = commands_;
-  services_.config = config_;
-  services_.pubsub = &pubsub_;
-  services_.stats = &stats_;
-  services_.command_logs = &command_logs_;
-  services_.hot_keys = &hot_keys_;
-  if (facts_.cpu != nullptr) {
-    hot_keys_.set_cpu_source([this]() -> HotKeys::CpuMillis {
-      const ProcessFacts::Cpu cpu = facts_.cpu();
-      return {static_cast<std::int64_t>(cpu.user * 1000),
-              static_cast<std::int64_t>(cpu.system * 1000)};
-    });
-  }
-  services_.latency = &latency_;
-  services_.reclaimer = options.reclaimer;
-  services_.server = options.server;
-  services_.info = this;
-  services_.migration = options.migration;
-  services_.cluster = options.cluster;
-  services_.debug = &debug_;
-  services_.blocking = this;
-  services_.script_host = this;
-  services_.persistence = options.persistence;
-  services_.replication = options.replication;
-  services_.replica = options.replica;
-  stats_.commands.resize(commands_->id_count());
-  stats_.latencies.resize(commands_->id_count());
-  replication_id_ = rng_.hex(40);
-  startup_bytes_ = memory::used_bytes();
-  notifier_ = std::make_unique<KeyspaceNotifier>(*this);
-  sinks_.push_back(notifier_.get());
-  access_ =
-      std::make_unique<Access>(Access::Parts{*config_, *commands_, *this, stats_, services_, env_});
-  tracker_ = std::make_unique<Tracker>(
-      Tracker::Parts{*this, *config_, effects_, rng_, actor_, [this] { refresh_wants(); }});
-  sinks_.push_back(tracker_.get());
-  services_.access = access_.get();
-  services_.tracking = tracker_.get();
+    : core_(std::move(options)),
+      notifier_(core_),
+      sessions_(core_, *this),
+      access_(Access::Parts{core_.config, core_.commands, sessions_, core_.stats, core_.services,
+                            core_.env}),
+      holds_(core_, core_.keyspace.seed(),
+             [this] {
+               blocking_.wake_put_off();
+               serve_ready();
+             }),
+      observers_(core_, sessions_),
+      transactions_({core_, *this, access_, holds_}, core_.keyspace.seed()),
+      blocking_({core_, *this, sessions_, holds_, observers_}, core_.keyspace.seed()),
+      tracker_({sessions_, core_.config, core_.effects, core_.rng, core_.actor,
+                [this] { refresh_wants(); }},
+               core_.keyspace.seed()),
+      eviction_(core_, *this, sessions_),
+      expiry_(core_, *this),
+      gate_({core_, *this, sessions_, holds_, transactions_, eviction_, access_}),
+      scripts_({core_, *this, access_, eviction_, [this] { return gate_.write_refusal(); },
+                [this] { blocking_.wake_put_off(); }}),
+      reports_({core_, sessions_, blocking_, tracker_, eviction_, core_.env.clock},
+               core_.rng.hex(40)) {
+  Services& services = core_.services;
+  services.clients = &sessions_;
+  services.holds = &holds_;
+  services.monitors = &observers_;
+  services.expiry = &expiry_;
+  services.units = this;
+  services.transactions = &transactions_;
+  services.info = &reports_;
+  services.blocking = &blocking_;
+  services.script_host = &scripts_;
+  services.access = &access_;
+  services.tracking = &tracker_;
+  sinks_ = {&expiry_, &notifier_, &transactions_, &blocking_, &tracker_};
   refresh_settings();
-  config_->on_change({"hz",
-                      "dynamic-hz",
-                      "maxmemory",
-                      "import-mode",
-                      "lazyexpire-nested-arbitrary-keys",
-                      "maxmemory-clients",
-                      "maxmemory-policy",
-                      "slowlog-log-slower-than",
-                      "slowlog-max-len",
-                      "commandlog-request-larger-than",
-                      "commandlog-large-request-max-len",
-                      "commandlog-reply-larger-than",
-                      "commandlog-large-reply-max-len",
-                      "latency-monitor-threshold",
-                      "latency-tracking",
-                      "notify-keyspace-events",
-                      "lfu-log-factor",
-                      "lfu-decay-time",
-                      "lazyfree-lazy-expire",
-                      "lazyfree-lazy-server-del",
-                      "lazyfree-lazy-user-del",
-                      "lazyfree-lazy-eviction",
-                      "min-replicas-to-write",
-                      "min-replicas-max-lag"},
-                     [this](const config::Settings&) -> Result<void, std::string> {
-                       refresh_settings();
-                       return {};
-                     });
+  core_.config.on_change({"hz",
+                          "dynamic-hz",
+                          "maxmemory",
+                          "import-mode",
+                          "lazyexpire-nested-arbitrary-keys",
+                          "maxmemory-clients",
+                          "maxmemory-policy",
+                          "slowlog-log-slower-than",
+                          "slowlog-max-len",
+                          "commandlog-request-larger-than",
+                          "commandlog-large-request-max-len",
+                          "commandlog-reply-larger-than",
+                          "commandlog-large-reply-max-len",
+                          "latency-monitor-threshold",
+                          "latency-tracking",
+                          "notify-keyspace-events",
+                          "lfu-log-factor",
+                          "lfu-decay-time",
+                          "lazyfree-lazy-expire",
+                          "lazyfree-lazy-server-del",
+                          "lazyfree-lazy-user-del",
+                          "lazyfree-lazy-eviction",
+                          "min-replicas-to-write",
+                          "min-replicas-max-lag"},
+                         [this](const config::Settings&) -> Result<void, std::string> {
+                           refresh_settings();
+                           return {};
+                         });
 }
 
 Engine::~Engine() {
-  for (auto& [id, session] : sessions_) pubsub_.unsubscribe_all(session->subscriptions);
-}
-
-Session& Engine::open(const ClientAddress& from) {
-  auto session = std::make_unique<Session>();
-  Session& s = *session;
-  s.id = next_id_++;
-  s.address = from.address;
-  s.local_address = from.local_address;
-  s.fd = from.fd;
-  s.unix_socket = from.unix_socket;
-  s.on_this_host = from.on_this_host;
-  s.ipv6 = from.ipv6;
-  s.resp = settings().client_default_resp;
-  access_->become_default(s);
-  s.created_at = s.last_active = mono_;
-  s.clients = this;
-  sessions_.emplace(s.id, std::move(session));
-  order_.push_back(s.id);
-  ++stats_.connections_received;
-  return s;
+  for (const auto& [id, session] : sessions_) core_.pubsub.unsubscribe_all(session->subscriptions);
 }
 
 void Engine::close(Session& session) {
-  if (services_.replication != nullptr) services_.replication->closed(session);
-  pubsub_.unsubscribe_all(session.subscriptions);
-  unwatch(session);
-  unmonitor(session);
-  if (session.blocked) {
-    blocked_.remove(session.id);
-    refresh_wants();
-  }
-  tracker_->stop(session);
-  clients_bytes_ -= std::min<std::uint64_t>(clients_bytes_, session.counted_bytes);
-  dying_bytes_ -= session.dying_bytes;
-  std::erase(parked_, session.id);
-  const auto at = std::lower_bound(order_.begin(), order_.end(), session.id);
-  if (at != order_.end() && *at == session.id) order_.erase(at);
-  sessions_.erase(session.id);
+  if (core_.services.replication != nullptr) core_.services.replication->closed(session);
+  core_.pubsub.unsubscribe_all(session.subscriptions);
+  transactions_.forget(session);
+  observers_.stop(session);
+  blocking_.forget(session);
+  tracker_.stop(session);
+  holds_.forget(session);
+  sessions_.remove(session);
 }
 
-void Engine::for_each(const std::function<void(Session&)>& fn) {
-  const std::vector<ConnId> ids = order_;  // fn may close sessions
-  for (const ConnId id : ids) {
-    if (Session* s = find(id)) fn(*s);
-  }
-}
-
-Session* Engine::find(ConnId id) {
-  const auto at = sessions_.find(id);
-  return at == sessions_.end() ? nullptr : at->second.get();
-}
-
-void Engine::kill(Session& victim, const Session& by) {
-  if (&victim == &by)
-    victim.close_after_reply = true;
+void Engine::set_time(UnixMillis now, MonoTime mono) {
+  if (in_transaction())
+    held_now_ = now;
   else
-    victim.close_now = true;
-  host_->close_soon(victim);
-}
-
-void Engine::wrote_to(Session& session) {
-  check_output_limits(session);
-  note_buffers(session);
-  if (!session.output_pending) {
-    session.output_pending = true;
-    host_->flush_soon(session);
-  }
-}
-
-bool Engine::is_over_output_limit(Session& session) {
-  if (session.in_script) return false;  // what a script reads goes to no client
-  check_output_limits(session);
-  return session.close_now;
-}
-
-void Engine::wait(Session& session) { session.parked = session.waiting = true; }
-
-void Engine::resume(Session& session) {
-  session.parked = session.waiting = false;
-  wrote_to(session);
-  host_->resume_soon(session);
-}
-
-void Engine::park(Session& session) {
-  session.parked = true;
-  parked_.push_back(session.id);
-}
-
-void Engine::resume_parked() {
-  std::vector<ConnId> ids;
-  ids.swap(parked_);
-  for (const ConnId id : ids) {
-    Session* s = find(id);
-    if (s == nullptr || !s->parked || s->waiting) continue;
-    s->parked = false;
-    host_->resume_soon(*s);
-  }
-}
-
-void Engine::pause(PauseKind kind, UnixMillis until) {
-  // A second pause never weakens the first: the wider kind and the later end hold.
-  if (pause_until_.ms == 0 || kind == PauseKind::kAll) pause_kind_ = kind;
-  pause_until_ = std::max(pause_until_, until);
-  paused_ = true;
-  refresh_expiry();
-}
-
-void Engine::unpause() {
-  pause_until_ = UnixMillis{};
-  pause_kind_ = PauseKind::kWrite;
-  if (!writes_held_) end_pause();
-}
-
-void Engine::hold_writes(bool on) {
-  writes_held_ = on;
-  if (on) {
-    paused_ = true;
-    refresh_expiry();
-  } else if (pause_until_.ms == 0) {
-    end_pause();
-  }
-}
-
-void Engine::end_pause() {
-  paused_ = false;
-  refresh_expiry();
-  resume_parked();
-  blocked_.note_everything();
-  if (depth_ == 0) serve_ready();
+    core_.env.now = core_.env.clock = now;
+  core_.mono = mono;
 }
 
 // --- requests ---
@@ -300,10 +139,10 @@ void Engine::note_lookups(const Database& db, const RequestBatch& batch) {
 
 void Engine::prepare(Session& session, RequestBatch& batch) {
   const Command* last = session.last_command;
-  if (last != nullptr && last->renamed) last = nullptr;  // its own name is no way to it
+  if (last != nullptr && last->renamed) last = nullptr;  // its spec name no longer resolves to it
   std::string_view last_name =
       last != nullptr && last->parent == nullptr ? std::string_view(last->full_name) : "";
-  const Database& db = keyspace_.db(session.db);
+  const Database& db = core_.keyspace.db(session.db);
   std::uint64_t last_hash = 0;  // what the same key needs is on its way
   for (ParsedRequest& r : batch.requests) {
     const auto argv = batch.argv(r);
@@ -313,18 +152,17 @@ void Engine::prepare(Session& session, RequestBatch& batch) {
         r.command = last;
         last_name = argv[0];  // as this client writes it: the next one is equal at once
       } else {
-        r.command = commands_->resolve(argv);
+        r.command = core_.commands.resolve(argv);
         if (r.command != nullptr && r.command->parent == nullptr) {
           last = r.command;
           last_name = argv[0];
         }
       }
     }
-    const int first = r.command != nullptr ? r.command->first_key : 0;
-    if (first <= 0 || static_cast<std::size_t>(first) >= argv.size()) continue;
-    const std::string_view name = argv[static_cast<std::size_t>(first)];
-    r.key = {name, hash_bytes(name, keyspace_.seed()),
-             env_.per_slot ? cluster::slot_of(name) : Slot{0}};
+    if (r.command == nullptr) continue;
+    const KeyRef key = first_key_of(core_, *r.command, argv);
+    if (key.name.data() == nullptr) continue;
+    r.key = key;
     if (r.key.hash != last_hash) db.prefetch_bucket(r.key);
     last_hash = r.key.hash;
   }
@@ -335,7 +173,7 @@ void Engine::fetch(std::span<const SessionBatch> batches) {
   if (batches.size() == 1 && batches[0].batch->requests.size() == 1) return;
   bool opens_values = false;
   for (const SessionBatch& b : batches) {
-    const Database& db = keyspace_.db(b.session->db);
+    const Database& db = core_.keyspace.db(b.session->db);
     std::uint64_t last_hash = 0;
     for (const ParsedRequest& r : b.batch->requests) {
       if (r.key.name.empty()) continue;
@@ -347,7 +185,7 @@ void Engine::fetch(std::span<const SessionBatch> batches) {
   if (!opens_values) return;
   // Step by step for all of them.
   lookups_.clear();
-  for (const SessionBatch& b : batches) note_lookups(keyspace_.db(b.session->db), *b.batch);
+  for (const SessionBatch& b : batches) note_lookups(core_.keyspace.db(b.session->db), *b.batch);
   for (ValueLookup& lookup : lookups_) lookup.fetch_bucket();
   for (const ValueLookup& lookup : lookups_) lookup.fetch_node();
 }
@@ -360,28 +198,29 @@ std::size_t Engine::run(Session& session, RequestBatch& batch) {
 }
 
 std::size_t Engine::run_prepared(Session& session, RequestBatch& batch) {
-  if (tracker_->is_on()) [[unlikely]]
-    tracker_->limit_table();
-  last_ticks_ = ticks_();
+  if (tracker_.is_on()) [[unlikely]]
+    tracker_.limit_table();
+  core_.last_ticks = core_.ticks();
   std::size_t done = 0;
   std::size_t begin = 0;
   for (const ParsedRequest& r : batch.requests) {
-    if (stopped_ || session.parked || session.close_now || session.close_after_reply) break;
+    if (stopped_ || session.is_parked() || session.close_now || session.close_after_reply) break;
     if (r.count > 0) execute_one(session, r, batch.argv(r));
-    if (session.parked && !session.waiting) break;  // it did not run: it comes again
-    if (r.end - begin > hot_.large_request && r.command != nullptr) [[unlikely]] {
+    if (session.is_held()) break;  // it did not run: it comes again
+    if (r.end - begin > core_.hot.large_request && r.command != nullptr) [[unlikely]] {
       // Offsets bound the size from above: what stood before the batch counts with its first.
       std::uint64_t bytes = 0;
       for (const std::string_view word : batch.argv(r)) bytes += word.size();
-      if (bytes > hot_.large_request) {
-        log_size(session, *r.command, batch.argv(r), CommandLogs::Kind::kLargeRequest, bytes);
+      if (bytes > core_.hot.large_request) {
+        observers_.log_size(session, *r.command, batch.argv(r), CommandLogs::Kind::kLargeRequest,
+                            bytes);
       }
     }
     begin = r.end;
     ++done;
   }
-  session.last_active = mono_;
-  finish_replies(session);
+  session.last_active = core_.mono;
+  sessions_.finish_replies(session);
   return done;
 }
 
@@ -394,37 +233,29 @@ void Engine::execute(Session& session, std::span<const std::string_view> argv) {
 
 void Engine::end_turn(microseconds duration) {
   const auto us = static_cast<std::uint64_t>(std::max<std::int64_t>(0, duration.count()));
-  ++stats_.eventloop_cycles;
-  stats_.eventloop_duration_us += us;
-  stats_.eventloop_duration_max_us = std::max(stats_.eventloop_duration_max_us, us);
-  stats_.eventloop_cmd_per_cycle_max =
-      std::max(stats_.eventloop_cmd_per_cycle_max, std::exchange(turn_commands_, 0));
-  stats_.eventloop_duration_cmd_us += std::exchange(command_ns_, 0) / 1000;
-  if (hot_.clients_most != 0 && clients_bytes_ > hot_.clients_most) evict_clients();
-}
-
-void Engine::finish_replies(Session& session) {
-  if (!session.out.empty()) check_output_limits(session);
-  note_buffers(session);
-  if (session.close_after_reply || session.close_now) host_->close_soon(session);
-  if (session.out.empty() || session.output_pending || session.close_now) return;
-  session.output_pending = true;
-  host_->flush_soon(session);
+  Stats& stats = core_.stats;
+  ++stats.eventloop_cycles;
+  stats.eventloop_duration_us += us;
+  stats.eventloop_duration_max_us = std::max(stats.eventloop_duration_max_us, us);
+  stats.eventloop_cmd_per_cycle_max =
+      std::max(stats.eventloop_cmd_per_cycle_max, std::exchange(turn_commands_, 0));
+  stats.eventloop_duration_cmd_us += std::exchange(core_.command_ns, 0) / 1000;
+  sessions_.evict_over_limit();
 }
 
 void Engine::protocol_error(Session& session, std::string_view text) {
   reply_error(session, nullptr, text, true);
   session.close_after_reply = true;
-  finish_replies(session);
+  sessions_.finish_replies(session);
 }
 
 void Engine::reply_error(Session& session, const Command* command, std::string_view text,
                          bool rejected) {
   // Scripts may make up any number of codes; the server's own are few, and always have room.
   const bool made_up = command != nullptr && has(command->acl, Acl::kScripting) &&
-                       stats_.errors.size() >= Stats::kErrorKindsMost &&
-                       !stats_.errors.contains(text.substr(0, text.find(' ')));
-  stats_.count_error(made_up ? std::string_view("ERRORSTATS_OVERFLOW") : text);
+                       core_.stats.errors.size() >= Stats::kErrorKindsMost &&
+                       !core_.stats.errors.contains(text.substr(0, text.find(' ')));
+  core_.stats.count_error(made_up ? std::string_view("ERRORSTATS_OVERFLOW") : text);
   write_error(session, command, text, rejected);
 }
 
@@ -432,7 +263,7 @@ void Engine::write_error(Session& session, const Command* command, std::string_v
                          bool rejected) {
   ReplyWriter(session.out, session.resp).error(text);
   if (command == nullptr) return;
-  CommandStats& c = stats_.commands[command->id];
+  CommandStats& c = core_.stats.commands[command->id];
   ++(rejected ? c.rejected : c.failed);
 }
 
@@ -447,59 +278,52 @@ void Engine::after_reply(Session& session, std::size_t out_before) {
     session.reply_mode = ReplyMode::kOn;
 }
 
-void Engine::execute_one(Session& session, const ParsedRequest& request,
-                         std::span<const std::string_view> argv) {
+void Engine::refuse_unknown(Session& session, Words argv) {
+  // What a browser can be made to send to any port: the lines behind would be run as commands.
+  if (equals_ignore_case(argv[0], "post") || equals_ignore_case(argv[0], "host:")) {
+    log::warning(
+        "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
+        "commands to this server. Connection from {} aborted.",
+        session.address);
+    session.close_now = true;
+    return core_.host.close_soon(session);
+  }
+  const std::size_t out_before = session.out.size();
+  if (session.in_multi) session.multi_aborted = true;
+  reply_error(session, nullptr, unknown_command(argv), true);
+  after_reply(session, out_before);
+}
+
+void Engine::execute_one(Session& session, const ParsedRequest& request, Words argv) {
   const std::size_t out_before = session.out.size();
   ++turn_commands_;
   const Command* command = request.command;
-  if (command == nullptr) [[unlikely]] {
-    // What a browser can be made to send to any port: the lines behind would be run as commands.
-    if (equals_ignore_case(argv[0], "post") || equals_ignore_case(argv[0], "host:")) {
-      log::warning(
-          "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
-          "commands to this server. Connection from {} aborted.",
-          session.address);
-      session.close_now = true;
-      return host_->close_soon(session);
-    }
-    if (session.in_multi) session.multi_aborted = true;
-    reply_error(session, nullptr, unknown_command(argv), true);
-    return after_reply(session, out_before);
+  if (command == nullptr) [[unlikely]]
+    return refuse_unknown(session, argv);
+  switch (gate_.admit(session, *command, argv, request.key)) {
+    case Verdict::kPass: break;
+    case Verdict::kParked: return;
+    case Verdict::kRefused:
+    case Verdict::kQueued: return after_reply(session, out_before);
   }
-  // A client that may be told apart by one branch from the plain case skips the whole gate.
-  const bool arity_ok =
-      command->spec->arity.accepts(argv.size()) && command->spec->handler != nullptr;
-  const bool plain =
-      arity_ok && session.authenticated && session.account->unrestricted() && !session.in_multi &&
-      !paused_ && !script_busy_ && !guarded_ && locked_.empty() &&
-      (hot_.maxmemory == 0 || memory::used_bytes() <= hot_.maxmemory) && hot_.clients_most == 0 &&
-      monitors_ == 0 && !session.in_subscribe_mode() && !has(command->flags, Flag::kProtected) &&
-      (!hot_.cluster ||
-       (view_ != nullptr && command->first_key > 0 && command->last_key == command->first_key &&
-        !has(command->flags, Flag::kMovableKeys) && view_->serves(request.key.slot)));
-  if (!plain) {
-    switch (gate(session, *command, argv, request.key)) {
-      case Gate::kPass: break;
-      case Gate::kParked: return;
-      case Gate::kRefused:
-      case Gate::kQueued: return after_reply(session, out_before);
-    }
-  }
-  session.executing = true;
-  actor_ = &session;
+  session.become(RunState::kRunning);
+  core_.actor = &session;
   call(session, *command, argv, request.key);
-  actor_ = nullptr;
-  session.executing = false;
+  core_.actor = nullptr;
+  if (session.is_running()) session.become(RunState::kIdle);
   if (const std::size_t reply_bytes = session.out.size() - out_before;
-      reply_bytes > hot_.large_reply) [[unlikely]] {
-    log_size(session, *command, argv, CommandLogs::Kind::kLargeReply, reply_bytes);
+      reply_bytes > core_.hot.large_reply) [[unlikely]] {
+    observers_.log_size(session, *command, argv, CommandLogs::Kind::kLargeReply, reply_bytes);
   }
   // CLIENT CACHING holds for the command behind it, or for all of a transaction.
   if (session.tracking != nullptr && session.tracking->caching && !session.in_multi &&
-      !command->full_name.starts_with("client|")) {
+      !has(command->flags, Flag::kKeepsCaching)) {
     session.tracking->caching = false;
   }
-  if (!session.waiting) after_reply(session, out_before);
+  if (!session.is_waiting())
+    after_reply(session, out_before);
+  else if (session.reply_mode != ReplyMode::kOn)
+    session.out.truncate(out_before);  // of an EXEC one of whose commands waits
   if (!session.own_pushes.empty()) [[unlikely]]
     append_own_pushes(session);
 }
@@ -509,46 +333,66 @@ void Engine::append_own_pushes(Session& session) {
   session.own_pushes.clear();
 }
 
-void Engine::run_command(Session& session, const Command& command,
-                         std::span<const std::string_view> argv, const KeyRef& first_key) {
-  last_ticks_ = ticks_();
-  session.executing = true;
+void Engine::run_again(Session& session, Attempt attempt, const Command& command, Words argv,
+                       const KeyRef& first_key) {
+  core_.last_ticks = core_.ticks();
+  session.attempt = attempt;
+  session.become(RunState::kRunning);
   // It may run inside the unit of the client that served it.
-  Session* outer = std::exchange(actor_, &session);
+  Session* outer = std::exchange(core_.actor, &session);
   call(session, command, argv, first_key);
-  actor_ = outer;
-  session.executing = false;
+  core_.actor = outer;
+  if (session.is_running()) session.become(RunState::kIdle);
+  session.attempt = Attempt::kFirst;
   if (!session.own_pushes.empty()) append_own_pushes(session);
 }
 
-// What becomes of expired keys that the command comes across. Where they are hidden and not
-// removed, a client's write removes those that it meets: they must not be in the way of what it
-// stores. An import source meets none.
-Outcome Engine::run_guarded(CommandContext& ctx, const Session& session, const Command& command) {
-  const Session& client = session.in_script ? *script_->caller : session;
+void Engine::run_unit(Session& session, const std::function<void()>& work) {
+  core_.last_ticks = core_.ticks();
+  session.become(RunState::kRunning);
+  Session* outer = std::exchange(core_.actor, &session);
+  ++core_.depth;
+  work();
+  --core_.depth;
+  finish_unit(session);
+  core_.actor = outer;
+  if (session.is_running()) session.become(RunState::kIdle);
+  if (!session.own_pushes.empty()) append_own_pushes(session);
+}
+
+// What becomes of expired keys that a command comes across. Where they are hidden and not removed,
+// a client's write removes those that it meets: they must not be in the way of what it stores. An
+// import source meets none.
+Outcome Engine::run_guarded(CommandContext& ctx, const Session& client, const Command& command) {
   if (client.replaying) return command.spec->handler(ctx);
-  const UnixMillis outer_now = env_.now;
-  env_.now = importing() && client.import_source ? UnixMillis{0} : env_.clock;
-  env_.expire_removes = !paused_ && (command.writes() || (!following_ && !importing()));
-  if (depth_ > 1 && has(command.flags, Flag::kTouchesArbitraryKeys) &&
+  KeyEnvironment& env = core_.env;
+  const UnixMillis outer_now = env.now;
+  env.now = core_.importing() && client.import_source ? UnixMillis{0} : env.clock;
+  env.expire_removes =
+      !core_.paused && (command.writes() || (!core_.following && !core_.importing()));
+  if (core_.depth > 1 && has(command.flags, Flag::kTouchesArbitraryKeys) &&
       !settings().lazyexpire_nested_arbitrary_keys) {
-    env_.expire_removes = false;
+    env.expire_removes = false;
   }
   Outcome outcome = command.spec->handler(ctx);
-  env_.now = outer_now;
-  refresh_expiry();  // which the command may have changed
+  env.now = outer_now;
+  core_.refresh_expiry();  // which the command may have changed
   return outcome;
 }
 
-void Engine::call(Session& session, const Command& command, std::span<const std::string_view> argv,
-                  const KeyRef& first_key) {
-  const DbIndex db = session.db;
-  const std::uint64_t start = last_ticks_;  // the commands of an EXEC or a script move it on
+Outcome Engine::run_handler(CommandContext& ctx, Session& session, const Command& command) {
+  if (core_.guarded) return run_guarded(ctx, scripts_.client_of(session), command);
+  return command.spec->handler(ctx);
+}
+
+void Engine::call(Session& session, const Command& command, Words argv, const KeyRef& first_key) {
+  const std::uint64_t start = core_.last_ticks;  // the commands of an EXEC or a script move it on
   session.last_command = &command;
-  session.redacted.clear();
   const std::size_t out_before = session.out.size();
-  ++depth_;
-  CommandContext ctx({command, session, env_, services_, argv, session.out});
+  ++core_.depth;
+  if (has(command.flags, Flag::kRunsScript)) [[unlikely]]
+    observers_.before_script(session, command, argv);
+  CommandContext ctx({command, session, core_.env, core_.services, argv, session.out});
   ctx.keys().set_first(first_key);
   if (session.no_touch) ctx.keys().set_no_touch(true);
 #ifdef HEARTH_CHECKED
@@ -563,8 +407,7 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
       declared, any,
       !has(command.flags, Flag::kReadonly) || has(command.flags, Flag::kMayReplicate));
 #endif
-  const Outcome outcome =
-      guarded_ ? run_guarded(ctx, session, command) : command.spec->handler(ctx);
+  const Outcome outcome = run_handler(ctx, session, command);
   if (!outcome) [[unlikely]] {
     if (outcome.error().counted)
       write_error(session, &command, outcome.error().text, false);
@@ -572,102 +415,110 @@ void Engine::call(Session& session, const Command& command, std::span<const std:
       reply_error(session, &command, outcome.error().text, false);
   }
   // ASKING holds for one command: the one behind it.
-  if (session.asking && command.full_name != "asking") session.asking = false;
-  --depth_;
-  if (depth_ == 0 && has(command.flags, Flag::kTouchesArbitraryKeys) && !effects_.empty())
+  if (session.asking && !has(command.flags, Flag::kKeepsAsking)) session.asking = false;
+  --core_.depth;
+  if (core_.depth == 0 && has(command.flags, Flag::kTouchesArbitraryKeys) && !core_.effects.empty())
       [[unlikely]]
-    effects_.keep_apart();
+    core_.effects.keep_apart();
 
-  const std::uint64_t ticks = ticks_();
+  const std::uint64_t ticks = core_.ticks();
   std::uint64_t ns = ticks - start;
-  last_ticks_ = ticks;
-  if (session.waiting) [[unlikely]] {
-    if (BlockedClient* client = blocked_.find(session.id)) {
+  core_.last_ticks = ticks;
+  bool announced = false;
+  if (session.is_blocked() || session.attempt != Attempt::kFirst) [[unlikely]] {
+    if (BlockedClient* client = blocking_.find(session)) {
       client->ns += ns;
-      command_ns_ += ns;
+      core_.command_ns += ns;
+      announced = client->announced;
       // It has not run yet, as far as anybody can tell; it counts once, when it has its answer.
-      if (session.blocked) {
-        if (monitors_ > 0 && !client->announced) announce(session, command, db, argv);
+      if (session.is_blocked()) {
+        if (observers_.has_monitors() && !announced) observers_.announce(session, command, argv);
         client->announced = true;
         return finish_unit(session);
       }
       ns = client->ns;
     }
   }
-  CommandStats& c = stats_.commands[command.id];
+  CommandStats& c = core_.stats.commands[command.id];
   ++c.calls;
   c.ns += ns;
-  if (depth_ == 0) command_ns_ += ns;
-  ++stats_.commands_processed;
-  ++(session.in_script ? *script_->caller : session).commands;
-  if (hot_.latency_tracking) stats_.latencies[command.id].add(ns);
-  if (ns >= hot_.slow_ns || monitors_ > 0) [[unlikely]]
-    log_call(session, command, db, argv, ns);
-  if (ns >= hot_.latency_ns) [[unlikely]] {
-    latency_.add(has(command.flags, Flag::kFast) ? "fast-command" : "command", env_.clock,
-                 static_cast<std::uint32_t>((ns + 500'000) / 1'000'000));
-  }
-  if (hot_keys_.is_active()) [[unlikely]]
-    note_hot_keys(command, argv, ns, session.out.size() - out_before);
-  if (tracker_->is_on()) [[unlikely]]
-    tracker_->note_read(session.in_script ? *script_->caller : session, command, argv);
+  if (core_.depth == 0) core_.command_ns += ns;
+  ++core_.stats.commands_processed;
+  Session& client = scripts_.client_of(session);
+  ++client.commands;
+  if (core_.hot.latency_tracking) core_.stats.add_latency(command.id, ns);
+  observers_.after_call(session, client, command, argv, ns, session.out.size() - out_before,
+                        announced);
+  if (tracker_.is_on()) [[unlikely]]
+    tracker_.note_read(client, command, argv);
   finish_unit(session);
 }
 
 void Engine::end_unit(Session& session) {
   if (held_now_.ms != 0) [[unlikely]]
-    env_.now = env_.clock = std::exchange(held_now_, UnixMillis{});
-  if (tracker_->is_on()) [[unlikely]]
-    tracker_->finish_unit();
-  if (!effects_.empty()) {
+    core_.env.now = core_.env.clock = std::exchange(held_now_, UnixMillis{});
+  if (tracker_.is_on()) [[unlikely]]
+    tracker_.finish_unit();
+  if (!core_.effects.empty()) {
     commit();
-    session.write_offset = replication_offset();
-  } else if (blocked_.has_ready()) [[unlikely]] {
+    session.write_offset = core_.replication_offset();
+  } else {
     serve_ready();
   }
-}
-
-std::uint64_t Engine::replication_offset() const {
-  return services_.replication == nullptr ? 0 : services_.replication->offset();
-}
-
-void Engine::change_replication_id() {
-  replication_id_ = rng_.hex(40);
-  if (services_.replication != nullptr) services_.replication->id_changed();
-}
-
-void Engine::set_loading(bool on) {
-  loading_ = on;
-  refresh_wants();
-  refresh_write_refusal();
-}
-
-void Engine::set_following(bool on) {
-  following_ = on;
-  own_deadlines_.clear();
-  refresh_settings();
-}
-
-void Engine::refresh_write_refusal() {
-  guarded_ = loading_ || following_ || importing() || lacks_replicas() ||
-             !settings().lazyexpire_nested_arbitrary_keys || !write_refusal().empty();
-}
-
-void Engine::set_good_replicas(std::size_t count) {
-  if (std::exchange(good_replicas_, count) != count) refresh_write_refusal();
 }
 
 void Engine::commit() {
   // In the middle of a unit, what others record (a slot's keys are dropped while a script lets the
   // server run on) becomes part of it.
-  if (depth_ > 0) return;
-  const CommittedUnit unit = effects_.unit();
-  if (following_ && actor_ != nullptr && !actor_->replaying) [[unlikely]]
-    note_own_deadlines(unit);
+  if (core_.depth > 0) return;
+  const CommittedUnit unit = core_.effects.unit();
   for (EffectSink* sink : sinks_) sink->on_commit(unit);
-  effects_.clear();
-  if (blocked_.has_ready() && depth_ == 0) [[unlikely]]
-    serve_ready();
+  core_.effects.clear();
+  serve_ready();
+}
+
+void Engine::serve_ready() {
+  if (core_.depth == 0 && blocking_.has_ready()) [[unlikely]]
+    blocking_.serve_ready();
+}
+
+void Engine::note_database_change(DbIndex db, std::optional<DbIndex> becomes) {
+  blocking_.note_all(db);
+  if (!becomes) tracker_.note_flush();
+}
+
+// --- state of the server ---
+
+void Engine::set_loading(bool on) {
+  core_.loading = on;
+  refresh_wants();
+  gate_.refresh();
+}
+
+void Engine::set_following(bool on) {
+  core_.following = on;
+  expiry_.forget_own();
+  refresh_settings();
+}
+
+void Engine::set_cluster_view(std::shared_ptr<const cluster::View> view) {
+  core_.view = std::move(view);
+  blocking_.follow_view();
+}
+
+void Engine::add_sink(EffectSink& sink) {
+  sinks_.push_back(&sink);
+  refresh_wants();
+}
+
+void Engine::want_commands(bool on) {
+  sinks_want_commands_ = on;
+  refresh_wants();
+}
+
+void Engine::want_events(bool on) {
+  sinks_want_events_ = on;
+  refresh_wants();
 }
 
 }  // namespace hearth

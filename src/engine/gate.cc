@@ -1,25 +1,15 @@
-// The gate: ordered admission checks of one command. The first refusal answers.
-//
-//   arity -> authentication -> protected commands -> the user's rights -> subscriber mode ->
-//   cluster redirect -> memory -> busy script -> MULTI queue -> pause and locked keys
-#include <algorithm>
+#include "src/engine/gate.h"
 
+#include <utility>
+
+#include "cluster/model/redirect.h"
 #include "cluster/model/slot.h"
-#include "src/base/format_number.h"
-#include "src/engine/engine.h"
 
 namespace hearth {
 namespace {
 
 // What the client sent, for the error text: at most 128 bytes of name and arguments.
 constexpr std::size_t kEchoBytes = 128;
-
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  for (const auto n : names) {
-    if (n == name) return true;
-  }
-  return false;
-}
 
 bool permits(config::Permission permission, const Session& session) {
   return permission == config::Permission::kYes ||
@@ -28,7 +18,230 @@ bool permits(config::Permission permission, const Session& session) {
 
 }  // namespace
 
-std::string Engine::unknown_command(std::span<const std::string_view> argv) const {
+// The order is the protocol: of several reasons the client hears the first.
+constexpr Gate::Row Gate::kChecks[] = {
+    {kMalformed, &Gate::check_form},        {kUnauthenticated, &Gate::check_authenticated},
+    {kProtected, &Gate::check_protected},   {kInMulti, &Gate::check_multi},
+    {kReplaying, &Gate::check_replay},      {kRestricted, &Gate::check_rights},
+    {kSubscriber, &Gate::check_subscriber}, {kSlots, &Gate::check_slots},
+    {kClientLimit, &Gate::check_clients},   {kOverMemory, &Gate::check_memory},
+    {kGuarded, &Gate::check_guards},        {kBusy, &Gate::check_busy},
+    {kPaused, &Gate::check_pause},          {kInMulti, &Gate::check_queue},
+    {kLocked, &Gate::check_locks},
+};
+
+Verdict Gate::check(Session& session, const Command& command, Words argv,
+                    std::uint32_t conditions) {
+  Request request{session, command, argv};
+  for (const Row& row : kChecks) {
+    if ((row.conditions & conditions) == 0) continue;
+    const std::optional<Verdict> verdict = (this->*row.check)(request);
+    if (!verdict) continue;
+    return *verdict == Verdict::kRefused && !request.refusal.empty() ? refuse(request) : *verdict;
+  }
+  return Verdict::kPass;
+}
+
+std::optional<Verdict> Gate::refuse_with(Request& r, std::string_view text) {
+  r.refusal = text;
+  return Verdict::kRefused;
+}
+
+Verdict Gate::refuse(Request& r) {
+  Session& session = r.session;
+  std::string text = std::move(r.refusal);
+  if (has(r.command.flags, Flag::kRunsQueue)) {
+    // Nothing of the transaction ran, and nothing of it will. A client that sends a whole
+    // transaction in one piece hears so too when its MULTI was refused already.
+    parts_.transactions.discard(session);
+    const std::string why = text.starts_with("ERR ") ? text.substr(4) : text;
+    text = "EXECABORT Transaction discarded because of: " + why;
+  } else if (session.in_multi) {
+    session.multi_aborted = true;
+  }
+  parts_.executor.reply_error(session, &r.command, text, true);
+  return Verdict::kRefused;
+}
+
+std::optional<Verdict> Gate::check_form(Request& r) {
+  if (r.command.spec->handler == nullptr && r.argv.size() > 1) {
+    return refuse_with(r, "ERR unknown subcommand '" +
+                              std::string(r.argv[1].substr(0, kEchoBytes)) + "'. Try " +
+                              std::string(r.command.spec->name) + " HELP.");
+  }
+  return refuse_with(r, "ERR wrong number of arguments for '" + r.command.full_name + "' command");
+}
+
+std::optional<Verdict> Gate::check_authenticated(Request& r) {
+  if (has(r.command.flags, Flag::kNoAuth)) return std::nullopt;
+  return refuse_with(r, "NOAUTH Authentication required.");
+}
+
+std::optional<Verdict> Gate::check_protected(Request& r) {
+  const config::Settings& s = parts_.core.settings();
+  const bool module = r.command.spec->protection == Protection::kModule;
+  if (permits(module ? s.enable_module_command : s.enable_debug_command, r.session))
+    return std::nullopt;
+  const std::string which = module ? "MODULE" : "DEBUG";
+  const std::string option = module ? "enable-module-command" : "enable-debug-command";
+  return refuse_with(r, "ERR " + which + " command not allowed. If the " + option +
+                            " option is set to \"local\", you can run it from a local connection, "
+                            "otherwise you need to set this option in the configuration file, and "
+                            "then restart the server.");
+}
+
+std::optional<Verdict> Gate::check_multi(Request& r) {
+  if (!has(r.command.flags, Flag::kNoMulti)) return std::nullopt;
+  return refuse_with(r, "ERR Command not allowed inside a transaction");
+}
+
+// What a log or a primary says is not judged again.
+std::optional<Verdict> Gate::check_replay(Request& r) {
+  if (!is_queued(r)) return Verdict::kPass;
+  return check_queue(r);
+}
+
+std::optional<Verdict> Gate::check_rights(Request& r) {
+  r.session.last_command = &r.command;
+  const auto context = r.session.in_multi ? acl::Context::kMulti : acl::Context::kTopLevel;
+  const auto denied = parts_.access.denied(r.session, r.command, r.argv, context);
+  return denied ? refuse_with(r, *denied) : std::nullopt;
+}
+
+std::optional<Verdict> Gate::check_subscriber(Request& r) {
+  if (r.session.resp != 2 || has(r.command.flags, Flag::kInSubscriberMode)) return std::nullopt;
+  return refuse_with(r, "ERR Can't execute '" + r.command.full_name +
+                            "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
+                            "allowed in this context");
+}
+
+std::optional<Verdict> Gate::check_slots(Request& r) {
+  EngineCore& core = parts_.core;
+  if (core.view == nullptr) return std::nullopt;
+  const cluster::View& view = *core.view;
+  std::vector<Slot> slots;
+  cluster::RedirectQuery query;
+  query.command_writes = has(r.command.flags, Flag::kMayReplicate);
+  query.one_key = true;
+  std::optional<std::string_view> first_moving;
+  for_each_action(r.session, r.command, r.argv, [&](const Command& c, const Words words) {
+    query.command_writes = query.command_writes || c.writes();
+    query.moves_slots = query.moves_slots || has(c.flags, Flag::kMovesSlots);
+    if (!extract_keys(c, words, positions_)) return;
+    for (const KeyPosition& p : positions_) {
+      const std::string_view name = words[p.index];
+      const Slot slot = cluster::slot_of(name);
+      slots.push_back(slot);
+      if (!view.in_motion(slot)) continue;
+      query.one_key = query.one_key && name == first_moving.value_or(name);
+      first_moving = name;
+      const Found at = core.keyspace.db(0).find(Keys(core.env, 0).make_ref(name));
+      ++(at && !at->expired(core.env.now) ? query.keys_present : query.keys_missing);
+    }
+  });
+  if (slots.empty()) return std::nullopt;
+  query.slots = slots;
+  query.shard_pubsub = has(r.command.flags, Flag::kPubsub);
+  query.session_asking = r.session.asking || has(r.command.flags, Flag::kAsking);
+  query.session_readonly = r.session.readonly;
+  query.session_ipv6 = r.session.ipv6;
+  const cluster::Redirect decision = cluster::redirect(view, query);
+  if (decision.serves()) return std::nullopt;
+  return refuse_with(r, cluster::redirect_text(view, query, decision));
+}
+
+std::optional<Verdict> Gate::check_clients(Request& r) {
+  parts_.sessions.note_buffers(r.session);  // earlier requests of this batch made replies
+  parts_.sessions.evict_over_limit();
+  // It may have been closed for its own memory: there is nobody to hear why.
+  return r.session.close_now ? std::optional(Verdict::kRefused) : std::nullopt;
+}
+
+std::optional<Verdict> Gate::check_memory(Request& r) {
+  const bool has_room = parts_.eviction.make_room();
+  if (r.session.close_now) return Verdict::kRefused;
+  if (has_room || !does(r, Flag::kDenyOom)) return std::nullopt;
+  return refuse_with(r, kOutOfMemory);
+}
+
+// The data is being loaded, is somebody else's, or changes of it could not be kept.
+std::optional<Verdict> Gate::check_guards(Request& r) {
+  EngineCore& core = parts_.core;
+  const bool writes = does(r, Flag::kWrite);
+  if (core.following) {
+    if (writes && core.settings().replica_read_only) return refuse_with(r, kReadOnlyReplica);
+    bool stale = has(flags_in_effect(core.services, r.command, r.argv), Flag::kStale);
+    for_each_action(r.session, r.command, r.argv, [&](const Command& c, const Words words) {
+      stale = stale && has(flags_in_effect(core.services, c, words), Flag::kStale);
+    });
+    if (!stale && core.is_stale()) return refuse_with(r, kStaleReplica);
+  }
+  if (core.loading && !has(r.command.flags, Flag::kLoading))
+    return refuse_with(r, "LOADING Redis is loading the dataset in memory");
+  std::string_view why;
+  if (writes)
+    why = write_refusal();
+  else if (has(r.command.flags, Flag::kReportsDisk) && core.services.persistence != nullptr)
+    why = core.services.persistence->write_refusal();
+  return why.empty() ? std::nullopt : refuse_with(r, why);
+}
+
+std::optional<Verdict> Gate::check_busy(Request& r) {
+  if (has(r.command.flags, Flag::kAllowBusy)) return std::nullopt;
+  return refuse_with(r, parts_.core.services.script_host->busy_script_text());
+}
+
+std::optional<Verdict> Gate::check_pause(Request& r) {
+  if (!parts_.holds.pauses(r.session, r.command, r.argv, is_queued(r))) return std::nullopt;
+  parts_.holds.hold(r.session);
+  return Verdict::kParked;
+}
+
+std::optional<Verdict> Gate::check_queue(Request& r) {
+  if (!is_queued(r)) return std::nullopt;
+  parts_.transactions.queue(r.session, r.command, r.argv);
+  return Verdict::kQueued;
+}
+
+std::optional<Verdict> Gate::check_locks(Request& r) {
+  if (!parts_.holds.is_locked(r.session, r.command, r.argv)) return std::nullopt;
+  parts_.holds.hold(r.session);
+  return Verdict::kParked;
+}
+
+bool Gate::does(const Request& r, Flag flag) const {
+  bool any = false;
+  for_each_action(r.session, r.command, r.argv, [&](const Command& c, const Words words) {
+    any = any || has(flags_in_effect(parts_.core.services, c, words), flag);
+  });
+  return any;
+}
+
+std::string_view Gate::write_refusal() const {
+  if (const PersistenceControl* persistence = parts_.core.services.persistence) {
+    if (const std::string_view why = persistence->write_refusal(); !why.empty()) return why;
+  }
+  if (parts_.core.following || !lacks_replicas()) return {};  // a replica needs none of its own
+  return "NOREPLICAS Not enough good replicas to write.";
+}
+
+bool Gate::lacks_replicas() const {
+  const config::Settings& s = parts_.core.settings();
+  return s.min_replicas_to_write > 0 && s.min_replicas_max_lag.count() > 0 &&
+         good_replicas_ < static_cast<std::size_t>(s.min_replicas_to_write);
+}
+
+void Gate::refresh() {
+  EngineCore& core = parts_.core;
+  core.guarded = core.loading || core.following || core.importing() || lacks_replicas() ||
+                 !core.settings().lazyexpire_nested_arbitrary_keys || !write_refusal().empty();
+}
+
+void Gate::set_good_replicas(std::size_t count) {
+  if (std::exchange(good_replicas_, count) != count) refresh();
+}
+
+std::string unknown_command(std::span<const std::string_view> argv) {
   std::string text = "ERR unknown command '" + std::string(argv[0].substr(0, kEchoBytes)) +
                      "', with args beginning with: ";
   std::size_t echoed = 0;
@@ -38,283 +251,6 @@ std::string Engine::unknown_command(std::span<const std::string_view> argv) cons
     echoed += word.size() + 3;
   }
   return text;
-}
-
-Flag Engine::flags_of(const Command& command, std::span<const std::string_view> argv) const {
-  if (!has(command.flags, Flag::kRunsScript) || services_.scripts == nullptr) return command.flags;
-  const std::optional<ScriptFlags> said = services_.scripts->flags_of(command.full_name, argv);
-  if (!said || (*said & script_flag::kUnmarked) != 0) return command.flags;
-  constexpr Flag kReplaced = Flag::kStale | Flag::kDenyOom | Flag::kWrite | Flag::kMayReplicate;
-  auto flags = static_cast<Flag>(static_cast<std::uint32_t>(command.flags) &
-                                 ~static_cast<std::uint32_t>(kReplaced));
-  const bool writes = (*said & script_flag::kNoWrites) == 0;
-  if (writes) flags = flags | Flag::kWrite;
-  if (writes && (*said & script_flag::kAllowOom) == 0) flags = flags | Flag::kDenyOom;
-  if ((*said & script_flag::kAllowStale) != 0) flags = flags | Flag::kStale;
-  return flags;
-}
-
-Engine::Gate Engine::gate(Session& session, const Command& command,
-                          std::span<const std::string_view> argv, const KeyRef& first_key) {
-  const std::string_view name = command.full_name;
-  const auto refuse_with = [&](std::string_view text) {
-    if (session.in_multi && name == "exec") {
-      // Nothing of the transaction ran, and nothing of it will.
-      discard(session);
-      const std::string_view why = text.starts_with("ERR ") ? text.substr(4) : text;
-      reply_error(session, &command,
-                  "EXECABORT Transaction discarded because of: " + std::string(why), true);
-      return Gate::kRefused;
-    }
-    if (session.in_multi) session.multi_aborted = true;
-    reply_error(session, &command, text, true);
-    return Gate::kRefused;
-  };
-
-  if (command.spec->handler == nullptr && argv.size() > 1) {
-    return refuse_with("ERR unknown subcommand '" + std::string(argv[1].substr(0, kEchoBytes)) +
-                       "'. Try " + std::string(command.spec->name) + " HELP.");
-  }
-  if (command.spec->handler == nullptr || !command.spec->arity.accepts(argv.size())) {
-    return refuse_with("ERR wrong number of arguments for '" + command.full_name + "' command");
-  }
-  if (!session.authenticated && !has(command.flags, Flag::kNoAuth)) {
-    return refuse_with("NOAUTH Authentication required.");
-  }
-  if (has(command.flags, Flag::kProtected)) {
-    const bool debug = name.starts_with("debug");
-    if (!permits(debug ? settings().enable_debug_command : settings().enable_module_command,
-                 session)) {
-      const std::string which = debug ? "DEBUG" : "MODULE";
-      const std::string option = debug ? "enable-debug-command" : "enable-module-command";
-      return refuse_with("ERR " + which + " command not allowed. If the " + option +
-                         " option is set to \"local\", you can run it from a local connection, "
-                         "otherwise you need to "
-                         "set this option in the configuration file, and then restart the server.");
-    }
-  }
-  if (has(command.flags, Flag::kNoMulti) && session.in_multi) {
-    return refuse_with("ERR Command not allowed inside a transaction");
-  }
-  if (session.replaying) {
-    if (!session.in_multi || is_one_of(name, {"exec", "discard", "multi"})) return Gate::kPass;
-    queue_command(session, command, argv);
-    return Gate::kQueued;
-  }
-  if (!session.account->unrestricted()) {
-    session.last_command = &command;
-    const auto context = session.in_multi ? acl::Context::kMulti : acl::Context::kTopLevel;
-    if (const auto denied = access_->denied(session, command, argv, context))
-      return refuse_with(*denied);
-  }
-  if (session.in_subscribe_mode() && session.resp == 2 &&
-      !is_one_of(name, {"ping", "subscribe", "ssubscribe", "unsubscribe", "sunsubscribe",
-                        "psubscribe", "punsubscribe", "quit", "reset"})) {
-    return refuse_with("ERR Can't execute '" + command.full_name +
-                       "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are "
-                       "allowed in this context");
-  }
-  if (hot_.cluster) {
-    std::string redirect = redirect_error(session, command, argv, first_key);
-    if (!redirect.empty()) {
-      if (name == "exec") discard(session);
-      return refuse_with(redirect);
-    }
-  }
-  if (hot_.clients_most != 0) {
-    note_buffers(session);  // earlier requests of this batch made replies
-    if (clients_bytes_ > hot_.clients_most) evict_clients();
-  }
-  const bool has_room = hot_.maxmemory == 0 || make_room();
-  if (session.close_now) return Gate::kRefused;  // it was evicted for its own memory
-  if (!has_room) {
-    bool denied = has(flags_of(command, argv), Flag::kDenyOom);
-    if (name == "exec") {
-      for (const QueuedCommand& q : session.queue)
-        denied = denied || has(q.command->flags, Flag::kDenyOom);
-    }
-    if (denied) return refuse_with("OOM command not allowed when used memory > 'maxmemory'.");
-  }
-  if (guarded_) {
-    if (const std::string_view why = refused_now(session, command, argv); !why.empty())
-      return refuse_with(why);
-  }
-  if (script_busy_ && !has(command.flags, Flag::kAllowBusy)) return refuse_with(busy_script_text());
-  const bool queues =
-      session.in_multi && !is_one_of(name, {"exec", "discard", "multi", "watch", "quit", "reset"});
-  if (must_pause(session, command, argv, queues)) {
-    park(session);
-    return Gate::kParked;
-  }
-  if (queues) {
-    queue_command(session, command, argv);
-    return Gate::kQueued;
-  }
-  if (!locked_.empty() && is_locked(session, command, argv)) {
-    park(session);
-    return Gate::kParked;
-  }
-  return Gate::kPass;
-}
-
-// What a replica refuses its clients.
-std::string_view Engine::refused_by_replica(const Session& session, const Command& command,
-                                            std::span<const std::string_view> argv) const {
-  bool writes = false, stale = true;
-  const auto add = [&](Flag flags) {
-    writes = writes || has(flags, Flag::kWrite);
-    stale = stale && has(flags, Flag::kStale);
-  };
-  add(flags_of(command, argv));
-  if (command.full_name == "exec") {
-    for (const QueuedCommand& q : session.queue) {
-      const std::vector<std::string_view> words(q.argv.begin(), q.argv.end());
-      add(flags_of(*q.command, words));
-    }
-  }
-  if (writes && settings().replica_read_only) return kReadOnlyReplica;
-  return !stale && is_stale() ? kStaleReplica : std::string_view();
-}
-
-// A replica that is out of touch with its primary and must not answer from what it has.
-bool Engine::is_stale() const {
-  return following_ && !settings().replica_serve_stale_data && !services_.replica->link_is_up();
-}
-
-// The data is being loaded, is somebody else's, or changes of it could not be kept.
-std::string_view Engine::refused_now(const Session& session, const Command& command,
-                                     std::span<const std::string_view> argv) const {
-  if (following_) {
-    if (const std::string_view why = refused_by_replica(session, command, argv); !why.empty())
-      return why;
-  }
-  if (loading_ && !has(command.flags, Flag::kLoading))
-    return "LOADING Redis is loading the dataset in memory";
-  bool writes = has(flags_of(command, argv), Flag::kWrite);
-  if (command.full_name == "exec") {
-    for (const QueuedCommand& q : session.queue) writes = writes || q.command->writes();
-  }
-  if (writes) return write_refusal();
-  // Who asks whether all is well learns of a disk that fails.
-  return command.full_name == "ping" && services_.persistence != nullptr
-             ? services_.persistence->write_refusal()
-             : std::string_view();
-}
-
-// Why no change may be made now, if so.
-std::string_view Engine::write_refusal() const {
-  if (services_.persistence != nullptr) {
-    if (const std::string_view why = services_.persistence->write_refusal(); !why.empty())
-      return why;
-  }
-  if (following_ || !lacks_replicas()) return {};  // a replica needs none of its own
-  return "NOREPLICAS Not enough good replicas to write.";
-}
-
-bool Engine::lacks_replicas() const {
-  const config::Settings& s = settings();
-  return s.min_replicas_to_write > 0 && s.min_replicas_max_lag.count() > 0 &&
-         good_replicas_ < static_cast<std::size_t>(s.min_replicas_to_write);
-}
-
-// CLIENT PAUSE: everything waits, or what writes; of a transaction that only writes, its EXEC.
-bool Engine::must_pause(const Session& session, const Command& command,
-                        std::span<const std::string_view> argv, bool queues) {
-  if (!paused_ || session.replica) return false;
-  if (pause_until_.ms != 0 && env_.now >= pause_until_) {
-    unpause();
-    if (!paused_) return false;
-  }
-  // Else a pause of all could never be ended early.
-  if (command.full_name == "client|unpause") return false;
-  if (pause_kind_ == PauseKind::kAll) return true;
-  const auto writes = [](Flag flags) {
-    return has(flags, Flag::kWrite) || has(flags, Flag::kMayReplicate);
-  };
-  if (command.full_name == "exec") {
-    return std::any_of(session.queue.begin(), session.queue.end(), [&](const QueuedCommand& q) {
-      const std::vector<std::string_view> words(q.argv.begin(), q.argv.end());
-      return writes(flags_of(*q.command, words));
-    });
-  }
-  return !queues && writes(flags_of(command, argv));
-}
-
-std::string Engine::redirect_error(Session& session, const Command& command,
-                                   std::span<const std::string_view> argv, const KeyRef&) {
-  if (view_ == nullptr) return {};
-  slots_.clear();
-  bool writes = command.writes() || has(command.flags, Flag::kMayReplicate);
-  std::vector<KeyRef> refs;
-  const auto collect = [&](const Command& c, std::span<const std::string_view> words) {
-    if (!extract_keys(c, words, positions_)) return;
-    for (const KeyPosition& p : positions_) {
-      const Slot slot = cluster::slot_of(words[p.index]);
-      slots_.push_back(slot);
-      if (view_->in_motion(slot))
-        refs.push_back({words[p.index], hash_bytes(words[p.index], keyspace_.seed()), slot});
-    }
-  };
-  std::vector<std::vector<std::string_view>> queued;
-  if (command.full_name == "exec") {
-    for (const QueuedCommand& q : session.queue) {
-      const auto& words = queued.emplace_back(q.argv.begin(), q.argv.end());
-      collect(*q.command, words);
-      writes = writes || q.command->writes();
-    }
-  } else {
-    collect(command, argv);
-  }
-  if (slots_.empty()) return {};
-  cluster::RedirectQuery query;
-  query.slots = slots_;
-  query.command_writes = writes;
-  query.shard_pubsub = has(command.flags, Flag::kPubsub);
-  query.moves_slots = command.full_name == "migrate";
-  query.session_asking = session.asking || has(command.flags, Flag::kAsking);
-  query.session_readonly = session.readonly;
-  query.session_ipv6 = session.ipv6;
-  for (const KeyRef& ref : refs) {
-    const Found at = keyspace_.db(0).find(ref);
-    ++(at && !at->expired(env_.now) ? query.keys_present : query.keys_missing);
-  }
-  query.one_key = std::all_of(refs.begin(), refs.end(),
-                              [&](const KeyRef& ref) { return ref.name == refs.front().name; });
-  const cluster::Redirect decision = cluster::redirect(*view_, query);
-  return decision.serves() ? std::string() : cluster::redirect_text(*view_, query, decision);
-}
-
-bool Engine::is_locked(Session& session, const Command& command,
-                       std::span<const std::string_view> argv) {
-  const auto touches = [&](const Command& c, std::span<const std::string_view> words) {
-    if (!extract_keys(c, words, positions_)) return false;
-    for (const KeyPosition& p : positions_) {
-      if (locked_.contains({session.db, std::string(words[p.index])})) return true;
-    }
-    // Commands that reach all keys at once wait too.
-    return c.spec->keys.empty() && c.writes();
-  };
-  if (command.full_name != "exec") return touches(command, argv);
-  for (const QueuedCommand& q : session.queue) {
-    const std::vector<std::string_view> words(q.argv.begin(), q.argv.end());
-    if (touches(*q.command, words)) return true;
-  }
-  return false;
-}
-
-void Engine::lock_keys(DbIndex db, std::span<const std::string> names) {
-  for (const auto& name : names) ++locked_[{db, name}];
-}
-
-void Engine::unlock_keys(DbIndex db, std::span<const std::string> names) {
-  for (const auto& name : names) {
-    const auto at = locked_.find({db, name});
-    if (at != locked_.end() && --at->second == 0) locked_.erase(at);
-  }
-  if (!locked_.empty()) return;
-  resume_parked();
-  blocked_.note_everything();
-  if (depth_ == 0) serve_ready();
 }
 
 }  // namespace hearth

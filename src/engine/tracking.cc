@@ -71,12 +71,7 @@ void Tracker::forget(std::string_view key, const std::vector<ConnId>& readers, b
 void Tracker::send_broadcasts() {
   if (broadcasts_.empty()) return;
   for (const auto& [prefix, keys] : broadcasts_) {
-    std::vector<ConnId> clients;
-    const std::string& wanted = prefix;
-    table_.for_each_prefix_of(prefix, [&](const std::string& p, const std::vector<ConnId>& ids) {
-      if (p == wanted) clients = ids;
-    });
-    for (const ConnId id : clients) {
+    for (const ConnId id : table_.clients_of(prefix)) {
       Session* s = parts_.clients.find(id);
       if (s == nullptr || s->tracking == nullptr) continue;
       std::vector<std::string_view> names;
@@ -131,11 +126,11 @@ Session* Tracker::receiver_of(Session& owner) {
     if (receiver == nullptr || receiver->close_now) {
       owner.tracking->redirect_is_gone = true;
       if (owner.resp == 2) return nullptr;
-      ReplyWriter reply(output_of(owner), owner.resp);
+      ReplyWriter reply(message_output(owner), owner.resp);
       reply.push(2);
       reply.bulk("tracking-redir-broken");
       reply.integer(static_cast<std::int64_t>(owner.tracking->redirect));
-      if (!owner.executing) parts_.clients.wrote_to(owner);
+      if (!owner.is_running()) parts_.clients.wrote_to(owner);
       return nullptr;
     }
   }
@@ -162,20 +157,20 @@ void begin_message(ReplyWriter& reply, int resp) {
 void Tracker::send(Session& owner, std::span<const std::string_view> keys) {
   Session* receiver = receiver_of(owner);
   if (receiver == nullptr) return;
-  ReplyWriter reply(output_of(*receiver), receiver->resp);
+  ReplyWriter reply(message_output(*receiver), receiver->resp);
   begin_message(reply, receiver->resp);
   reply.array(keys.size());
   for (const std::string_view key : keys) reply.bulk(key);
-  if (!receiver->executing) parts_.clients.wrote_to(*receiver);
+  if (!receiver->is_running()) parts_.clients.wrote_to(*receiver);
 }
 
 void Tracker::send_all(Session& owner) {
   Session* receiver = receiver_of(owner);
   if (receiver == nullptr) return;
-  ReplyWriter reply(output_of(*receiver), receiver->resp);
+  ReplyWriter reply(message_output(*receiver), receiver->resp);
   begin_message(reply, receiver->resp);
   reply.null();
-  if (!receiver->executing) parts_.clients.wrote_to(*receiver);
+  if (!receiver->is_running()) parts_.clients.wrote_to(*receiver);
 }
 
 }  // namespace hearth

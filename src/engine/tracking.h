@@ -29,7 +29,7 @@ class Tracker final : public EffectSink, public TrackingControl {
     Session* const& actor;                    // whose command runs; null: nobody's
     std::function<void()> on_first_and_last;  // somebody tracks, or nobody any more
   };
-  explicit Tracker(const Parts& parts) : parts_(parts) {}
+  Tracker(const Parts& parts, std::uint64_t seed) : parts_(parts), table_(seed) {}
 
   // Does anybody track?
   [[nodiscard]] bool is_on() const { return client_count_ > 0; }
@@ -62,9 +62,6 @@ class Tracker final : public EffectSink, public TrackingControl {
   Session* receiver_of(Session& owner);
   void send(Session& owner, std::span<const std::string_view> keys);
   void send_all(Session& owner);
-  static OutBuffer& output_of(Session& session) {
-    return session.executing ? session.own_pushes : session.out;
-  }
 
   Parts parts_;
   tracking::Table table_;

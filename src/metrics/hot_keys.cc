@@ -43,8 +43,8 @@ void HotKeys::start(Options options, UnixMillis now) {
   exists_ = active_ = true;
   started_ = now;
   cpu_at_start_ = cpu_ ? cpu_() : CpuMillis{};
-  by_cpu_ = TopKeys(options_.by_cpu ? options_.count * kCountersPerKey : 0);
-  by_net_ = TopKeys(options_.by_net ? options_.count * kCountersPerKey : 0);
+  by_cpu_ = TopKeys(options_.by_cpu ? options_.count * kCountersPerKey : 0, seed_);
+  by_net_ = TopKeys(options_.by_net ? options_.count * kCountersPerKey : 0, seed_);
 }
 
 void HotKeys::stop(UnixMillis now) {
@@ -56,7 +56,7 @@ void HotKeys::stop(UnixMillis now) {
 
 void HotKeys::reset() {
   std::function<CpuMillis()> cpu = std::move(cpu_);
-  *this = HotKeys();
+  *this = HotKeys(seed_);
   cpu_ = std::move(cpu);
 }
 

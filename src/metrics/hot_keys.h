@@ -11,10 +11,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "src/base/ids.h"
+#include "src/base/name_map.h"
 #include "src/base/random.h"
 #include "src/base/time.h"
 
@@ -22,19 +22,15 @@ namespace hearth {
 
 class TopKeys {
  public:
-  explicit TopKeys(std::size_t counters) : most_(counters) {}
+  TopKeys(std::size_t counters, std::uint64_t seed) : most_(counters), counts_(seed) {}
   // O(1) for a key with a counter, else O(counters).
   void add(std::string_view key, std::uint64_t cost);
   // The k largest, largest first.
   [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> top(std::size_t k) const;
 
  private:
-  struct NameHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-  };
   std::size_t most_;
-  std::unordered_map<std::string, std::uint64_t, NameHash, std::equal_to<>> counts_;
+  NameMap<std::uint64_t> counts_;
 };
 
 class HotKeys {
@@ -61,6 +57,8 @@ class HotKeys {
     std::vector<std::pair<std::string, std::uint64_t>> by_cpu_us, by_net_bytes;
   };
 
+  // The seed of its tables of names.
+  explicit HotKeys(std::uint64_t seed) : seed_(seed) {}
   void set_cpu_source(std::function<CpuMillis()> source) { cpu_ = std::move(source); }
 
   [[nodiscard]] bool is_active() const { return active_; }
@@ -88,7 +86,8 @@ class HotKeys {
   CpuMillis cpu_at_start_, cpu_at_stop_;
   std::uint64_t all_ns_ = 0, all_bytes_ = 0, selected_ns_ = 0, selected_bytes_ = 0, sampled_ns_ = 0,
                 sampled_bytes_ = 0;
-  TopKeys by_cpu_{0}, by_net_{0};
+  std::uint64_t seed_;
+  TopKeys by_cpu_{0, seed_}, by_net_{0, seed_};
 };
 
 }  // namespace hearth

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -90,7 +91,13 @@ struct Stats {
 
   // Indexed by Command::id.
   std::vector<CommandStats> commands;
-  std::vector<LatencyHistogram> latencies;
+  // Made by the first call of the command: 2.5 KiB each, and few commands are used.
+  std::vector<std::unique_ptr<LatencyHistogram>> latencies;
+  void add_latency(std::uint32_t id, std::uint64_t ns) {
+    if (latencies[id] == nullptr) [[unlikely]]
+      latencies[id] = std::make_unique<LatencyHistogram>();
+    latencies[id]->add(ns);
+  }
   // Error code ("ERR", "WRONGTYPE") -> count. Bounded: past kErrorKindsMost codes only the total
   // counts.
   static constexpr std::size_t kErrorKindsMost = 128;

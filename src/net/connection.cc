@@ -163,7 +163,7 @@ std::size_t Connection::process(std::string_view data, RequestBatch& batch,
     const std::size_t done = batch.requests.empty() ? 0 : engine.run_prepared(*session_, batch);
     ran_ += done;
     if (done > 0) consumed = batch.requests[done - 1].end;
-    if (done < batch.requests.size() || session_->parked || session_->close_now ||
+    if (done < batch.requests.size() || session_->is_parked() || session_->close_now ||
         session_->close_after_reply) {
       parser_.reset();  // requests that did not run are parsed again later
       return consumed;

@@ -30,8 +30,9 @@ bool PubSub::subscribe(Kind kind, std::string_view name, Subscriber& who, Subscr
   return true;
 }
 
-// The last listener takes the place of the one who leaves. The name may go with the channel: until
-// its entry is erased, nothing may be looked up in the subscriber's names.
+// The last listener takes the place of the one that leaves, so that leaving is O(1). Erasing the
+// channel frees the string that the subscriber's map uses as its key: the caller erases that entry
+// right after, before any look-up.
 void PubSub::leave(Kind kind, const Subscriptions::At& at) {
   auto& listeners = at.channel->second;
   listeners[at.place] = listeners.back();

@@ -9,9 +9,10 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include "src/base/name_map.h"
 
 namespace hearth {
 
@@ -46,6 +47,8 @@ class PubSub {
  public:
   enum class Kind : std::uint8_t { kChannel, kPattern, kShard };
 
+  explicit PubSub(std::uint64_t seed) : channels_(seed), patterns_(seed), shard_channels_(seed) {}
+
   // True if it was not subscribed before. O(log names of the subscriber), as all of these.
   bool subscribe(Kind kind, std::string_view name, Subscriber& who, Subscriptions& mine);
   // True if it was subscribed.
@@ -64,11 +67,7 @@ class PubSub {
   [[nodiscard]] bool has_listeners() const { return !channels_.empty() || !patterns_.empty(); }
 
  private:
-  struct NameHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-  };
-  using Map = std::unordered_map<std::string, std::vector<Listener>, NameHash, std::equal_to<>>;
+  using Map = NameMap<std::vector<Listener>>;
   [[nodiscard]] Map& map_of(Kind kind);
   [[nodiscard]] const Map& map_of(Kind kind) const;
   static Subscriptions::Names& names_of(Kind kind, Subscriptions& mine);

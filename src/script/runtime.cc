@@ -27,7 +27,11 @@ Result<std::size_t, ReplyError> key_count(const ArgReader& args, std::string_vie
 }  // namespace
 
 Runtime::Runtime(ScriptHost& host, Identity identity)
-    : host_(host), identity_(std::move(identity)) {}
+    : host_(host),
+      identity_(std::move(identity)),
+      by_digest_(host.name_seed()),
+      by_body_(host.name_seed()),
+      functions_(host.name_seed()) {}
 
 Runtime::~Runtime() = default;
 

@@ -10,9 +10,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "src/base/name_map.h"
 #include "src/command/script_control.h"
 #include "src/script/vm.h"
 
@@ -82,13 +82,13 @@ class Runtime final : public ScriptControl {
   ScriptHost& host_;
   Identity identity_;
   std::unique_ptr<Vm> eval_vm_, function_vm_;
-  std::unordered_map<std::string_view, std::unique_ptr<Script>> by_digest_;
-  std::unordered_map<std::string_view, Script*> by_body_;
+  NameViewMap<std::unique_ptr<Script>> by_digest_;
+  NameViewMap<Script*> by_body_;
   std::list<Script*> lru_;  // evictable ones, the oldest first
   std::uint64_t cache_bytes_ = 0;
-  std::vector<ConnId> debugged_;  // clients whose next EVAL runs in the debugger
-  Libraries libraries_;           // names in lower case: they are told apart without case
-  std::unordered_map<std::string, const Function*> functions_;  // the same
+  std::vector<ConnId> debugged_;        // clients whose next EVAL runs in the debugger
+  Libraries libraries_;                 // names in lower case: they are told apart without case
+  NameMap<const Function*> functions_;  // the same
 };
 
 }  // namespace hearth::script

@@ -261,7 +261,7 @@ bool Node::open_services() {
   engine_ = std::make_unique<Engine>(std::move(o));
   network_->attach(*engine_);
   shutdown_wait_.emplace(*engine_, *replication_);
-  scripts_ = std::make_unique<script::Runtime>(*engine_,
+  scripts_ = std::make_unique<script::Runtime>(engine_->script_host(),
                                                script::Identity{kRedisVersion, "hearth", kVersion});
   engine_->services().scripts = scripts_.get();
   if (auto loaded = engine_->access().load_configured(); !loaded) {

@@ -46,8 +46,9 @@ void ShutdownWait::give_up(std::string_view error) {
   for (const ConnId id : std::exchange(askers_, {})) {
     Session* asker = engine_.find(id);
     if (asker == nullptr) continue;
+    const std::size_t reply_from = asker->out.size();
     ReplyWriter(asker->out, asker->resp).error(error);
-    engine_.resume(*asker);
+    engine_.resume(*asker, reply_from);
   }
   engine_.hold_writes(false);
 }

@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "src/base/time.h"
 #include "src/store/stream_id.h"
@@ -54,7 +53,7 @@ class StreamIdempotency {
     std::int64_t recorded_ms = 0;
   };
   struct Producer {
-    std::unordered_map<std::string, Message> messages;
+    std::map<std::string, Message, std::less<>> messages;
     std::deque<std::string> order;  // the oldest first
   };
   void expire(Producer& producer, UnixMillis now) const;

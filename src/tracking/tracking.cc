@@ -44,18 +44,30 @@ void Table::add_prefix(std::string_view prefix, ConnId client) {
   auto at = prefixes_.find(prefix);
   if (at == prefixes_.end()) at = prefixes_.emplace(prefix, std::vector<ConnId>{}).first;
   auto& clients = at->second;
-  if (std::find(clients.begin(), clients.end(), client) == clients.end()) clients.push_back(client);
+  const auto place = std::lower_bound(clients.begin(), clients.end(), client);
+  if (place == clients.end() || *place != client) clients.insert(place, client);
 }
 
 void Table::remove_prefix(std::string_view prefix, ConnId client) {
   const auto at = prefixes_.find(prefix);
   if (at == prefixes_.end()) return;
-  std::erase(at->second, client);
+  const auto place = std::lower_bound(at->second.begin(), at->second.end(), client);
+  if (place != at->second.end() && *place == client) at->second.erase(place);
   if (at->second.empty()) prefixes_.erase(at);
 }
 
 bool overlap(std::string_view a, std::string_view b) {
   return a.starts_with(b) || b.starts_with(a);
+}
+
+// What begins with `prefix` stands right behind it. What begins it stands before it, with nothing
+// in between: that would begin with it too.
+std::optional<std::string_view> overlapping_one(const std::set<std::string_view>& prefixes,
+                                                std::string_view prefix) {
+  const auto next = prefixes.lower_bound(prefix);
+  if (next != prefixes.end() && next->starts_with(prefix)) return *next;
+  if (next != prefixes.begin() && prefix.starts_with(*std::prev(next))) return *std::prev(next);
+  return std::nullopt;
 }
 
 }  // namespace hearth::tracking

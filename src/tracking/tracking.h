@@ -6,16 +6,18 @@
 // Source: the public documentation of client side caching.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "src/base/ids.h"
+#include "src/base/name_map.h"
 #include "src/base/random.h"
 
 namespace hearth::tracking {
@@ -39,6 +41,8 @@ struct Client {
 
 class Table {
  public:
+  explicit Table(std::uint64_t seed) : keys_(seed) {}
+
   // The client read the key. O(log clients of the key).
   void remember(std::string_view key, ConnId client);
   // The clients that read the key, which is forgotten.
@@ -49,12 +53,32 @@ class Table {
 
   void add_prefix(std::string_view prefix, ConnId client);
   void remove_prefix(std::string_view prefix, ConnId client);
-  // Calls fn(prefix, clients) for each prefix of the key. O(prefixes).
+  // Calls fn(prefix, clients) for each prefix of the key, the longest first. It costs a look-up for
+  // each of them and for each length at which another prefix departs from the key, however many
+  // prefixes there are.
   template <typename F>
   void for_each_prefix_of(std::string_view key, F&& fn) const {
-    for (const auto& [prefix, clients] : prefixes_) {
-      if (key.starts_with(prefix)) fn(prefix, clients);
+    for (std::string_view rest = key;;) {
+      // The greatest prefix that is not behind `rest`: no other one agrees with it for longer.
+      auto at = prefixes_.upper_bound(rest);
+      if (at == prefixes_.begin()) return;
+      --at;
+      const std::string& prefix = at->first;
+      const auto parting = std::mismatch(prefix.begin(), prefix.end(), rest.begin(), rest.end());
+      const auto common = static_cast<std::size_t>(parting.first - prefix.begin());
+      if (common < prefix.size()) {
+        rest = rest.substr(0, common);
+        continue;
+      }
+      fn(prefix, at->second);
+      if (common == 0) return;
+      rest = rest.substr(0, common - 1);
     }
+  }
+  // The clients that listen to exactly this prefix, in the order of their ids.
+  [[nodiscard]] std::vector<ConnId> clients_of(std::string_view prefix) const {
+    const auto at = prefixes_.find(prefix);
+    return at == prefixes_.end() ? std::vector<ConnId>{} : at->second;
   }
 
   [[nodiscard]] std::size_t key_count() const { return keys_.size(); }
@@ -63,16 +87,16 @@ class Table {
   [[nodiscard]] std::size_t prefix_count() const { return prefixes_.size(); }
 
  private:
-  struct NameHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-  };
-  std::unordered_map<std::string, std::vector<ConnId>, NameHash, std::equal_to<>> keys_;  // sorted
+  NameMap<std::vector<ConnId>> keys_;  // sorted
   std::map<std::string, std::vector<ConnId>, std::less<>> prefixes_;
   std::size_t items_ = 0;
 };
 
 // Does one of the prefixes begin the other? An empty one overlaps with all.
 [[nodiscard]] bool overlap(std::string_view a, std::string_view b);
+// One of `prefixes` that overlaps with `prefix`, nothing if none does. No two of them overlap with
+// each other. O(log prefixes).
+[[nodiscard]] std::optional<std::string_view> overlapping_one(
+    const std::set<std::string_view>& prefixes, std::string_view prefix);
 
 }  // namespace hearth::tracking

@@ -38,14 +38,14 @@ TEST_CASE("BLPOP takes what is there without waiting, and waits where nothing is
   CHECK(server.effects() == Lines{"LPOP b"});
   Session& waiter = server.open();
   CHECK(server.run_as(waiter, "BRPOP", "x", "y", "0").empty());
-  CHECK(waiter.waiting);
+  CHECK(waiter.is_waiting());
   CHECK(info(server, "clients", "blocked_clients") == "1");
   CHECK(info(server, "clients", "total_blocking_keys") == "2");
   CHECK(server.run("RPUSH", "y", "1", "2") == ":2\r\n");
   CHECK(server.effects() == Lines{"RPUSH y 1 2", "RPOP y"});
   CHECK(server.events() == Lines{"new y", "rpush y", "rpop y"});
   CHECK(taken(waiter) == array({"y", "2"}));
-  CHECK_FALSE(waiter.waiting);
+  CHECK_FALSE(waiter.is_waiting());
   CHECK(info(server, "clients", "total_blocking_keys") == "0");
   CHECK(server.run_as(waiter, "PING") == "+PONG\r\n");
 }
@@ -78,7 +78,7 @@ TEST_CASE("a wait ends at its deadline, or when CLIENT UNBLOCK ends it") {
   server.advance(milliseconds(1));
   server.tick();
   CHECK(taken(waiter) == kTimedOut);
-  CHECK_FALSE(waiter.waiting);
+  CHECK_FALSE(waiter.is_waiting());
   CHECK(server.engine().next_deadline() == hearth::MonoTime{});
   const std::string id = std::to_string(waiter.id);
   CHECK(server.run("CLIENT", "UNBLOCK", id) == ":0\r\n");
@@ -163,7 +163,7 @@ TEST_CASE("a key of another type wakes nobody; a move that fails is an error") {
   server.run_as(waiter, "BLPOP", "k", "0");
   server.run("SET", "k", "v");
   CHECK(taken(waiter).empty());
-  CHECK(waiter.blocked);
+  CHECK(waiter.is_blocked());
   server.run("DEL", "k");
   server.run("RPUSH", "k", "1");
   CHECK(taken(waiter) == array({"k", "1"}));
@@ -215,7 +215,7 @@ TEST_CASE("under CLIENT PAUSE those who wait go on waiting, and are served behin
   server.run("CLIENT", "PAUSE", "100", "WRITE");
   Session& writer = server.open();
   CHECK(server.run_as(writer, "RPUSH", "k", "1").empty());
-  CHECK(writer.parked);
+  CHECK(writer.is_parked());
   server.run("CLIENT", "UNPAUSE");
   CHECK(server.run_as(writer, "RPUSH", "k", "1") == ":1\r\n");
   CHECK(taken(waiter) == array({"k", "1"}));

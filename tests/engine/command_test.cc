@@ -311,7 +311,7 @@ class World {
     session.resp = resp_;
     for (const Words& words : sample.before) server_.run_words(session, words);
     std::string reply = server_.run_words(session, sample.call);
-    if (session.blocked) {  // what it says when its time is over
+    if (session.is_blocked()) {  // what it says when its time is over
       CHECK(server_.engine().unblock(session.id, BlockingControl::Unblock::kTimeout));
       reply = EngineFixture::take(session);
     }

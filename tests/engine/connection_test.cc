@@ -309,9 +309,9 @@ TEST_CASE("CLIENT PAUSE WRITE parks writes and lets reads pass") {
   CHECK(server.run("CLIENT", "PAUSE", "1000", "WRITE") == "+OK\r\n");
   CHECK(server.run_as(writer, "GET", "k") == "$-1\r\n");
   CHECK(server.run_as(writer, "SET", "k", "v").empty());
-  CHECK(writer.parked);
+  CHECK(writer.is_parked());
   CHECK(server.run("CLIENT", "UNPAUSE") == "+OK\r\n");
-  CHECK_FALSE(writer.parked);
+  CHECK_FALSE(writer.is_parked());
   CHECK(server.resumed() == std::vector<hearth::ConnId>{writer.id});
 }
 
@@ -320,11 +320,11 @@ TEST_CASE("a pause of all holds everything but UNPAUSE, and is not weakened by a
   Session& other = server.open();
   server.run("CLIENT", "PAUSE", "1000", "ALL");
   CHECK(server.run_as(other, "PING").empty());
-  CHECK(other.parked);
+  CHECK(other.is_parked());
   Session& third = server.open();
   CHECK(server.run_as(third, "CLIENT", "PAUSE", "10", "WRITE").empty());
   CHECK(server.run("CLIENT", "UNPAUSE") == "+OK\r\n");
-  CHECK_FALSE(other.parked);
+  CHECK_FALSE(other.is_parked());
 }
 
 TEST_CASE("a pause ends by itself, and keys do not expire in it") {
@@ -352,7 +352,7 @@ TEST_CASE("a transaction that writes waits at its EXEC; one that reads does not"
   server.run_as(a, "MULTI");
   CHECK(server.run_as(a, "SET", "k", "v") == "+QUEUED\r\n");
   CHECK(server.run_as(a, "EXEC").empty());
-  CHECK(a.parked);
+  CHECK(a.is_parked());
   server.run_as(b, "MULTI");
   server.run_as(b, "GET", "k");
   CHECK(server.run_as(b, "EXEC") == "*1\r\n$-1\r\n");
@@ -405,4 +405,30 @@ TEST_CASE("passwords are shown to no monitor") {
   server.run("HELLO", "2", "AUTH", "default", "secret");
   CHECK(contains(EngineFixture::take(watcher),
                  "\"HELLO\" \"2\" \"AUTH\" \"(redacted)\" \"(redacted)\""));
+}
+
+TEST_CASE("requests that are refused for their form show no passwords either") {
+  EngineFixture server({.config = {{"slowlog-log-slower-than", "0"}}});
+  Session& watcher = server.open();
+  server.run_as(watcher, "MONITOR");
+  using Words = std::vector<std::string>;
+  for (const Words& words :
+       {Words{"HELLO", "9", "AUTH", "u", "secret"},
+        Words{"HELLO", "3", "FOO", "AUTH", "u", "secret"}, Words{"HELLO", "3", "AUTH", "secret"},
+        Words{"HELLO", "x", "AUTH", "u", "secret"},
+        Words{"HELLO", "3", "AUTH", "u", "secret", "SETNAME", "a b"},
+        Words{"AUTH", "a", "b", "secret"},
+        Words{"CONFIG", "SET", "requirepass", "secret", "maxmemory"},
+        Words{"CONFIG", "SET", "hz", "requirepass", "secret"},
+        Words{"ACL", "SETUSER", "bad name", ">secret"}, Words{"ACL", "SETUSER", "u", "secret"},
+        Words{"MIGRATE", "", "", "k", "0", "0", "AUTH", "secret", "secret"},
+        Words{"MIGRATE", "", "", "k", "0", "0", "AUTH2", "secret"},
+        Words{"MIGRATE", "h", "1", "k", "0", "0", "FOO", "AUTH", "secret"}}) {
+    CHECK(server.run_words(server.session(), words).starts_with("-"));
+    server.run("MULTI");
+    server.run_words(server.session(), words);
+    server.run("EXEC");
+  }
+  CHECK_FALSE(contains(EngineFixture::take(watcher), "secret"));
+  CHECK_FALSE(contains(server.run("SLOWLOG", "GET", "-1"), "secret"));
 }

@@ -73,6 +73,7 @@ struct Greedy : Evicting {
 TEST_CASE("without a policy writes are refused above maxmemory, reads and removals are not") {
   Evicting e("noeviction");
   e.fill("k", 0, kKeys);
+  e.server.run("DEL", "none");  // the first call of a command makes its histogram of latencies
   e.limit(-1000);
   CHECK(e.server.run("SET", "new", "v") ==
         "-OOM command not allowed when used memory > 'maxmemory'.\r\n");
@@ -372,4 +373,42 @@ TEST_CASE("clients that take too much go before keys do") {
   // It still holds its memory, but is on its way out.
   e.server.run("GET", "none");
   CHECK(e.server.engine().stats().evicted_keys == 0);
+}
+
+TEST_CASE("under a pause nothing is evicted, and what a write needs is made room for behind it") {
+  Evicting e("allkeys-lru");
+  e.fill("k", 0, kKeys);
+  hearth::Session& admin = e.server.open();
+  e.server.run_as(admin, "CLIENT", "PAUSE", "1000", "WRITE");
+  e.limit(-static_cast<std::int64_t>(kKeys * kValueBytes / 2));
+  for (int i = 0; i < 4; ++i) e.server.run("GET", "none");
+  e.server.tick();
+  CHECK(e.server.engine().stats().evicted_keys == 0);
+  e.server.run_as(admin, "CLIENT", "UNPAUSE");
+  e.server.run("GET", "none");
+  CHECK(e.server.engine().stats().evicted_keys > 0);
+  e.no_limit();
+}
+
+TEST_CASE("while a script is busy nothing is evicted") {
+  static std::uint64_t now = 0;
+  Evicting e("allkeys-lru");
+  EngineFixture busy({.config = {{"maxmemory-policy", "allkeys-lru"},
+                                 {"lazyfree-lazy-eviction", "no"},
+                                 {"busy-reply-threshold", "10"}},
+                      .ticks = [] { return now += 1'000'000; }});
+  for (int i = 0; i < kKeys; ++i) busy.run("SET", name("k", i), std::string(kValueBytes, 'x'));
+  hearth::Session& other = busy.open();
+  std::uint64_t evicted = 1;
+  busy.while_busy = [&] {
+    const auto limit = static_cast<std::int64_t>(hearth::memory::used_bytes()) - 500'000;
+    REQUIRE(busy.config().set({{{"maxmemory", std::to_string(limit)}}}, {}));
+    busy.run_as(other, "PING");
+    busy.tick();
+    evicted = busy.engine().stats().evicted_keys;
+    REQUIRE(busy.config().set({{{"maxmemory", "0"}}}, {}));
+    busy.run_as(other, "SCRIPT", "KILL");
+  };
+  busy.run("EVAL", "while true do end", "0");
+  CHECK(evicted == 0);
 }

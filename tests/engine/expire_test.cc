@@ -353,3 +353,15 @@ TEST_CASE("what SCAN and RANDOMKEY come across in a transaction goes, or not, as
     CHECK(server.run("DBSIZE") == ":0\r\n");
   }
 }
+
+TEST_CASE("deadlines that a replica's own clients set are kept once for each key") {
+  EngineFixture server({.config = {{"replica-read-only", "no"}}});
+  server.engine().set_following(true);
+  server.run("SET", "k", "v");
+  for (int i = 0; i < 1000; ++i)
+    server.run("PEXPIREAT", "k", std::to_string(2'000'000'000'000 + i));
+  CHECK(server.engine().expiry().own_count() == 1);
+  server.run("PERSIST", "k");
+  CHECK(server.engine().expiry().own_count() == 0);
+  server.engine().set_following(false);
+}

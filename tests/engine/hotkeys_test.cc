@@ -55,7 +55,7 @@ TEST_CASE("HOTKEYS START refuses what makes no sense") {
 }
 
 TEST_CASE("the counters of frequent keys are right though there are few") {
-  TopKeys top(8);
+  TopKeys top(8, 1);
   for (int i = 0; i < 1000; ++i) {
     top.add("hot", 10);
     top.add("cold" + std::to_string(i), 1);

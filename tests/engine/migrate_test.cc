@@ -113,10 +113,10 @@ TEST_CASE("while a key is on its way other clients that name it wait, the rest g
   f.server.run("MSET", "k", "1", "free", "2");
   f.server.run("MIGRATE", "h", "1", "k", "0", "10");
   CHECK(f.server.run_as(other, "SET", "k", "new").empty());
-  CHECK(other.parked);
+  CHECK(other.is_parked());
   CHECK(f.server.run_as(third, "GET", "free") == "$1\r\n2\r\n");
   f.link.completions[0]({"", {""}});
-  CHECK(!other.parked);
+  CHECK(!other.is_parked());
   CHECK(f.server.resumed().size() == 2);
   CHECK(f.server.run_as(other, "GET", "k") == "$-1\r\n");
 }
@@ -166,4 +166,78 @@ TEST_CASE("MIGRATE refuses what it cannot understand") {
   CHECK(f.server.run("MIGRATE", "h", "1", "k", "0", "10", "WHAT") == "-ERR syntax error\r\n");
   CHECK(f.server.run("MIGRATE", "h", "1", "k", "0", "10", "AUTH") == "-ERR syntax error\r\n");
   CHECK(f.server.run("MIGRATE", "h", "1", "k", "0", "10", "AUTH2", "u") == "-ERR syntax error\r\n");
+}
+
+TEST_CASE(
+    "in a transaction MIGRATE waits like anywhere, and nobody sees the transaction half done") {
+  Fixture f;
+  Session& other = f.server.open();
+  f.server.run("MSET", "k", "v", "l", "w");
+  f.server.run("MULTI");
+  f.server.run("SET", "before", "1");
+  CHECK(f.server.run("MIGRATE", "h", "1", "k", "0", "10") == "+QUEUED\r\n");
+  f.server.run("EXISTS", "k");
+  f.server.run("MIGRATE", "h", "1", "l", "0", "10");
+  f.server.run("SET", "after", "1");
+  CHECK(f.server.run("EXEC") == "*5\r\n+OK\r\n");
+  CHECK(f.server.run_as(other, "GET", "before").empty());
+  CHECK(other.is_held());
+  f.link.completions.at(0)({"", {""}});
+  CHECK(EngineFixture::take(f.server.session()) == "+OK\r\n:0\r\n");
+  CHECK(f.server.run_as(other, "GET", "before").empty());
+  f.link.completions.at(1)({"IOERR no", {}});
+  CHECK(EngineFixture::take(f.server.session()) == "-IOERR no\r\n+OK\r\n");
+  CHECK_FALSE(other.is_held());
+  CHECK(f.server.run_as(other, "MGET", "before", "after", "l") ==
+        "*3\r\n$1\r\n1\r\n$1\r\n1\r\n$1\r\nw\r\n");
+  CHECK(f.server.run("PING") == "+PONG\r\n");
+}
+
+TEST_CASE("the rest of a transaction runs even if its client leaves while it waits") {
+  Fixture f;
+  Session& other = f.server.open();
+  f.server.run("SET", "k", "v");
+  f.server.run_as(other, "MULTI");
+  f.server.run_as(other, "MIGRATE", "h", "1", "k", "0", "10");
+  f.server.run_as(other, "SET", "after", "1");
+  f.server.run_as(other, "EXEC");
+  f.server.engine().close(other);
+  CHECK(f.server.run("GET", "after") == "$1\r\n1\r\n");
+  f.link.completions.at(0)({"", {""}});
+  CHECK(f.server.run("EXISTS", "k") == ":0\r\n");
+}
+
+TEST_CASE(
+    "who waits for a key that MIGRATE holds is served when it is free, from another key too") {
+  Fixture f;
+  Session& waiter = f.server.open();
+  f.server.run("RPUSH", "moving", "x");
+  f.server.run_as(waiter, "BLPOP", "here", "moving2", "0");
+  f.server.run("RPUSH", "moving2x", "x");
+  f.server.run("MIGRATE", "h", "1", "moving", "0", "10");
+  f.server.run_as(f.server.open(), "RPUSH", "here", "1");
+  CHECK(EngineFixture::take(waiter) == "*2\r\n$4\r\nhere\r\n$1\r\n1\r\n");
+  Session& second = f.server.open();
+  f.server.run_as(second, "BLPOP", "here", "locked", "0");
+  Session& mover = f.server.open();
+  f.server.run("SET", "locked", "not a list");
+  f.server.run_as(mover, "MIGRATE", "h", "1", "locked", "0", "10");
+  f.server.run_as(f.server.open(), "RPUSH", "here", "2");
+  CHECK(EngineFixture::take(second).empty());
+  f.link.completions.at(1)({"", {""}});  // `moving` is on its way still
+  CHECK(EngineFixture::take(second) == "*2\r\n$4\r\nhere\r\n$1\r\n2\r\n");
+}
+
+TEST_CASE("keys that are free again are so although others are still on their way") {
+  Fixture f;
+  Session& other = f.server.open();
+  f.server.run("MSET", "a", "1", "b", "2");
+  f.server.run_as(f.server.open(), "MIGRATE", "h", "1", "a", "0", "10");
+  f.server.run_as(f.server.open(), "MIGRATE", "h", "1", "b", "0", "10");
+  f.server.run_as(other, "GET", "a");
+  CHECK(other.is_held());
+  f.link.completions.at(0)({"IOERR no", {}});
+  CHECK_FALSE(other.is_held());
+  CHECK(f.server.run_as(other, "GET", "a") == "$1\r\n1\r\n");
+  CHECK(f.server.run_as(other, "GET", "b").empty());
 }

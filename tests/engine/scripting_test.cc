@@ -496,6 +496,25 @@ TEST_CASE("monitors see a script before its commands") {
   CHECK(script < command);
 }
 
+TEST_CASE("monitors see scripts that can't run as well") {
+  EngineFixture server;
+  Session& watcher = server.open();
+  server.run_as(watcher, "MONITOR");
+  CHECK(server.run("EVALSHA", std::string(40, 'a'), "0").starts_with("-NOSCRIPT"));
+  CHECK(contains(EngineFixture::take(watcher), "\"EVALSHA\" \"aaaa"));
+  CHECK(server.run("FCALL", "nofunction", "0").starts_with("-ERR"));
+  CHECK(contains(EngineFixture::take(watcher), "\"FCALL\" \"nofunction\" \"0\""));
+  CHECK(server.run("EVAL", "syntax(", "0").starts_with("-ERR"));
+  CHECK(contains(EngineFixture::take(watcher), "\"EVAL\" \"syntax(\" \"0\""));
+  server.run("MULTI");
+  server.run("EVALSHA", std::string(40, 'b'), "0");
+  server.run("EXEC");
+  const std::string lines = EngineFixture::take(watcher);
+  const std::size_t script = lines.find("\"EVALSHA\" \"bbbb");
+  CHECK(script != std::string::npos);
+  CHECK(lines.find("\"EVALSHA\"", script + 1) == std::string::npos);
+}
+
 TEST_CASE("a write in a paused server waits if the script may write") {
   EngineFixture server;
   Session& admin = server.open();
@@ -503,7 +522,7 @@ TEST_CASE("a write in a paused server waits if the script may write") {
   CHECK(server.run("EVAL_RO", "return 1", "0") == ":1\r\n");
   CHECK(server.run("EVAL", "#!lua flags=no-writes\nreturn 1", "0") == ":1\r\n");
   CHECK(server.run("EVAL", "return 1", "0").empty());
-  CHECK(server.session().parked);
+  CHECK(server.session().is_parked());
 }
 
 TEST_CASE("a script under the debugger runs line by line, as its client says") {

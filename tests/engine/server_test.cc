@@ -424,11 +424,20 @@ TEST_CASE("MONITOR shows commands quoted, with the database they ran in, but no 
   server.run("CONFIG", "GET", "hz");
   server.run("NOPE");
   CHECK(EngineFixture::take(watcher) ==
-        "+1000000000.000000 [0 127.0.0.1:1] \"SELECT\" \"2\"\r\n"
+        "+1000000000.000000 [2 127.0.0.1:1] \"SELECT\" \"2\"\r\n"
         "+1000000000.000000 [2 127.0.0.1:1] \"SET\" \"a b\" \"\\x01\\n\"\r\n");
   server.run_as(watcher, "RESET");
   server.run("PING");
   CHECK(EngineFixture::take(watcher).empty());
+}
+
+TEST_CASE("MONITOR shows its own client's commands, but not the QUIT with which it leaves") {
+  EngineFixture server;
+  FakeServer process;
+  server.engine().services().server = &process;
+  server.run("MONITOR");
+  CHECK(server.run("PING") == "+PONG\r\n+1000000000.000123 [0 127.0.0.1:1] \"PING\"\r\n");
+  CHECK(server.run("QUIT") == "+OK\r\n");
 }
 
 TEST_CASE("SHUTDOWN asks the process to end, in the way that its words say") {

@@ -43,8 +43,7 @@ TEST_CASE("an error while it runs does not stop a transaction") {
 TEST_CASE("a command that can't be queued aborts the transaction") {
   EngineFixture server;
   const std::string aborted = "-EXECABORT Transaction discarded because of previous errors.\r\n";
-  for (const auto& words :
-       {Lines{"NOPE"}, Lines{"GET"}, Lines{"MULTI"}, Lines{"WATCH", "k"}, Lines{"SHUTDOWN"}}) {
+  for (const auto& words : {Lines{"NOPE"}, Lines{"GET"}, Lines{"SHUTDOWN"}}) {
     server.run("MULTI");
     server.run("SET", "k", "v");
     CHECK(server.run_words(server.session(), words).starts_with("-ERR"));
@@ -52,16 +51,47 @@ TEST_CASE("a command that can't be queued aborts the transaction") {
     CHECK_FALSE(server.session().in_multi);
     CHECK(server.run("GET", "k") == "$-1\r\n");
   }
-  CHECK(server.engine().stats().errors.at("EXECABORT") == 5);
+  CHECK(server.engine().stats().errors.at("EXECABORT") == 3);
 }
 
-TEST_CASE("nested MULTI and WATCH inside MULTI say what is wrong") {
+TEST_CASE("nested MULTI and WATCH inside MULTI are errors, and the transaction goes on") {
   EngineFixture server;
+  server.run("MULTI");
+  server.run("SET", "k", "v");
+  CHECK(server.run("WATCH", "k") == "-ERR WATCH inside MULTI is not allowed\r\n");
+  CHECK(server.run("MULTI") == "-ERR MULTI calls can not be nested\r\n");
+  CHECK(server.run("EXEC") == "*1\r\n+OK\r\n");
   server.run("MULTI");
   CHECK(server.run("MULTI") == "-ERR MULTI calls can not be nested\r\n");
   CHECK(server.run("WATCH", "k") == "-ERR WATCH inside MULTI is not allowed\r\n");
   CHECK(server.run("SHUTDOWN") == "-ERR Command not allowed inside a transaction\r\n");
   CHECK(server.run("DISCARD") == "+OK\r\n");
+}
+
+TEST_CASE("what takes over the connection is refused inside EXEC") {
+  EngineFixture server;
+  server.run("MULTI");
+  for (const auto& words : {Lines{"SSUBSCRIBE", "a"}, Lines{"MONITOR"}, Lines{"SUBSCRIBE", "b"}})
+    CHECK(server.run_words(server.session(), words) == "+QUEUED\r\n");
+  CHECK(server.run("EXEC") ==
+        "*3\r\n-ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client\r\n"
+        "-ERR MONITOR isn't allowed for DENY BLOCKING client\r\n"
+        "*3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:1\r\n");
+}
+
+TEST_CASE("every EXEC that the gate refuses says EXECABORT, whether there was a MULTI or not") {
+  EngineFixture server({.config = {{"requirepass", "pw"}}});
+  const std::string unknown =
+      "-EXECABORT Transaction discarded because of: NOAUTH Authentication required.\r\n";
+  CHECK(server.run("EXEC") == unknown);
+  CHECK(server.run("MULTI") == "-NOAUTH Authentication required.\r\n");
+  CHECK(server.run("EXEC") == unknown);
+  CHECK(server.run("AUTH", "pw") == "+OK\r\n");
+  CHECK(server.run("EXEC") == "-ERR EXEC without MULTI\r\n");
+  CHECK(server.run("EXEC", "x").starts_with("-EXECABORT Transaction discarded because of: wrong"));
+  server.run("SUBSCRIBE", "a");
+  CHECK(server.run("EXEC").starts_with(
+      "-EXECABORT Transaction discarded because of: Can't execute 'exec': only (P|S)SUBSCRIBE"));
 }
 
 TEST_CASE("an EXEC that is refused discards the transaction and tells why") {

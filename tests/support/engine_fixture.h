@@ -49,8 +49,8 @@ class EngineFixture : public EngineHost, public EffectSink {
     o.now = now_;
     o.mono = MonoTime{1};
     engine_ = std::make_unique<Engine>(o);
-    scripts_ =
-        std::make_unique<script::Runtime>(*engine_, script::Identity{"7.4.0", "hearth", "0.1.0"});
+    scripts_ = std::make_unique<script::Runtime>(engine_->script_host(),
+                                                 script::Identity{"7.4.0", "hearth", "0.1.0"});
     engine_->services().scripts = scripts_.get();
     engine_->add_sink(*this);
     engine_->want_commands(true);

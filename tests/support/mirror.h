@@ -25,7 +25,7 @@ class Mirror final : private EffectSink {
   std::string run(const Words& words) {
     effects_.clear();
     std::string reply = first_.run_words(*session_, words);
-    if (session_->blocked) {
+    if (session_->is_blocked()) {
       static_cast<void>(first_.engine().services().blocking->unblock(
           session_->id, BlockingControl::Unblock::kTimeout));
       reply += EngineFixture::take(*session_);

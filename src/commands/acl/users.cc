@@ -8,9 +8,14 @@
 namespace hearth::commands {
 namespace {
 
+// Names and rules: a rule may be a password.
+void acl_user_secrets(const Services&, std::span<const std::string_view> argv,
+                      std::vector<std::uint32_t>& words) {
+  for (std::uint32_t i = 2; i < argv.size(); ++i) words.push_back(i);
+}
+
 Outcome acl_setuser(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
-  for (std::size_t i = 2; i < args.size(); ++i) ctx.redact(i);
   if (!acl::is_user_name(args[2]))
     return refuse("ERR Usernames can't contain spaces or null characters");
   const auto done = ctx.services().access->set_user(args[2], args.from(3), ctx.session());
@@ -21,7 +26,6 @@ Outcome acl_setuser(CommandContext& ctx) {
 
 Outcome acl_deluser(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
-  for (std::size_t i = 2; i < args.size(); ++i) ctx.redact(i);
   for (const std::string_view name : args.from(2)) {
     if (name == acl::kDefaultUser) return refuse("ERR The 'default' user cannot be removed");
   }
@@ -47,7 +51,6 @@ void write_selector(ReplyWriter& reply, const acl::Selector& selector) {
 }
 
 Outcome acl_getuser(CommandContext& ctx) {
-  ctx.redact(2);
   ReplyWriter& reply = ctx.reply();
   const acl::User* user = ctx.services().access->users().find(ctx.arg(2));
   if (user == nullptr) {
@@ -117,6 +120,7 @@ constexpr CommandSpec kSetUser{
     .handler = acl_setuser,
     .tips = kOnAllNodes,
     .history = kSetUserHistory,
+    .secrets = acl_user_secrets,
 };
 constexpr CommandSpec kDelUser{
     .name = "DELUSER",
@@ -130,6 +134,7 @@ constexpr CommandSpec kDelUser{
     .reply = Shape::kInteger,
     .handler = acl_deluser,
     .tips = kOnAllNodes,
+    .secrets = acl_user_secrets,
 };
 constexpr CommandSpec kGetUser{
     .name = "GETUSER",
@@ -143,6 +148,7 @@ constexpr CommandSpec kGetUser{
     .reply = Shape::kMap | Shape::kNull,
     .handler = acl_getuser,
     .history = kGetUserHistory,
+    .secrets = acl_user_secrets,
 };
 constexpr CommandSpec kList{
     .name = "LIST",

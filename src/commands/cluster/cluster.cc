@@ -70,7 +70,7 @@ constexpr CommandSpec kAsking{
     .complexity = "O(1)",
     .since = "3.0.0",
     .arity = Arity::exactly(1),
-    .flags = Flag::kFast,
+    .flags = Flag::kFast | Flag::kKeepsAsking,
     .acl = Acl::kConnection,
     .group = Group::kCluster,
     .handler = asking,

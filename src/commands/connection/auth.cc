@@ -14,7 +14,6 @@ Outcome authenticate(CommandContext& ctx, std::string_view user, std::string_vie
 
 Outcome auth(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
-  for (std::size_t i = 1; i < args.size(); ++i) ctx.redact(i);
   if (args.size() > 3) return syntax_error();
   if (args.size() == 2 && ctx.services().access->users().default_user().needs_no_password()) {
     return refuse(
@@ -26,6 +25,21 @@ Outcome auth(CommandContext& ctx) {
                                    : authenticate(ctx, args[1], args[2]));
   ctx.reply().ok();
   return {};
+}
+
+// All words: a user's name in the wrong place may be a password.
+void auth_secrets(const Services&, std::span<const std::string_view> argv,
+                  std::vector<std::uint32_t>& words) {
+  for (std::uint32_t i = 1; i < argv.size(); ++i) words.push_back(i);
+}
+
+// Everything behind the first AUTH, wherever that stands: a request that is refused for its form
+// may have its password anywhere behind it.
+void hello_secrets(const Services&, std::span<const std::string_view> argv,
+                   std::vector<std::uint32_t>& words) {
+  std::uint32_t i = 1;
+  while (i < argv.size() && !equals_ignore_case(argv[i], "AUTH")) ++i;
+  for (++i; i < argv.size(); ++i) words.push_back(i);
 }
 
 struct HelloOptions {
@@ -44,8 +58,6 @@ Result<HelloOptions, ReplyError> parse_hello(CommandContext& ctx) {
   o.resp = static_cast<int>(resp);
   for (std::size_t i = 2; i < args.size(); ++i) {
     if (args.is(i, "AUTH", 2)) {
-      ctx.redact(i + 1);
-      ctx.redact(i + 2);
       o.has_auth = true;
       o.user = args[i + 1];
       o.password = args[i + 2];
@@ -128,6 +140,7 @@ constexpr CommandSpec kAuth{
     .reply = Shape::kOk,
     .handler = auth,
     .history = kAuthHistory,
+    .secrets = auth_secrets,
 };
 
 constexpr CommandSpec kHello{
@@ -145,6 +158,7 @@ constexpr CommandSpec kHello{
     .reply = Shape::kMap,
     .handler = hello,
     .history = kHelloHistory,
+    .secrets = hello_secrets,
 };
 
 }  // namespace hearth::commands

@@ -50,7 +50,7 @@ Outcome reset(CommandContext& ctx) {
   const Services& services = ctx.services();
   services.transactions->discard(s);
   services.pubsub->unsubscribe_all(s.subscriptions);
-  services.clients->unmonitor(s);
+  services.monitors->stop(s);
   s.db = 0;
   s.resp = ctx.settings().client_default_resp;
   services.tracking->stop(s);
@@ -77,7 +77,7 @@ constexpr CommandSpec kPing{
     .complexity = "O(1)",
     .since = "1.0.0",
     .arity = Arity::at_least(1),
-    .flags = Flag::kFast,
+    .flags = Flag::kFast | Flag::kInSubscriberMode | Flag::kReportsDisk,
     .acl = Acl::kConnection,
     .group = Group::kConnection,
     .args = kPingArgs,
@@ -122,7 +122,7 @@ constexpr CommandSpec kQuit{
     .since = "1.0.0",
     .arity = Arity::at_least(1),
     .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast | Flag::kNoAuth |
-             Flag::kAllowBusy,
+             Flag::kAllowBusy | Flag::kUnqueued | Flag::kInSubscriberMode,
     .acl = Acl::kConnection,
     .group = Group::kConnection,
     .reply = Shape::kOk,
@@ -138,7 +138,7 @@ constexpr CommandSpec kReset{
     .since = "6.2.0",
     .arity = Arity::exactly(1),
     .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kFast | Flag::kNoAuth |
-             Flag::kAllowBusy,
+             Flag::kAllowBusy | Flag::kUnqueued | Flag::kInSubscriberMode,
     .acl = Acl::kConnection,
     .group = Group::kConnection,
     .reply = Shape::kSimple,

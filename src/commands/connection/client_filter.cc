@@ -22,7 +22,7 @@ void for_each_given(const Traits& t, const Session& s, F&& fn) {
   const auto text = [&](const std::optional<std::string_view>& wanted, std::string_view value) {
     if (wanted) fn(*wanted == value);
   };
-  if (!t.ids.empty()) fn(std::find(t.ids.begin(), t.ids.end(), s.id) != t.ids.end());
+  if (!t.ids.empty()) fn(std::binary_search(t.ids.begin(), t.ids.end(), s.id));
   if (t.type) fn(type_of(s) == *t.type);
   text(t.address, s.address);
   text(t.local_address, s.local_address);
@@ -136,6 +136,8 @@ Result<ClientFilter, ReplyError> parse_client_filter(const CommandContext& ctx, 
       if (!known) return syntax_error();
     }
   }
+  std::sort(f.is.ids.begin(), f.is.ids.end());
+  std::sort(f.is_not.ids.begin(), f.is_not.ids.end());
   return f;
 }
 

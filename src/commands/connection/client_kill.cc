@@ -64,7 +64,8 @@ constexpr HistoryNote kKillHistory[] = {
 constexpr ArgDoc kKillForms[] = {args::string("ip:port"),
                                  args::one_of("new-format", kClientFilterDocs).many()};
 constexpr ArgDoc kKillArgs[] = {args::one_of("filter", kKillForms)};
-constexpr Flag kFlags = Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale;
+constexpr Flag kFlags =
+    Flag::kAdmin | Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kKeepsCaching;
 
 }  // namespace
 

@@ -19,13 +19,13 @@ Outcome client_pause(CommandContext& ctx) {
   std::int64_t until = 0;
   if (__builtin_add_overflow(ctx.clock().ms, timeout, &until))
     return refuse("ERR timeout is out of range");
-  ctx.services().clients->pause(kind, UnixMillis{until});
+  ctx.services().holds->pause(kind, UnixMillis{until});
   ctx.reply().ok();
   return {};
 }
 
 Outcome client_unpause(CommandContext& ctx) {
-  ctx.services().clients->unpause();
+  ctx.services().holds->unpause();
   ctx.reply().ok();
   return {};
 }
@@ -111,7 +111,7 @@ constexpr CommandSpec kClientUnpause{
     .complexity = "O(N) with N the number of clients that wait",
     .since = "6.2.0",
     .arity = Arity::exactly(2),
-    .flags = Flag::kAdmin | kPlain,
+    .flags = Flag::kAdmin | kPlain | Flag::kEndsPause,
     .acl = Acl::kConnection,
     .group = Group::kConnection,
     .reply = Shape::kOk,

@@ -1,6 +1,7 @@
 // CLIENT TRACKING and what belongs to it: the server tells a client that what it has read has
 // changed.
 #include <algorithm>
+#include <set>
 
 #include "src/command/context.h"
 #include "src/commands/connection/family.h"
@@ -52,17 +53,14 @@ Outcome overlapping(std::string_view a, std::string_view how, std::string_view b
 }
 
 Outcome check_prefixes(const std::vector<std::string_view>& fresh, const tracking::Client* old) {
-  for (std::size_t i = 0; i < fresh.size(); ++i) {
-    if (old != nullptr) {
-      for (const std::string& prefix : old->prefixes) {
-        if (tracking::overlap(prefix, fresh[i]))
-          return overlapping(fresh[i], "an existing prefix", prefix);
-      }
-    }
-    for (std::size_t j = i + 1; j < fresh.size(); ++j) {
-      if (tracking::overlap(fresh[i], fresh[j]))
-        return overlapping(fresh[i], "another provided prefix", fresh[j]);
-    }
+  std::set<std::string_view> existing, provided;
+  if (old != nullptr) existing.insert(old->prefixes.begin(), old->prefixes.end());
+  for (const std::string_view prefix : fresh) {
+    if (const auto other = tracking::overlapping_one(existing, prefix))
+      return overlapping(prefix, "an existing prefix", *other);
+    if (const auto other = tracking::overlapping_one(provided, prefix))
+      return overlapping(*other, "another provided prefix", prefix);
+    provided.insert(prefix);
   }
   return {};
 }

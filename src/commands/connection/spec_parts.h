@@ -10,6 +10,7 @@
 namespace hearth::commands {
 
 inline constexpr ArgDoc kOnOff[] = {args::token("on", "ON"), args::token("off", "OFF")};
-inline constexpr Flag kPlain = Flag::kNoScript | Flag::kLoading | Flag::kStale;
+inline constexpr Flag kPlain =
+    Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kKeepsCaching;
 
 }  // namespace hearth::commands

@@ -17,7 +17,7 @@ Outcome prepare(CommandContext& ctx) {
   std::sort(sorted.begin(), sorted.end());
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end())
     return refuse("ERR duplicate field name in fieldset");
-  ctx.session().field_sets.insert_or_assign(std::string(ctx.arg(2)), std::move(fields));
+  ctx.session().field_sets.put(ctx.arg(2), std::move(fields));
   ctx.reply().ok();
   return {};
 }
@@ -40,9 +40,9 @@ void log_import(CommandContext& ctx, const KeyRef& key, const std::vector<std::s
 
 Outcome set(CommandContext& ctx) {
   const KeyRef key = ctx.key(2);
-  const auto found = ctx.session().field_sets.find(ctx.arg(3));
-  if (found == ctx.session().field_sets.end()) return refuse(std::string(kNoFieldSet));
-  const std::vector<std::string>& fields = found->second;
+  const FieldSets::Fields* found = ctx.session().field_sets.find(ctx.arg(3));
+  if (found == nullptr) return refuse(std::string(kNoFieldSet));
+  const FieldSets::Fields& fields = *found;
   const auto values = ctx.args().from(4);
   if (values.size() != fields.size()) return refuse("ERR wrong number of values for the fieldset");
   const Found at = ctx.keys().write(key);
@@ -59,11 +59,7 @@ Outcome set(CommandContext& ctx) {
 }
 
 Outcome discard(CommandContext& ctx) {
-  auto& sets = ctx.session().field_sets;
-  const auto found = sets.find(ctx.arg(2));
-  const bool known = found != sets.end();
-  if (known) sets.erase(found);
-  ctx.reply().integer(known ? 1 : 0);
+  ctx.reply().integer(ctx.session().field_sets.erase(ctx.arg(2)) ? 1 : 0);
   return {};
 }
 

@@ -1,8 +1,8 @@
 // HRANDFIELD.
 #include <algorithm>
 #include <limits>
-#include <unordered_set>
 
+#include "src/base/name_map.h"
 #include "src/command/common_specs.h"
 #include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
@@ -78,7 +78,7 @@ void with_repetition(CommandContext& ctx, const Hash& hash, std::uint64_t count,
 // Few out of many: draws, and draws again if a field was chosen before. Where many fields have
 // expired there may be fewer than `count`.
 void few_distinct(CommandContext& ctx, const Hash& hash, std::uint64_t count, PairReply& reply) {
-  std::unordered_set<std::string_view> chosen;
+  NameViewSet chosen(ctx.keyspace().seed());
   std::vector<Hash::Item> items;
   Hash::Scratch scratch;
   for (std::uint64_t draws = 8 * count + 64; items.size() < count && draws > 0; --draws) {

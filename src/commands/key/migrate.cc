@@ -6,8 +6,8 @@
 // to the others, so that it is never on both sides after a success, nor on none after a failure.
 #include <algorithm>
 #include <string_view>
-#include <unordered_set>
 
+#include "src/base/name_map.h"
 #include "src/command/common_specs.h"
 #include "src/command/context.h"
 #include "src/commands/key/family.h"
@@ -30,10 +30,7 @@ struct MigrateOptions {
 
 Outcome parse_word(CommandContext& ctx, std::size_t& i, MigrateOptions& o) {
   const ArgReader& args = ctx.args();
-  const auto take = [&](std::size_t at) {
-    ctx.redact(at);
-    return std::string(args[at]);
-  };
+  const auto take = [&](std::size_t at) { return std::string(args[at]); };
   if (args.is(i, "COPY")) {
     o.copy = true;
   } else if (args.is(i, "REPLACE")) {
@@ -56,6 +53,24 @@ Outcome parse_word(CommandContext& ctx, std::size_t& i, MigrateOptions& o) {
     return syntax_error();
   }
   return {};
+}
+
+// One word behind AUTH, two behind AUTH2, and what follows them up to the next option.
+void migrate_secrets(const Services&, std::span<const std::string_view> argv,
+                     std::vector<std::uint32_t>& words) {
+  const auto is = [&](std::uint32_t i, std::string_view word) {
+    return equals_ignore_case(argv[i], word);
+  };
+  for (std::uint32_t i = 6; i < argv.size(); ++i) {
+    if (is(i, "KEYS")) return;
+    if (!is(i, "AUTH") && !is(i, "AUTH2")) continue;
+    const std::uint32_t certain = i + (is(i, "AUTH2") ? 2 : 1);
+    for (++i; i < argv.size(); ++i) {
+      if (i > certain && (is(i, "KEYS") || is(i, "COPY") || is(i, "REPLACE"))) break;
+      words.push_back(i);
+    }
+    --i;
+  }
 }
 
 Result<MigrateOptions, ReplyError> parse_migrate(CommandContext& ctx) {
@@ -86,8 +101,7 @@ std::vector<std::string> restore_words(const CommandContext& ctx, const Entry& e
 
 // What is left to do when the other side has answered. The session may have ended by then.
 struct Completion {
-  ClientControl* clients = nullptr;
-  Stats* stats = nullptr;
+  const Services& services;  // of the engine, which outlives every job
   ConnId client = 0;
   DbIndex db = 0;
   bool copy = false;
@@ -95,21 +109,19 @@ struct Completion {
 
   void operator()(const MigrationControl::JobResult& result) const {
     if (!copy) remove_confirmed(result);
-    clients->unlock_keys(db, names);
-    Session* session = clients->find(client);
-    if (session == nullptr || !session->waiting) return;
-    if (session->reply_mode == ReplyMode::kOn) {
-      ReplyWriter reply(session->out, session->resp);
-      const std::string error = error_of(result);
-      if (error.empty())
-        reply.ok();
-      else
-        reply.error(error);
-      if (!error.empty()) stats->count_error(error);
-    } else if (session->reply_mode == ReplyMode::kSkip) {
-      session->reply_mode = ReplyMode::kOn;
+    services.holds->unlock_keys(db, names);
+    Session* session = services.clients->find(client);
+    if (session == nullptr || !session->is_waiting()) return;
+    const std::size_t reply_from = session->out.size();
+    ReplyWriter reply(session->out, session->resp);
+    const std::string error = error_of(result);
+    if (error.empty()) {
+      reply.ok();
+    } else {
+      reply.error(error);
+      services.stats->count_error(error);
     }
-    clients->resume(*session);
+    services.clients->resume(*session, reply_from);
   }
 
  private:
@@ -121,7 +133,7 @@ struct Completion {
   }
 
   void remove_confirmed(const MigrationControl::JobResult& result) const {
-    KeyEnvironment& env = clients->environment();
+    KeyEnvironment& env = services.units->environment();
     Keys keys(env, db);
     std::vector<std::string> words{"DEL"};
     Slot slot = 0;
@@ -139,14 +151,14 @@ struct Completion {
       env.effects->event(Notify::kGeneric, "del", db, words[i]);
     env.effects->count_changes(words.size() - 2);
     env.effects->replicate_words({db, slot}, std::move(words));
-    clients->commit();
+    services.units->commit();
   }
 };
 
 Outcome migrate(CommandContext& ctx) {
   HEARTH_TRY(MigrateOptions options, parse_migrate(ctx));
   std::vector<std::string> names;
-  std::unordered_set<std::string_view> taken;  // a key that is named twice travels once
+  NameViewSet taken(ctx.keyspace().seed());  // a key that is named twice travels once
   for (std::size_t i = options.first_key; i < options.first_key + options.key_count; ++i) {
     const Found at = ctx.keys().read(ctx.key(i));
     if (!at || !taken.insert(ctx.arg(i)).second) continue;
@@ -163,9 +175,9 @@ Outcome migrate(CommandContext& ctx) {
   if (!ctx.settings().cluster_enabled || options.db != 0) {
     options.job.preamble.push_back({"SELECT", std::to_string(options.db)});
   }
-  Completion completion{services.clients,   services.stats, ctx.session().id,
-                        ctx.keys().index(), options.copy,   std::move(names)};
-  services.clients->lock_keys(completion.db, completion.names);
+  Completion completion{services, ctx.session().id, ctx.keys().index(), options.copy,
+                        std::move(names)};
+  services.holds->lock_keys(completion.db, completion.names);
   services.clients->wait(ctx.session());
   services.migration->start(std::move(options.job), std::move(completion));
   return {};
@@ -209,7 +221,7 @@ constexpr CommandSpec kMigrate{
     .complexity = "O(N) with N the size of the values, here, on the wire and there",
     .since = "2.6.0",
     .arity = Arity::at_least(6),
-    .flags = Flag::kWrite | Flag::kNoMulti,
+    .flags = Flag::kWrite | Flag::kNoScript | Flag::kMovesSlots,
     .acl = Acl::kKeyspace | Acl::kDangerous,
     .group = Group::kGeneric,
     .keys = kKeySpecs,
@@ -218,6 +230,7 @@ constexpr CommandSpec kMigrate{
     .handler = migrate,
     .tips = kNondeterministic,
     .history = kMigrateHistory,
+    .secrets = migrate_secrets,
 };
 
 }  // namespace hearth::commands

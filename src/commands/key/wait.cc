@@ -26,7 +26,7 @@ bool waits(CommandContext& ctx, MonoTime deadline, bool enough) {
   if (enough || !ctx.may_block()) return false;
   // Once: the answer to a question that stands behind the writes counts them, and what reaches a
   // disk later is told without being asked for.
-  if (ctx.services().progress != nullptr && !ctx.session().waiting)
+  if (ctx.services().progress != nullptr && ctx.session().attempt == Attempt::kFirst)
     ctx.services().progress->ask_replicas();
   ctx.services().blocking->wait_for_progress(ctx, deadline);
   return true;

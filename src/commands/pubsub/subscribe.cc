@@ -63,7 +63,11 @@ Outcome unsubscribe_from(CommandContext& ctx, Kind kind, std::string_view what) 
 
 Outcome subscribe(CommandContext& ctx) { return subscribe_to(ctx, Kind::kChannel, "subscribe"); }
 Outcome psubscribe(CommandContext& ctx) { return subscribe_to(ctx, Kind::kPattern, "psubscribe"); }
-Outcome ssubscribe(CommandContext& ctx) { return subscribe_to(ctx, Kind::kShard, "ssubscribe"); }
+Outcome ssubscribe(CommandContext& ctx) {
+  if (ctx.session().deny_blocking)
+    return refuse("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client");
+  return subscribe_to(ctx, Kind::kShard, "ssubscribe");
+}
 Outcome unsubscribe(CommandContext& ctx) {
   return unsubscribe_from(ctx, Kind::kChannel, "unsubscribe");
 }
@@ -82,7 +86,8 @@ constexpr ArgDoc kSubscribeShardChannels[] = {args::string("shardchannel").many(
 constexpr ArgDoc kOptionalShardChannels[] = {args::string("shardchannel").many().opt()};
 // Shard channels have slots as keys have, so that commands about them are routed.
 constexpr KeySpec kShardKeys[] = {KeySpec::range(1, -1, 1, access::kNotKey)};
-constexpr Flag kSubscribePlain = Flag::kPubsub | Flag::kNoScript | Flag::kLoading | Flag::kStale;
+constexpr Flag kSubscribePlain =
+    Flag::kPubsub | Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kInSubscriberMode;
 
 }  // namespace
 

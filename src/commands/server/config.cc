@@ -27,15 +27,22 @@ bool may_change_protected(const CommandContext& ctx, const Session& session) {
   return false;
 }
 
+// What stands behind the name of a sensitive parameter, in requests of any form.
+void config_set_secrets(const Services& services, std::span<const std::string_view> argv,
+                        std::vector<std::uint32_t>& words) {
+  for (std::uint32_t i = 2; i + 1 < argv.size(); ++i) {
+    const config::Parameter* parameter = services.config->find(argv[i]);
+    if (parameter != nullptr && config::has(parameter->flags, config::Flag::kSensitive))
+      words.push_back(i + 1);
+  }
+}
+
 Outcome config_set(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   if (args.size() % 2 != 0) return syntax_error();
   config::Registry& registry = *ctx.services().config;
   std::vector<std::pair<std::string_view, std::string_view>> pairs;
   for (std::size_t i = 2; i < args.size(); i += 2) {
-    const config::Parameter* parameter = registry.find(args[i]);
-    if (parameter != nullptr && config::has(parameter->flags, config::Flag::kSensitive))
-      ctx.redact(i + 1);
     pairs.emplace_back(args[i], args[i + 1]);
   }
   const PersistenceControl* persistence = ctx.services().persistence;
@@ -101,6 +108,7 @@ constexpr CommandSpec kSet{
     .handler = config_set,
     .tips = kOnAllNodes,
     .history = kSetHistory,
+    .secrets = config_set_secrets,
 };
 constexpr CommandSpec kRewrite{
     .name = "REWRITE",

@@ -36,7 +36,7 @@ Outcome error(CommandContext& ctx) { return refuse(std::string(ctx.arg(2))); }
 
 Outcome set_active_expire(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t on, ctx.args().integer(2));
-  ctx.services().clients->set_active_expire(on != 0);
+  ctx.services().expiry->set_active(on != 0);
   ctx.reply().ok();
   return {};
 }

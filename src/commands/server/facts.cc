@@ -72,8 +72,10 @@ Outcome role(CommandContext& ctx) {
 }
 
 Outcome monitor(CommandContext& ctx) {
+  if (ctx.session().deny_blocking)
+    return refuse("ERR MONITOR isn't allowed for DENY BLOCKING client");
   ctx.reply().ok();
-  ctx.services().clients->monitor(ctx.session());
+  ctx.services().monitors->start(ctx.session());
   return {};
 }
 

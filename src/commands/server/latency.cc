@@ -68,9 +68,9 @@ Outcome latency_histogram(CommandContext& ctx) {
   const CommandTable& table = *ctx.services().commands;
   std::vector<const Command*> shown;
   const auto consider = [&](const Command& c) {
-    if (stats.latencies[c.id].count() > 0) shown.push_back(&c);
+    if (stats.latencies[c.id] != nullptr) shown.push_back(&c);
     for (const auto& sub : c.subcommands) {
-      if (stats.latencies[sub->id].count() > 0) shown.push_back(sub.get());
+      if (stats.latencies[sub->id] != nullptr) shown.push_back(sub.get());
     }
   };
   if (ctx.args().size() == 2) {
@@ -82,7 +82,7 @@ Outcome latency_histogram(CommandContext& ctx) {
   ReplyWriter& reply = ctx.reply();
   reply.map(shown.size());
   for (const Command* c : shown) {
-    const LatencyHistogram& h = stats.latencies[c->id];
+    const LatencyHistogram& h = *stats.latencies[c->id];
     reply.bulk(c->full_name);
     reply.map(2);
     reply.bulk("calls");

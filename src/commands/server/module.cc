@@ -53,6 +53,7 @@ constexpr CommandSpec kLoad{
     .args = kLoadArgs,
     .reply = Shape::kOk,
     .handler = module_load,
+    .protection = Protection::kModule,
 };
 constexpr CommandSpec kLoadEx{
     .name = "LOADEX",
@@ -65,6 +66,7 @@ constexpr CommandSpec kLoadEx{
     .args = kLoadExArgs,
     .reply = Shape::kOk,
     .handler = module_load,
+    .protection = Protection::kModule,
 };
 constexpr CommandSpec kUnload{
     .name = "UNLOAD",
@@ -77,6 +79,7 @@ constexpr CommandSpec kUnload{
     .args = kUnloadArgs,
     .reply = Shape::kOk,
     .handler = module_unload,
+    .protection = Protection::kModule,
 };
 constexpr CommandSpec kModuleHelp = help_spec("5.0.0", Group::kServer);
 constexpr const CommandSpec* kModuleSubs[] = {&kModuleList, &kLoad, &kLoadEx, &kUnload,

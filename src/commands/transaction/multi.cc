@@ -7,10 +7,7 @@ namespace {
 
 Outcome multi(CommandContext& ctx) {
   Session& s = ctx.session();
-  if (s.in_multi) {
-    s.multi_aborted = true;
-    return refuse("ERR MULTI calls can not be nested");
-  }
+  if (s.in_multi) return refuse("ERR MULTI calls can not be nested");
   s.in_multi = true;
   ctx.reply().ok();
   return {};
@@ -36,10 +33,7 @@ Outcome discard(CommandContext& ctx) {
 
 Outcome watch(CommandContext& ctx) {
   Session& s = ctx.session();
-  if (s.in_multi) {
-    s.multi_aborted = true;
-    return refuse("ERR WATCH inside MULTI is not allowed");
-  }
+  if (s.in_multi) return refuse("ERR WATCH inside MULTI is not allowed");
   for (const std::string_view key : ctx.args().from(1))
     ctx.services().transactions->watch(s, s.db, key);
   ctx.reply().ok();
@@ -65,7 +59,7 @@ constexpr CommandSpec kMulti{
     .complexity = "O(1)",
     .since = "1.2.0",
     .arity = Arity::exactly(1),
-    .flags = kPlain,
+    .flags = kPlain | Flag::kUnqueued,
     .acl = Acl::kTransaction,
     .group = Group::kTransactions,
     .reply = Shape::kOk,
@@ -78,7 +72,8 @@ constexpr CommandSpec kExec{
     .complexity = "Depends on the commands of the transaction",
     .since = "1.2.0",
     .arity = Arity::exactly(1),
-    .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kSkipSlowlog,
+    .flags = Flag::kNoScript | Flag::kLoading | Flag::kStale | Flag::kSkipSlowlog |
+             Flag::kUnqueued | Flag::kRunsQueue,
     .acl = Acl::kTransaction,
     .group = Group::kTransactions,
     .reply = Shape::kArray | Shape::kNullArray,
@@ -91,7 +86,7 @@ constexpr CommandSpec kDiscard{
     .complexity = "O(N) with N the number of queued commands",
     .since = "2.0.0",
     .arity = Arity::exactly(1),
-    .flags = kPlain,
+    .flags = kPlain | Flag::kUnqueued,
     .acl = Acl::kTransaction,
     .group = Group::kTransactions,
     .reply = Shape::kOk,
@@ -104,7 +99,7 @@ constexpr CommandSpec kWatch{
     .complexity = "O(1) for each key",
     .since = "2.2.0",
     .arity = Arity::at_least(2),
-    .flags = kPlain,
+    .flags = kPlain | Flag::kUnqueued,
     .acl = Acl::kTransaction,
     .group = Group::kTransactions,
     .keys = kWatchKeys,

@@ -31,7 +31,7 @@ TEST_CASE("who is subscribed hears each message once for each subscription, seed
   for (const std::uint64_t seed : {1, 2, 3}) {
     CAPTURE(seed);
     Rng rng(seed);
-    PubSub pubsub;
+    PubSub pubsub(seed);
     std::vector<std::unique_ptr<Client>> clients;
     for (int i = 0; i < 12; ++i) clients.push_back(std::make_unique<Client>());
     // Kind, name, index of the client.

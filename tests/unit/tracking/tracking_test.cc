@@ -11,7 +11,7 @@ using namespace hearth;
 using tracking::Table;
 
 TEST_CASE("a key is remembered once for each client and forgotten with its first change") {
-  Table table;
+  Table table(1);
   table.remember("k", 3);
   table.remember("k", 1);
   table.remember("k", 3);
@@ -24,7 +24,7 @@ TEST_CASE("a key is remembered once for each client and forgotten with its first
 }
 
 TEST_CASE("prefixes are told apart and vanish with their last client") {
-  Table table;
+  Table table(1);
   table.add_prefix("", 1);
   table.add_prefix("user:", 2);
   table.add_prefix("user:", 3);
@@ -41,7 +41,7 @@ TEST_CASE("prefixes are told apart and vanish with their last client") {
 
 TEST_CASE("the table agrees with a model under random use") {
   Rng rng(7);
-  Table table;
+  Table table(1);
   std::map<std::string, std::set<ConnId>> model;
   for (int i = 0; i < 20'000; ++i) {
     const std::string key = std::to_string(rng.below(300));

@@ -1,11 +1,12 @@
 // INFO: every section, from the figures the engine holds. Field names are the ones monitoring tools
 // know; what this server has no counterpart for is reported as the zero it is.
+#include "src/engine/reports.h"
+
 #include <algorithm>
 #include <cstdio>
 
 #include "src/base/bytes.h"
 #include "src/command/cluster_control.h"
-#include "src/engine/engine.h"
 #include "src/engine/key_sizes.h"
 #include "src/store/memory.h"
 
@@ -44,7 +45,34 @@ void InfoWriter::fixed(std::string_view name, double value, int digits) {
   field(name, std::string_view(text));
 }
 
-std::span<const InfoControl::Section> Engine::sections() const {
+Reports::Reports(const Parts& parts, std::string replication_id)
+    : parts_(parts),
+      replication_id_(std::move(replication_id)),
+      started_mono_(parts.core.mono),
+      startup_bytes_(memory::used_bytes()) {}
+
+void Reports::change_replication_id() {
+  replication_id_ = parts_.core.rng.hex(40);
+  if (parts_.core.services.replication != nullptr) parts_.core.services.replication->id_changed();
+}
+
+void Reports::tick(int tick_rate) {
+  tick_rate_ = tick_rate;
+  Stats& stats = parts_.core.stats;
+  stats.used_memory_peak = std::max(stats.used_memory_peak, memory::used_bytes());
+  const auto per_100ms = static_cast<std::uint64_t>(std::max(1, tick_rate / 10));
+  if (++tick_count_ % per_100ms != 0) return;
+  const MonoTime now = parts_.core.mono;
+  ops_rate_.sample(now, stats.commands_processed);
+  input_rate_.sample(now, stats.net_input_bytes);
+  output_rate_.sample(now, stats.net_output_bytes);
+  repl_input_rate_.sample(now, stats.net_repl_input_bytes);
+  repl_output_rate_.sample(now, stats.net_repl_output_bytes);
+  cycles_rate_.sample(now, stats.eventloop_cycles);
+  turn_time_rate_.sample(now, stats.eventloop_duration_us);
+}
+
+std::span<const InfoControl::Section> Reports::sections() const {
   static constexpr Section kSections[] = {
       {"server", true, true},      {"clients", true, true},       {"memory", true, true},
       {"persistence", true, true}, {"stats", true, true},         {"replication", true, true},
@@ -55,7 +83,7 @@ std::span<const InfoControl::Section> Engine::sections() const {
   return kSections;
 }
 
-void Engine::write(std::string_view section, InfoWriter& out) {
+void Reports::write(std::string_view section, InfoWriter& out) {
   if (section == "server")
     write_server(out);
   else if (section == "clients")
@@ -88,49 +116,50 @@ void Engine::write(std::string_view section, InfoWriter& out) {
     write_debug(out);
 }
 
-void Engine::write_server(InfoWriter& out) {
-  const std::int64_t uptime = (mono_ - started_mono_).count() / 1'000'000;
+void Reports::write_server(InfoWriter& out) {
+  const std::int64_t uptime = (parts_.core.mono - started_mono_).count() / 1'000'000;
   out.section("Server");
-  out.field("redis_version", facts_.version);
+  out.field("redis_version", parts_.core.facts.version);
   out.field("redis_git_sha1", "00000000");
   out.field("redis_git_dirty", 0);
-  out.field("redis_build_id", facts_.build_id);
-  out.field("hearth_version", facts_.hearth_version);
-  out.field("redis_mode", settings().cluster_enabled ? "cluster" : "standalone");
-  out.field("os", facts_.os);
-  out.field("arch_bits", facts_.arch_bits);
+  out.field("redis_build_id", parts_.core.facts.build_id);
+  out.field("hearth_version", parts_.core.facts.hearth_version);
+  out.field("redis_mode", parts_.core.settings().cluster_enabled ? "cluster" : "standalone");
+  out.field("os", parts_.core.facts.os);
+  out.field("arch_bits", parts_.core.facts.arch_bits);
   out.field("monotonic_clock", "POSIX clock_gettime");
-  out.field("multiplexing_api", facts_.multiplexing_api);
+  out.field("multiplexing_api", parts_.core.facts.multiplexing_api);
   out.field("atomicvar_api", "c++20-atomic");
-  out.field("gcc_version", facts_.compiler);
-  out.field("process_id", facts_.pid);
-  out.field("process_supervised", facts_.process_supervised);
-  out.field("run_id", facts_.run_id);
-  out.field("tcp_port", settings().port);
-  out.field("server_time_usec", services_.server != nullptr
-                                    ? services_.server->unix_micros(env_.clock)
-                                    : env_.clock.ms * 1000);
+  out.field("gcc_version", parts_.core.facts.compiler);
+  out.field("process_id", parts_.core.facts.pid);
+  out.field("process_supervised", parts_.core.facts.process_supervised);
+  out.field("run_id", parts_.core.facts.run_id);
+  out.field("tcp_port", parts_.core.settings().port);
+  out.field("server_time_usec",
+            parts_.core.services.server != nullptr
+                ? parts_.core.services.server->unix_micros(parts_.core.env.clock)
+                : parts_.core.env.clock.ms * 1000);
   out.field("uptime_in_seconds", uptime);
   out.field("uptime_in_days", uptime / 86400);
   out.field("hz", tick_rate_);
-  out.field("configured_hz", settings().hz);
-  out.field("lru_clock", access_clock::lru(env_.clock));
-  out.field("executable", facts_.executable);
-  out.field("config_file", facts_.config_file);
+  out.field("configured_hz", parts_.core.settings().hz);
+  out.field("lru_clock", access_clock::lru(parts_.core.env.clock));
+  out.field("executable", parts_.core.facts.executable);
+  out.field("config_file", parts_.core.facts.config_file);
   out.field("io_threads_active", 0);
-  if (services_.server != nullptr) {
-    if (const auto left = services_.server->shutdown_left())
+  if (parts_.core.services.server != nullptr) {
+    if (const auto left = parts_.core.services.server->shutdown_left())
       out.field("shutdown_in_milliseconds", left->count());
   }
-  out.field("availability_zone", settings().availability_zone);
+  out.field("availability_zone", parts_.core.settings().availability_zone);
 }
 
-void Engine::write_clients(InfoWriter& out) {
+void Reports::write_clients(InfoWriter& out) {
   std::uint64_t replicas = 0, blocked = 0, subscribed = 0, watching = 0, input_most = 0,
                 output_most = 0, watched = 0;
-  for (const auto& [id, s] : sessions_) {
+  for (const auto& [id, s] : parts_.sessions) {
     replicas += s->replica ? 1U : 0U;
-    blocked += s->parked ? 1U : 0U;
+    blocked += s->is_parked() ? 1U : 0U;
     subscribed += s->in_subscribe_mode() ? 1U : 0U;
     watching += s->watched.empty() ? 0U : 1U;
     watched += s->watched.size();
@@ -138,43 +167,46 @@ void Engine::write_clients(InfoWriter& out) {
     output_most = std::max<std::uint64_t>(output_most, s->out.capacity_bytes());
   }
   out.section("Clients");
-  out.field("connected_clients", as_signed(sessions_.size() - replicas));
+  out.field("connected_clients", as_signed(parts_.sessions.count() - replicas));
   const std::size_t bus_links =
-      services_.cluster == nullptr ? 0 : services_.cluster->links().size();
+      parts_.core.services.cluster == nullptr ? 0 : parts_.core.services.cluster->links().size();
   out.field("cluster_connections", as_signed(bus_links));
-  out.field("maxclients", settings().maxclients);
+  out.field("maxclients", parts_.core.settings().maxclients);
   out.field("client_recent_max_input_buffer", as_signed(input_most));
   out.field("client_recent_max_output_buffer", as_signed(output_most));
   out.field("blocked_clients", as_signed(blocked));
-  out.field("tracking_clients", as_signed(tracker_->client_count()));
+  out.field("tracking_clients", as_signed(parts_.tracker.client_count()));
   out.field("pubsub_clients", as_signed(subscribed));
   out.field("watching_clients", as_signed(watching));
-  out.field("clients_in_timeout_table", as_signed(blocked_.timed_count()));
+  out.field("clients_in_timeout_table", as_signed(parts_.blocking.clients().timed_count()));
   out.field("total_watched_keys", as_signed(watched));
-  out.field("total_blocking_keys", as_signed(blocked_.key_count()));
-  out.field("total_blocking_keys_on_nokey", as_signed(blocked_.removal_key_count()));
+  out.field("total_blocking_keys", as_signed(parts_.blocking.clients().key_count()));
+  out.field("total_blocking_keys_on_nokey",
+            as_signed(parts_.blocking.clients().removal_key_count()));
 }
 
-InfoControl::MemoryFigures Engine::memory_figures() {
+InfoControl::MemoryFigures Reports::memory_figures() {
   MemoryFigures m;
   m.total = memory::used_bytes();
-  stats_.used_memory_peak = std::max(stats_.used_memory_peak, m.total);
-  m.peak = stats_.used_memory_peak;
+  parts_.core.stats.used_memory_peak = std::max(parts_.core.stats.used_memory_peak, m.total);
+  m.peak = parts_.core.stats.used_memory_peak;
   m.startup = startup_bytes_;
-  for (const auto& [id, s] : sessions_)
+  for (const auto& [id, s] : parts_.sessions)
     (s->replica               ? m.clients_replica
      : s->in_subscribe_mode() ? m.clients_pubsub
                               : m.clients_normal) += s->memory_bytes();
-  for (DbIndex i = 0; i < keyspace_.db_count(); ++i)
-    m.tables += keyspace_.db(i).table_memory_bytes();
-  if (services_.scripts != nullptr) {
-    const ScriptFigures f = services_.scripts->figures();
+  for (DbIndex i = 0; i < parts_.core.keyspace.db_count(); ++i)
+    m.tables += parts_.core.keyspace.db(i).table_memory_bytes();
+  if (parts_.core.services.scripts != nullptr) {
+    const ScriptFigures f = parts_.core.services.scripts->figures();
     m.scripts = f.eval_vm_bytes + f.cache_bytes;
     m.functions = f.function_vm_bytes + f.library_bytes;
   }
-  if (services_.replication != nullptr) m.backlog = services_.replication->backlog_bytes();
-  if (services_.cluster != nullptr) {
-    for (const auto& link : services_.cluster->links()) m.cluster_links += link.send_buffer_bytes;
+  if (parts_.core.services.replication != nullptr)
+    m.backlog = parts_.core.services.replication->backlog_bytes();
+  if (parts_.core.services.cluster != nullptr) {
+    for (const auto& link : parts_.core.services.cluster->links())
+      m.cluster_links += link.send_buffer_bytes;
   }
   m.overhead = m.startup + m.clients_normal + m.clients_pubsub + m.clients_replica + m.backlog +
                m.cluster_links + m.tables + m.scripts + m.functions;
@@ -182,7 +214,7 @@ InfoControl::MemoryFigures Engine::memory_figures() {
   return m;
 }
 
-void Engine::write_memory(InfoWriter& out) {
+void Reports::write_memory(InfoWriter& out) {
   const MemoryFigures m = memory_figures();
   const memory::AllocatorStats a = memory::allocator_stats();
   const std::uint64_t rss = memory::resident_bytes();
@@ -200,9 +232,10 @@ void Engine::write_memory(InfoWriter& out) {
   out.field("allocator_active", as_signed(a.active));
   out.field("allocator_resident", as_signed(a.resident));
   out.field("allocator_muzzy", as_signed(a.muzzy));
-  bytes_field(out, "total_system_memory", facts_.total_system_memory);
-  const ScriptFigures f =
-      services_.scripts != nullptr ? services_.scripts->figures() : ScriptFigures{};
+  bytes_field(out, "total_system_memory", parts_.core.facts.total_system_memory);
+  const ScriptFigures f = parts_.core.services.scripts != nullptr
+                              ? parts_.core.services.scripts->figures()
+                              : ScriptFigures{};
   bytes_field(out, "used_memory_lua", f.eval_vm_bytes);
   out.field("used_memory_vm_eval", as_signed(f.eval_vm_bytes));
   out.field("used_memory_scripts_eval", as_signed(f.cache_bytes));
@@ -213,8 +246,8 @@ void Engine::write_memory(InfoWriter& out) {
   bytes_field(out, "used_memory_vm_total", f.eval_vm_bytes + f.function_vm_bytes);
   out.field("used_memory_functions", as_signed(f.library_bytes));
   bytes_field(out, "used_memory_scripts", f.cache_bytes + f.library_bytes);
-  bytes_field(out, "maxmemory", settings().maxmemory);
-  out.field("maxmemory_policy", config_->value_of("maxmemory-policy").value_or(""));
+  bytes_field(out, "maxmemory", parts_.core.settings().maxmemory);
+  out.field("maxmemory_policy", parts_.core.config.value_of("maxmemory-policy").value_or(""));
   out.fixed("allocator_frag_ratio", ratio(a.active, a.allocated));
   out.field("allocator_frag_bytes", as_signed(a.active) - as_signed(a.allocated));
   out.fixed("allocator_rss_ratio", ratio(a.resident, a.active));
@@ -223,7 +256,7 @@ void Engine::write_memory(InfoWriter& out) {
   out.field("rss_overhead_bytes", as_signed(rss) - as_signed(a.resident));
   out.fixed("mem_fragmentation_ratio", ratio(rss, m.total));
   out.field("mem_fragmentation_bytes", as_signed(rss) - as_signed(m.total));
-  out.field("mem_not_counted_for_evict", as_signed(unsent_to_replicas()));
+  out.field("mem_not_counted_for_evict", as_signed(parts_.eviction.unsent_to_replicas()));
   out.field("mem_replication_backlog", as_signed(m.backlog));
   out.field("mem_total_replication_buffers", as_signed(m.backlog + m.clients_replica));
   out.field("mem_replica_full_sync_buffer", 0);
@@ -236,20 +269,24 @@ void Engine::write_memory(InfoWriter& out) {
   out.field("mem_overhead_db_hashtable_rehashing", 0);
   out.field("active_defrag_running", 0);
   out.field("lazyfree_pending_objects",
-            services_.reclaimer != nullptr ? as_signed(services_.reclaimer->pending_objects()) : 0);
-  out.field("lazyfreed_objects",
-            services_.reclaimer != nullptr ? as_signed(services_.reclaimer->freed_objects()) : 0);
+            parts_.core.services.reclaimer != nullptr
+                ? as_signed(parts_.core.services.reclaimer->pending_objects())
+                : 0);
+  out.field("lazyfreed_objects", parts_.core.services.reclaimer != nullptr
+                                     ? as_signed(parts_.core.services.reclaimer->freed_objects())
+                                     : 0);
 }
 
-void Engine::write_persistence(InfoWriter& out) {
+void Reports::write_persistence(InfoWriter& out) {
   out.section("Persistence");
-  if (services_.persistence != nullptr) return services_.persistence->write_info(out);
-  out.field("loading", loading_ ? 1 : 0);
-  out.field("rdb_changes_since_last_save", as_signed(effects_.changes()));
+  if (parts_.core.services.persistence != nullptr)
+    return parts_.core.services.persistence->write_info(out);
+  out.field("loading", parts_.core.loading ? 1 : 0);
+  out.field("rdb_changes_since_last_save", as_signed(parts_.core.effects.changes()));
 }
 
-void Engine::write_stats(InfoWriter& out) {
-  const Stats& s = stats_;
+void Reports::write_stats(InfoWriter& out) {
+  const Stats& s = parts_.core.stats;
   out.section("Stats");
   out.field("total_connections_received", as_signed(s.connections_received));
   out.field("total_commands_processed", as_signed(s.commands_processed));
@@ -265,7 +302,8 @@ void Engine::write_stats(InfoWriter& out) {
   out.fixed("instantaneous_output_repl_kbps",
             static_cast<double>(repl_output_rate_.per_second()) / 1024);
   out.field("rejected_connections", as_signed(s.rejected_connections));
-  if (services_.replication != nullptr) services_.replication->write_sync_info(out);
+  if (parts_.core.services.replication != nullptr)
+    parts_.core.services.replication->write_sync_info(out);
   out.field("expired_subkeys", as_signed(s.expired_subkeys));
   out.field("expired_keys", as_signed(s.expired_keys));
   out.fixed("expired_stale_perc", static_cast<double>(s.stale_percent_x100) / 100);
@@ -278,23 +316,25 @@ void Engine::write_stats(InfoWriter& out) {
   out.field("current_eviction_exceeded_time", 0);
   out.field("keyspace_hits", as_signed(s.keyspace_hits));
   out.field("keyspace_misses", as_signed(s.keyspace_misses));
-  out.field("pubsub_channels", as_signed(pubsub_.channel_count()));
-  out.field("pubsub_patterns", as_signed(pubsub_.pattern_count()));
-  out.field("pubsubshard_channels", as_signed(pubsub_.shard_channel_count()));
-  if (services_.persistence != nullptr) services_.persistence->write_fork_info(out);
+  out.field("pubsub_channels", as_signed(parts_.core.pubsub.channel_count()));
+  out.field("pubsub_patterns", as_signed(parts_.core.pubsub.pattern_count()));
+  out.field("pubsubshard_channels", as_signed(parts_.core.pubsub.shard_channel_count()));
+  if (parts_.core.services.persistence != nullptr)
+    parts_.core.services.persistence->write_fork_info(out);
   for (const auto name :
        {"slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
         "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
         "current_active_defrag_time"}) {
     out.field(name, 0);
   }
-  const tracking::Table& tracked = tracker_->table();
+  const tracking::Table& tracked = parts_.tracker.table();
   out.field("tracking_total_keys", as_signed(tracked.key_count()));
   out.field("tracking_total_items", as_signed(tracked.item_count()));
   out.field("tracking_total_prefixes", as_signed(tracked.prefix_count()));
-  out.field("migrate_cached_sockets", services_.migration != nullptr
-                                          ? as_signed(services_.migration->cached_connections())
-                                          : 0);
+  out.field("migrate_cached_sockets",
+            parts_.core.services.migration != nullptr
+                ? as_signed(parts_.core.services.migration->cached_connections())
+                : 0);
   out.field("unexpected_error_replies", as_signed(s.unexpected_error_replies));
   out.field("total_error_replies", as_signed(s.total_error_replies));
   out.field("dump_payload_sanitizations", 0);
@@ -322,17 +362,19 @@ void Engine::write_stats(InfoWriter& out) {
   out.field("acl_access_denied_db", as_signed(s.acl_denied_database));
 }
 
-void Engine::write_replication(InfoWriter& out) {
+void Reports::write_replication(InfoWriter& out) {
   out.section("Replication");
-  out.field("role", following_ ? "slave" : "master");
-  if (following_) services_.replica->write_info(out);
-  if (services_.replication != nullptr) return services_.replication->write_info(out);
+  out.field("role", parts_.core.following ? "slave" : "master");
+  if (parts_.core.following) parts_.core.services.replica->write_info(out);
+  if (parts_.core.services.replication != nullptr)
+    return parts_.core.services.replication->write_info(out);
   out.field("master_replid", replication_id_);
   out.field("master_repl_offset", as_signed(replication_offset()));
 }
 
-void Engine::write_cpu(InfoWriter& out) {
-  const ProcessFacts::Cpu cpu = facts_.cpu != nullptr ? facts_.cpu() : ProcessFacts::Cpu{};
+void Reports::write_cpu(InfoWriter& out) {
+  const ProcessFacts::Cpu cpu =
+      parts_.core.facts.cpu != nullptr ? parts_.core.facts.cpu() : ProcessFacts::Cpu{};
   out.section("CPU");
   out.fixed("used_cpu_sys", cpu.system, 6);
   out.fixed("used_cpu_user", cpu.user, 6);
@@ -342,10 +384,10 @@ void Engine::write_cpu(InfoWriter& out) {
   out.fixed("used_cpu_user_main_thread", cpu.user_main, 6);
 }
 
-void Engine::write_commandstats(InfoWriter& out) {
+void Reports::write_commandstats(InfoWriter& out) {
   out.section("Commandstats");
-  for_each_command(*commands_, [&](const Command& command) {
-    const CommandStats& c = stats_.commands[command.id];
+  for_each_command(parts_.core.commands, [&](const Command& command) {
+    const CommandStats& c = parts_.core.stats.commands[command.id];
     if (c.calls == 0 && c.rejected == 0 && c.failed == 0) return;
     const std::uint64_t usec = c.ns / 1000;
     char text[160];
@@ -358,19 +400,19 @@ void Engine::write_commandstats(InfoWriter& out) {
   });
 }
 
-void Engine::write_errorstats(InfoWriter& out) {
+void Reports::write_errorstats(InfoWriter& out) {
   out.section("Errorstats");
-  for (const auto& [code, count] : stats_.errors)
+  for (const auto& [code, count] : parts_.core.stats.errors)
     out.field("errorstat_" + code, "count=" + std::to_string(count));
 }
 
-void Engine::write_latencystats(InfoWriter& out) {
+void Reports::write_latencystats(InfoWriter& out) {
   out.section("Latencystats");
-  for_each_command(*commands_, [&](const Command& command) {
-    const LatencyHistogram& h = stats_.latencies[command.id];
-    if (h.count() == 0) return;
+  for_each_command(parts_.core.commands, [&](const Command& command) {
+    if (parts_.core.stats.latencies[command.id] == nullptr) return;
+    const LatencyHistogram& h = *parts_.core.stats.latencies[command.id];
     std::string text;
-    for (const double percent : settings().latency_tracking_info_percentiles) {
+    for (const double percent : parts_.core.settings().latency_tracking_info_percentiles) {
       char part[64];
       std::snprintf(part, sizeof part, "%sp%s=%.3f", text.empty() ? "" : ",",
                     double_text(percent).c_str(),
@@ -381,15 +423,15 @@ void Engine::write_latencystats(InfoWriter& out) {
   });
 }
 
-void Engine::write_cluster(InfoWriter& out) {
+void Reports::write_cluster(InfoWriter& out) {
   out.section("Cluster");
-  out.field("cluster_enabled", settings().cluster_enabled ? 1 : 0);
+  out.field("cluster_enabled", parts_.core.settings().cluster_enabled ? 1 : 0);
 }
 
-void Engine::write_keyspace(InfoWriter& out) {
+void Reports::write_keyspace(InfoWriter& out) {
   out.section("Keyspace");
-  for (DbIndex i = 0; i < keyspace_.db_count(); ++i) {
-    const Database& db = keyspace_.db(i);
+  for (DbIndex i = 0; i < parts_.core.keyspace.db_count(); ++i) {
+    const Database& db = parts_.core.keyspace.db(i);
     if (db.size() == 0) continue;
     out.field("db" + std::to_string(i), "keys=" + std::to_string(db.size()) +
                                             ",expires=" + std::to_string(db.volatile_count()) +
@@ -399,11 +441,11 @@ void Engine::write_keyspace(InfoWriter& out) {
 
 // Counted when asked for, so that no write pays for it: of a database with more keys, that many are
 // looked at and the counts stand for all.
-void Engine::write_key_sizes(InfoWriter& out) {
+void Reports::write_key_sizes(InfoWriter& out) {
   constexpr std::uint64_t kMostKeys = 100'000;
   out.section("Keysizes");
-  for (DbIndex i = 0; i < keyspace_.db_count(); ++i) {
-    const Database& db = keyspace_.db(i);
+  for (DbIndex i = 0; i < parts_.core.keyspace.db_count(); ++i) {
+    const Database& db = parts_.core.keyspace.db(i);
     if (db.size() == 0) continue;
     KeySizes sizes;
     std::uint64_t cursor = 0, seen = 0;
@@ -418,12 +460,13 @@ void Engine::write_key_sizes(InfoWriter& out) {
   }
 }
 
-void Engine::write_debug(InfoWriter& out) {
+void Reports::write_debug(InfoWriter& out) {
   out.section("Debug");
   out.field("eventloop_duration_aof_sum", 0);
-  out.field("eventloop_duration_cron_sum", as_signed(stats_.eventloop_duration_cron_us));
-  out.field("eventloop_duration_max", as_signed(stats_.eventloop_duration_max_us));
-  out.field("eventloop_cmd_per_cycle_max", as_signed(stats_.eventloop_cmd_per_cycle_max));
+  out.field("eventloop_duration_cron_sum", as_signed(parts_.core.stats.eventloop_duration_cron_us));
+  out.field("eventloop_duration_max", as_signed(parts_.core.stats.eventloop_duration_max_us));
+  out.field("eventloop_cmd_per_cycle_max",
+            as_signed(parts_.core.stats.eventloop_cmd_per_cycle_max));
 }
 
 }  // namespace hearth

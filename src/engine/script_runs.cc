@@ -1,23 +1,16 @@
-// Scripts: their commands run here, in a session of their own, inside the unit of the command that
-// started the script.
-//
-// A script that runs past busy-reply-threshold does not stop the server: every now and then it asks
-// `must_stop_script`, which lets the host serve the other sessions for a turn. Those hear BUSY,
-// except for the few commands that may end the script. Time stands still meanwhile, nothing expires
-// and nothing is evicted, so the script sees no change that it did not make.
+#include "src/engine/script_runs.h"
+
+#include "cluster/model/redirect.h"
 #include "src/base/check.h"
 #include "src/base/log.h"
-#include "src/engine/engine.h"
-#include "src/engine/script_run.h"
+#include "src/command/access.h"
 #include "src/proto/reply_writer.h"
-#include "src/store/memory.h"
 
 namespace hearth {
 
 namespace {
 
 constexpr std::size_t kReplyBytesKept = 16 * 1024;
-constexpr std::string_view kOom = "OOM command not allowed when used memory > 'maxmemory'.";
 constexpr std::string_view kBusyEval =
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
 constexpr std::string_view kBusyFunction =
@@ -27,23 +20,23 @@ bool says(ScriptFlags flags, ScriptFlags one) { return (flags & one) != 0; }
 
 }  // namespace
 
-Outcome Engine::begin_script(const ScriptStart& start, Session& caller) {
-  if (script_ == nullptr) {
-    script_ = std::make_unique<ScriptRun>();
-    script_->session.address = "lua";
-    script_->session.in_script = true;
-    script_->session.authenticated = true;
-    script_->session.deny_blocking = true;
+Outcome ScriptRuns::begin_script(const ScriptStart& start, Session& caller) {
+  EngineCore& core = parts_.core;
+  if (run_ == nullptr) {
+    run_ = std::make_unique<Run>();
+    run_->session.address = "lua";
+    run_->session.in_script = true;
+    run_->session.authenticated = true;
+    run_->session.deny_blocking = true;
   }
-  ScriptRun& run = *script_;
+  Run& run = *run_;
   HEARTH_CHECK(!run.active);
   const bool marked = !says(start.flags, script_flag::kUnmarked);
   const bool writes = !says(start.flags, script_flag::kNoWrites);
-  if (!marked && is_stale() && !caller.replaying) return refuse(std::string(kStaleReplica));
-  const bool no_memory =
-      hot_.maxmemory != 0 && memory::used_bytes() > hot_.maxmemory && !make_room();
+  if (!marked && core.is_stale() && !caller.replaying) return refuse(std::string(kStaleReplica));
+  const bool no_memory = parts_.eviction.is_over_limit() && !parts_.eviction.make_room();
   if (marked) {
-    if (says(start.flags, script_flag::kNoCluster) && hot_.cluster)
+    if (says(start.flags, script_flag::kNoCluster) && core.hot.cluster)
       return refuse("ERR Can not run script on cluster, 'no-cluster' flag is set.");
     if (writes && start.read_only)
       return refuse("ERR Can not execute a script with write flag using *_ro command.");
@@ -55,13 +48,13 @@ Outcome Engine::begin_script(const ScriptStart& start, Session& caller) {
   }
   run.caller = &caller;
   run.start = start;
-  run.started_ticks = last_ticks_;
+  run.started_ticks = core.last_ticks;
   run.active = true;
   run.wrote = run.killed = false;
   run.no_memory = no_memory;
   run.read_only = start.read_only || (marked && !writes);
   run.allow_oom = marked && says(start.flags, script_flag::kAllowOom);
-  run.one_slot = hot_.cluster && marked && !says(start.flags, script_flag::kAllowCrossSlot);
+  run.one_slot = core.hot.cluster && marked && !says(start.flags, script_flag::kAllowCrossSlot);
   run.slot.reset();
   Session& s = run.session;
   s.db = caller.db;
@@ -73,26 +66,24 @@ Outcome Engine::begin_script(const ScriptStart& start, Session& caller) {
   s.no_touch = caller.no_touch;
   s.on_this_host = caller.on_this_host;
   s.frozen_micros = 0;
-  // Monitors see the script before its commands.
-  if (monitors_ > 0) feed_monitors(caller, caller.db, start.argv);
   return {};
 }
 
-void Engine::end_script() {
-  ScriptRun& run = *script_;
+void ScriptRuns::end_script() {
+  Run& run = *run_;
   run.active = false;
-  effects_.set_targets(Effect::kToAll);
-  if (run.session.in_subscribe_mode()) pubsub_.unsubscribe_all(run.session.subscriptions);
-  if (!script_busy_) return;
-  script_busy_ = false;
-  host_->script_ended(*run.caller);
+  EngineCore& core = parts_.core;
+  core.effects.set_targets(Effect::kToAll);
+  if (run.session.in_subscribe_mode()) core.pubsub.unsubscribe_all(run.session.subscriptions);
+  if (!core.script_busy) return;
+  core.script_busy = false;
+  parts_.on_busy_end();
+  core.host.script_ended(*run.caller);
 }
 
-void Engine::set_script_resp(int resp) { script_->session.resp = resp; }
-int Engine::script_resp() const { return script_->session.resp; }
-
-OutBuffer& Engine::call(std::span<const std::string_view> argv) {
-  Session& session = script_->session;
+OutBuffer& ScriptRuns::call(std::span<const std::string_view> argv) {
+  EngineCore& core = parts_.core;
+  Session& session = run_->session;
   // Small replies share one piece of memory.
   if (session.out.capacity_bytes() <= kReplyBytesKept)
     session.out.truncate(0);
@@ -102,35 +93,33 @@ OutBuffer& Engine::call(std::span<const std::string_view> argv) {
   // Scripts repeat their commands in loops.
   if (command == nullptr || command->parent != nullptr || command->renamed ||
       command->is_container() || !equals_ignore_case(argv[0], command->full_name)) {
-    command = commands_->resolve(argv);
+    command = core.commands.resolve(argv);
   }
   KeyRef first{};
-  if (command != nullptr && command->first_key > 0 &&
-      static_cast<std::size_t>(command->first_key) < argv.size()) {
-    first = Keys(env_, session.db).make_ref(argv[static_cast<std::size_t>(command->first_key)]);
-  }
-  if (const std::string refusal = script_refusal(command, argv, first); !refusal.empty()) {
-    reply_error(session, command, refusal, true);
+  if (command != nullptr) first = first_key_of(core, *command, argv);
+  if (const std::string refusal = refusal_of(command, argv, first); !refusal.empty()) {
+    parts_.executor.reply_error(session, command, refusal, true);
     return session.out;
   }
-  session.executing = true;
-  last_ticks_ = ticks_();  // what the script did by itself is no part of its command's duration
-  call(session, *command, argv, first);
-  session.executing = false;
-  HEARTH_DCHECK(!session.waiting);
+  session.become(RunState::kRunning);
+  core.last_ticks =
+      core.ticks();  // what the script did itself is no part of its command's duration
+  parts_.executor.call(session, *command, argv, first);
+  session.become(RunState::kIdle);
   return session.out;
 }
 
-std::string Engine::script_refusal(const Command* command, std::span<const std::string_view> argv,
+std::string ScriptRuns::refusal_of(const Command* command, std::span<const std::string_view> argv,
                                    const KeyRef& first_key) {
-  ScriptRun& run = *script_;
+  EngineCore& core = parts_.core;
+  Run& run = *run_;
   if (command == nullptr || command->spec->handler == nullptr)
     return "ERR Unknown command called from script";
   if (!command->spec->arity.accepts(argv.size()))
     return "ERR Wrong number of args calling command from script";
   // What runs or replaces scripts would do so under the one that runs.
   if (has(command->flags, Flag::kNoScript) &&
-      (!debug_.allow_denied_in_scripts || command->spec->group == Group::kScripting ||
+      (!core.debug.allow_denied_in_scripts || command->spec->group == Group::kScripting ||
        command->spec->group == Group::kTransactions)) {
     return "ERR This Redis command is not allowed from script";
   }
@@ -138,58 +127,60 @@ std::string Engine::script_refusal(const Command* command, std::span<const std::
     const auto denial = find_denial(*run.session.account, *command, argv, run.session.db);
     if (denial) {
       return "ERR ACL failure in script: " +
-             access_->note(*run.caller, *denial, *command, argv, acl::Context::kScript);
+             parts_.access.note(*run.caller, *denial, *command, argv, acl::Context::kScript);
     }
   }
   if (run.read_only && (command->writes() || has(command->flags, Flag::kMayReplicate)))
     return "ERR Write commands are not allowed from read-only scripts.";
-  if (following_ && !run.caller->replaying) {
-    if (command->writes() && settings().replica_read_only) return std::string(kReadOnlyReplica);
-    if (!has(command->flags, Flag::kStale) && is_stale())
+  if (core.following && !run.caller->replaying) {
+    if (command->writes() && core.settings().replica_read_only)
+      return std::string(kReadOnlyReplica);
+    if (!has(command->flags, Flag::kStale) && core.is_stale())
       return "ERR Can not execute the command on a stale replica";
   }
   // A script that has written already can't be stopped in the middle: not by what refuses other
   // clients' writes, nor by a lack of memory.
-  if (guarded_ && !run.wrote && command->writes()) {
-    if (const std::string_view why = write_refusal(); !why.empty()) return std::string(why);
+  if (core.guarded && !run.wrote && command->writes()) {
+    if (const std::string_view why = parts_.write_refusal(); !why.empty()) return std::string(why);
   }
   if (run.no_memory && !run.allow_oom && !run.wrote && has(command->flags, Flag::kDenyOom))
-    return std::string(kOom);
-  if (hot_.cluster && view_ != nullptr) {
-    const bool plain = !run.one_slot && command->first_key > 0 &&
-                       command->last_key == command->first_key &&
-                       !has(command->flags, Flag::kMovableKeys) && view_->serves(first_key.slot);
+    return std::string(kOutOfMemory);
+  if (core.hot.cluster && core.view != nullptr) {
+    const bool plain =
+        !run.one_slot && command->first_key > 0 && command->last_key == command->first_key &&
+        !has(command->flags, Flag::kMovableKeys) && core.view->serves(first_key.slot);
     if (!plain) {
-      if (std::string why = script_slot_refusal(*command, argv); !why.empty()) return why;
+      if (std::string why = slot_refusal_of(*command, argv); !why.empty()) return why;
     }
   }
   run.wrote = run.wrote || command->writes();
   return {};
 }
 
-std::string Engine::script_slot_refusal(const Command& command,
+std::string ScriptRuns::slot_refusal_of(const Command& command,
                                         std::span<const std::string_view> argv) {
+  EngineCore& core = parts_.core;
   using cluster::RedirectKind;
-  ScriptRun& run = *script_;
+  Run& run = *run_;
   if (!extract_keys(command, argv, positions_) || positions_.empty()) return {};
   cluster::RedirectQuery query;
   std::vector<Slot> slots;
   std::string_view first_name;
   for (const KeyPosition& p : positions_) {
-    const KeyRef ref = Keys(env_, run.session.db).make_ref(argv[p.index]);
+    const KeyRef ref = Keys(core.env, run.session.db).make_ref(argv[p.index]);
     slots.push_back(ref.slot);
     query.one_key = slots.size() == 1 || (query.one_key && ref.name == first_name);
     if (slots.size() == 1) first_name = ref.name;
-    if (!view_->in_motion(ref.slot)) continue;
-    const Found at = keyspace_.db(0).find(ref);
-    ++(at && !at->expired(env_.now) ? query.keys_present : query.keys_missing);
+    if (!core.view->in_motion(ref.slot)) continue;
+    const Found at = core.keyspace.db(0).find(ref);
+    ++(at && !at->expired(core.env.now) ? query.keys_present : query.keys_missing);
   }
   query.slots = slots;
   query.command_writes = command.writes();
   query.shard_pubsub = has(command.flags, Flag::kPubsub);
   query.session_asking = run.caller->asking;
   query.session_readonly = run.caller->readonly;
-  switch (cluster::redirect(*view_, query).kind) {
+  switch (cluster::redirect(*core.view, query).kind) {
     case RedirectKind::kServe: break;
     case RedirectKind::kDownReadsOnly:
       return "ERR Script attempted to execute a write command while the cluster is down and "
@@ -214,20 +205,21 @@ std::string Engine::script_slot_refusal(const Command& command,
              : "ERR Script attempted to access keys that do not hash to the same slot";
 }
 
-std::optional<bool> Engine::script_may_call(std::span<const std::string_view> argv) {
-  const Command* command = commands_->resolve(argv);
+std::optional<bool> ScriptRuns::script_may_call(std::span<const std::string_view> argv) {
+  const Command* command = parts_.core.commands.resolve(argv);
   if (command == nullptr || command->spec->handler == nullptr) return std::nullopt;
-  const Session& session = script_->session;
+  const Session& session = run_->session;
   return !find_denial(*session.account, *command, argv, session.db);
 }
 
-bool Engine::must_stop_script() {
-  if (script_ == nullptr || !script_->active) return false;
-  ScriptRun& run = *script_;
+bool ScriptRuns::must_stop_script() {
+  if (run_ == nullptr || !run_->active) return false;
+  EngineCore& core = parts_.core;
+  Run& run = *run_;
   if (run.killed) return true;
-  if (!script_busy_) {
-    const milliseconds threshold = settings().busy_reply_threshold;
-    const std::uint64_t elapsed_ms = (ticks_() - run.started_ticks) / kNsPerMs;
+  if (!core.script_busy) {
+    const milliseconds threshold = core.settings().busy_reply_threshold;
+    const std::uint64_t elapsed_ms = (core.ticks() - run.started_ticks) / kNsPerMs;
     if (threshold.count() <= 0 || elapsed_ms < static_cast<std::uint64_t>(threshold.count()))
       return false;
     log::warning(
@@ -235,44 +227,43 @@ bool Engine::must_stop_script() {
         "script using the {} command. Script name is: {}.",
         elapsed_ms, run.start.kind == ScriptKind::kEval ? "SCRIPT KILL" : "FUNCTION KILL",
         run.start.name);
-    script_busy_ = true;
+    core.script_busy = true;
   }
-  host_->poll_while_busy(*run.caller);
+  core.host.poll_while_busy(*run.caller);
   return run.killed;
 }
 
-bool Engine::exchange_blocking(std::string_view out, std::string& in) {
-  return host_->exchange_blocking(*script_->caller, out, in);
+bool ScriptRuns::exchange_blocking(std::string_view out, std::string& in) {
+  return parts_.core.host.exchange_blocking(*run_->caller, out, in);
 }
 
-Outcome Engine::kill_script(ScriptKind kind) {
-  if (script_ == nullptr || !script_->active)
-    return refuse("NOTBUSY No scripts in execution right now.");
-  if (script_->wrote) {
+Outcome ScriptRuns::kill_script(ScriptKind kind) {
+  if (run_ == nullptr || !run_->active) return refuse("NOTBUSY No scripts in execution right now.");
+  if (run_->wrote) {
     return refuse(
         "UNKILLABLE Sorry the script already executed write commands against the dataset. You can "
         "either wait the script termination or kill the server in a hard way using the SHUTDOWN "
         "NOSAVE command.");
   }
-  if (script_->start.kind != kind) return refuse(std::string(busy_script_text()));
-  script_->killed = true;
+  if (run_->start.kind != kind) return refuse(std::string(busy_script_text()));
+  run_->killed = true;
   return {};
 }
 
-void Engine::abandon_script() {
-  if (script_ != nullptr && script_->active) script_->killed = true;
+void ScriptRuns::abandon_script() {
+  if (run_ != nullptr && run_->active) run_->killed = true;
 }
 
-std::optional<ScriptHost::Running> Engine::running_script() const {
-  if (script_ == nullptr || !script_->active) return std::nullopt;
-  const std::uint64_t ms = (ticks_() - script_->started_ticks) / kNsPerMs;
-  return Running{script_->start.kind, script_->start.name, script_->start.argv,
+std::optional<ScriptHost::Running> ScriptRuns::running_script() const {
+  if (run_ == nullptr || !run_->active) return std::nullopt;
+  const std::uint64_t ms = (parts_.core.ticks() - run_->started_ticks) / kNsPerMs;
+  return Running{run_->start.kind, run_->start.name, run_->start.argv,
                  milliseconds(static_cast<std::int64_t>(ms))};
 }
 
-std::string_view Engine::busy_script_text() const {
-  if (!script_busy_) return {};
-  return script_->start.kind == ScriptKind::kEval ? kBusyEval : kBusyFunction;
+std::string_view ScriptRuns::busy_script_text() const {
+  if (!parts_.core.script_busy) return {};
+  return run_->start.kind == ScriptKind::kEval ? kBusyEval : kBusyFunction;
 }
 
 }  // namespace hearth

@@ -1,0 +1,53 @@
+// Observers: what is told of each command once it has run: MONITOR, the slow log and the logs of
+// large requests and replies, HOTKEYS, latency events. They see a command's words without its
+// secrets.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "src/command/key_extract.h"
+#include "src/engine/core.h"
+#include "src/engine/sessions.h"
+
+namespace hearth {
+
+class Observers final : public MonitorControl {
+ public:
+  using Words = std::span<const std::string_view>;
+  Observers(EngineCore& core, Sessions& sessions) : core_(core), sessions_(sessions) {}
+
+  // MonitorControl
+  void start(Session& session) override;
+  void stop(Session& session) override;
+
+  [[nodiscard]] bool has_monitors() const { return !monitors_.empty(); }
+  // `client`: who sent it; a script's commands are the script's for monitors, its caller's for
+  // logs. A script is shown before it runs, so that its commands follow it.
+  void before_script(const Session& session, const Command& command, Words argv) {
+    if (!monitors_.empty()) [[unlikely]]
+      feed(session, command, argv);
+  }
+  // A command ran. `announced`: monitors were shown it before.
+  void after_call(const Session& session, const Session& client, const Command& command, Words argv,
+                  std::uint64_t ns, std::uint64_t reply_bytes, bool announced);
+  // Shows a command that waits.
+  void announce(const Session& session, const Command& command, Words argv);
+  void log_slow(const Session& client, const Command& command, Words argv, std::uint64_t ns);
+  void log_size(const Session& client, const Command& command, Words argv, CommandLogs::Kind kind,
+                std::uint64_t bytes);
+
+ private:
+  [[nodiscard]] std::vector<std::string_view> without_secrets(const Command& command,
+                                                              Words argv) const;
+  void feed(const Session& from, const Command& command, Words argv);
+  void note_hot_keys(const Command& command, Words argv, std::uint64_t ns,
+                     std::uint64_t reply_bytes);
+
+  EngineCore& core_;
+  Sessions& sessions_;
+  std::map<ConnId, Session*> monitors_;
+  std::vector<KeyPosition> positions_;
+};
+
+}  // namespace hearth
