@@ -642,7 +642,7 @@ TEST_CASE("patterns do what the manual of Lua says") {
       {"('a'):find('[a')", "malformed pattern (missing ']')"},
       {"('a'):find('[]')", "malformed pattern (missing ']')"},
       {"('a'):find('(a')", "unfinished capture"},
-      {"('a'):find('a)')", "invalid pattern capture"},
+      {"('a'):match('a)')", "invalid pattern capture"},
       {"('a'):find('%1')", "invalid capture index"},
       {"('a'):find('%b')", "unbalanced pattern"},
       {"('a'):find('%f')", "missing '[' after '%f' in pattern"},
