@@ -45,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                             std::min<std::size_t>(size, 1 << 16));
   SeededChoices choices(seed_of(payload));
   bool taken = false;
-  for (const std::string& key : traffic_keys())
+  for (const std::string key : CommandGenerator::kKeys)
     taken = mirror->run({"RESTORE", key, "0", payload}) == "+OK\r\n" || taken;
   if (!taken) return 0;
   GeneratorScope scope;
@@ -58,10 +58,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       std::fprintf(stderr, "%s\n%s\n", Mirror::joined(words).c_str(), mirror->failure().c_str());
     HEARTH_CHECK(mirror->failure().empty());
   }
-  if (!mirror->is_equal()) std::fprintf(stderr, "%s\n", mirror->difference(traffic_keys()).c_str());
+  if (!mirror->is_equal())
+    std::fprintf(stderr, "%s\n", mirror->difference(RandomTraffic::keys()).c_str());
   HEARTH_CHECK(mirror->is_equal());
   EngineFixture& engine = mirror->first();
-  for (const std::string& key : traffic_keys()) {
+  for (const std::string key : CommandGenerator::kKeys) {
     const std::string dumped = bulk_text(engine.run("DUMP", key));
     if (dumped.empty()) continue;
     HEARTH_CHECK(engine.run("RESTORE", "again", "0", dumped, "REPLACE") == "+OK\r\n");
