@@ -117,8 +117,8 @@ class TableReader {
   void wrong(std::string_view key, std::string_view what) {
     if (!error_) set_error(key, what);
   }
-  // A key that is not known comes before any other mistake: that one may be missing because this one
-  // is misspelt.
+  // A key that is not known comes before any other mistake: that one may be missing because this
+  // one is misspelt.
   Result<void> finish() {
     for (const auto& [key, node] : table_) {
       if (taken_.contains(std::string(key.str()))) continue;

@@ -203,10 +203,13 @@ int main(int argc, char** argv) {
   describe(app, args);
   try {
     app.parse(argc, argv);
-    // Looked at last: a misspelt option is the mistake to tell, not what it left out.
-    if (args.mapping_file.empty()) throw CLI::RequiredError("mapping");
   } catch (const CLI::ParseError& error) {  // how the library ends --help and reports mistakes
     return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  // Looked at last: a misspelt option is the mistake to tell, not what it left out.
+  if (args.mapping_file.empty()) {
+    app.exit(CLI::RequiredError("mapping"));
+    return kExitUsage;
   }
   heed_signals();
   return run(args);
