@@ -19,11 +19,6 @@ bool is_one_of(std::string_view rule, std::string_view a, std::string_view b) {
   return equals_ignore_case(rule, a) || equals_ignore_case(rule, b);
 }
 
-// Blanks would break the description into other rules.
-bool has_blanks(std::string_view text) {
-  return text.find_first_of(std::string_view(" \t\n\v\f\r\0", 7)) != std::string_view::npos;
-}
-
 void add_word(std::string& text, std::string_view word) {
   if (!text.empty()) text += ' ';
   text += word;
@@ -31,8 +26,12 @@ void add_word(std::string& text, std::string_view word) {
 
 }  // namespace
 
+bool has_separators(std::string_view text) {
+  return text.find_first_of(std::string_view(" \t\n\v\f\r\0", 7)) != std::string_view::npos;
+}
+
 Result<void, RuleError> Selector::apply(const Catalog& catalog, std::string_view rule) {
-  if (rule.empty()) return refuse_rule(kSyntax);
+  if (rule.empty() || has_separators(rule)) return refuse_rule(kSyntax);
   if (is_one_of(rule, "allkeys", "~*")) {
     all_keys_ = true;
     keys_.clear();
@@ -94,13 +93,15 @@ Result<void, RuleError> Selector::apply_keys(std::string_view rule) {
     }
     pattern.remove_prefix(tilde + 1);
   }
-  if (has_blanks(pattern)) return refuse_rule(kSyntax);
-  for (KeyPattern& known : keys_) {
-    if (known.text != pattern) continue;
-    known.rights |= rights;
-    return {};
+  auto known = std::find_if(keys_.begin(), keys_.end(),
+                            [&](const KeyPattern& p) { return p.text == pattern; });
+  if (known == keys_.end()) known = keys_.insert(keys_.end(), {std::string(pattern), KeyRights{0}});
+  known->rights |= rights;
+  // "%RW~*", or "%R~*" and "%W~*": the description is "~*", which no pattern may follow.
+  if (pattern == "*" && known->rights == kAnyKeyUse) {
+    all_keys_ = true;
+    keys_.clear();
   }
-  keys_.push_back({std::string(pattern), rights});
   return {};
 }
 
@@ -111,7 +112,6 @@ Result<void, RuleError> Selector::apply_channel(std::string_view rule) {
         "not have any effect. Try 'resetchannels' to start with an empty list of channels");
   }
   const std::string_view pattern = rule.substr(1);
-  if (has_blanks(pattern)) return refuse_rule(kSyntax);
   if (std::find(channels_.begin(), channels_.end(), pattern) == channels_.end())
     channels_.emplace_back(pattern);
   return {};

@@ -19,6 +19,10 @@
 
 namespace hearth::acl {
 
+// A user's description is its rules with blanks between them, and a selector is rules in
+// parentheses. A text with one of these in it would read back as other rules.
+[[nodiscard]] bool has_separators(std::string_view text);
+
 // Why a rule was refused.
 struct RuleError {
   std::string_view why;       // a sentence for the client
@@ -36,7 +40,7 @@ class Selector {
   explicit Selector(Channels channels) : all_channels_(channels == Channels::kAll) {}
 
   // Applies one rule: +cmd -cmd +@cat ~pattern %R~pattern &pattern db=0,1 allkeys ... Unchanged on
-  // error.
+  // error. Whatever is accepted, text() makes the same permissions again.
   Result<void, RuleError> apply(const Catalog& catalog, std::string_view rule);
 
   // first_arg: the word behind the command's name, empty if there is none.

@@ -46,9 +46,7 @@ std::string sha256_hex(std::string_view text) {
   return hex;
 }
 
-bool is_user_name(std::string_view name) {
-  return name.find_first_of(std::string_view(" \t\n\v\f\r\0", 7)) == std::string_view::npos;
-}
+bool is_user_name(std::string_view name) { return !name.empty() && !has_separators(name); }
 
 User::User(std::string name, Selector::Channels channels) : name_(std::move(name)) {
   selectors_.emplace_back(channels);
@@ -116,7 +114,13 @@ Result<void, RuleError> User::add_selector(const Catalog& catalog, std::string_v
     const std::size_t first = rest.find_first_not_of(" \t\r\n");
     if (first == std::string_view::npos) break;
     const std::size_t end = rest.find_first_of(" \t\r\n", first);
-    HEARTH_TRY_VOID(selector.apply(catalog, rest.substr(first, end - first)));
+    const std::string_view one = rest.substr(first, end - first);
+    // Where a selector ends is told by the word that ends with ')'.
+    if (one.ends_with(')')) {
+      return refuse_entry(
+          "A rule in a selector may not end with ')'. In a pattern write '[)]' instead");
+    }
+    HEARTH_TRY_VOID(selector.apply(catalog, one));
     if (end == std::string_view::npos) break;
     rest.remove_prefix(end);
   }

@@ -72,7 +72,7 @@ class User {
 
 // 64 lower-case hex digits.
 [[nodiscard]] std::string sha256_hex(std::string_view text);
-// No blanks and no NUL.
+// Not empty, no blanks and no NUL.
 [[nodiscard]] bool is_user_name(std::string_view name);
 
 }  // namespace hearth::acl

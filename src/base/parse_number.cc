@@ -60,8 +60,10 @@ std::optional<double> parse_double(std::string_view text) noexcept {
   if (!is_float_text(text)) return std::nullopt;
   if (is_hex(text)) {
     const auto value = parse_long_double(text);
-    if (!value || std::isinf(static_cast<double>(*value))) return std::nullopt;
-    return static_cast<double>(*value);
+    if (!value) return std::nullopt;
+    const auto narrow = static_cast<double>(*value);
+    if (std::isinf(narrow) || (narrow == 0 && *value != 0)) return std::nullopt;
+    return narrow;
   }
   std::string_view digits = text;
   if (digits[0] == '+') digits.remove_prefix(1);
@@ -72,7 +74,7 @@ std::optional<double> parse_double(std::string_view text) noexcept {
   if (ec == std::errc::result_out_of_range && end == digits.data() + digits.size()) {
     // from_chars leaves the value alone; strtod knows to which side it fell.
     value = std::strtod(std::string(digits).c_str(), nullptr);
-    if (std::isinf(value)) return std::nullopt;
+    if (std::isinf(value) || value == 0) return std::nullopt;  // too large, or too near to 0
     return value;
   }
   if (ec != std::errc() || end != digits.data() + digits.size() || std::isnan(value))

@@ -13,7 +13,7 @@ namespace hearth {
 [[nodiscard]] std::optional<std::uint64_t> parse_uint64(std::string_view text) noexcept;
 
 // Decimal or exponent form, hexadecimal behind "0x", "inf", "+inf", "-inf", "infinity" in any case.
-// No NaN, no blanks, not empty.
+// No NaN, no blanks, not empty, and nothing that a double only holds as an infinity or as zero.
 [[nodiscard]] std::optional<double> parse_double(std::string_view text) noexcept;
 [[nodiscard]] std::optional<long double> parse_long_double(std::string_view text) noexcept;
 

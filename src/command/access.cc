@@ -51,11 +51,10 @@ bool allows_databases(const Selector& selector, const Request& request) {
     case DatabaseUse::kFirstTwo:
       return allows_word(selector, argv, 1) && allows_word(selector, argv, 2);
     case DatabaseUse::kSecondAndOwn: return own && allows_word(selector, argv, 2);
-    case DatabaseUse::kBehindDb:
-      for (std::size_t i = 3; i + 1 < argv.size(); ++i) {
-        if (equals_ignore_case(argv[i], "DB") && !allows_word(selector, argv, i + 1)) return false;
-      }
-      return own;
+    case DatabaseUse::kOptional: {
+      const std::size_t word = request.command.spec->database_word(argv);
+      return own && (word == 0 || allows_word(selector, argv, word));
+    }
     case DatabaseUse::kAll: return false;
   }
   return false;

@@ -10,13 +10,9 @@
 
 namespace hearth {
 
-struct KeyPosition {
-  std::uint32_t index;   // which word
-  std::uint16_t access;  // bits of namespace access
-};
-
 // Fills `out` with the positions of all keys, in order. False if the words don't fit the specs (a
-// count that is no number or too large). Words must have passed the arity check.
+// count that is no number or too large): then the handler refuses them too, and reaches no key.
+// Words must have passed the arity check.
 [[nodiscard]] bool extract_keys(const Command& command, std::span<const std::string_view> argv,
                                 std::vector<KeyPosition>& out);
 

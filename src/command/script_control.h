@@ -127,6 +127,9 @@ struct ScriptFigures {
   std::uint64_t libraries = 0, functions = 0, library_bytes = 0;
 };
 
+// kRefused: it is not run, since the client wanted it debugged in a way that this server has not.
+enum class ScriptDebugging : std::uint8_t { kOff, kSync, kRefused };
+
 class ScriptControl {
  public:
   virtual ~ScriptControl() = default;
@@ -147,8 +150,8 @@ class ScriptControl {
   [[nodiscard]] virtual const std::string* body_of(std::string_view digest) = 0;
   virtual void flush_scripts() = 0;
 
-  // SCRIPT DEBUG SYNC and NO: whether the client's next script runs in the debugger.
-  virtual void set_debugging(ConnId client, bool on) = 0;
+  // SCRIPT DEBUG: what becomes of the client's next script.
+  virtual void set_debugging(ConnId client, ScriptDebugging how) = 0;
 
   // --- libraries of functions ---
   // Runs the library's code, which registers its functions; the library's name. `limit`: the

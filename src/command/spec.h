@@ -168,7 +168,6 @@ struct KeySpec {
   std::int16_t limit = 0;          // kRange with last -1: 1/limit of the words; 0 and 1 are all
   std::int16_t key_num_index = 0;  // kKeyNum: where the count stands, relative to the beginning
   std::int16_t first_key = 0;      // kKeyNum: the first key, relative to the beginning
-  bool empty_is_none = false;      // an empty word there stands for no key (MIGRATE with KEYS)
   std::string_view notes{};
 
   static constexpr KeySpec one(int position, std::uint16_t how) {
@@ -205,6 +204,12 @@ struct KeySpec {
     k.notes = why;
     return k;
   }
+};
+
+// A key of one request.
+struct KeyPosition {
+  std::uint32_t index;   // which word
+  std::uint16_t access;  // bits of namespace access
 };
 
 // One argument, for COMMAND DOCS and for generators of random commands.
@@ -340,7 +345,7 @@ enum class DatabaseUse : std::uint8_t {
   kFirstArgument,  // the argument names it (SELECT)
   kFirstTwo,       // two arguments do (SWAPDB)
   kSecondAndOwn,   // the selected one and the second argument (MOVE)
-  kBehindDb,       // the selected one and the word behind "DB" (COPY)
+  kOptional,       // the selected one and the word that `database_word` finds (COPY)
   kAll,            // FLUSHALL
 };
 
@@ -369,8 +374,13 @@ struct CommandSpec {
   std::string_view replaced_by{};
   std::span<const std::string_view> tips{};
   std::span<const HistoryNote> history{};
-  // For keys marked kVariableFlags: what this request does with them.
-  std::uint16_t (*key_access)(std::span<const std::string_view> argv) = nullptr;
+  // For keys whose place or use depends on options: adds those of a request to `out`, in order;
+  // false if the words have none. It must stand on the option table that the handler itself goes by
+  // (src/command/options.h), so that both see the same keys; `keys` is then for COMMAND INFO alone.
+  bool (*find_keys)(std::span<const std::string_view> argv,
+                    std::vector<KeyPosition>& out) = nullptr;
+  // For DatabaseUse::kOptional: the word that names a database, 0 if none does.
+  std::size_t (*database_word)(std::span<const std::string_view> argv) = nullptr;
   // The first word that is looked for as a field or member in the value of the first key; 0: none.
   // It lets a batch of requests fetch what they will need into the cache together.
   std::uint8_t member_at = 0;

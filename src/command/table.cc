@@ -59,6 +59,16 @@ void derive_legacy_keys(Command& command) {
                          group == Group::kSortedSet || group == Group::kGeo);
 }
 
+// Where positions alone don't tell the keys, the command itself must.
+void check_finds_keys(const CommandSpec& spec) {
+  HEARTH_CHECK((spec.databases == DatabaseUse::kOptional) == (spec.database_word != nullptr));
+  if (spec.find_keys != nullptr) return;
+  for (const KeySpec& k : spec.keys) {
+    HEARTH_CHECK(k.begin == KeySpec::Begin::kIndex && k.find != KeySpec::Find::kUnknown);
+    HEARTH_CHECK((k.access & access::kVariableFlags) == 0 && k.index > 0 && k.limit <= 1);
+  }
+}
+
 }  // namespace
 
 CommandTable::CommandTable(std::span<const CommandSpec* const> specs) {
@@ -73,6 +83,7 @@ std::unique_ptr<Command> CommandTable::build(const CommandSpec& spec, const Comm
   HEARTH_CHECK(!spec.name.empty() && spec.name.size() < kCommandNameMax);
   HEARTH_CHECK(!spec.summary.empty() && !spec.since.empty());
   HEARTH_CHECK(spec.handler != nullptr || !spec.subcommands.empty());
+  check_finds_keys(spec);
   auto command = std::make_unique<Command>();
   command->spec = &spec;
   command->parent = parent;

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "src/base/parse_number.h"
+#include "src/config/help.h"
 #include "src/config/words.h"
 
 namespace hearth::config {
@@ -61,13 +62,23 @@ class Loader {
       if (is_obsolete((*words)[0]) && words->size() == 2) continue;
       auto applied = registry_.apply_directive(*words);
       if (!applied) {
-        return unexpected(ConfigError{file, number, std::string(line), applied.error()});
+        return unexpected(ConfigError{file, number, std::string(line),
+                                      with_advice(applied.error(), (*words)[0])});
       }
     }
     return {};
   }
 
  private:
+  // Tells which word is wrong, and which one may have been meant.
+  [[nodiscard]] std::string with_advice(const std::string& reason, const std::string& name) const {
+    if (registry_.find(name) != nullptr) return reason;
+    std::string text = reason + fmt::format("\nThere is no parameter '{}'.", name);
+    if (const auto near = nearest_parameter(name))
+      text += fmt::format(" Did you mean '{}'?", *near);
+    return text;
+  }
+
   // An error of line 0 is of the include itself.
   Result<void, ConfigError> include(const std::string& pattern, int depth) {
     if (depth >= kIncludeDepthMax) {
@@ -167,14 +178,19 @@ Result<void, ConfigError> load(Registry& registry, const CommandLine& command_li
   };
   if (!command_line.config_file.empty()) HEARTH_TRY_VOID(append(command_line.config_file));
   if (command_line.from_stdin) HEARTH_TRY_VOID(append("-"));
-  if (!command_line.directives.empty()) text += "\n" + command_line.directives;
   HEARTH_TRY_VOID(load_text(registry, text, files));
+  if (auto options = load_text(registry, command_line.directives, files); !options) {
+    options.error().on_command_line = options.error().file.empty();
+    return options;
+  }
   return check_whole(registry.settings());
 }
 
 std::string fatal_text(const ConfigError& error, std::string_view program) {
   std::string text = fmt::format("\n*** FATAL CONFIG FILE ERROR ({}) ***\n", program);
-  if (error.line > 0) {
+  if (error.on_command_line) {
+    text += fmt::format("Reading the options of the command line\n>>> '{}'\n", error.text);
+  } else if (error.line > 0) {
     const std::string where = error.file.empty() ? "" : fmt::format(" '{}'", error.file);
     text += fmt::format("Reading the configuration file{}, at line {}\n>>> '{}'\n", where,
                         error.line, error.text);

@@ -41,6 +41,7 @@ struct ConfigError {
   int line = 0;      // 1-based; 0 if the mistake is of no line
   std::string text;  // the offending line
   std::string reason;
+  bool on_command_line = false;
 };
 
 // Applies one text, line by line, and the files it includes (at most 16 deep).
@@ -48,7 +49,8 @@ struct ConfigError {
                                                   ConfigFiles& files);
 
 // Reads the file, standard input and options of a command line, in this order, and checks what
-// only the whole can tell. Lines count through all of them, the options start behind the file.
+// only the whole can tell. Lines count through file and standard input; the mistake of an option
+// has none.
 [[nodiscard]] Result<void, ConfigError> load(Registry& registry, const CommandLine& command_line,
                                              ConfigFiles& files);
 

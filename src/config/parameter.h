@@ -57,8 +57,14 @@ constexpr bool has(Flag set, Flag flag) {
 // same value.
 struct Value {
   std::string text;
-  std::int64_t number = 0;         // bool, integer, memory, octal, index of the choice
+  std::int64_t number = 0;         // bool, integer, memory, octal, value of the choice
   std::vector<std::string> items;  // words, numbers of a list, chosen words
+};
+
+// One word of a kChoice or kChoiceSet, and the value that it stands for.
+struct Choice {
+  std::string_view word;
+  std::int64_t value = 0;
 };
 
 // Null if the text is acceptable, else why not.
@@ -69,8 +75,11 @@ struct Type {
   Kind kind = Kind::kText;
   std::int64_t min = 0;
   std::int64_t max = 0;
-  std::string_view choices{};  // "a, b, c"
+  std::span<const Choice> choices{};
   Check check = nullptr;
+  // kInteger: a number outside is taken for the nearer end. 0, 0: as it is.
+  std::int64_t least = 0;
+  std::int64_t most = 0;
 };
 
 struct Parameter {
@@ -97,7 +106,9 @@ struct Section {
 [[nodiscard]] Result<Value, std::string> parse_value(const Type& type,
                                                      std::span<const std::string> words,
                                                      std::string_view current);
-// True for kinds whose value is several words (one argument with blanks is split at them).
+// The words of a canonical text of several.
+[[nodiscard]] std::vector<std::string> split_blanks(std::string_view text);
+// True for kinds whose value is several words (arguments with blanks are split at them).
 [[nodiscard]] bool takes_many_words(Kind kind);
 
 // Notation for the tables.
@@ -111,8 +122,9 @@ constexpr Type integer(std::int64_t min, std::int64_t max) {
 constexpr Type memory(std::int64_t min = 0, std::int64_t max = kLongMax) {
   return {.kind = Kind::kMemory, .min = min, .max = max};
 }
-constexpr Type choice(std::string_view choices, Check check = nullptr) {
-  return {.kind = Kind::kChoice, .choices = choices, .check = check};
+// Of a parameter that has a field: choice<&Settings::field>() in choices.h.
+constexpr Type choice(std::span<const Choice> choices) {
+  return {.kind = Kind::kChoice, .choices = choices};
 }
 constexpr Type text(Check check = nullptr) { return {.kind = Kind::kText, .check = check}; }
 

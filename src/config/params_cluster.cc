@@ -3,6 +3,7 @@
 #include <string>
 
 #include "src/base/parse_number.h"
+#include "src/config/choices.h"
 #include "src/config/tables.h"
 
 namespace hearth::config {
@@ -16,6 +17,9 @@ void put_primary(Settings& s, const Value& value) {
     s.replicaof = {value.items[0], static_cast<std::uint16_t>(value.number)};
   }
 }
+
+constexpr Choice kDisklessLoad[] = {
+    {"disabled"}, {"on-empty-db"}, {"swapdb"}, {"flush-before-load"}};
 
 constexpr Parameter kReplication[] = {
     {"replicaof",
@@ -57,8 +61,8 @@ constexpr Parameter kReplication[] = {
     {"repl-diskless-sync-max-replicas", "", integer(0, kIntMax), "0", Flag::kNone,
      put<&S::repl_diskless_sync_max_replicas>,
      "Do not wait longer once this many replicas are there. 0 always waits."},
-    {"repl-diskless-load", "", choice("disabled, on-empty-db, swapdb, flush-before-load"),
-     "disabled", Flag::kNotWhileLoading | Flag::kNoEffect, nullptr,
+    {"repl-diskless-load", "", choice(kDisklessLoad), "disabled",
+     Flag::kNotWhileLoading | Flag::kNoEffect, nullptr,
      "A replica always takes a full sync to a file first, so that its old data stays until the new "
      "is whole."},
     {"repl-disable-tcp-nodelay", "", boolean(), "no", Flag::kNone,
@@ -82,7 +86,7 @@ constexpr Parameter kReplication[] = {
      "Seconds since its last sign of life up to which such a replica counts."},
     {"dual-channel-replication-enabled", "", boolean(), "no", kIdle, nullptr,
      "The snapshot of a full sync and the changes behind it share one connection."},
-    {"propagation-error-behavior", "", choice("ignore, panic, panic-on-replicas"), "ignore",
+    {"propagation-error-behavior", "", choice<&S::propagation_error_behavior>(), "ignore",
      Flag::kNone, put<&S::propagation_error_behavior>,
      "What happens when a replicated or logged command fails: go on, or stop the process."},
     {"repl-mptcp", "", boolean(), "no", kIdle, nullptr, "Multipath TCP is not used."},
@@ -220,7 +224,7 @@ constexpr Parameter kCluster[] = {
      put<&S::cluster_announce_client_ipv4>, "IPv4 address that clients should use."},
     {"cluster-announce-client-ipv6", "", text(is_ipv6), "", Flag::kNone,
      put<&S::cluster_announce_client_ipv6>, "IPv6 address that clients should use."},
-    {"cluster-preferred-endpoint-type", "", choice("ip, hostname, unknown-endpoint"), "ip",
+    {"cluster-preferred-endpoint-type", "", choice<&S::cluster_preferred_endpoint_type>(), "ip",
      Flag::kNone, put<&S::cluster_preferred_endpoint_type>,
      "What redirects name: the address, the host name, or nothing (clients keep the address they "
      "used)."},

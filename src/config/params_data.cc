@@ -1,3 +1,4 @@
+#include "src/config/choices.h"
 #include "src/config/tables.h"
 
 namespace hearth::config {
@@ -15,10 +16,8 @@ constexpr Parameter kMemory[] = {
     {"maxmemory", "", memory(), "0", Flag::kNone, put<&S::maxmemory>,
      "Memory for the data set. When it is used up, keys are evicted or writes refused, as "
      "maxmemory-policy says. 0 is no limit."},
-    {"maxmemory-policy", "",
-     choice("volatile-lru, volatile-lfu, volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, "
-            "allkeys-random, noeviction"),
-     "noeviction", Flag::kNone, put<&S::maxmemory_policy>,
+    {"maxmemory-policy", "", choice<&S::maxmemory_policy>(), "noeviction", Flag::kNone,
+     put<&S::maxmemory_policy>,
      "Which keys go first: least recently used, least frequently used, random, or nearest to their "
      "deadline; among all keys or only those with a deadline (volatile)."},
     {"maxmemory-samples", "", integer(1, 64), "5", Flag::kNone, put<&S::maxmemory_samples>,
@@ -45,7 +44,12 @@ constexpr Parameter kMemory[] = {
     {"lazyfree-lazy-user-flush", "", boolean(), "yes", Flag::kNone,
      put<&S::lazyfree_lazy_user_flush>,
      "Let FLUSHALL, FLUSHDB and SCRIPT FLUSH work in the background unless they say SYNC."},
-    {"hz", "", integer(0, kIntMax), "10", Flag::kNone, put<&S::hz>,
+    {"hz",
+     "",
+     {.kind = Kind::kInteger, .max = kIntMax, .least = 1, .most = 500},
+     "10",
+     Flag::kNone,
+     put<&S::hz>,
      "How often per second background work gets its turn; kept between 1 and 500."},
     {"dynamic-hz", "", boolean(), "yes", Flag::kNone, put<&S::dynamic_hz>,
      "Raise hz while more than 200 clients would share a turn of background work."},

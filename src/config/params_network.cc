@@ -124,6 +124,9 @@ constexpr Parameter kNetwork[] = {
      "Requests and replies are not recorded."},
 };
 
+constexpr Choice kTlsClients[] = {{"no"}, {"yes"}, {"optional"}};
+constexpr Choice kTlsUser[] = {{"off"}, {"cn"}};
+
 constexpr Parameter kTls[] = {
     {"tls-port",
      "",
@@ -146,9 +149,8 @@ constexpr Parameter kTls[] = {
      kIdle,
      nullptr,
      "Must be no: this build has no TLS."},
-    {"tls-auth-clients", "", choice("no, yes, optional"), "yes", kIdle, nullptr,
-     "Unused without TLS."},
-    {"tls-auth-clients-user", "", choice("off, cn"), "off", kIdle, nullptr, "Unused without TLS."},
+    {"tls-auth-clients", "", choice(kTlsClients), "yes", kIdle, nullptr, "Unused without TLS."},
+    {"tls-auth-clients-user", "", choice(kTlsUser), "off", kIdle, nullptr, "Unused without TLS."},
     {"tls-cert-file", "", text(), "", kIdle, nullptr, "Unused without TLS."},
     {"tls-key-file", "", text(), "", kIdle, nullptr, "Unused without TLS."},
     {"tls-key-file-pass", "", text(), "", kIdle | Flag::kSensitive, nullptr, "Unused without TLS."},

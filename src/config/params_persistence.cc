@@ -1,4 +1,5 @@
 #include "src/base/parse_number.h"
+#include "src/config/choices.h"
 #include "src/config/tables.h"
 
 namespace hearth::config {
@@ -32,6 +33,8 @@ void put_save(Settings& s, const Value& value) {
   }
 }
 
+constexpr Choice kSanitize[] = {{"no"}, {"yes"}, {"clients"}};
+
 constexpr Parameter kSnapshot[] = {
     {"save",
      "",
@@ -52,14 +55,14 @@ constexpr Parameter kSnapshot[] = {
      put<&S::data_file_mode>,
      "Permission bits of new data files (snapshots, the append-only log), octal, before the "
      "process's umask. 600 keeps them from everybody but the server's user."},
-    {"rdb-compat", "", choice("7.2, 7.0"), "7.2", Flag::kNone, put<&S::rdb_compat>,
+    {"rdb-compat", "", choice<&S::rdb_compat>(), "7.2", Flag::kNone, put<&S::rdb_compat>,
      "Oldest version of other servers that must be able to read snapshots, DUMP payloads and full "
      "syncs. 7.0 leaves out what only later versions know."},
     {"rdbcompression", "", boolean(), "yes", Flag::kNone, put<&S::rdbcompression>,
      "Compress strings of more than 20 bytes in snapshots."},
     {"rdbchecksum", "", boolean(), "yes", kImm, put<&S::rdbchecksum>,
      "Write and verify the checksum at the end of snapshots."},
-    {"rdb-version-check", "", choice("strict, relaxed"), "strict", Flag::kNone,
+    {"rdb-version-check", "", choice<&S::rdb_version_check>(), "strict", Flag::kNone,
      put<&S::rdb_version_check>,
      "Whether snapshots and payloads of RESTORE in unknown versions are refused, or read as far as "
      "their records are known."},
@@ -81,7 +84,7 @@ constexpr Parameter kSnapshot[] = {
     {"stop-writes-on-bgsave-error", "", boolean(), "yes", Flag::kNone,
      put<&S::stop_writes_on_bgsave_error>,
      "Refuse writes after a snapshot failed, so that somebody notices."},
-    {"sanitize-dump-payload", "", choice("no, yes, clients"), "no", Flag::kNoEffect, nullptr,
+    {"sanitize-dump-payload", "", choice(kSanitize), "no", Flag::kNoEffect, nullptr,
      "Values from snapshots and RESTORE are always verified in full."},
 };
 
@@ -92,8 +95,7 @@ constexpr Parameter kAppendOnly[] = {
      put<&S::appendfilename>, "First part of the names of the append-only files."},
     {"appenddirname", "", text(is_filled_name<AppendDir>), "appendonlydir", kImm,
      put<&S::appenddirname>, "Directory of the append-only files, in dir."},
-    {"appendfsync", "", choice("everysec, always, no"), "everysec", Flag::kNone,
-     put<&S::appendfsync>,
+    {"appendfsync", "", choice<&S::appendfsync>(), "everysec", Flag::kNone, put<&S::appendfsync>,
      "When the log is forced to the disk: once a second, before each reply, or when the system "
      "likes."},
     {"no-appendfsync-on-rewrite", "", boolean(), "no", Flag::kNone,

@@ -1,5 +1,6 @@
 #include "src/base/collation.h"
 #include "src/base/parse_number.h"
+#include "src/config/choices.h"
 #include "src/config/tables.h"
 
 namespace hearth::config {
@@ -51,29 +52,27 @@ const char* title_template_is_known(std::string_view text) {
   }
 }
 
-constexpr Type kShutdown{.kind = Kind::kChoiceSet,
-                         .choices = "default, save, nosave, now, force",
-                         .check = shutdown_words_agree};
+constexpr Choice kShutdownWords[] = {{"default"}, {"save"}, {"nosave"}, {"now"}, {"force"}};
+constexpr Type kShutdown{
+    .kind = Kind::kChoiceSet, .choices = kShutdownWords, .check = shutdown_words_agree};
 const char* locale_exists(std::string_view name) {
   // An environment that names none that exists must not keep the server from starting.
   const bool usable = name.empty() || Collation::exists(std::string(name));
   return usable ? nullptr : "Invalid locale name";
 }
 
-constexpr std::string_view kPermission = "no, yes, local";
-
 constexpr Parameter kProcess[] = {
     {"daemonize", "", boolean(), "no", kImm, put<&S::daemonize>, "Run in the background."},
-    {"supervised", "", choice("upstart, systemd, auto, no"), "no", kImm, put<&S::supervised>,
+    {"supervised", "", choice<&S::supervised>(), "no", kImm, put<&S::supervised>,
      "The service manager that is told when the server is ready; auto looks in the environment."},
     {"pidfile", "", text(), "", kImm, put<&S::pidfile>,
      "File that holds the process id while the server runs. Empty writes none, except in the "
      "background: then /var/run/hearth.pid."},
-    {"loglevel", "", choice("debug, verbose, notice, warning, nothing"), "notice", Flag::kNone,
-     put<&S::loglevel>, "Least important message that is logged."},
-    {"log-format", "", choice("legacy, logfmt"), "legacy", Flag::kNone, put<&S::log_format>,
+    {"loglevel", "", choice<&S::loglevel>(), "notice", Flag::kNone, put<&S::loglevel>,
+     "Least important message that is logged."},
+    {"log-format", "", choice<&S::log_format>(), "legacy", Flag::kNone, put<&S::log_format>,
      "How a line of the log looks: as ever, or name=value pairs."},
-    {"log-timestamp-format", "", choice("legacy, iso8601, milliseconds"), "legacy", Flag::kNone,
+    {"log-timestamp-format", "", choice<&S::log_timestamp_format>(), "legacy", Flag::kNone,
      put<&S::log_timestamp_format>,
      "How times look in the log: as ever, ISO 8601 with the time zone, or milliseconds since "
      "1970."},
@@ -85,9 +84,8 @@ constexpr Parameter kProcess[] = {
      "Send the log to the system log as well."},
     {"syslog-ident", "", text(), "hearth", kImm, put<&S::syslog_ident>,
      "The name that its lines have there."},
-    {"syslog-facility", "",
-     choice("user, local0, local1, local2, local3, local4, local5, local6, local7"), "local0", kImm,
-     put<&S::syslog_facility>, "The facility that its lines have there."},
+    {"syslog-facility", "", choice<&S::syslog_facility>(), "local0", kImm, put<&S::syslog_facility>,
+     "The facility that its lines have there."},
     {"dir", "", text(), "./", Flag::kProtected | Flag::kNotWhileLoading | Flag::kAlwaysApply,
      put<&S::dir>, "Working directory: snapshots, append-only files and cluster state live here."},
     {"crash-log-enabled", "", boolean(), "yes", Flag::kNone, put<&S::crash_log_enabled>,
@@ -112,8 +110,7 @@ constexpr Parameter kProcess[] = {
     {"ignore-warnings", "", text(), "", kIdle, nullptr, "No start-up check needs to be silenced."},
     {"disable-thp", "", boolean(), "yes", kImm, put<&S::disable_thp>,
      "Keep out of transparent huge pages, which make a snapshot copy far more memory."},
-    {"oom-score-adj", "", choice("no, yes, relative, absolute"), "no", Flag::kNone,
-     put<&S::oom_score_adj>,
+    {"oom-score-adj", "", choice<&S::oom_score_adj>(), "no", Flag::kNone, put<&S::oom_score_adj>,
      "Tell the kernel which process to kill first when memory runs out; yes is relative."},
     {"oom-score-adj-values",
      "",
@@ -166,7 +163,7 @@ constexpr Parameter kAccess[] = {
      kImm | Flag::kSensitive,
      nullptr,
      "Defines one user: name and rules. May be repeated."},
-    {"acl-pubsub-default", "", choice("allchannels, resetchannels"), "resetchannels", Flag::kNone,
+    {"acl-pubsub-default", "", choice<&S::acl_pubsub_default>(), "resetchannels", Flag::kNone,
      put<&S::acl_pubsub_default>, "Channels that a new user may use before any channel rule."},
     {"acllog-max-len", "", integer(0, kLongMax), "128", Flag::kNone, put<&S::acllog_max_len>,
      "Most entries that ACL LOG keeps."},
@@ -177,13 +174,13 @@ constexpr Parameter kAccess[] = {
      kImm,
      nullptr,
      "Gives a command another name; an empty new name removes it. May be repeated."},
-    {"enable-protected-configs", "", choice(kPermission), "no", kImm,
+    {"enable-protected-configs", "", choice<&S::enable_protected_configs>(), "no", kImm,
      put<&S::enable_protected_configs>,
      "Whether CONFIG SET may change dir, dbfilename and the like: no, yes, or local clients only."},
-    {"enable-debug-command", "", choice(kPermission), "no", kImm, put<&S::enable_debug_command>,
-     "Whether DEBUG may be used: no, yes, or local clients only."},
-    {"enable-module-command", "", choice(kPermission), "no", kImm, put<&S::enable_module_command>,
-     "Whether MODULE may be used: no, yes, or local clients only."},
+    {"enable-debug-command", "", choice<&S::enable_debug_command>(), "no", kImm,
+     put<&S::enable_debug_command>, "Whether DEBUG may be used: no, yes, or local clients only."},
+    {"enable-module-command", "", choice<&S::enable_module_command>(), "no", kImm,
+     put<&S::enable_module_command>, "Whether MODULE may be used: no, yes, or local clients only."},
     {"loadmodule",
      "",
      {.kind = Kind::kLines},

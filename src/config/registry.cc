@@ -15,6 +15,13 @@ std::string set_failed(std::string_view name, std::string_view why) {
   return fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why);
 }
 
+bool has_control_characters(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+}
+
 }  // namespace
 
 Registry::Registry() {
@@ -23,6 +30,7 @@ Registry::Registry() {
       const std::size_t index = parameters_.size();
       parameters_.push_back(&parameter);
       texts_.emplace_back(parameter.default_text);
+      by_alias_.push_back(false);
       const bool fresh = by_name_.emplace(parameter.name, index).second;
       HEARTH_CHECK(fresh);
       if (!parameter.alias.empty()) by_name_.emplace(parameter.alias, index);
@@ -59,6 +67,14 @@ std::string_view Registry::text_of(const Parameter& parameter) const {
   return *value_of(parameter.name);
 }
 
+std::string_view Registry::word_of(const Parameter& parameter) const {
+  return by_alias_[*index_of(parameter.name)] ? parameter.alias : parameter.name;
+}
+
+void Registry::note_word(std::size_t index, std::string_view name) {
+  by_alias_[index] = equals_ignore_case(parameters_[index]->alias, name);
+}
+
 void Registry::store(std::size_t index, const Value& value) {
   texts_[index] = value.text;
   if (parameters_[index]->assign != nullptr) parameters_[index]->assign(settings_, value);
@@ -84,20 +100,39 @@ void Registry::on_change(std::initializer_list<std::string_view> names, Hook hoo
   hooks_.push_back(std::move(entry));
 }
 
+void Registry::on_any_change(Hook hook) { hooks_.push_back({{}, true, std::move(hook)}); }
+
 std::vector<NamedText> Registry::get(std::span<const std::string_view> patterns) const {
   std::vector<NamedText> found;
-  const auto matches = [&](std::string_view name, bool hidden) {
-    return std::any_of(patterns.begin(), patterns.end(), [&](std::string_view pattern) {
-      return hidden ? equals_ignore_case(pattern, name)
-                    : glob_match(pattern, name, GlobCase::kIgnore);
-    });
-  };
+  // Patterns by how they are looked for: whole names, each to be answered as it is spelled, and
+  // those with wildcards.
+  std::vector<std::string_view> wild;
+  std::unordered_map<std::size_t, std::vector<std::string_view>> exact;
+  for (const std::string_view pattern : patterns) {
+    if (pattern.find_first_of("*?[\\") != std::string_view::npos) {
+      wild.push_back(pattern);
+    } else if (const auto index = index_of(pattern)) {
+      std::vector<std::string_view>& asked = exact[*index];
+      if (std::find(asked.begin(), asked.end(), pattern) == asked.end()) asked.push_back(pattern);
+    }
+  }
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Parameter& parameter = *parameters_[i];
     if (parameter.type.kind == Kind::kLines) continue;
     const bool hidden = has(parameter.flags, Flag::kHidden);
+    const auto asked = exact.find(i);
+    if (asked != exact.end()) {
+      for (const std::string_view name : asked->second) found.emplace_back(name, texts_[i]);
+    }
     for (const std::string_view name : {parameter.name, parameter.alias}) {
-      if (!name.empty() && matches(name, hidden)) found.emplace_back(name, texts_[i]);
+      const bool told =
+          asked != exact.end() &&
+          std::find(asked->second.begin(), asked->second.end(), name) != asked->second.end();
+      if (name.empty() || hidden || told) continue;
+      const bool matches = std::any_of(wild.begin(), wild.end(), [&](std::string_view pattern) {
+        return glob_match(pattern, name, GlobCase::kIgnore);
+      });
+      if (matches) found.emplace_back(name, texts_[i]);
     }
   }
   return found;
@@ -130,6 +165,10 @@ Result<std::vector<Registry::Change>, std::string> Registry::check(
   }
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const std::size_t index = changes[i].index;
+    // Nothing that stands in a configuration needs one, and a file is read line by line.
+    if (has_control_characters(pairs[i].second)) {
+      return unexpected(set_failed(pairs[i].first, "argument must not contain control characters"));
+    }
     const std::vector<std::string> words{std::string(pairs[i].second)};
     auto value = parse_value(parameters_[index]->type, words, texts_[index]);
     if (!value) return unexpected(set_failed(pairs[i].first, value.error()));
@@ -152,7 +191,7 @@ Result<void, std::string> Registry::set(
     for (std::size_t i = 0; i < changes.size(); ++i) {
       const auto& mine = entry.parameters;
       if (changes[i].changed &&
-          std::find(mine.begin(), mine.end(), changes[i].index) != mine.end()) {
+          (entry.always || std::find(mine.begin(), mine.end(), changes[i].index) != mine.end())) {
         return i;
       }
     }
@@ -172,6 +211,7 @@ Result<void, std::string> Registry::set(
     }
     return unexpected(set_failed(pairs[*pair].first, applied.error()));
   }
+  for (std::size_t i = 0; i < changes.size(); ++i) note_word(changes[i].index, pairs[i].first);
   return {};
 }
 
@@ -204,6 +244,7 @@ Result<void, std::string> Registry::apply_directive(std::span<const std::string>
     return {};
   }
   HEARTH_TRY(Value value, parse_value(parameter.type, values, texts_[*index]));
+  note_word(*index, words[0]);
   if (parameter.type.kind == Kind::kSave) {
     // The first directive replaces the default; later ones add. An empty one starts afresh.
     const bool add = save_given_ && !value.text.empty() && !texts_[*index].empty();

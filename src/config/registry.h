@@ -47,13 +47,17 @@ class Registry {
   // applied). Hooks run in the order of registration. If one fails, all values return to what they
   // were and the hooks that had run are run again with the old values.
   void on_change(std::initializer_list<std::string_view> names, Hook hook);
+  // The same for every change. For whoever keeps values in a form of its own: a list of the names
+  // that it depends on would be forgotten when it begins to use one more. The hook must be cheap.
+  void on_any_change(Hook hook);
 
   // CONFIG GET: name and value of every parameter that one of the patterns matches, each once, in
   // table order, a parameter with two spellings under each spelling that matches. Patterns ignore
-  // case; hidden parameters answer only to their exact name.
+  // case; one without wildcards gives the name back as it was asked for. Hidden parameters answer
+  // only to their exact name.
   [[nodiscard]] std::vector<NamedText> get(std::span<const std::string_view> patterns) const;
 
-  // CONFIG SET: all of the pairs or none.
+  // CONFIG SET: all of the pairs or none. Values with control characters are refused.
   //   returns  the text of the error reply, without '-', as the documentation gives it
   [[nodiscard]] Result<void, std::string> set(
       std::span<const std::pair<std::string_view, std::string_view>> pairs, ChangeContext context);
@@ -79,10 +83,13 @@ class Registry {
   // For CONFIG REWRITE.
   [[nodiscard]] const Parameter* find(std::string_view name) const;
   [[nodiscard]] std::string_view text_of(const Parameter& parameter) const;
+  // The spelling of the name by which it was set last.
+  [[nodiscard]] std::string_view word_of(const Parameter& parameter) const;
 
  private:
   struct HookEntry {
     std::vector<std::size_t> parameters;
+    bool always = false;  // whatever changed
     Hook hook;
   };
   struct Change {
@@ -96,10 +103,13 @@ class Registry {
       std::span<const std::pair<std::string_view, std::string_view>> pairs,
       ChangeContext context) const;
   void store(std::size_t index, const Value& value);
+  // Notes which of its two names a parameter was called by.
+  void note_word(std::size_t index, std::string_view name);
   void apply_lines(const Parameter& parameter, std::span<const std::string> words);
 
   std::vector<const Parameter*> parameters_;  // table order
   std::vector<std::string> texts_;            // canonical, by index
+  std::vector<bool> by_alias_;                // called by the alias when it was set last
   std::map<std::string, std::size_t, std::less<>> by_name_;
   std::vector<HookEntry> hooks_;
   Settings settings_;

@@ -21,10 +21,10 @@ std::string memory_text(std::string_view canonical) {
   return std::string(canonical);
 }
 
-// The directives that give a parameter this value.
-std::vector<std::string> lines_for(const Parameter& parameter, std::string_view text) {
-  const std::string name(parameter.name);
-  const auto words = split_words(text).value_or(std::vector<std::string>{});
+// The directives that give a parameter this value, under one of its names.
+std::vector<std::string> lines_for(const Parameter& parameter, const std::string& name,
+                                   std::string_view text) {
+  const auto words = split_blanks(text);
   std::vector<std::string> lines;
   switch (parameter.type.kind) {
     case Kind::kSave:
@@ -44,9 +44,15 @@ std::vector<std::string> lines_for(const Parameter& parameter, std::string_view 
     case Kind::kMemoryOrPercent: return {name + " " + memory_text(text)};
     case Kind::kText:
     case Kind::kEventClasses: return {name + " " + quoted_if_needed(text)};
-    case Kind::kPrimary: return {text.empty() ? name + " no one" : name + " " + std::string(text)};
-    default: return {text.empty() ? name + " \"\"" : name + " " + std::string(text)};
+    case Kind::kPrimary:
+      if (text.empty()) return {name + " no one"};
+      break;
+    default: break;
   }
+  if (words.empty()) return {name + " \"\""};
+  std::string line = name;
+  for (const std::string& word : words) line += " " + quoted_if_needed(word);
+  return {line};
 }
 
 std::string user_line(const std::vector<std::string>& words) {
@@ -79,7 +85,8 @@ class Rewriter {
     if (parameter == nullptr) {
       emit(line);
     } else if (parameter->type.kind != Kind::kLines) {
-      emit_once(*parameter);
+      // Programs look for the word that they wrote.
+      emit_once(*parameter, lower_case((*words)[0]));
     } else if (parameter->name == "user" && options_.users) {
       emit_users();
     } else {
@@ -94,7 +101,7 @@ class Rewriter {
         const bool changed = registry_.text_of(parameter) != parameter.default_text;
         if (!changed && options_.scope == RewriteScope::kChanged) continue;
         if (!done_.contains(parameter.name)) mark();
-        emit_once(parameter);
+        emit_once(parameter, std::string(registry_.word_of(parameter)));
       }
     }
     if (options_.users && !users_done_ && !options_.users->empty()) {
@@ -107,9 +114,10 @@ class Rewriter {
     out_ += line;
     out_ += '\n';
   }
-  void emit_once(const Parameter& parameter) {
+  void emit_once(const Parameter& parameter, const std::string& word) {
     if (!done_.insert(parameter.name).second) return;
-    for (const std::string& line : lines_for(parameter, registry_.text_of(parameter))) emit(line);
+    for (const std::string& line : lines_for(parameter, word, registry_.text_of(parameter)))
+      emit(line);
   }
   void emit_users() {
     if (users_done_) return;
@@ -151,8 +159,19 @@ std::string example_of(const Parameter& parameter) {
   return {};
 }
 
-std::string_view unit_of(const Parameter& parameter) {
-  return has(parameter.flags, Flag::kNoEffect) ? "Accepted for compatibility, no effect. " : "";
+void append_annotated(std::string& out, const Parameter& parameter) {
+  if (has(parameter.flags, Flag::kHidden)) return;
+  out += '\n';
+  std::string doc(parameter.doc);
+  if (has(parameter.flags, Flag::kImmutable)) doc += " [start only]";
+  if (has(parameter.flags, Flag::kProtected)) doc += " [protected]";
+  if (!parameter.alias.empty()) doc += fmt::format(" [also: {}]", parameter.alias);
+  append_wrapped(out, doc);
+  const std::string example = example_of(parameter);
+  const auto lines = example.empty()
+                         ? lines_for(parameter, std::string(parameter.name), parameter.default_text)
+                         : std::vector<std::string>{example};
+  for (const std::string& line : lines) out += fmt::format("#\n# {}\n", line);
 }
 
 }  // namespace
@@ -178,18 +197,16 @@ std::string annotated_defaults() {
   for (const Section& section : sections()) {
     out += fmt::format("\n##### {} #####\n", section.title);
     for (const Parameter& parameter : section.parameters) {
-      if (has(parameter.flags, Flag::kHidden)) continue;
-      out += '\n';
-      std::string doc(unit_of(parameter));
-      doc += parameter.doc;
-      if (has(parameter.flags, Flag::kImmutable)) doc += " [start only]";
-      if (has(parameter.flags, Flag::kProtected)) doc += " [protected]";
-      if (!parameter.alias.empty()) doc += fmt::format(" [also: {}]", parameter.alias);
-      append_wrapped(out, doc);
-      const std::string example = example_of(parameter);
-      const auto lines = example.empty() ? lines_for(parameter, parameter.default_text)
-                                         : std::vector<std::string>{example};
-      for (const std::string& line : lines) out += fmt::format("#\n# {}\n", line);
+      if (!has(parameter.flags, Flag::kNoEffect)) append_annotated(out, parameter);
+    }
+  }
+  out +=
+      "\n##### Without effect #####\n\n"
+      "# Files and programs written for other servers may set these. Their values are kept and\n"
+      "# shown, and nothing else happens.\n";
+  for (const Section& section : sections()) {
+    for (const Parameter& parameter : section.parameters) {
+      if (has(parameter.flags, Flag::kNoEffect)) append_annotated(out, parameter);
     }
   }
   return out;

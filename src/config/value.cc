@@ -25,26 +25,16 @@ std::string joined(const std::vector<std::string>& items) {
   return text;
 }
 
-std::vector<std::string_view> split_choices(std::string_view choices) {
-  std::vector<std::string_view> out;
-  while (!choices.empty()) {
-    const std::size_t comma = choices.find(", ");
-    out.push_back(choices.substr(0, comma));
-    choices = comma == std::string_view::npos ? "" : choices.substr(comma + 2);
-  }
-  return out;
+const Choice* find_choice(std::span<const Choice> choices, std::string_view word) {
+  const auto at = std::find_if(choices.begin(), choices.end(),
+                               [&](const Choice& c) { return equals_ignore_case(c.word, word); });
+  return at == choices.end() ? nullptr : &*at;
 }
 
-std::optional<std::size_t> index_of(std::string_view choices, std::string_view word) {
-  const auto all = split_choices(choices);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (equals_ignore_case(all[i], word)) return i;
-  }
-  return std::nullopt;
-}
-
-std::string not_a_choice(std::string_view choices) {
-  return "argument(s) must be one of the following: " + std::string(choices);
+std::string not_a_choice(std::span<const Choice> choices) {
+  std::string text = "argument(s) must be one of the following: ";
+  for (const Choice& c : choices) text += (&c == choices.data() ? "" : ", ") + std::string(c.word);
+  return text;
 }
 
 std::string out_of_range(const Type& type) {
@@ -62,7 +52,9 @@ Parsed parse_integer(const Type& type, std::string_view word) {
   const auto number = parse_int64(word);
   if (!number) return refuse("argument couldn't be parsed into an integer");
   if (*number < type.min || *number > type.max) return refuse(out_of_range(type));
-  return Value{int64_text(*number), *number, {}};
+  const std::int64_t kept =
+      type.most > type.least ? std::clamp(*number, type.least, type.most) : *number;
+  return Value{int64_text(kept), kept, {}};
 }
 
 Parsed parse_memory(const Type& type, std::string_view word) {
@@ -100,25 +92,24 @@ Parsed parse_octal(const Type& type, std::string_view word) {
 }
 
 Parsed parse_choice(const Type& type, std::string_view word) {
-  const auto index = index_of(type.choices, word);
-  if (!index) return refuse(not_a_choice(type.choices));
-  const std::string_view canonical = split_choices(type.choices)[*index];
-  return Value{std::string(canonical), static_cast<std::int64_t>(*index), {}};
+  const Choice* found = find_choice(type.choices, word);
+  if (found == nullptr) return refuse(not_a_choice(type.choices));
+  return Value{std::string(found->word), found->value, {}};
 }
 
 Parsed parse_choice_set(const Type& type, Words words) {
-  const auto all = split_choices(type.choices);
-  std::vector<bool> chosen(all.size(), false);
+  std::vector<const Choice*> chosen;
   for (const std::string& word : words) {
-    const auto index = index_of(type.choices, word);
-    if (!index) return refuse(not_a_choice(type.choices));
-    chosen[*index] = true;
+    const Choice* found = find_choice(type.choices, word);
+    if (found == nullptr) return refuse(not_a_choice(type.choices));
+    chosen.push_back(found);
   }
+  if (chosen.empty()) return refuse(not_a_choice(type.choices));
   Value value;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (chosen[i]) value.items.emplace_back(all[i]);
+  for (const Choice& c : type.choices) {
+    if (std::find(chosen.begin(), chosen.end(), &c) != chosen.end())
+      value.items.emplace_back(c.word);
   }
-  if (value.items.empty()) return refuse(not_a_choice(type.choices));
   value.text = joined(value.items);
   return value;
 }
@@ -139,18 +130,6 @@ Parsed parse_save(Words words) {
   }
   value.text = joined(value.items);
   return value;
-}
-
-std::vector<std::string> split_blanks(std::string_view text) {
-  std::vector<std::string> words;
-  std::size_t i = 0;
-  while (i < text.size()) {
-    while (i < text.size() && text[i] == ' ') ++i;
-    const std::size_t start = i;
-    while (i < text.size() && text[i] != ' ') ++i;
-    if (i > start) words.emplace_back(text.substr(start, i - start));
-  }
-  return words;
 }
 
 // Canonical text: all three classes, each "name hard soft seconds", in this order.
@@ -288,6 +267,18 @@ Parsed parse_words(const Type& type, Words words) {
 
 }  // namespace
 
+std::vector<std::string> split_blanks(std::string_view text) {
+  std::vector<std::string> words;
+  std::size_t i = 0;
+  while (i < text.size()) {
+    while (i < text.size() && text[i] == ' ') ++i;
+    const std::size_t start = i;
+    while (i < text.size() && text[i] != ' ') ++i;
+    if (i > start) words.emplace_back(text.substr(start, i - start));
+  }
+  return words;
+}
+
 bool takes_many_words(Kind kind) {
   switch (kind) {
     case Kind::kChoiceSet:
@@ -303,9 +294,16 @@ bool takes_many_words(Kind kind) {
 }
 
 Result<Value, std::string> parse_value(const Type& type, Words words, std::string_view current) {
+  // The canonical text has blanks between words and none in them.
   std::vector<std::string> split;
-  if (takes_many_words(type.kind) && words.size() == 1 && words[0].find(' ') != std::string::npos) {
-    split = split_blanks(words[0]);
+  const auto has_blank = [](const std::string& word) {
+    return word.find(' ') != std::string::npos;
+  };
+  if (takes_many_words(type.kind) && type.kind != Kind::kLines &&
+      std::any_of(words.begin(), words.end(), has_blank)) {
+    for (const std::string& word : words) {
+      for (std::string& part : split_blanks(word)) split.push_back(std::move(part));
+    }
     words = split;
   }
   switch (type.kind) {

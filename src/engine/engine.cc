@@ -64,34 +64,10 @@ Engine::Engine(Options options)
   services.tracking = &tracker_;
   sinks_ = {&expiry_, &notifier_, &transactions_, &blocking_, &tracker_};
   refresh_settings();
-  core_.config.on_change({"hz",
-                          "dynamic-hz",
-                          "maxmemory",
-                          "import-mode",
-                          "lazyexpire-nested-arbitrary-keys",
-                          "maxmemory-clients",
-                          "maxmemory-policy",
-                          "slowlog-log-slower-than",
-                          "slowlog-max-len",
-                          "commandlog-request-larger-than",
-                          "commandlog-large-request-max-len",
-                          "commandlog-reply-larger-than",
-                          "commandlog-large-reply-max-len",
-                          "latency-monitor-threshold",
-                          "latency-tracking",
-                          "notify-keyspace-events",
-                          "lfu-log-factor",
-                          "lfu-decay-time",
-                          "lazyfree-lazy-expire",
-                          "lazyfree-lazy-server-del",
-                          "lazyfree-lazy-user-del",
-                          "lazyfree-lazy-eviction",
-                          "min-replicas-to-write",
-                          "min-replicas-max-lag"},
-                         [this](const config::Settings&) -> Result<void, std::string> {
-                           refresh_settings();
-                           return {};
-                         });
+  core_.config.on_any_change([this](const config::Settings&) -> Result<void, std::string> {
+    refresh_settings();
+    return {};
+  });
 }
 
 Engine::~Engine() {
@@ -401,8 +377,8 @@ void Engine::call(Session& session, const Command& command, Words argv, const Ke
   const bool known = extract_keys(command, argv, positions);
   for (const KeyPosition& p : positions) declared.push_back(argv[p.index]);
   std::sort(declared.begin(), declared.end());
-  const bool any =
-      !known || has(command.flags, Flag::kTouchesArbitraryKeys) || command.spec->keys.empty();
+  if (!known) declared.clear();  // words that don't fit the specs reach no key at all
+  const bool any = has(command.flags, Flag::kTouchesArbitraryKeys) || command.spec->keys.empty();
   ctx.keys().set_declared(
       declared, any,
       !has(command.flags, Flag::kReadonly) || has(command.flags, Flag::kMayReplicate));

@@ -1,11 +1,13 @@
-// Functions of the base library and of `table` that read-only tables would mislead, and loaders
-// that take no byte code.
+// Functions of the base library that read-only tables would mislead, and loaders that take no byte
+// code.
 #include <climits>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "src/script/proxy.h"
 #include "src/script/sandbox.h"
+#include "src/script/vm.h"
 
 namespace hearth::script {
 namespace {
@@ -53,17 +55,6 @@ int bounded_unpack(lua_State* L) {
   return original_function(L);
 }
 
-// Lua matches patterns by recursion, as deep as a pattern is long, on the stack of the process.
-int matches(lua_State* L) {
-  constexpr std::size_t kPatternMost = 16 * 1024;
-  std::size_t length = 0;
-  luaL_checklstring(L, 2, &length);
-  if (length > kPatternMost) return luaL_error(L, "pattern too complex");
-  return original_function(L);
-}
-
-int finds(lua_State* L) { return lua_toboolean(L, 4) != 0 ? original_function(L) : matches(L); }
-
 // The environment of the interpreter itself, and of functions that are not the script's, stays.
 int set_environment(lua_State* L) {
   const bool is_thread = lua_isnumber(L, 1) != 0 && lua_tointeger(L, 1) == 0;
@@ -86,14 +77,50 @@ int protected_call(lua_State* L) {
   return lua_gettop(L);
 }
 
-int load_text(lua_State* L, std::string_view code, const char* name) {
-  const bool is_byte_code = !code.empty() && code.front() == LUA_SIGNATURE[0];
-  if (is_byte_code) {
+// Code that is handed to the compiler in small pieces, between which a script can be ended.
+struct Source {
+  static constexpr std::size_t kPieceMost = 64 * 1024;
+  int reader = 0;           // the function that gives texts; 0: there is only `rest`
+  int held = 0;             // where the text that `rest` is part of stands on the stack
+  std::string_view rest{};  // of the present text
+  bool begun = false;
+  bool is_byte_code = false;
+};
+
+const char* next_piece(lua_State* L, void* data, std::size_t* size) {
+  auto& source = *static_cast<Source*>(data);
+  *size = 0;
+  if (source.rest.empty() && source.reader != 0) {
+    lua_pushvalue(L, source.reader);
+    lua_call(L, 0, 1);
+    if (lua_isnil(L, -1)) {
+      lua_pop(L, 1);
+      return nullptr;
+    }
+    if (lua_isstring(L, -1) == 0) luaL_error(L, "reader function must return a string");
+    source.rest = text_at(L, -1);
+    lua_replace(L, source.held);
+  }
+  if (source.rest.empty()) return nullptr;
+  if (!std::exchange(source.begun, true) && source.rest.front() == LUA_SIGNATURE[0]) {
+    source.is_byte_code = true;
+    return nullptr;
+  }
+  const std::string_view piece = source.rest.substr(0, Source::kPieceMost);
+  source.rest.remove_prefix(piece.size());
+  Vm::spend(L, piece.size() * 4);
+  *size = piece.size();
+  return piece.data();
+}
+
+int load_source(lua_State* L, Source& source, const char* name) {
+  const int status = lua_load(L, next_piece, &source, name);
+  if (source.is_byte_code) {
     lua_pushnil(L);
     push(L, "byte code is not loaded");
     return 2;
   }
-  if (luaL_loadbuffer(L, code.data(), code.size(), name) == 0) return 1;
+  if (status == 0) return 1;
   lua_pushnil(L);
   lua_insert(L, -2);
   return 2;
@@ -102,25 +129,21 @@ int load_text(lua_State* L, std::string_view code, const char* name) {
 int load_string(lua_State* L) {
   std::size_t length = 0;
   const char* code = luaL_checklstring(L, 1, &length);
-  return load_text(L, {code, length}, luaL_optstring(L, 2, code));
+  const char* name = luaL_optstring(L, 2, code);
+  Source source;
+  source.rest = {code, length};
+  return load_source(L, source, name);
 }
 
 // load(function [, name]): the pieces that the function returns, until nil or "".
 int load_pieces(lua_State* L) {
   luaL_checktype(L, 1, LUA_TFUNCTION);
   const char* name = luaL_optstring(L, 2, "=(load)");
-  lua_settop(L, 2);
-  push(L, "");
-  for (;;) {
-    lua_pushvalue(L, 1);
-    lua_call(L, 0, 1);
-    if (lua_isnil(L, -1)) break;
-    if (lua_isstring(L, -1) == 0) return luaL_error(L, "reader function must return a string");
-    if (text_at(L, -1).empty()) break;
-    lua_concat(L, 2);
-  }
-  lua_pop(L, 1);
-  return load_text(L, text_at(L, 3), name);
+  lua_settop(L, 3);
+  Source source;
+  source.reader = 1;
+  source.held = 3;
+  return load_source(L, source, name);
 }
 
 // Puts `with` in the place of the function `name` of the table on top; its upvalue is the old one.
@@ -131,19 +154,6 @@ void wrap(lua_State* L, const char* name, lua_CFunction with) {
 }
 
 }  // namespace
-
-void protect_table_functions(lua_State* L) {
-  lua_getglobal(L, "table");
-  for (const char* name : {"insert", "remove", "sort"}) wrap(L, name, writes_first);
-  lua_pop(L, 1);
-}
-
-void protect_text_functions(lua_State* L) {
-  lua_getglobal(L, "string");
-  wrap(L, "find", finds);
-  for (const char* name : {"match", "gmatch", "gsub"}) wrap(L, name, matches);
-  lua_pop(L, 1);
-}
 
 void replace_base_functions(lua_State* L, bool with_deprecated) {
   wrap(L, "unpack", bounded_unpack);

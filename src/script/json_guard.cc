@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "src/script/sandbox.h"
+#include "src/script/vm.h"
 
 namespace hearth::script {
 namespace {
@@ -17,6 +18,7 @@ constexpr std::int64_t kSparseRatioMost = 64, kSparseSafeMost = 65536;
 // Takes what the value at `index` needs at most off `left`. False once that is less than nothing.
 bool measure(lua_State* L, int index, std::int64_t depth, std::int64_t& left) {
   left -= kScalarBytes;
+  Vm::spend(L, kScalarBytes / 2);
   if (lua_type(L, index) == LUA_TSTRING)
     left -= 6 * static_cast<std::int64_t>(lua_objlen(L, index));
   if (lua_type(L, index) != LUA_TTABLE || left < 0) return left >= 0;
@@ -56,6 +58,7 @@ int encode(lua_State* L) {
 int decode(lua_State* L) {
   if (lua_type(L, 1) == LUA_TSTRING && static_cast<std::int64_t>(lua_objlen(L, 1)) >= kTextMost)
     return luaL_error(L, "Cannot parse: the text is too long");
+  if (lua_type(L, 1) == LUA_TSTRING) Vm::spend(L, lua_objlen(L, 1) * 4);
   return original_codec(L);
 }
 

@@ -36,7 +36,7 @@ Result<std::unique_ptr<Runtime::Library>, ReplyError> Runtime::make_library(std:
   library->about.code = code;
   for (LibraryLoad::Function& f : load.release()) {
     library->about.functions.push_back(f.about);
-    library->functions.push_back({std::move(f.about), f.ref});
+    library->functions.push_back({std::move(f.about), f.ref, library->about.name});
   }
   return library;
 }
@@ -45,103 +45,117 @@ void Runtime::drop(Library& library) {
   for (const Function& f : library.functions) function_vm_->forget(f.ref);
 }
 
-void Runtime::index_functions() {
-  functions_.clear();
-  for (const auto& [name, library] : libraries_) {
-    for (const Function& f : library->functions) functions_.emplace(lower_case(f.about.name), &f);
-  }
+void Runtime::add_to(Index& index, const Library& library) {
+  for (const Function& f : library.functions) index.emplace(lower_case(f.about.name), &f);
 }
 
-std::string Runtime::taken_name(const Libraries& all, const Library& library) {
-  for (const auto& [name, other] : all) {
-    for (const Function& theirs : other->functions) {
-      for (const Function& ours : library.functions) {
-        if (equals_ignore_case(theirs.about.name, ours.about.name)) return ours.about.name;
-      }
-    }
+void Runtime::take_from(Index& index, const Library& library) {
+  for (const Function& f : library.functions) index.erase(lower_case(f.about.name));
+}
+
+std::string Runtime::taken_name(const Index& index, const Library& library) {
+  for (const Function& ours : library.functions) {
+    const auto at = index.find(lower_case(ours.about.name));
+    // Its own predecessor has no say.
+    if (at != index.end() && at->second->library != library.about.name) return ours.about.name;
   }
   return {};
+}
+
+void Runtime::install(std::unique_ptr<Library> library) {
+  add_to(functions_, *library);
+  library_bytes_ += library->bytes();
+  std::string key = library->about.name;
+  libraries_.emplace(std::move(key), std::move(library));
+}
+
+void Runtime::remove(Libraries::iterator at) {
+  take_from(functions_, *at->second);
+  library_bytes_ -= at->second->bytes();
+  drop(*at->second);
+  libraries_.erase(at);
 }
 
 Result<std::string, ReplyError> Runtime::load_library(std::string_view code, bool replace,
                                                       milliseconds limit) {
   HEARTH_TRY(const LibraryHead head, read_library_shebang(code));
-  const std::string& key = head.name;
-  if (libraries_.contains(key) && !replace)
+  auto old = libraries_.find(head.name);
+  if (old != libraries_.end() && !replace)
     return refuse("ERR Library '" + head.name + "' already exists");
   HEARTH_TRY(std::unique_ptr<Library> library, make_library(code, limit));
-  // Its own predecessor has no say in the names.
-  auto old = libraries_.extract(key);
-  if (const std::string name = taken_name(libraries_, *library); !name.empty()) {
+  if (const std::string name = taken_name(functions_, *library); !name.empty()) {
     drop(*library);
-    if (!old.empty()) libraries_.insert(std::move(old));
     return refuse("ERR Function " + name + " already exists");
   }
-  if (!old.empty()) drop(*old.mapped());
-  libraries_.emplace(key, std::move(library));
-  index_functions();
+  if (old != libraries_.end()) remove(old);
+  install(std::move(library));
   return head.name;
 }
 
+// All or none: the new ones are made first, then held against those that stay.
 Outcome Runtime::restore_libraries(std::span<const std::string> codes, Restore how) {
   Libraries restored;
-  Outcome outcome;
+  Index names(host_.name_seed());
   const auto add = [&](const std::string& code) -> Outcome {
     HEARTH_TRY(std::unique_ptr<Library> library, make_library(code, milliseconds(0)));
     const std::string key = library->about.name;
-    std::string taken = taken_name(restored, *library);
+    const std::string taken = taken_name(names, *library);
     if (taken.empty() && !restored.contains(key)) {
+      add_to(names, *library);
       restored.emplace(key, std::move(library));
       return {};
     }
     drop(*library);
-    if (restored.contains(key))
-      return refuse("ERR Library '" + library->about.name + "' already exists");
+    if (restored.contains(key)) return refuse("ERR Library '" + key + "' already exists");
     return refuse("ERR Function " + taken + " already exists");
   };
+  const auto fits = [&]() -> Outcome {
+    if (how == Restore::kFlush) return {};
+    for (const auto& [key, library] : restored) {
+      const auto old = libraries_.find(key);
+      if (old == libraries_.end()) continue;
+      if (how == Restore::kAppend) return refuse("ERR Library " + key + " already exists");
+    }
+    for (const auto& [key, library] : restored) {
+      for (const Function& f : library->functions) {
+        const auto at = functions_.find(lower_case(f.about.name));
+        if (at != functions_.end() && !restored.contains(at->second->library))
+          return refuse("ERR Function " + f.about.name + " already exists");
+      }
+    }
+    return {};
+  };
+  Outcome outcome;
   for (const std::string& code : codes) {
     outcome = add(code);
     if (!outcome) break;
   }
-  // What stays of the old ones beside the new.
-  Libraries replaced;
-  for (const auto& [key, library] : restored) {
-    if (how == Restore::kFlush || !outcome) break;
-    auto old = libraries_.extract(key);
-    if (old.empty()) continue;
-    const std::string name = old.mapped()->about.name;
-    replaced.insert(std::move(old));
-    if (how == Restore::kAppend) outcome = refuse("ERR Library " + name + " already exists");
-  }
-  if (how == Restore::kFlush && outcome) replaced.swap(libraries_);
-  for (const auto& [key, library] : restored) {
-    if (!outcome) break;
-    if (const std::string name = taken_name(libraries_, *library); !name.empty())
-      outcome = refuse("ERR Function " + name + " already exists");
-  }
-  if (outcome) {
-    libraries_.merge(restored);
-    for (const auto& [key, library] : replaced) drop(*library);
-  } else {
-    libraries_.merge(replaced);
+  if (outcome) outcome = fits();
+  if (!outcome) {
     for (const auto& [key, library] : restored) drop(*library);
+    return outcome;
   }
-  index_functions();
-  return outcome;
+  if (how == Restore::kFlush) {
+    while (!libraries_.empty()) remove(libraries_.begin());
+  }
+  for (auto& [key, library] : restored) {
+    if (const auto old = libraries_.find(key); old != libraries_.end()) remove(old);
+  }
+  for (auto& [key, library] : restored) install(std::move(library));
+  return {};
 }
 
 bool Runtime::delete_library(std::string_view name) {
   const auto at = libraries_.find(std::string(name));
   if (at == libraries_.end()) return false;
-  drop(*at->second);
-  libraries_.erase(at);
-  index_functions();
+  remove(at);
   return true;
 }
 
 void Runtime::flush_libraries() {
   functions_.clear();
   libraries_.clear();
+  library_bytes_ = 0;
   function_vm_.reset();
 }
 

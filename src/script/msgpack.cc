@@ -9,11 +9,15 @@
 
 #include "src/base/bytes.h"
 #include "src/script/modules.h"
+#include "src/script/vm.h"
 
 namespace hearth::script {
 namespace {
 
 constexpr int kMsgpackDepthMost = 16;
+// A table that many others hold is written once for each: what is made must have an end.
+constexpr std::size_t kPackedBytesMost = std::size_t{512} << 20;
+constexpr std::size_t kStepsPerValue = 8;
 constexpr const char* kBufferType = "hearth.msgpack";
 
 // --- packing ---
@@ -95,6 +99,7 @@ bool is_array(lua_State* L, std::size_t& count) {
   count = 0;
   for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
     ++count;
+    Vm::spend(L, kStepsPerValue);
     if (!integers) continue;
     const double key = lua_type(L, -2) == LUA_TNUMBER ? lua_tonumber(L, -2) : 0;
     integers = key >= 1 && key <= 4294967295.0 && std::floor(key) == key;
@@ -106,6 +111,8 @@ bool is_array(lua_State* L, std::size_t& count) {
 // Packs the value on top and leaves it there.
 void pack_value(lua_State* L, std::string& out, int depth) {
   luaL_checkstack(L, 4, "in function pack");
+  Vm::spend(L, kStepsPerValue);
+  if (out.size() > kPackedBytesMost) luaL_error(L, "the packed text would be too long");
   switch (lua_type(L, -1)) {
     case LUA_TSTRING: return pack_string(out, text_at(L, -1));
     case LUA_TBOOLEAN: return put_byte(out, lua_toboolean(L, -1) != 0 ? 0xc3 : 0xc2);
@@ -221,6 +228,7 @@ Status push_counted(lua_State* L, ByteReader& in,
 
 Status unpack_value(lua_State* L, ByteReader& in) {
   luaL_checkstack(L, 2, "in function unpack");
+  Vm::spend(L, kStepsPerValue);
   std::uint8_t kind = 0;
   if (!in.be(kind)) return Status::kShort;
   if (kind <= 0x7f || kind >= 0xe0) {

@@ -9,8 +9,4 @@ namespace hearth::script {
 // script.
 [[nodiscard]] bool push_real_table(lua_State* L, int index);
 
-// table.insert, remove and sort write past metatables: they get a check. The globals are still open
-// to changes.
-void protect_table_functions(lua_State* L);
-
 }  // namespace hearth::script

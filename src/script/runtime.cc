@@ -1,6 +1,8 @@
 // EVAL and the cache of scripts.
 #include "src/script/runtime.h"
 
+#include <algorithm>
+
 #include "src/base/parse_number.h"
 #include "src/base/sha1.h"
 #include "src/command/context.h"
@@ -101,8 +103,18 @@ Outcome Runtime::eval_digest(CommandContext& ctx, bool read_only) {
 Outcome Runtime::run(CommandContext& ctx, Script& script, bool read_only) {
   HEARTH_TRY(const std::size_t keys, key_count(ctx.args(), kNotInteger));
   if (script.evictable) lru_.splice(lru_.end(), lru_, script.place);
-  if (!debugged_.empty() && std::erase(debugged_, ctx.session().id) > 0)
-    return run_debugged(ctx, script, keys, read_only);
+  if (!debugged_.empty()) {
+    const auto at = std::find_if(debugged_.begin(), debugged_.end(),
+                                 [&](const Debugged& d) { return d.client == ctx.session().id; });
+    if (at != debugged_.end()) {
+      const ScriptDebugging how = at->how;
+      debugged_.erase(at);
+      if (how == ScriptDebugging::kSync) return run_debugged(ctx, script, keys, read_only);
+      return refuse(
+          "ERR The script was not run, since SCRIPT DEBUG YES was refused: it would have changed "
+          "the data");
+    }
+  }
   return run_admitted(
       ctx, {ScriptKind::kEval, script.digest, script.flags, read_only, ctx.args().words()},
       script.function, keys);
@@ -132,9 +144,12 @@ Outcome Runtime::run_debugged(CommandContext& ctx, Script& script, std::size_t k
   return outcome;
 }
 
-void Runtime::set_debugging(ConnId client, bool on) {
-  std::erase(debugged_, client);
-  if (on) debugged_.push_back(client);
+void Runtime::set_debugging(ConnId client, ScriptDebugging how) {
+  constexpr std::size_t kDebuggedMost = 64;  // clients may leave without a script
+  std::erase_if(debugged_, [&](const Debugged& d) { return d.client == client; });
+  if (how == ScriptDebugging::kOff) return;
+  if (debugged_.size() == kDebuggedMost) debugged_.erase(debugged_.begin());
+  debugged_.push_back({client, how});
 }
 
 Outcome Runtime::call_function(CommandContext& ctx, bool read_only) {
@@ -199,7 +214,7 @@ ScriptFigures Runtime::figures() const {
   f.cache_bytes = cache_bytes_;
   f.libraries = libraries_.size();
   f.functions = functions_.size();
-  for (const auto& [name, library] : libraries_) f.library_bytes += library->bytes();
+  f.library_bytes = library_bytes_;
   return f;
 }
 

@@ -32,7 +32,7 @@ class Runtime final : public ScriptControl {
   [[nodiscard]] Result<std::string, ReplyError> load(std::string_view body) override;
   [[nodiscard]] const std::string* body_of(std::string_view digest) override;
   void flush_scripts() override;
-  void set_debugging(ConnId client, bool on) override;
+  void set_debugging(ConnId client, ScriptDebugging how) override;
 
   [[nodiscard]] Result<std::string, ReplyError> load_library(std::string_view code, bool replace,
                                                              milliseconds limit) override;
@@ -54,6 +54,7 @@ class Runtime final : public ScriptControl {
   struct Function {
     ScriptFunction about;
     Vm::Ref ref = LUA_NOREF;
+    std::string library;  // whose it is
   };
   struct Library {
     ScriptLibrary about;
@@ -75,9 +76,14 @@ class Runtime final : public ScriptControl {
   Result<std::unique_ptr<Library>, ReplyError> make_library(std::string_view code,
                                                             milliseconds limit);
   void drop(Library& library);
-  void index_functions();
-  // A function of `library` that one of another library has the name of; empty if there is none.
-  [[nodiscard]] static std::string taken_name(const Libraries& all, const Library& library);
+  using Index = NameMap<const Function*>;  // names in lower case
+  static void add_to(Index& index, const Library& library);
+  static void take_from(Index& index, const Library& library);
+  // A function of `library` whose name one of another library has; empty if there is none.
+  [[nodiscard]] static std::string taken_name(const Index& index, const Library& library);
+  // Makes a library one of libraries_, or no longer one. The cost is that of its own functions.
+  void install(std::unique_ptr<Library> library);
+  void remove(Libraries::iterator at);
 
   ScriptHost& host_;
   Identity identity_;
@@ -86,9 +92,14 @@ class Runtime final : public ScriptControl {
   NameViewMap<Script*> by_body_;
   std::list<Script*> lru_;  // evictable ones, the oldest first
   std::uint64_t cache_bytes_ = 0;
-  std::vector<ConnId> debugged_;        // clients whose next EVAL runs in the debugger
-  Libraries libraries_;                 // names in lower case: they are told apart without case
-  NameMap<const Function*> functions_;  // the same
+  struct Debugged {
+    ConnId client = 0;
+    ScriptDebugging how = ScriptDebugging::kOff;
+  };
+  std::vector<Debugged> debugged_;  // clients whose next EVAL is debugged, or refused
+  Libraries libraries_;             // names in lower case: they are told apart without case
+  Index functions_;                 // of all libraries
+  std::uint64_t library_bytes_ = 0;
 };
 
 }  // namespace hearth::script

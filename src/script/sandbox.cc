@@ -133,6 +133,8 @@ void open_libraries(lua_State* L) {
   lua_setglobal(L, "cjson");
   protect_json_functions(L);
   protect_text_functions(L);
+  protect_table_functions(L);
+  protect_coroutines(L);
   open_ours(L, "bit", open_bit);
   open_ours(L, "cmsgpack", open_msgpack);
   open_ours(L, "struct", open_struct);
@@ -196,7 +198,6 @@ int build_world(lua_State* L) {
   protect_texts(L);
   for (const char* name :
        {"string", "table", "math", "os", "coroutine", "cjson", "bit", "cmsgpack", "struct"}) {
-    if (std::strcmp(name, "table") == 0) protect_table_functions(L);
     protect_global(L, name);
   }
   lua_pushvalue(L, LUA_GLOBALSINDEX);

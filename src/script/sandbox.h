@@ -35,6 +35,9 @@ void push_load_api(lua_State* L, const Vm& vm);
 // Puts functions that bound what C code does for a script in the place of the libraries' own: their
 // names are globals of the state.
 void protect_text_functions(lua_State* L);
+// Also: table.insert, remove and sort would write past metatables.
+void protect_table_functions(lua_State* L);
+void protect_coroutines(lua_State* L);
 void protect_json_functions(lua_State* L);
 
 // Puts the functions of the base library that see through read-only tables, and those that would

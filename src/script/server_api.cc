@@ -14,6 +14,8 @@
 namespace hearth::script {
 namespace {
 
+constexpr std::size_t kStepsPerCommand = 100;
+
 int raise(lua_State* L, std::string_view text) {
   push_error(L, text);
   return lua_error(L);
@@ -32,6 +34,7 @@ bool run_command(lua_State* L) {
     push_error(L, "ERR Please specify at least one argument for this call");
     return true;
   }
+  Vm::spend(L, 0);
   const auto words = vm.words(L);
   if (!words) {
     lua_settop(L, 0);
@@ -40,6 +43,9 @@ bool run_command(lua_State* L) {
   }
   if (vm.debugger() != nullptr) vm.debugger()->log_command(*words);
   const std::string_view reply = vm.whole(vm.host().call(*words));
+  // Some nanoseconds for each byte, and what any command costs. Told before the next one, since
+  // this one has changed data and its reply stands in the Vm.
+  vm.owe(kStepsPerCommand + reply.size());
   if (vm.debugger() != nullptr) vm.debugger()->log_reply(reply);
   lua_settop(L, 0);
   push_reply(L, reply);
@@ -55,6 +61,7 @@ int pcall(lua_State* L) {
 int sha1hex(lua_State* L) {
   if (lua_gettop(L) != 1) return raise(L, "ERR wrong number of arguments");
   const std::string_view text = lua_isstring(L, 1) != 0 ? text_at(L, 1) : std::string_view();
+  Vm::spend(L, text.size());
   static constexpr char kDigits[] = "0123456789abcdef";
   char digest[40];
   char* out = digest;

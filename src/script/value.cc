@@ -276,6 +276,23 @@ class ValueWriter {
   int depth_ = 0;
 };
 
+// What a reply may take. A table that many others hold is written once for each, so that a small
+// script could make one that never ends.
+constexpr std::int64_t kReplyBytesMost = std::int64_t{512} << 20;
+constexpr std::int64_t kValueBytes = 16;
+
+// Takes what the value on top needs at least off `left`. False once that is less than nothing.
+bool measure_reply(lua_State* L, int depth, std::int64_t& left) {
+  left -= kValueBytes;
+  if (lua_type(L, -1) == LUA_TSTRING) left -= static_cast<std::int64_t>(lua_objlen(L, -1));
+  if (left < 0 || lua_type(L, -1) != LUA_TTABLE) return left >= 0;
+  if (depth == kReplyDepthMost || lua_checkstack(L, 3) == 0) return true;  // ends there
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+    if (!measure_reply(L, depth + 1, left)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void push_reply(lua_State* L, std::string_view reply) { ReplyPusher(L, reply).value(); }
@@ -295,6 +312,12 @@ void push_counted_error(lua_State* L, std::string_view text) {
 }
 
 void write_value(lua_State* L, ReplyWriter& reply, int script_resp, ScriptHost& host) {
+  std::int64_t left = kReplyBytesMost;
+  const int top = lua_gettop(L);
+  if (lua_istable(L, -1) && !measure_reply(L, 0, left)) {
+    lua_settop(L, top - 1);
+    return reply.error("ERR the reply of the script would be too long");
+  }
   ValueWriter(L, reply, script_resp, host).value();
 }
 

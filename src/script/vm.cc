@@ -12,8 +12,13 @@
 namespace hearth::script {
 namespace {
 
-// Instructions between two looks at the time.
+// Between two looks at the time: instructions, steps of C functions, and bytes that were allocated,
+// since joining long texts is one instruction.
 constexpr int kHookEvery = 100'000;
+constexpr std::size_t kStepsEvery = 4'000'000;
+constexpr std::size_t kBytesEvery = 32U << 20;
+// No text or table of a script is larger: Lua raises "not enough memory" instead.
+constexpr std::size_t kBlockMost = std::size_t{1} << 30;
 // Runs between two steps of the collector: scripts that make little garbage each would otherwise
 // leave a long collection to one of them.
 constexpr int kRunsPerStep = 50;
@@ -38,6 +43,7 @@ Vm::Vm(ScriptKind kind, ScriptHost& host, const Identity& identity)
     : kind_(kind), host_(host), identity_(identity), random_state_(host.script_random() >> 16) {
   lua_ = lua_newstate(allocate, this);
   HEARTH_CHECK(lua_ != nullptr);
+  current_ = lua_;
   lua_atpanic(lua_, panic);
   lua_pushcfunction(lua_, build_world);
   const int built = lua_pcall(lua_, 0, LUA_MULTRET, 0);
@@ -48,11 +54,19 @@ Vm::Vm(ScriptKind kind, ScriptHost& host, const Identity& identity)
 Vm::~Vm() { lua_close(lua_); }
 
 void* Vm::allocate(void* self, void* block, std::size_t old_size, std::size_t size) {
-  auto& bytes = static_cast<Vm*>(self)->heap_bytes_;
+  auto& vm = *static_cast<Vm*>(self);
+  auto& bytes = vm.heap_bytes_;
   if (size == 0) {
     std::free(block);
     bytes -= old_size;
     return nullptr;
+  }
+  if (size > kBlockMost && size > old_size) return nullptr;
+  vm.allocated_ += size;
+  if (vm.allocated_ > kBytesEvery && (vm.running_ || vm.loading_ != nullptr)) {
+    // An error can't be raised from here, but the next instruction can be made to look.
+    vm.allocated_ = 0;
+    lua_sethook(vm.current_, on_event, lua_gethookmask(vm.current_) | LUA_MASKCOUNT, 1);
   }
   void* moved = std::realloc(block, size);
   if (moved != nullptr) bytes += size - (block != nullptr ? old_size : 0);
@@ -74,16 +88,28 @@ void Vm::on_event(lua_State* L, lua_Debug* event) {
     push_error(L, "ERR script aborted for user request");
     lua_error(L);
   }
+  vm.look(L);
+  if (lua_gethookcount(L) != kHookEvery) lua_sethook(L, on_event, lua_gethookmask(L), kHookEvery);
+}
+
+void Vm::spend(lua_State* L, std::size_t steps) {
+  Vm& vm = of(L);
+  vm.spent_ += steps;
+  if (vm.spent_ >= kStepsEvery) vm.look(L);
+}
+
+void Vm::look(lua_State* L) {
+  spent_ = 0;
   std::string_view text;
-  if (vm.loading_ != nullptr) {
-    if (vm.loading_->is_late()) text = "FUNCTION LOAD timeout";
-  } else if (vm.running_ && vm.host_.must_stop_script()) {
-    text = vm.kind_ == ScriptKind::kEval ? kKilledEval : kKilledFunction;
+  if (loading_ != nullptr) {
+    if (loading_->is_late()) text = "FUNCTION LOAD timeout";
+  } else if (running_ && host_.must_stop_script()) {
+    text = kind_ == ScriptKind::kEval ? kKilledEval : kKilledFunction;
   }
   if (text.empty()) return;
   // The error may be caught: it comes again with every instruction, until the run has ended.
   lua_sethook(L, on_event, LUA_MASKCOUNT | LUA_MASKLINE, 1);
-  if (L != vm.lua_) lua_sethook(vm.lua_, on_event, LUA_MASKCOUNT | LUA_MASKLINE, 1);
+  if (L != lua_) lua_sethook(lua_, on_event, LUA_MASKCOUNT | LUA_MASKLINE, 1);
   push(L, "ERR ");
   push(L, text);
   lua_concat(L, 2);
@@ -115,6 +141,7 @@ Outcome Vm::run(const Call& call) {
     }
   };
   running_ = true;
+  current_ = lua_;
   lua_rawgeti(lua_, LUA_REGISTRYINDEX, call.function);
   int arguments = 0;
   if (kind_ == ScriptKind::kEval) {
@@ -136,7 +163,7 @@ Outcome Vm::run(const Call& call) {
   running_ = false;
   Outcome outcome = status == 0 ? give_result(call) : failure(call.name);
   lua_settop(lua_, kLoadGlobals);
-  if (lua_gethookmask(lua_) != LUA_MASKCOUNT) arm_hook();
+  if (lua_gethookmask(lua_) != LUA_MASKCOUNT || lua_gethookcount(lua_) != kHookEvery) arm_hook();
   if (++runs_ == kRunsPerStep) {
     runs_ = 0;
     lua_gc(lua_, LUA_GCSTEP, kRunsPerStep);
@@ -190,6 +217,7 @@ Outcome Vm::run_library(std::string_view code, LibraryLoad& load) {
   auto compiled = compile(code, kLoadChunk);
   if (!compiled) return refuse("ERR Error compiling function: " + compiled.error());
   loading_ = &load;
+  current_ = lua_;
   set_globals(true);
   lua_rawgeti(lua_, LUA_REGISTRYINDEX, *compiled);
   const int status = lua_pcall(lua_, 0, 0, 0);

@@ -75,6 +75,15 @@ class Vm {
   [[nodiscard]] ScriptKind kind() const { return kind_; }
   [[nodiscard]] bool running() const { return running_; }
   [[nodiscard]] std::uint64_t heap_bytes() const { return heap_bytes_; }
+  // C functions tell here what they did or are about to do for a script, in steps of a few
+  // nanoseconds, since they run no instructions. Now and then it looks whether the script must end,
+  // and raises the error that ends it: the caller owns nothing.
+  static void spend(lua_State* L, std::size_t steps);
+  // The same, for the next that spends.
+  void owe(std::size_t steps) { spent_ += steps; }
+  // The coroutine, or the main thread, whose instructions run now.
+  void enter(lua_State* thread) { current_ = thread; }
+
   // Seed and state of math.random.
   [[nodiscard]] std::uint64_t& random_state() { return random_state_; }
 
@@ -87,6 +96,8 @@ class Vm {
  private:
   static void* allocate(void* self, void* block, std::size_t old_size, std::size_t size);
   static void on_event(lua_State* L, lua_Debug* event);
+  // Raises an error if the run must end.
+  void look(lua_State* L);
   void arm_hook();
   void set_globals(bool for_loading);
   [[nodiscard]] Outcome failure(std::string_view name);
@@ -96,7 +107,10 @@ class Vm {
   ScriptHost& host_;
   Identity identity_;
   lua_State* lua_ = nullptr;
+  lua_State* current_ = nullptr;
   std::uint64_t heap_bytes_ = 0;
+  std::size_t spent_ = 0;      // steps since the last look
+  std::size_t allocated_ = 0;  // bytes since then
   std::uint64_t random_state_ = 0;
   bool running_ = false;
   LibraryLoad* loading_ = nullptr;

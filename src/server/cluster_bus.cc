@@ -108,20 +108,12 @@ Result<void> ClusterBus::start(Engine& engine) {
 }
 
 void ClusterBus::follow_settings() {
-  options_.config->on_change(
-      {"cluster-node-timeout", "cluster-ping-interval", "cluster-require-full-coverage",
-       "cluster-replica-no-failover", "cluster-announce-ip", "cluster-announce-port",
-       "cluster-announce-tls-port", "cluster-announce-bus-port", "cluster-announce-hostname",
-       "cluster-announce-human-nodename", "cluster-announce-client-ipv4",
-       "cluster-announce-client-ipv6", "cluster-preferred-endpoint-type",
-       "cluster-allow-reads-when-down", "cluster-allow-pubsubshard-when-down",
-       "cluster-link-sendbuf-limit", "cluster-blacklist-ttl", "cluster-seeds", "port"},
-      [this](const Settings& s) -> Result<void, std::string> {
-        if (driver_ == nullptr) return {};
-        driver_->change_settings(bus_settings(s));
-        driver_->set_link_buffer_limit(s.cluster_link_sendbuf_limit);
-        return {};
-      });
+  options_.config->on_any_change([this](const Settings& s) -> Result<void, std::string> {
+    if (driver_ == nullptr) return {};
+    driver_->change_settings(bus_settings(s));
+    driver_->set_link_buffer_limit(s.cluster_link_sendbuf_limit);
+    return {};
+  });
 }
 
 std::optional<cluster::AdminReply> ClusterBus::administer(cluster::AdminRequest request,

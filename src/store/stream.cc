@@ -308,16 +308,22 @@ std::int64_t Stream::entries_read_at(StreamId id) const {
 }
 
 std::optional<std::int64_t> Stream::lag(const StreamGroup& group) const {
-  if (history_.entries_added == 0) return 0;
+  if (history_.entries_added == 0 || length_ == 0) return 0;
+  // Nothing that is there was read, and nothing in between was deleted.
+  if (group.last_id < first_id_ && history_.max_deleted_id < first_id_)
+    return static_cast<std::int64_t>(length_);
   std::int64_t read = group.entries_read;
   if (read == StreamGroup::kUnknown || deleted_singly_from(group.last_id))
     read = entries_read_at(group.last_id);
   if (read == StreamGroup::kUnknown) return std::nullopt;
-  return static_cast<std::int64_t>(history_.entries_added) - read;
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(history_.entries_added) - read);
 }
 
 void Stream::advance(StreamGroup& group, StreamId id) const {
-  if (group.entries_read != StreamGroup::kUnknown && !deleted_singly_from(id))
+  // One more was read, if what stands between is known to be there.
+  const bool counts = group.entries_read != StreamGroup::kUnknown && !(group.last_id < first_id_) &&
+                      !deleted_singly_from(id);
+  if (counts)
     ++group.entries_read;
   else if (history_.entries_added > 0)
     group.entries_read = entries_read_at(id);

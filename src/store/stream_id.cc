@@ -1,5 +1,8 @@
 #include "src/store/stream_id.h"
 
+#include <cerrno>
+#include <cstdlib>
+
 #include "src/base/format_number.h"
 
 namespace hearth {
@@ -28,15 +31,17 @@ std::string stream_id_text(StreamId id) {
 }
 
 std::optional<std::uint64_t> parse_stream_id_part(std::string_view text) noexcept {
-  if (text.empty()) return std::nullopt;
-  std::uint64_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
-    if (__builtin_mul_overflow(value, std::uint64_t{10}, &value) ||
-        __builtin_add_overflow(value, static_cast<std::uint64_t>(c - '0'), &value)) {
-      return std::nullopt;
-    }
-  }
+  constexpr std::size_t kPartMost = 127;
+  if (text.empty() || text.size() > kPartMost || text.find('\0') != std::string_view::npos)
+    return std::nullopt;
+  // The field's servers read it with strtoull: blanks and a '+' may stand in front.
+  char copy[kPartMost + 1];
+  copy[text.copy(copy, text.size())] = '\0';
+  if (text.front() == '-') return std::nullopt;
+  char* end = nullptr;
+  errno = 0;
+  const std::uint64_t value = std::strtoull(copy, &end, 10);
+  if (errno != 0 || end != copy + text.size()) return std::nullopt;
   return value;
 }
 

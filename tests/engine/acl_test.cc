@@ -137,7 +137,15 @@ TEST_CASE("users are described by the rules that make them") {
   CHECK(server.run("ACL", "LIST")
             .find("user ann on nopass sanitize-payload ~a resetchannels +@all "
                   "-@dangerous (~b resetchannels -@all +get)") != std::string::npos);
-  CHECK(server.run("ACL", "GETUSER", "ann").starts_with("*14\r\n$5\r\nflags\r\n*3\r\n"));
+  CHECK(server.run("ACL", "GETUSER", "ann").starts_with("*12\r\n$5\r\nflags\r\n*3\r\n"));
+  CHECK(server.run("ACL", "GETUSER", "ann").find("databases") == std::string::npos);
+  server.run("ACL", "SETUSER", "eve", "db=1", "(+get)");
+  CHECK(server.run("ACL", "GETUSER", "eve").starts_with("*14\r\n"));
+  CHECK(server.run("ACL", "GETUSER", "eve").find("$9\r\ndatabases\r\n$4\r\ndb=1\r\n") !=
+        std::string::npos);
+  server.run("ACL", "DELUSER", "eve");
+  CHECK(server.run("ACL", "SETUSER", "", "on") ==
+        "-ERR Usernames can't contain spaces or null characters\r\n");
   CHECK(server.run("ACL", "GETUSER", "nobody") == "$-1\r\n");
   CHECK(server.run("ACL", "SETUSER", "ann", "+nope") ==
         "-ERR Error in ACL SETUSER modifier '+nope': Unknown command or category name in ACL\r\n");

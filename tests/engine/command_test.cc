@@ -524,6 +524,10 @@ TEST_CASE("COMMAND GETKEYS finds keys by the specs") {
   CHECK(server.run("COMMAND", "GETKEYS", "get") ==
         "-ERR Invalid number of arguments specified for command\r\n");
   CHECK(server.run("COMMAND", "GETKEYS", "spublish", "c", "m") ==
+        "-ERR The command has no key arguments\r\n");
+  CHECK(server.run("COMMAND", "GETKEYS", "migrate", "h", "1", "", "0", "10", "KEYS", "a", "KEYS") ==
+        "*2\r\n$1\r\na\r\n$4\r\nKEYS\r\n");
+  CHECK(server.run("COMMAND", "GETKEYS", "migrate", "h", "1", "k", "0", "10", "KEYS", "a") ==
         "-ERR Invalid arguments specified for command\r\n");
   CHECK(server.run("COMMAND", "GETKEYSANDFLAGS", "mset", "a", "1") ==
         "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+OW\r\n+update\r\n");

@@ -77,6 +77,33 @@ TEST_CASE("names of libraries differ by case, those of functions do not") {
   CHECK(server.run("FCALL", "F", "0") == ":1\r\n");
 }
 
+TEST_CASE("of many libraries each is loaded, replaced and deleted by itself") {
+  EngineFixture server;
+  const auto figures = [&] { return server.engine().services().scripts->figures(); };
+  constexpr int kLibraries = 300;
+  const auto name = [](int i) { return "lib" + std::to_string(i); };
+  for (int i = 0; i < kLibraries; ++i) {
+    const std::string f = "f" + std::to_string(i);
+    REQUIRE(server.run("FUNCTION", "LOAD", library(name(i), f, "return 1")) == bulk(name(i)));
+  }
+  CHECK(figures().functions == kLibraries);
+  const std::uint64_t bytes = figures().library_bytes;
+  CHECK(server.run("FUNCTION", "LOAD", "REPLACE", library("lib7", "f8", "return 1")) ==
+        "-ERR Function f8 already exists\r\n");
+  CHECK(server.run("FUNCTION", "LOAD", "REPLACE", library("lib7", "F7", "return 2")) ==
+        bulk("lib7"));
+  CHECK(server.run("FCALL", "f7", "0") == ":2\r\n");
+  CHECK(figures().library_bytes == bytes);
+  for (int i = 0; i < kLibraries; ++i) {
+    if (i != 7) REQUIRE(server.run("FUNCTION", "DELETE", name(i)) == "+OK\r\n");
+  }
+  CHECK(figures().functions == 1);
+  CHECK(server.run("FCALL", "f8", "0") == "-ERR Function not found\r\n");
+  CHECK(server.run("FCALL", "f7", "0") == ":2\r\n");
+  CHECK(server.run("FUNCTION", "DELETE", "lib7") == "+OK\r\n");
+  CHECK(figures().library_bytes == 0);
+}
+
 TEST_CASE("a library that can't be loaded leaves all as it was") {
   EngineFixture server;
   server.run("FUNCTION", "LOAD", library("lib", "f", "return 1"));

@@ -1,6 +1,8 @@
 // EVAL, EVALSHA and SCRIPT: what scripts may do, and what they and their callers see.
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "tests/support/engine_fixture.h"
 #include "tests/support/fake_server.h"
 
@@ -377,8 +379,13 @@ TEST_CASE("SCRIPT LOAD, EXISTS, SHOW and FLUSH keep scripts by digest") {
         "-ERR SCRIPT FLUSH only support SYNC|ASYNC option\r\n");
   CHECK(server.run("SCRIPT", "KILL") == "-NOTBUSY No scripts in execution right now.\r\n");
   CHECK(server.run("SCRIPT", "DEBUG", "no") == "+OK\r\n");
-  CHECK(server.run("SCRIPT", "DEBUG", "YES") ==
-        "-ERR this server debugs scripts in SYNC mode only\r\n");
+  CHECK(server.run("SCRIPT", "DEBUG", "YES")
+            .starts_with("-ERR this server debugs scripts in SYNC mode only"));
+  // redis-cli goes on with the script that it wanted to debug.
+  CHECK(server.run("EVAL", "redis.call('set', 'k', 'v')", "0")
+            .starts_with("-ERR The script was not run"));
+  CHECK(server.run("EXISTS", "k") == ":0\r\n");
+  CHECK(server.run("EVAL", "return 1", "0") == ":1\r\n");
   CHECK(server.run("SCRIPT", "DEBUG", "x") == "-ERR Use SCRIPT DEBUG YES/SYNC/NO\r\n");
 }
 
@@ -481,6 +488,205 @@ TEST_CASE("a coroutine is killed with its script") {
       "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
       "0");
   CHECK(contains(reply, "Script killed by user"));
+}
+
+TEST_CASE("what one instruction can ask of the libraries is bounded, or ends with the script") {
+  const Lines killed = {
+      // A reader whose pieces never end, and one text that is long.
+      "local n = 0 return load(function() n = n + 1 return n == 1 and '--' or ('x '):rep(100000) "
+      "end)",
+      "local t = '--' .. ('x'):rep(300e6) while true do loadstring(t) end",
+      // Patterns that fit in very many ways.
+      "return ('a'):rep(3000):find(('a-'):rep(40) .. 'b')",
+      "return ('a'):rep(3000):match(('.*'):rep(20) .. 'b')",
+      "return ('a'):rep(1000000):gsub('a*a*b', '')",
+      "for x in ('a'):rep(3000):gmatch(('a?'):rep(30) .. ('a*'):rep(20) .. 'b') do end",
+      "local s = ('a'):rep(50e6) while true do s:find('b', 1, true) end",
+      // Long texts, joined and compared over and over.
+      "local s = ('x'):rep(50e6) while true do local t = s .. 'y' end",
+      "local s = ('x'):rep(50e6) while true do s:upper() end",
+      "local s = ('x'):rep(50e6) while true do redis.sha1hex(s) end",
+      "local t = {} for i = 1, 300000 do t[i] = i end while true do table.insert(t, 1, 0) "
+      "table.remove(t, 1) end",
+      "local t = {} for i = 1, 1000000 do t[i] = (i * 7919) % 1000003 end while true do "
+      "table.sort(t) end",
+      "local t = {} for i = 1, 200000 do t[i] = i end while true do cjson.encode(t) "
+      "cmsgpack.pack(t) end",
+      "local t = cjson.encode({}) for i = 1, 20 do t = '[' .. t .. ',' .. t .. ']' end while true "
+      "do cjson.decode(t) end",
+      "local c = coroutine.wrap(function() local s = ('x'):rep(50e6) while true do local t = s .. "
+      "'y' end end) c()",
+      "while true do redis.call('get', 'k') end",
+  };
+  for (const std::string& script : killed) {
+    CAPTURE(script);
+    EngineFixture::Options options = with({{"busy-reply-threshold", "1"}});
+    options.ticks = moving_ticks;
+    EngineFixture server(options);
+    Session& other = server.open();
+    int turns = 0;
+    server.while_busy = [&] {
+      ++turns;
+      server.run_as(other, "SCRIPT", "KILL");
+    };
+    CHECK(contains(server.run("EVAL", script, "0"), "Script killed by user"));
+    CHECK(turns == 1);
+    CHECK(server.run("EVAL", "return 1", "0") == ":1\r\n");
+  }
+  EngineFixture server;
+  const auto refused = [&](const std::string& script, const std::string& why) {
+    CAPTURE(script);
+    CHECK(contains(server.run("EVAL", script, "0"), why));
+  };
+  refused("return ('x'):rep(2^31 - 1)", "resulting string too large");
+  refused("return #(''):rep(2^31 - 1)", ":0");
+  refused("local t = {} for i = 1, 40 do t = {t, t} end return t", "would be too long");
+  refused("local t = {} for i = 1, 40 do t = {t, t} end return cjson.encode(t)", "too long");
+  refused(
+      "local t = {} for i = 1, 12 do local u = {} for n = 1, 10 do u[n] = t end t = u end "
+      "return cmsgpack.pack(t)",
+      "too long");
+  refused("local s = ('x'):rep(400e6) return s .. s .. s", "not enough memory");
+}
+
+TEST_CASE("load takes pieces in time that grows with their length, and no byte code") {
+  EngineFixture server;
+  const auto run = [&](const std::string& script) { return server.run("EVAL", script, "0"); };
+  // 20,000 pieces of one text: joined one by one they would be copied 10,000 times each.
+  CHECK(run("local n = 0 local f = load(function() n = n + 1 if n == 1 then return 'return ' end "
+            "if n == 20000 then return '1' end if n < 20000 then return ('-'):rep(2) .. "
+            "('x'):rep(1000) .. '\\n' end end) return f()") == ":1\r\n");
+  CHECK(run("local t = {'ret', '', 'urn 5'} local n = 0 local f, e = load(function() n = n + 1 "
+            "return t[n] end) return {f == nil, type(e)}") == "*2\r\n:1\r\n" + bulk("string"));
+  CHECK(run("local t = {'ret', 'urn 5'} local n = 0 return load(function() n = n + 1 return "
+            "t[n] end)()") == ":5\r\n");
+  CHECK(run("return load(function() return nil end)() == nil") == ":1\r\n");
+  CHECK(contains(run("local f, e = loadstring(string.dump(function() end)) return e"),
+                 "byte code is not loaded"));
+  CHECK(contains(run("local c = string.dump(function() end) local n = 0 local f, e = "
+                     "load(function() n = n + 1 return n == 1 and c:sub(1, 1) or c:sub(2) end) "
+                     "return e"),
+                 "byte code is not loaded"));
+  CHECK(contains(run("local f, e = load(function() return {} end) return e"),
+                 "reader function must return a string"));
+  CHECK(contains(run("local f, e = loadstring('x =', '=name') return e"), "name:1:"));
+}
+
+TEST_CASE("patterns do what the manual of Lua says") {
+  EngineFixture server;
+  const auto text = [&](const std::string& expression) {
+    std::string reply =
+        server.run("EVAL",
+                   "local function f(...) local t = {} for i = 1, select('#', ...) do t[i] = "
+                   "tostring((select(i, ...))) end return table.concat(t, ',') end return f(" +
+                       expression + ")",
+                   "0");
+    if (!reply.starts_with("$")) return reply;
+    reply = reply.substr(reply.find("\r\n") + 2);
+    return reply.substr(0, reply.size() - 2);
+  };
+  const std::vector<std::array<const char*, 2>> cases = {
+      {"('hello world'):find('o')", "5,5"},
+      {"('hello world'):find('o', 6)", "8,8"},
+      {"('hello world'):find('o', -3)", "nil"},
+      {"('hello world'):find('o', -4)", "8,8"},
+      {"('hello'):find('')", "1,0"},
+      {"('hello'):find('', 10)", "6,5"},
+      {"('hello'):find('xyz')", "nil"},
+      {"('a.b'):find('.', 1, true)", "2,2"},
+      {"('hello'):find('l+')", "3,4"},
+      {"('hello'):find('(h)(.)')", "1,2,h,e"},
+      {"('hello'):match('^(h)(.-)(l*)')", "h,,"},
+      {"('hello'):match('^(h)(.-)(l*)o')", "h,e,ll"},
+      {"('key = value'):match('^(%w+)%s*=%s*(%w+)$')", "key,value"},
+      {"('  trim  '):match('^%s*(.-)%s*$')", "trim"},
+      {"('x(a(b)c)y'):match('%b()')", "(a(b)c)"},
+      {"('THE (quick) fox'):find('%((%a+)%)')", "5,11,quick"},
+      {"('THE (quick) fox'):gsub('%f[%a]%a+', 'w')", "w (w) w,3"},
+      {"('hello'):match('()ll()')", "3,5"},
+      {"('abcabc'):match('(a)(b)(c)%1%2%3')", "a,b,c"},
+      {"('abc'):gsub('', '-')", "-a-b-c-,4"},
+      {"('abc'):gsub('%w', '%0%0')", "aabbcc,3"},
+      {"('abc'):gsub('%w', '%%%1')", "%a%b%c,3"},
+      {"('abc def'):gsub('(%w+) (%w+)', '%2 %1')", "def abc,1"},
+      {"('abc'):gsub('b', {b = 'X'})", "aXc,1"},
+      {"('abc'):gsub('.', {b = false})", "abc,3"},
+      {"('abc'):gsub('.', function(c) if c == 'b' then return 'BB' end end)", "aBBc,3"},
+      {"('aaa'):gsub('a', 'b', 2)", "bba,2"},
+      {"('aaa'):gsub('^a', 'b')", "baa,1"},
+      {"('a-b'):gsub('[%-]', '+')", "a+b,1"},
+      {"('a]b'):gsub('[]]', '+')", "a+b,1"},
+      {"('a^b'):gsub('[b^]', '+')", "a++,2"},
+      {"('abc123'):gsub('[^%d]', '')", "123,3"},
+      {"('a5z'):gsub('[a-c0-5]', '.')", "..z,2"},
+      {"('x\\0y'):find('\\0', 1, true)", "2,2"},
+      {"('x\\0y'):find('%z')", "2,2"},
+      {"('colour color'):gsub('colou?r', 'X')", "X X,2"},
+      {"('a,b,,c'):gsub(',', ';')", "a;b;;c,3"},
+      {"('5'):rep(3, 'x')", "555"},
+      {"('$5'):match('$%d')", "$5"},
+      {"('5$'):match('%d$')", "nil"},
+      {"('x'):rep(0)", ""},
+      {"('x'):rep(-1)", ""},
+  };
+  for (const auto& [expression, expected] : cases) {
+    CAPTURE(std::string(expression));
+    CHECK(text(expression) == expected);
+  }
+  CHECK(text("(function() local t = {} for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do t[#t + 1] "
+             "= k .. v end return table.concat(t, ' ') end)()") == "a1 b2");
+  CHECK(text("(function() local n = 0 for _ in ('abc'):gmatch('x*') do n = n + 1 end return n "
+             "end)()") == "4");
+  const std::vector<std::array<const char*, 2>> errors = {
+      {"('a'):find('%')", "malformed pattern (ends with '%')"},
+      {"('a'):find('[a')", "malformed pattern (missing ']')"},
+      {"('a'):find('[]')", "malformed pattern (missing ']')"},
+      {"('a'):find('(a')", "unfinished capture"},
+      {"('a'):match('a)')", "invalid pattern capture"},
+      {"('a'):find('%1')", "invalid capture index"},
+      {"('a'):find('%b')", "unbalanced pattern"},
+      {"('a'):find('%f')", "missing '[' after '%f' in pattern"},
+      {"('a'):gsub('a', '%2')", "invalid capture index"},
+      {"('a'):gsub('a', function() return {} end)", "invalid replacement value (a table)"},
+      {"('a'):gsub('a')", "string/function/table expected"},
+      {"('a'):find(('()'):rep(33))", "too many captures"},
+      {"('a'):rep(9000):find(('a?'):rep(5000))", "pattern too complex"},
+      {"('a'):find(('a'):rep(20000) .. '.')", "pattern too complex"},
+  };
+  for (const auto& [expression, expected] : errors) {
+    CAPTURE(std::string(expression));
+    CHECK(contains(text(expression), expected));
+  }
+}
+
+TEST_CASE("table.sort is stable, and bounded whatever the function says") {
+  EngineFixture server;
+  const auto run = [&](const std::string& script) { return server.run("EVAL", script, "0"); };
+  CHECK(run("local t = {3, 1, 2} table.sort(t) return t") == "*3\r\n:1\r\n:2\r\n:3\r\n");
+  CHECK(run("local t = {'b', 'a', 'c'} table.sort(t, function(a, b) return a > b end) return "
+            "table.concat(t)") == bulk("cba"));
+  CHECK(run("local t = {} for i = 1, 1000 do t[i] = {i % 7, i} end table.sort(t, function(a, b) "
+            "return a[1] < b[1] end) for i = 2, 1000 do local a, b = t[i - 1], t[i] if a[1] > b[1] "
+            "or (a[1] == b[1] and a[2] > b[2]) then return 0 end end return 1") == ":1\r\n");
+  CHECK(
+      run("local t, n = {}, 0 for i = 1, 5000 do t[i] = i % 10 end table.sort(t, function() n = n "
+          "+ 1 return true end) return n < 5000 * 14 and #t") == ":5000\r\n");
+  CHECK(contains(run("local t = {1, 'a'} table.sort(t)"), "attempt to compare"));
+  CHECK(contains(run("table.sort(redis)"), "Attempt to modify a readonly table"));
+  CHECK(contains(run("table.sort({2, 1}, 5)"), "function expected"));
+  CHECK(run("local t = {} table.sort(t) return #t") == ":0\r\n");
+}
+
+TEST_CASE("coroutines yield, end, fail and are wrapped as in Lua") {
+  EngineFixture server;
+  const auto run = [&](const std::string& script) { return server.run("EVAL", script, "0"); };
+  CHECK(run("local f = coroutine.wrap(function(a) local b = coroutine.yield(a + 1) return b * 2 "
+            "end) return {f(1), f(5)}") == "*2\r\n:2\r\n:10\r\n");
+  CHECK(contains(run("local f = coroutine.wrap(function() error('broken') end) f()"), "broken"));
+  CHECK(contains(run("local f = coroutine.wrap(function() end) f() f()"), "cannot resume dead"));
+  CHECK(run("local c = coroutine.create(function() error({code = 7}) end) local ok, e = "
+            "coroutine.resume(c) return {ok == false, e.code}") == "*2\r\n:1\r\n:7\r\n");
+  CHECK(contains(run("coroutine.resume(1)"), "coroutine expected"));
 }
 
 TEST_CASE("monitors see a script before its commands") {

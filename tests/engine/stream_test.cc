@@ -565,3 +565,41 @@ TEST_CASE("a stream survives COPY, DUMP and RESTORE with its groups") {
     CHECK(s.run("MEMORY", "USAGE", "x").starts_with(":"));
   }
 }
+
+TEST_CASE("the lag of a group counts what is there to be read") {
+  const auto lag_of = [](Streams& s) {
+    const std::string text = s.ask("XINFO", "GROUPS", "x");
+    return text.substr(text.find("lag "));
+  };
+  {
+    Streams s;
+    s.fill("x", 1);
+    s.run("XGROUP", "CREATE", "x", "g", "0", "ENTRIESREAD", "7");
+    CHECK(lag_of(s) == "lag 1]]");
+  }
+  {
+    Streams s;
+    s.fill("x", 5);
+    s.run("XGROUP", "CREATE", "x", "g", "0");
+    s.run("XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "x", ">");
+    CHECK(lag_of(s) == "lag 4]]");
+    s.run("XTRIM", "x", "MAXLEN", "1");
+    CHECK(lag_of(s) == "lag 1]]");
+    s.run("XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "STREAMS", "x", ">");
+    CHECK(lag_of(s) == "lag 0]]");
+  }
+  {
+    Streams s;
+    s.fill("x", 2);
+    s.run("XGROUP", "CREATE", "x", "g", "0");
+    s.run("XDEL", "x", "1-0", "2-0");
+    CHECK(lag_of(s) == "lag 0]]");
+  }
+}
+
+TEST_CASE("ids may have blanks and a plus sign in front of their numbers") {
+  Streams s;
+  CHECK(s.ask("XADD", "x", " 1", "f", "v") == "1-0");
+  CHECK(s.ask("XADD", "x", "+2-+3", "f", "v") == "2-3");
+  CHECK(s.run("XADD", "x", "3 ", "f", "v") == kBadId);
+}

@@ -63,6 +63,11 @@ struct GeneratorScope {
   // Commands, and of the others optional arguments and alternatives, that are left out.
   std::function<bool(const Command&)> leaves_out{};
   std::function<bool(const Command&, const ArgDoc&)> leaves_out_argument{};
+  // Commands that are taken although they are not about data alone.
+  std::function<bool(const Command&)> takes_too{};
+  // One request of so many, if not 0, has its options in another order or twice, and words where
+  // they don't belong: keywords as values, values as keywords, keys among them.
+  std::uint64_t displaces_one_of = 0;
   // Nothing that ends or grows old within the next minutes, nor ids that the clock gives.
   bool far_times = false;
   // Beside the pool, now and then one of so many keys v0, v1 ...
@@ -102,7 +107,14 @@ class CommandGenerator {
     Words words;
     if (command.parent != nullptr) words.emplace_back(command.parent->spec->name);
     words.emplace_back(command.spec->name);
-    add_all(command.spec->args, words);
+    const bool displaces =
+        scope_.displaces_one_of > 0 && choices_.below(scope_.displaces_one_of) == 0;
+    if (!displaces) {
+      add_all(command.spec->args, words);
+      return words;
+    }
+    add_permuted(command.spec->args, words);
+    if (choices_.below(2) == 0) displace(command, words);
     return words;
   }
   // Any key of the pool, or of the crowd.
@@ -134,7 +146,8 @@ class CommandGenerator {
     }
   }
   void consider(const Command& command) {
-    if (command.spec->handler == nullptr || !is_about_data(command)) return;
+    const bool taken = is_about_data(command) || (scope_.takes_too && scope_.takes_too(command));
+    if (command.spec->handler == nullptr || !taken) return;
     if (scope_.leaves_out && scope_.leaves_out(command)) return;
     all_.push_back(&command);
     commands_ = all_;
@@ -252,6 +265,55 @@ class CommandGenerator {
       if (arg.optional && (is_left_out(arg) || choices_.below(3) != 0)) continue;
       // STREAMS key ... id ...: as many of the one as of the other.
       times = add(arg, words, group_ == Group::kStream && arg.name == "id" ? times : 0);
+    }
+  }
+
+  // Options behind the last argument that must be there, some of them twice, in any order.
+  void add_permuted(std::span<const ArgDoc> args, Words& words) {
+    std::size_t fixed = args.size();
+    while (fixed > 0 && args[fixed - 1].optional) --fixed;
+    add_all(args.first(fixed), words);
+    std::vector<Words> options;
+    for (const ArgDoc& arg : args.subspan(fixed)) {
+      if (is_left_out(arg)) continue;
+      for (std::uint64_t n = choices_.below(3); n > 0; --n) add(arg, options.emplace_back(), 0);
+    }
+    while (!options.empty()) {
+      const auto at = options.begin() + static_cast<std::ptrdiff_t>(choices_.below(options.size()));
+      words.insert(words.end(), at->begin(), at->end());
+      options.erase(at);
+    }
+  }
+
+  static void collect_tokens(std::span<const ArgDoc> args, Words& out) {
+    for (const ArgDoc& arg : args) {
+      if (!arg.token.empty()) out.emplace_back(arg.token);
+      collect_tokens(arg.parts, out);
+    }
+  }
+  void displace(const Command& command, Words& words) {
+    const std::size_t first = command.parent != nullptr ? 2 : 1;
+    if (words.size() <= first) return;
+    Words tokens;
+    collect_tokens(command.spec->args, tokens);
+    const auto foreign = [&] {
+      return tokens.empty() || choices_.below(4) == 0 ? any_key()
+                                                      : tokens[choices_.below(tokens.size())];
+    };
+    for (std::uint64_t n = 1 + choices_.below(2); n > 0; --n) {
+      const auto place = [&] { return first + choices_.below(words.size() - first); };
+      const std::size_t i = place(), k = place();
+      const auto at = words.begin() + static_cast<std::ptrdiff_t>(i);
+      switch (choices_.below(4)) {
+        case 0: *at = foreign(); break;
+        case 1: words.insert(at, foreign()); break;
+        case 2: std::swap(words[i], words[k]); break;
+        default: {
+          const Words again(at, words.begin() + static_cast<std::ptrdiff_t>(std::min(
+                                                    words.size(), i + 1 + choices_.below(3))));
+          words.insert(words.begin() + static_cast<std::ptrdiff_t>(k), again.begin(), again.end());
+        }
+      }
     }
   }
 

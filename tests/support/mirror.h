@@ -71,6 +71,7 @@ class Mirror final : private EffectSink {
     return text;
   }
   [[nodiscard]] EngineFixture& first() { return first_; }
+  [[nodiscard]] EngineFixture& second() { return second_; }
   [[nodiscard]] Session& session() { return *session_; }
   [[nodiscard]] UnixMillis now() const { return first_.now(); }
 

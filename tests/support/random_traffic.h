@@ -17,7 +17,8 @@ class RandomTraffic {
   RandomTraffic(Mirror& mirror, Choices& choices)
       : mirror_(mirror),
         choices_(choices),
-        generator_(mirror.first().table(), choices, mirror.now(), {.crowd = kCrowd}) {}
+        generator_(mirror.first().table(), choices, mirror.now(),
+                   {.displaces_one_of = 6, .crowd = kCrowd}) {}
 
   [[nodiscard]] CommandGenerator& generator() { return generator_; }
   // One step; what was asked last is in last().

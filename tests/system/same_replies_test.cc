@@ -3,6 +3,7 @@
 // decides.
 //
 //   HEARTH_STEPS=1000000 HEARTH_SEED=7   a longer run, another seed
+//   HEARTH_DISPLACED=4                   one request of four has its options permuted or displaced
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -377,6 +378,7 @@ TEST_CASE("random commands are answered as redis-server answers them") {
 
   GeneratorScope scope;
   scope.far_times = true;
+  scope.displaces_one_of = from_environment("HEARTH_DISPLACED", 0);
   const bool is_old = !known.has_command("client|setinfo");  // older than 7.2
   scope.leaves_out = [&known, is_old](const Command& command) {
     // 7.2 tells two times of a consumer: when it last asked, and when it last got something.

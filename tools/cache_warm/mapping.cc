@@ -115,15 +115,15 @@ class TableReader {
   }
 
   void wrong(std::string_view key, std::string_view what) {
-    if (error_) return;
-    const auto* node = table_.get(key);
-    const auto line = node == nullptr ? table_.source().begin.line : node->source().begin.line;
-    error_ = Error{ErrorCode::kInvalid, fmt::format("{}:{}: {}{}{}: {}", file_, line, path_,
-                                                    path_.empty() ? "" : ".", key, what)};
+    if (!error_) set_error(key, what);
   }
+  // A key that is not known comes before any other mistake: that one may be missing because this
+  // one is misspelt.
   Result<void> finish() {
     for (const auto& [key, node] : table_) {
-      if (!taken_.contains(std::string(key.str()))) wrong(key.str(), "is not known here");
+      if (taken_.contains(std::string(key.str()))) continue;
+      set_error(key.str(), "is not known here");
+      break;
     }
     if (error_) return unexpected<Error>(*error_);
     return {};
@@ -134,6 +134,12 @@ class TableReader {
   }
 
  private:
+  void set_error(std::string_view key, std::string_view what) {
+    const auto* node = table_.get(key);
+    const auto line = node == nullptr ? table_.source().begin.line : node->source().begin.line;
+    error_ = Error{ErrorCode::kInvalid, fmt::format("{}:{}: {}{}{}: {}", file_, line, path_,
+                                                    path_.empty() ? "" : ".", key, what)};
+  }
   static std::string joined(std::initializer_list<std::string_view> words) {
     std::string all;
     for (const auto word : words) all += (all.empty() ? "" : ", ") + std::string(word);
@@ -284,8 +290,10 @@ Result<void> read_section(const toml::table& root, TableReader& top, std::string
 
 Result<void> read_mappings(TableReader& top, std::string_view file, WarmPlan& plan) {
   const auto* node = top.take("mapping");
-  if (node == nullptr)
+  if (node == nullptr) {
+    HEARTH_TRY_VOID(top.finish());
     return fail(ErrorCode::kInvalid, fmt::format("{}: mapping: there is no [[mapping]]", file));
+  }
   const auto* array = node->as_array();
   if (array == nullptr || array->empty())
     return wrong_shape(file, *node, "mapping", "write [[mapping]]");

@@ -42,12 +42,15 @@ void pair(ReplyWriter& reply, std::string_view name, std::string_view value) {
   reply.bulk(value);
 }
 
-constexpr std::size_t kSelectorFields = 4;
+// Databases are told where they are restricted: clients compare whole replies.
+std::size_t selector_fields(const acl::Selector& selector) {
+  return selector.all_databases() ? 3 : 4;
+}
 void write_selector(ReplyWriter& reply, const acl::Selector& selector) {
   pair(reply, "commands", selector.commands_text());
   pair(reply, "keys", selector.keys_text());
   pair(reply, "channels", selector.channels_text());
-  pair(reply, "databases", selector.databases_text());
+  if (!selector.all_databases()) pair(reply, "databases", selector.databases_text());
 }
 
 Outcome acl_getuser(CommandContext& ctx) {
@@ -57,7 +60,7 @@ Outcome acl_getuser(CommandContext& ctx) {
     reply.null();
     return {};
   }
-  reply.map(3 + kSelectorFields);
+  reply.map(3 + selector_fields(user->root()));
   reply.bulk("flags");
   const auto flags = user->flags();
   reply.set(flags.size());
@@ -70,7 +73,7 @@ Outcome acl_getuser(CommandContext& ctx) {
   const auto others = user->selectors().subspan(1);
   reply.array(others.size());
   for (const acl::Selector& selector : others) {
-    reply.map(kSelectorFields);
+    reply.map(selector_fields(selector));
     write_selector(reply, selector);
   }
   return {};

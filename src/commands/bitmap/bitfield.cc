@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "src/command/common_specs.h"
+#include "src/command/options.h"
 #include "src/commands/bitmap/access.h"
 #include "src/commands/bitmap/family.h"
 #include "src/store/bits.h"
@@ -57,25 +58,23 @@ Result<Overflow, ReplyError> parse_overflow(const ArgReader& args, std::size_t i
   return refuse("ERR Invalid OVERFLOW type specified");
 }
 
+enum class StepWord : std::uint8_t { kGet, kSet, kIncrease, kOverflow };
+constexpr OptionWord<StepWord> kStepWords[] = {{StepWord::kGet, "GET", 2},
+                                               {StepWord::kSet, "SET", 3},
+                                               {StepWord::kIncrease, "INCRBY", 3},
+                                               {StepWord::kOverflow, "OVERFLOW", 1}};
+
 Result<std::vector<Step>, ReplyError> parse(const CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   std::vector<Step> steps;
   Overflow overflow = Overflow::kWrap;
-  for (std::size_t i = 2; i < args.size();) {
-    Step step;
-    if (args.is(i, "GET", 2)) {
-      step.verb = Verb::kGet;
-    } else if (args.is(i, "SET", 3)) {
-      step.verb = Verb::kSet;
-    } else if (args.is(i, "INCRBY", 3)) {
-      step.verb = Verb::kIncrease;
-    } else if (args.is(i, "OVERFLOW", 1)) {
+  const auto parse_step = [&](StepWord word, std::size_t i) -> Outcome {
+    if (word == StepWord::kOverflow) {
       HEARTH_TRY(overflow, parse_overflow(args, i + 1));
-      i += 2;
-      continue;
-    } else {
-      return syntax_error();
+      return {};
     }
+    Step step;
+    if (word != StepWord::kGet) step.verb = word == StepWord::kSet ? Verb::kSet : Verb::kIncrease;
     step.overflow = overflow;
     HEARTH_TRY(step.type, parse_type(args[i + 1]));
     HEARTH_TRY(step.offset, bit_offset(ctx, i + 2, step.type.width));
@@ -83,8 +82,9 @@ Result<std::vector<Step>, ReplyError> parse(const CommandContext& ctx) {
       HEARTH_TRY(step.operand, args.integer(i + 3));
     }
     steps.push_back(step);
-    i += step.verb == Verb::kGet ? 3 : 4;
-  }
+    return {};
+  };
+  HEARTH_TRY_VOID(walk_options(args, 2, kStepWords, parse_step));
   return steps;
 }
 
@@ -132,7 +132,6 @@ Outcome bitfield(CommandContext& ctx) {
     last = std::max(last, step.offset + step.type.width - 1);
   }
   if (!writes) return read_only(ctx, steps);
-  if (last / 8 >= ctx.string_bytes_most()) return refuse(std::string(kBadBitOffset));
 
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(const Found at, ctx.keys().write(key, Type::kString));
@@ -174,17 +173,15 @@ Outcome bitfield_ro(CommandContext& ctx) {
 }
 
 // Without a step that writes, the key is only read.
-std::uint16_t bitfield_access(std::span<const std::string_view> argv) {
-  for (std::size_t i = 2; i < argv.size();) {
-    if (equals_ignore_case(argv[i], "GET")) {
-      i += 3;
-    } else if (equals_ignore_case(argv[i], "OVERFLOW")) {
-      i += 2;
-    } else {
-      return access::kModifyRead;
-    }
-  }
-  return access::kRead;
+bool bitfield_keys(std::span<const std::string_view> argv, std::vector<KeyPosition>& out) {
+  std::uint16_t how = access::kRead;
+  static_cast<void>(
+      walk_options(ArgReader(argv), 2, kStepWords, [&](StepWord word, std::size_t) -> Outcome {
+        if (word == StepWord::kSet || word == StepWord::kIncrease) how = access::kModifyRead;
+        return {};
+      }));
+  out.push_back({1, how});
+  return true;
 }
 
 constexpr ArgDoc kGetParts[] = {args::string("encoding"), args::integer("offset")};
@@ -221,7 +218,7 @@ constexpr CommandSpec kBitField{
     .args = kBitfieldArgs,
     .reply = Shape::kArray,
     .handler = bitfield,
-    .key_access = bitfield_access,
+    .find_keys = bitfield_keys,
 };
 constexpr CommandSpec kBitFieldRo{
     .name = "BITFIELD_RO",

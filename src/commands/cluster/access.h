@@ -44,7 +44,7 @@ inline Outcome administer(CommandContext& ctx, cluster::AdminRequest request) {
     later = [clients = ctx.services().clients,
              id = ctx.session().id](const cluster::AdminReply& reply) {
       Session* session = clients->find(id);
-      if (session == nullptr || !session->waiting) return;
+      if (session == nullptr || !session->is_waiting()) return;
       if (session->reply_mode == ReplyMode::kOn) {
         ReplyWriter out(session->out, session->resp);
         write_answer(out, reply);

@@ -2,11 +2,50 @@
 
 #include <algorithm>
 
+#include "src/command/options.h"
+
 namespace hearth::commands {
 namespace {
 
 bool is_search(GeoForm form) { return form == GeoForm::kSearch || form == GeoForm::kSearchStore; }
-bool may_name_store(GeoForm form) { return form == GeoForm::kRadius || form == GeoForm::kByMember; }
+
+enum class GeoWord : std::uint8_t {
+  kWithDistance,
+  kWithHash,
+  kWithPosition,
+  kAny,
+  kAsc,
+  kDesc,
+  kCount,
+  kStore,
+  kStoreDistance,
+};
+// What all forms have.
+constexpr OptionWord<GeoWord> kPlainWords[] = {{GeoWord::kWithDistance, "WITHDIST"},
+                                               {GeoWord::kWithHash, "WITHHASH"},
+                                               {GeoWord::kWithPosition, "WITHCOORD"},
+                                               {GeoWord::kAny, "ANY"},
+                                               {GeoWord::kAsc, "ASC"},
+                                               {GeoWord::kDesc, "DESC"},
+                                               {GeoWord::kCount, "COUNT", 1}};
+constexpr OptionWord<GeoWord> kStoreWords[] = {{GeoWord::kWithDistance, "WITHDIST"},
+                                               {GeoWord::kWithHash, "WITHHASH"},
+                                               {GeoWord::kWithPosition, "WITHCOORD"},
+                                               {GeoWord::kAny, "ANY"},
+                                               {GeoWord::kAsc, "ASC"},
+                                               {GeoWord::kDesc, "DESC"},
+                                               {GeoWord::kCount, "COUNT", 1},
+                                               {GeoWord::kStore, "STORE", 1},
+                                               {GeoWord::kStoreDistance, "STOREDIST", 1}};
+
+std::span<const OptionWord<GeoWord>> words_of(GeoForm form) {
+  if (form == GeoForm::kRadius || form == GeoForm::kByMember) return kStoreWords;
+  return kPlainWords;
+}
+// Where the options of the forms without FROM and BY begin.
+std::size_t options_of(GeoForm form) {
+  return form == GeoForm::kRadius || form == GeoForm::kRadiusReadOnly ? 6 : 5;
+}
 
 constexpr std::string_view kNoMember = "ERR could not decode requested zset member";
 
@@ -38,7 +77,7 @@ class QueryParser {
       case GeoForm::kRadiusReadOnly: {
         HEARTH_TRY(center_, parse_position(args_, 2));
         HEARTH_TRY_VOID(radius(4));
-        return 6;
+        return options_of(form_);
       }
       case GeoForm::kByMember:
       case GeoForm::kByMemberReadOnly:
@@ -47,7 +86,7 @@ class QueryParser {
           HEARTH_TRY_VOID(member(2));
           HEARTH_TRY_VOID(radius(3));
         }
-        return 5;
+        return options_of(form_);
       case GeoForm::kSearch: return 2;
       case GeoForm::kSearchStore: query_.store_key = 1; return 3;
     }
@@ -56,31 +95,37 @@ class QueryParser {
 
   // Returns how many words it took; 0: it is no option of this form.
   Result<std::size_t, ReplyError> option(std::size_t at) {
-    if (args_.is(at, "WITHDIST")) return query_.with_distance = true, 1;
-    if (args_.is(at, "WITHHASH")) return query_.with_hash = true, 1;
-    if (args_.is(at, "WITHCOORD")) return query_.with_position = true, 1;
-    if (args_.is(at, "ANY")) return query_.any = true, 1;
-    if (args_.is(at, "ASC")) return query_.order = GeoOrder::kNearestFirst, 1;
-    if (args_.is(at, "DESC")) return query_.order = GeoOrder::kFarthestFirst, 1;
-    if (args_.is(at, "COUNT", 1)) {
-      HEARTH_TRY(const std::int64_t count, args_.integer(at + 1));
-      if (count <= 0) return refuse("ERR COUNT must be > 0");
-      query_.count = static_cast<std::uint64_t>(count);
-      return 2;
+    if (const OptionWord<GeoWord>* word = option_at(args_, at, words_of(form_))) {
+      HEARTH_TRY_VOID(take(word->id, at + 1));
+      return 1 + word->values;
     }
-    if (may_name_store(form_)) return store_option(at);
     if (form_ == GeoForm::kSearchStore && args_.is(at, "STOREDIST"))
       return query_.stores_distance = true, 1;
     if (is_search(form_)) return search_option(at);
     return 0;
   }
 
-  Result<std::size_t, ReplyError> store_option(std::size_t at) {
-    const bool distance = args_.is(at, "STOREDIST", 1);
-    if (!distance && !args_.is(at, "STORE", 1)) return 0;
-    query_.store_key = at + 1;
-    query_.stores_distance = distance;
-    return 2;
+  Outcome take(GeoWord word, std::size_t value_at) {
+    switch (word) {
+      case GeoWord::kWithDistance: query_.with_distance = true; break;
+      case GeoWord::kWithHash: query_.with_hash = true; break;
+      case GeoWord::kWithPosition: query_.with_position = true; break;
+      case GeoWord::kAny: query_.any = true; break;
+      case GeoWord::kAsc: query_.order = GeoOrder::kNearestFirst; break;
+      case GeoWord::kDesc: query_.order = GeoOrder::kFarthestFirst; break;
+      case GeoWord::kCount: {
+        HEARTH_TRY(const std::int64_t count, args_.integer(value_at));
+        if (count <= 0) return refuse("ERR COUNT must be > 0");
+        query_.count = static_cast<std::uint64_t>(count);
+        break;
+      }
+      case GeoWord::kStore:
+      case GeoWord::kStoreDistance:
+        query_.store_key = value_at;
+        query_.stores_distance = word == GeoWord::kStoreDistance;
+        break;
+    }
+    return {};
   }
 
   Result<std::size_t, ReplyError> search_option(std::size_t at) {
@@ -196,6 +241,19 @@ class QueryParser {
 };
 
 }  // namespace
+
+bool geo_keys(GeoForm form, std::span<const std::string_view> argv, std::vector<KeyPosition>& out) {
+  std::size_t store = 0;
+  static_cast<void>(walk_options(ArgReader(argv), options_of(form), kStoreWords,
+                                 [&](GeoWord word, std::size_t i) -> Outcome {
+                                   if (word == GeoWord::kStore || word == GeoWord::kStoreDistance)
+                                     store = i + 1;
+                                   return {};
+                                 }));
+  out.push_back({1, access::kRead});
+  if (store != 0) out.push_back({static_cast<std::uint32_t>(store), access::kOverwrite});
+  return true;
+}
 
 Result<GeoQuery, ReplyError> parse_geo_query(CommandContext& ctx, GeoForm form, const Zset* zset) {
   return QueryParser(ctx, form, zset).parse();

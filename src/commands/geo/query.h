@@ -38,6 +38,9 @@ enum class GeoForm : std::uint8_t {
   kSearchStore,  // GEOSEARCHSTORE destination source
 };
 
+// The keys of the forms that may store: the source, and where the last STORE or STOREDIST says.
+bool geo_keys(GeoForm form, std::span<const std::string_view> argv, std::vector<KeyPosition>& out);
+
 // zset: the set to search, null if there is none.
 [[nodiscard]] Result<GeoQuery, ReplyError> parse_geo_query(CommandContext& ctx, GeoForm form,
                                                            const Zset* zset);

@@ -47,6 +47,13 @@ Outcome georadius_ro(CommandContext& ctx) { return search(ctx, GeoForm::kRadiusR
 Outcome by_member(CommandContext& ctx) { return search(ctx, GeoForm::kByMember); }
 Outcome by_member_ro(CommandContext& ctx) { return search(ctx, GeoForm::kByMemberReadOnly); }
 
+bool georadius_keys(std::span<const std::string_view> argv, std::vector<KeyPosition>& out) {
+  return geo_keys(GeoForm::kRadius, argv, out);
+}
+bool by_member_keys(std::span<const std::string_view> argv, std::vector<KeyPosition>& out) {
+  return geo_keys(GeoForm::kByMember, argv, out);
+}
+
 constexpr ArgDoc kUnit = args::one_of("unit", kUnits);
 constexpr ArgDoc kCoordinates[] = {args::real("longitude"), args::real("latitude")};
 constexpr ArgDoc kFrom[] = {args::string("member", "FROMMEMBER"),
@@ -185,6 +192,7 @@ constexpr CommandSpec kGeoRadius{
     .deprecated_since = "6.2.0",
     .replaced_by = "`GEOSEARCH` and `GEOSEARCHSTORE` with the option `BYRADIUS`",
     .history = kRadiusHistory,
+    .find_keys = georadius_keys,
 };
 constexpr CommandSpec kGeoRadiusRo{
     .name = "GEORADIUS_RO",
@@ -219,6 +227,7 @@ constexpr CommandSpec kGeoRadiusByMember{
     .deprecated_since = "6.2.0",
     .replaced_by = "`GEOSEARCH` and `GEOSEARCHSTORE` with the options `BYRADIUS` and `FROMMEMBER`",
     .history = kRadiusHistory,
+    .find_keys = by_member_keys,
 };
 constexpr CommandSpec kGeoRadiusByMemberRo{
     .name = "GEORADIUSBYMEMBER_RO",

@@ -10,6 +10,7 @@
 #include "src/base/name_map.h"
 #include "src/command/common_specs.h"
 #include "src/command/context.h"
+#include "src/command/options.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/payload.h"
 #include "src/commands/key/spec_parts.h"
@@ -28,29 +29,31 @@ struct MigrateOptions {
   std::size_t key_count = 1;
 };
 
-Outcome parse_word(CommandContext& ctx, std::size_t& i, MigrateOptions& o) {
+enum class MigrateWord : std::uint8_t { kCopy, kReplace, kAuth, kAuth2, kKeys };
+constexpr OptionWord<MigrateWord> kMigrateWords[] = {{MigrateWord::kCopy, "COPY"},
+                                                     {MigrateWord::kReplace, "REPLACE"},
+                                                     {MigrateWord::kAuth, "AUTH", 1},
+                                                     {MigrateWord::kAuth2, "AUTH2", 2},
+                                                     {MigrateWord::kKeys, "KEYS", 1, true}};
+
+Outcome parse_word(CommandContext& ctx, MigrateWord word, std::size_t i, MigrateOptions& o) {
   const ArgReader& args = ctx.args();
   const auto take = [&](std::size_t at) { return std::string(args[at]); };
-  if (args.is(i, "COPY")) {
-    o.copy = true;
-  } else if (args.is(i, "REPLACE")) {
-    o.replace = true;
-  } else if (args.is(i, "AUTH", 1)) {
-    o.job.preamble.assign({Words{"AUTH", take(i + 1)}});
-    i += 1;
-  } else if (args.is(i, "AUTH2", 2)) {
-    o.job.preamble.assign({Words{"AUTH", take(i + 1), take(i + 2)}});
-    i += 2;
-  } else if (args.is(i, "KEYS", 1)) {
-    if (!args[3].empty()) {
-      return refuse(
-          "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string");
-    }
-    o.first_key = i + 1;
-    o.key_count = args.size() - o.first_key;
-    i = args.size();
-  } else {
-    return syntax_error();
+  switch (word) {
+    case MigrateWord::kCopy: o.copy = true; break;
+    case MigrateWord::kReplace: o.replace = true; break;
+    case MigrateWord::kAuth: o.job.preamble.assign({Words{"AUTH", take(i + 1)}}); break;
+    case MigrateWord::kAuth2:
+      o.job.preamble.assign({Words{"AUTH", take(i + 1), take(i + 2)}});
+      break;
+    case MigrateWord::kKeys:
+      if (!args[3].empty()) {
+        return refuse(
+            "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string");
+      }
+      o.first_key = i + 1;
+      o.key_count = args.size() - o.first_key;
+      break;
   }
   return {};
 }
@@ -73,11 +76,27 @@ void migrate_secrets(const Services&, std::span<const std::string_view> argv,
   }
 }
 
+bool migrate_keys(std::span<const std::string_view> argv, std::vector<KeyPosition>& out) {
+  std::size_t first = 3, count = 1;
+  static_cast<void>(walk_options(ArgReader(argv), 6, kMigrateWords,
+                                 [&](MigrateWord word, std::size_t i) -> Outcome {
+                                   if (word != MigrateWord::kKeys) return {};
+                                   first = i + 1;
+                                   count = argv[3].empty() ? argv.size() - first : 0;
+                                   return {};
+                                 }));
+  for (std::size_t i = first; i < first + count; ++i)
+    out.push_back({static_cast<std::uint32_t>(i), kTaken});
+  return count > 0;
+}
+
 Result<MigrateOptions, ReplyError> parse_migrate(CommandContext& ctx) {
   constexpr std::int64_t kDefaultTimeoutMs = 1000;
   const ArgReader& args = ctx.args();
   MigrateOptions o;
-  for (std::size_t i = 6; i < args.size(); ++i) HEARTH_TRY_VOID(parse_word(ctx, i, o));
+  HEARTH_TRY_VOID(walk_options(args, 6, kMigrateWords, [&](MigrateWord word, std::size_t i) {
+    return parse_word(ctx, word, i, o);
+  }));
   HEARTH_TRY(const std::int64_t timeout, args.integer(5));
   HEARTH_TRY(o.db, args.integer_between(4, INT32_MIN, INT32_MAX));
   HEARTH_TRY(const std::int64_t port, args.integer_between(2, 1, UINT16_MAX));
@@ -201,13 +220,7 @@ constexpr ArgDoc kArgs[] = {args::string("host"),
                               return a;
                             }()};
 constexpr KeySpec kKeySpecs[] = {
-    [] {
-      KeySpec k = KeySpec::one(3, kTaken);
-      k.empty_is_none = true;
-      return k;
-    }(),
-    // The first KEYS counts: what follows it may be named "KEYS" too.
-    KeySpec::after_keyword("KEYS", 6, -1, kTaken | access::kIncomplete)};
+    KeySpec::one(3, kTaken), KeySpec::after_keyword("KEYS", 6, -1, kTaken | access::kIncomplete)};
 constexpr HistoryNote kMigrateHistory[] = {{"3.0.0", "Takes `COPY` and `REPLACE`."},
                                            {"3.0.6", "Takes `KEYS`."},
                                            {"4.0.7", "Takes `AUTH`."},
@@ -230,6 +243,7 @@ constexpr CommandSpec kMigrate{
     .handler = migrate,
     .tips = kNondeterministic,
     .history = kMigrateHistory,
+    .find_keys = migrate_keys,
     .secrets = migrate_secrets,
 };
 

@@ -1,5 +1,6 @@
 // Keys that change their name or place, and copies: RENAME, RENAMENX, MOVE, COPY.
 #include "src/command/context.h"
+#include "src/command/options.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/spec_parts.h"
 
@@ -69,6 +70,10 @@ Outcome move(CommandContext& ctx) {
   return {};
 }
 
+enum class CopyWord : std::uint8_t { kReplace, kDb };
+constexpr OptionWord<CopyWord> kCopyWords[] = {{CopyWord::kReplace, "REPLACE"},
+                                               {CopyWord::kDb, "DB", 1}};
+
 struct CopyOptions {
   DbIndex db = 0;
   bool replace = false;
@@ -76,17 +81,27 @@ struct CopyOptions {
 
 Result<CopyOptions, ReplyError> parse_copy(CommandContext& ctx) {
   CopyOptions o{ctx.keys().index(), false};
-  const ArgReader& args = ctx.args();
-  for (std::size_t i = 3; i < args.size(); ++i) {
-    if (args.is(i, "REPLACE")) {
-      o.replace = true;
-    } else if (args.is(i, "DB", 1)) {
-      HEARTH_TRY(o.db, parse_db(ctx, ++i));
-    } else {
-      return syntax_error();
-    }
-  }
+  HEARTH_TRY_VOID(
+      walk_options(ctx.args(), 3, kCopyWords, [&](CopyWord word, std::size_t i) -> Outcome {
+        if (word == CopyWord::kReplace) {
+          o.replace = true;
+          return {};
+        }
+        HEARTH_TRY(o.db, parse_db(ctx, i + 1));
+        return {};
+      }));
   return o;
+}
+
+// The last DB counts.
+std::size_t copy_database_word(std::span<const std::string_view> argv) {
+  std::size_t db = 0;
+  static_cast<void>(
+      walk_options(ArgReader(argv), 3, kCopyWords, [&](CopyWord word, std::size_t i) -> Outcome {
+        if (word == CopyWord::kDb) db = i + 1;
+        return {};
+      }));
+  return db;
 }
 
 Outcome copy(CommandContext& ctx) {
@@ -184,7 +199,8 @@ constexpr CommandSpec kCopy{
     .args = kCopyArgs,
     .reply = Shape::kInteger,
     .handler = copy,
-    .databases = DatabaseUse::kBehindDb,
+    .database_word = copy_database_word,
+    .databases = DatabaseUse::kOptional,
 };
 
 }  // namespace hearth::commands

@@ -5,6 +5,7 @@
 #include "src/base/check.h"
 #include "src/command/access.h"
 #include "src/command/context.h"
+#include "src/command/options.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/pattern_slot.h"
 #include "src/commands/key/sort_order.h"
@@ -63,41 +64,72 @@ Outcome check_pattern(CommandContext& ctx, std::string_view pattern, std::string
     return refuse("ERR " + std::string(option) +
                   " option of SORT denied due to insufficient ACL permissions.");
   }
-  if (!ctx.settings().cluster_enabled || fixed_slot(pattern) == ctx.key(1).slot) return {};
+  // "#" is the element itself and reads no other key.
+  if (!ctx.settings().cluster_enabled || pattern == "#" || fixed_slot(pattern) == ctx.key(1).slot)
+    return {};
   return refuse("ERR " + std::string(option) +
                 " option of SORT denied in Cluster mode when keys formed by the pattern may be in "
                 "different slots.");
 }
 
-Result<SortOptions, ReplyError> parse_sort(CommandContext& ctx, MayStore may_store) {
+enum class SortWord : std::uint8_t { kAsc, kDesc, kAlpha, kLimit, kBy, kGet, kStore };
+constexpr OptionWord<SortWord> kSortWords[] = {
+    {SortWord::kAsc, "ASC"},        {SortWord::kDesc, "DESC"}, {SortWord::kAlpha, "ALPHA"},
+    {SortWord::kLimit, "LIMIT", 2}, {SortWord::kBy, "BY", 1},  {SortWord::kGet, "GET", 1},
+    {SortWord::kStore, "STORE", 1}};
+
+Outcome parse_sort_word(CommandContext& ctx, SortWord word, std::size_t i, SortOptions& o) {
   const ArgReader& args = ctx.args();
-  SortOptions o;
-  for (std::size_t i = 2; i < args.size(); ++i) {
-    if (args.is(i, "ASC")) {
-      o.descending = false;
-    } else if (args.is(i, "DESC")) {
-      o.descending = true;
-    } else if (args.is(i, "ALPHA")) {
-      o.alpha = true;
-    } else if (args.is(i, "LIMIT", 2)) {
+  switch (word) {
+    case SortWord::kAsc: o.descending = false; break;
+    case SortWord::kDesc: o.descending = true; break;
+    case SortWord::kAlpha: o.alpha = true; break;
+    case SortWord::kLimit: {
       HEARTH_TRY(o.offset, args.integer(i + 1));
       HEARTH_TRY(o.count, args.integer(i + 2));
-      i += 2;
-    } else if (args.is(i, "STORE", 1) && may_store == MayStore::kYes) {
-      o.store = args[++i];
-    } else if (args.is(i, "BY", 1)) {
-      o.by = args[++i];
+      break;
+    }
+    case SortWord::kBy:
+      o.by = args[i + 1];
       o.unsorted = o.by->find('*') == std::string_view::npos;
       if (!o.unsorted) HEARTH_TRY_VOID(check_pattern(ctx, *o.by, "BY"));
-    } else if (args.is(i, "GET", 1)) {
-      o.get.push_back(args[++i]);
-      if (o.get.back() != "#") HEARTH_TRY_VOID(check_pattern(ctx, o.get.back(), "GET"));
-    } else {
-      return syntax_error();
-    }
+      break;
+    case SortWord::kGet:
+      o.get.push_back(args[i + 1]);
+      HEARTH_TRY_VOID(check_pattern(ctx, o.get.back(), "GET"));
+      break;
+    case SortWord::kStore: o.store = args[i + 1]; break;
   }
+  return {};
+}
+
+Result<SortOptions, ReplyError> parse_sort(CommandContext& ctx, MayStore may_store) {
+  SortOptions o;
+  HEARTH_TRY_VOID(
+      walk_options(ctx.args(), 2, kSortWords, [&](SortWord word, std::size_t i) -> Outcome {
+        if (word == SortWord::kStore && may_store == MayStore::kNo) return syntax_error();
+        return parse_sort_word(ctx, word, i, o);
+      }));
   if (o.unsorted) o.by.reset();
   return o;
+}
+
+// The last STORE counts. What the patterns of BY and GET form stands nowhere among the words:
+// check_pattern refuses them to a user who may not read every key.
+bool sort_keys(std::span<const std::string_view> argv, std::vector<KeyPosition>& out) {
+  std::size_t store = 0;
+  static_cast<void>(
+      walk_options(ArgReader(argv), 2, kSortWords, [&](SortWord word, std::size_t i) -> Outcome {
+        if (word == SortWord::kStore) store = i + 1;
+        return {};
+      }));
+  out.push_back({1, access::kRead});
+  if (store != 0) out.push_back({static_cast<std::uint32_t>(store), access::kOverwrite});
+  return true;
+}
+bool sort_ro_keys(std::span<const std::string_view>, std::vector<KeyPosition>& out) {
+  out.push_back({1, access::kRead});
+  return true;
 }
 
 // Keys that patterns form stand nowhere in the command, so they are read through a door of their
@@ -232,6 +264,7 @@ constexpr CommandSpec kSort{
     .args = kSortArgs,
     .reply = Shape::kArray | Shape::kInteger,
     .handler = sort,
+    .find_keys = sort_keys,
 };
 constexpr CommandSpec kSortRo{
     .name = "SORT_RO",
@@ -246,6 +279,7 @@ constexpr CommandSpec kSortRo{
     .args = kSortRoArgs,
     .reply = Shape::kArray,
     .handler = sort_ro,
+    .find_keys = sort_ro_keys,
 };
 
 }  // namespace hearth::commands

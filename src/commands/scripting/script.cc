@@ -50,10 +50,17 @@ Outcome script_kill(CommandContext& ctx) {
 Outcome script_debug(CommandContext& ctx) {
   HEARTH_TRY(ScriptControl* const scripts, scripts_of(ctx));
   const ArgReader& args = ctx.args();
-  // A process of its own for each debugged script would need a copy of the server.
-  if (args.is(2, "YES")) return refuse("ERR this server debugs scripts in SYNC mode only");
+  // A process of its own for each debugged script would need a copy of the server. redis-cli goes
+  // on all the same: what it sends next must not run on the data.
+  if (args.is(2, "YES")) {
+    scripts->set_debugging(ctx.session().id, ScriptDebugging::kRefused);
+    return refuse(
+        "ERR this server debugs scripts in SYNC mode only (redis-cli --ldb-sync-mode): what they "
+        "change stays changed");
+  }
   if (!args.is(2, "SYNC") && !args.is(2, "NO")) return refuse("ERR Use SCRIPT DEBUG YES/SYNC/NO");
-  scripts->set_debugging(ctx.session().id, args.is(2, "SYNC"));
+  scripts->set_debugging(ctx.session().id,
+                         args.is(2, "SYNC") ? ScriptDebugging::kSync : ScriptDebugging::kOff);
   ctx.reply().ok();
   return {};
 }

@@ -1,4 +1,6 @@
 // COMMAND: the command table, as clients ask for it.
+#include <algorithm>
+
 #include "src/base/glob.h"
 #include "src/command/common_specs.h"
 #include "src/command/context.h"
@@ -98,7 +100,9 @@ Result<FoundKeys, ReplyError> keys_of_request(const CommandContext& ctx) {
   FoundKeys found{ctx.args().from(2), {}};
   const Command* c = table_of(ctx).resolve(found.words);
   if (c == nullptr) return refuse("ERR Invalid command specified");
-  if (c->spec->keys.empty()) return refuse("ERR The command has no key arguments");
+  const bool has_keys = std::ranges::any_of(
+      c->spec->keys, [](const KeySpec& k) { return (k.access & access::kNotKey) == 0; });
+  if (!has_keys) return refuse("ERR The command has no key arguments");
   if (!c->spec->arity.accepts(found.words.size()))
     return refuse("ERR Invalid number of arguments specified for command");
   const bool fits = extract_keys(*c, found.words, found.positions);

@@ -4,6 +4,7 @@
 // then the reply is written, whose outer count is known by then. A reader that is given nothing may
 // wait for its keys: its command is run again when one of them changed.
 #include "src/command/deadline.h"
+#include "src/command/options.h"
 #include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
 
@@ -57,44 +58,74 @@ tl::unexpected<ReplyError> only_for_groups(std::string_view option) {
                 " option is only supported by XREADGROUP. You called XREAD instead.");
 }
 
-Result<std::uint64_t, ReplyError> limit_at(const ArgReader& args, std::size_t at) {
+Outcome take_limit(const ArgReader& args, std::size_t at, std::uint64_t& limit) {
   HEARTH_TRY(const std::int64_t value, args.integer(at));
-  return value <= 0 ? UINT64_MAX : static_cast<std::uint64_t>(value);
+  limit = value <= 0 ? UINT64_MAX : static_cast<std::uint64_t>(value);
+  return {};
 }
 
-Result<bool, ReplyError> parse_group_option(const ArgReader& args, std::size_t& i, ReadOptions& o) {
-  if (args.is(i, "GROUP", 2)) {
-    if (!o.group_read) return only_for_groups("GROUP");
+enum class ReadWord : std::uint8_t {
+  kBlock,
+  kCount,
+  kMaxCount,
+  kMaxSize,
+  kGroup,
+  kNoAck,
+  kClaim,
+  kStreams,
+};
+constexpr OptionWord<ReadWord> kReadWords[] = {
+    {ReadWord::kBlock, "BLOCK", 1},       {ReadWord::kCount, "COUNT", 1},
+    {ReadWord::kMaxCount, "MAXCOUNT", 1}, {ReadWord::kMaxSize, "MAXSIZE", 1},
+    {ReadWord::kGroup, "GROUP", 2},       {ReadWord::kNoAck, "NOACK"},
+    {ReadWord::kClaim, "CLAIM", 1},       {ReadWord::kStreams, "STREAMS", 1, true}};
+
+Outcome parse_group_word(const ArgReader& args, ReadWord word, std::size_t i, ReadOptions& o) {
+  if (!o.group_read) {
+    const auto same = [word](const OptionWord<ReadWord>& w) { return w.id == word; };
+    return only_for_groups(std::ranges::find_if(kReadWords, same)->word);
+  }
+  if (word == ReadWord::kGroup) {
     o.group = args[i + 1];
     o.consumer = args[i + 2];
-    i += 2;
-    return true;
-  }
-  if (args.is(i, "NOACK")) {
-    if (!o.group_read) return only_for_groups("NOACK");
+  } else if (word == ReadWord::kNoAck) {
     o.no_ack = true;
-    return true;
-  }
-  if (args.is(i, "CLAIM", 1)) {
-    if (!o.group_read) return only_for_groups("CLAIM");
-    HEARTH_TRY(o.claim_idle_ms, args.integer(++i));
+  } else {
+    HEARTH_TRY(o.claim_idle_ms, args.integer(i + 1));
     if (*o.claim_idle_ms < 0) return refuse("ERR min-idle-time must be a non-negative integer");
-    return true;
   }
-  return false;
+  return {};
+}
+
+// How many streams the words behind STREAMS name: as many as ids. Nothing if they are unbalanced.
+std::optional<std::size_t> stream_count(std::size_t words) {
+  return words % 2 == 0 ? std::optional<std::size_t>(words / 2) : std::nullopt;
 }
 
 Outcome parse_streams(const ArgReader& args, std::size_t at, ReadOptions& o) {
-  const std::size_t words = args.size() - at;
-  if (words % 2 != 0) {
+  const auto count = stream_count(args.size() - at);
+  if (!count) {
     return refuse(o.group_read ? "ERR Unbalanced 'xreadgroup' list of streams: for each stream key "
                                  "an ID or '>' must be specified."
                                : "ERR Unbalanced 'xread' list of streams: for each stream key an "
                                  "ID or '$' must be specified.");
   }
   o.keys_at = at;
-  o.stream_count = words / 2;
+  o.stream_count = *count;
   return {};
+}
+
+bool stream_keys(std::span<const std::string_view> argv, std::vector<KeyPosition>& out) {
+  std::size_t first = 0;
+  static_cast<void>(
+      walk_options(ArgReader(argv), 1, kReadWords, [&](ReadWord word, std::size_t i) -> Outcome {
+        if (word == ReadWord::kStreams) first = i + 1;
+        return {};
+      }));
+  const auto count = first == 0 ? std::nullopt : stream_count(argv.size() - first);
+  for (std::size_t i = 0; i < count.value_or(0); ++i)
+    out.push_back({static_cast<std::uint32_t>(first + i), access::kRead});
+  return count.has_value();
 }
 
 Result<ReadOptions, ReplyError> parse_read(CommandContext& ctx, bool group_read) {
@@ -102,26 +133,26 @@ Result<ReadOptions, ReplyError> parse_read(CommandContext& ctx, bool group_read)
   ReadOptions o;
   o.group_read = group_read;
   bool has_group = false;
-  for (std::size_t i = 1; i < args.size(); ++i) {
-    if (args.is(i, "BLOCK", 1)) {
-      o.block_at = ++i;
-      HEARTH_TRY(o.block, wait_deadline(args, i, TimeUnit::kMilliseconds,
-                                        ctx.services().clients->mono_now()));
-    } else if (args.is(i, "COUNT", 1)) {
-      HEARTH_TRY(o.count, limit_at(args, ++i));
-    } else if (args.is(i, "MAXCOUNT", 1)) {
-      HEARTH_TRY(o.max_count, limit_at(args, ++i));
-    } else if (args.is(i, "MAXSIZE", 1)) {
-      HEARTH_TRY(o.max_bytes, limit_at(args, ++i));
-    } else if (args.is(i, "STREAMS", 1)) {
-      HEARTH_TRY_VOID(parse_streams(args, i + 1, o));
-      break;
-    } else {
-      has_group = has_group || args.is(i, "GROUP");
-      HEARTH_TRY(const bool known, parse_group_option(args, i, o));
-      if (!known) return syntax_error();
+  const auto parse_word = [&](ReadWord word, std::size_t i) -> Outcome {
+    switch (word) {
+      case ReadWord::kBlock: {
+        o.block_at = i + 1;
+        HEARTH_TRY(o.block, wait_deadline(args, i + 1, TimeUnit::kMilliseconds,
+                                          ctx.services().clients->mono_now()));
+        return {};
+      }
+      case ReadWord::kCount: return take_limit(args, i + 1, o.count);
+      case ReadWord::kMaxCount: return take_limit(args, i + 1, o.max_count);
+      case ReadWord::kMaxSize: return take_limit(args, i + 1, o.max_bytes);
+      case ReadWord::kStreams: return parse_streams(args, i + 1, o);
+      case ReadWord::kGroup:
+      case ReadWord::kNoAck:
+      case ReadWord::kClaim: break;
     }
-  }
+    has_group = has_group || word == ReadWord::kGroup;
+    return parse_group_word(args, word, i, o);
+  };
+  HEARTH_TRY_VOID(walk_options(args, 1, kReadWords, parse_word));
   if (o.keys_at == 0) return syntax_error();
   if (group_read && !has_group) return refuse("ERR Missing GROUP option for XREADGROUP");
   return o;
@@ -503,6 +534,7 @@ constexpr CommandSpec kXRead{
     .reply = Shape::kMap | Shape::kNullArray | Shape::kNone,
     .handler = xread,
     .history = kReadHistory,
+    .find_keys = stream_keys,
 };
 constexpr CommandSpec kXReadGroup{
     .name = "XREADGROUP",
@@ -518,6 +550,7 @@ constexpr CommandSpec kXReadGroup{
     .reply = Shape::kMap | Shape::kNullArray | Shape::kNone,
     .handler = xreadgroup,
     .history = kReadGroupHistory,
+    .find_keys = stream_keys,
 };
 
 }  // namespace hearth::commands

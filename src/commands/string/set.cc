@@ -3,6 +3,7 @@
 
 #include "src/command/context.h"
 #include "src/command/deadline.h"
+#include "src/command/options.h"
 #include "src/commands/string/condition.h"
 #include "src/commands/string/family.h"
 #include "src/commands/string/past.h"
@@ -17,32 +18,66 @@ struct SetOptions {
   std::optional<Condition> condition;
 };
 
+enum class SetWord : std::uint8_t {
+  kSeconds,
+  kMilliseconds,
+  kUnixSeconds,
+  kUnixMilliseconds,
+  kNx,
+  kXx,
+  kGet,
+  kKeepTtl,
+  kCondition,
+};
+// Times first: nearly every SET with options has one.
+constexpr OptionWord<SetWord> kSetWords[] = {{SetWord::kSeconds, "EX", 1},
+                                             {SetWord::kMilliseconds, "PX", 1},
+                                             {SetWord::kNx, "NX"},
+                                             {SetWord::kXx, "XX"},
+                                             {SetWord::kGet, "GET"},
+                                             {SetWord::kKeepTtl, "KEEPTTL"},
+                                             {SetWord::kUnixSeconds, "EXAT", 1},
+                                             {SetWord::kUnixMilliseconds, "PXAT", 1},
+                                             {SetWord::kCondition, "IFEQ", 1},
+                                             {SetWord::kCondition, "IFNE", 1},
+                                             {SetWord::kCondition, "IFDEQ", 1},
+                                             {SetWord::kCondition, "IFDNE", 1}};
+
 Result<SetOptions, ReplyError> parse_set_options(const CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   SetOptions o;
   std::optional<TimeUnit> unit;
   std::size_t time_at = 0;
-  for (std::size_t i = 3; i < args.size(); ++i) {
-    if (args.is(i, "NX") && !o.only_if_present && !o.condition) {
-      o.only_if_absent = true;
-    } else if (args.is(i, "XX") && !o.only_if_absent && !o.condition) {
-      o.only_if_present = true;
-    } else if (args.is(i, "GET")) {
-      o.get = true;
-    } else if (args.is(i, "KEEPTTL") && !unit) {
-      o.keep_ttl = true;
-    } else if (const auto found = time_unit(args[i]);
-               found && i + 1 < args.size() && !unit && !o.keep_ttl) {
-      unit = found;
-      time_at = ++i;
-    } else {
-      HEARTH_TRY(const auto condition, condition_at(args, i));
-      if (!condition || o.condition || o.only_if_absent || o.only_if_present) return syntax_error();
-      o.condition = condition;
-      ++i;
+  const auto parse_word = [&](SetWord word, std::size_t i) -> Outcome {
+    const bool conditional = o.condition || o.only_if_absent || o.only_if_present;
+    switch (word) {
+      case SetWord::kNx:
+        if (o.only_if_present || o.condition) return syntax_error();
+        o.only_if_absent = true;
+        break;
+      case SetWord::kXx:
+        if (o.only_if_absent || o.condition) return syntax_error();
+        o.only_if_present = true;
+        break;
+      case SetWord::kGet: o.get = true; break;
+      case SetWord::kKeepTtl:
+        if (unit) return syntax_error();
+        o.keep_ttl = true;
+        break;
+      case SetWord::kCondition: {
+        HEARTH_TRY(o.condition, condition_at(args, i));
+        if (conditional) return syntax_error();
+        break;
+      }
+      default:  // a time
+        if (unit || o.keep_ttl) return syntax_error();
+        unit = time_unit(args[i]);
+        time_at = i + 1;
     }
-  }
-  // What stands for no option is told of before what is no number.
+    return {};
+  };
+  HEARTH_TRY_VOID(walk_options(args, 3, kSetWords, parse_word));
+  // An unknown option is reported before a time that is no number.
   if (unit) {
     HEARTH_TRY(o.deadline, positive_deadline(args, time_at, *unit, ctx.clock(), "set"));
   }
@@ -167,14 +202,16 @@ constexpr KeySpec kSetKey[] = {[] {
   k.notes = "The old value is read only with GET and conditions on it";
   return k;
 }()};
-std::uint16_t set_access(std::span<const std::string_view> argv) {
-  // Conditions on the value read it too.
-  for (const auto word : argv.subspan(3)) {
-    for (const std::string_view reading : {"GET", "IFEQ", "IFNE", "IFDEQ", "IFDNE"}) {
-      if (equals_ignore_case(word, reading)) return access::kModifyRead;
-    }
-  }
-  return access::kOverwrite;
+bool set_keys(std::span<const std::string_view> argv, std::vector<KeyPosition>& out) {
+  std::uint16_t how = access::kOverwrite;
+  static_cast<void>(
+      walk_options(ArgReader(argv), 3, kSetWords, [&](SetWord word, std::size_t) -> Outcome {
+        // Conditions on the value read it too.
+        if (word == SetWord::kGet || word == SetWord::kCondition) how = access::kModifyRead;
+        return {};
+      }));
+  out.push_back({1, how});
+  return true;
 }
 constexpr KeySpec kOverwriteKey[] = {KeySpec::one(1, access::kOverwrite)};
 constexpr KeySpec kSetInsertKey[] = {KeySpec::one(1, access::kOW | access::kInsert)};
@@ -197,7 +234,7 @@ constexpr CommandSpec kSet{
     .args = kSetArgs,
     .reply = Shape::kOk | Shape::kNull | Shape::kBulk,
     .handler = set,
-    .key_access = set_access,
+    .find_keys = set_keys,
 };
 constexpr CommandSpec kSetEx{
     .name = "SETEX",

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "persistence/io/posix_fs.h"
+#include "src/config/help.h"
 #include "src/config/load.h"
 #include "src/server/node.h"
 #include "src/server/proc_title.h"
@@ -56,13 +57,10 @@ std::string absolute(const std::string& path) {
   return getcwd(cwd, sizeof cwd) == nullptr ? path : std::string(cwd) + "/" + path;
 }
 
-void print_usage() {
-  std::printf(
-      "Usage: hearth-server [/path/to/hearth.conf] [options] [-]\n"
-      "       hearth-server - (read config from stdin)\n"
-      "       hearth-server -v | --version | -h | --help\n\n"
-      "Every directive of the configuration file is an option:\n"
-      "       hearth-server /etc/hearth/hearth.conf --port 7777 --loglevel verbose\n");
+int print_help(std::string_view topic) {
+  const config::Help answer = config::help(topic);
+  std::fputs(answer.text.c_str(), answer.known ? stdout : stderr);
+  return answer.known ? 0 : 1;
 }
 
 void daemonize() {
@@ -79,16 +77,15 @@ void daemonize() {
 int main(int argc, char** argv) {
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   ProcTitle title(argc, argv);
-  if (arguments.size() == 1) {
-    if (arguments[0] == "-v" || arguments[0] == "--version") {
-      std::printf("hearth server v=%s redis=%s bits=%zu\n", kVersion, kRedisVersion,
-                  sizeof(void*) * 8);
-      return 0;
-    }
-    if (arguments[0] == "-h" || arguments[0] == "--help") {
-      print_usage();
-      return 0;
-    }
+  if (arguments.size() == 1 && (arguments[0] == "-v" || arguments[0] == "--version")) {
+    // Programs take the first number for the version of Redis whose behaviour they may expect.
+    std::printf("Redis server v=%s hearth=%s bits=%zu\n", kRedisVersion, kVersion,
+                sizeof(void*) * 8);
+    return 0;
+  }
+  if (!arguments.empty() && arguments.size() <= 2 &&
+      (arguments[0] == "-h" || arguments[0] == "--help")) {
+    return print_help(arguments.size() == 2 ? arguments[1] : "");
   }
   setlocale(LC_COLLATE, "");
   tzset();

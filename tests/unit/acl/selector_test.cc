@@ -4,6 +4,7 @@
 
 #include "src/acl/user.h"
 #include "src/acl/users.h"
+#include "src/base/random.h"
 
 namespace {
 
@@ -102,9 +103,28 @@ TEST_CASE("a wrong rule changes nothing and says what is wrong") {
   const Catalog catalog = small_catalog();
   Selector s(Selector::Channels::kNone);
   const std::string before = s.text();
-  for (const std::string_view rule :
-       {"%~", "%X~a", "%RR~a", "~a b", "&a b", "nonsense", "+@nothing", "+nothing", "-config|x",
-        "+config|x", "+config|get|y", "+select|", "db=", "db=1,", "db=-1", "db=x", "+", "-", ""}) {
+  for (const std::string_view rule : {"+select|0 +@all",
+                                      "+select|0\t+get",
+                                      "+select|\n",
+                                      "%~",
+                                      "%X~a",
+                                      "%RR~a",
+                                      "~a b",
+                                      "&a b",
+                                      "nonsense",
+                                      "+@nothing",
+                                      "+nothing",
+                                      "-config|x",
+                                      "+config|x",
+                                      "+config|get|y",
+                                      "+select|",
+                                      "db=",
+                                      "db=1,",
+                                      "db=-1",
+                                      "db=x",
+                                      "+",
+                                      "-",
+                                      ""}) {
     CAPTURE(rule);
     CHECK_FALSE(s.apply(catalog, rule).has_value());
     CHECK(s.text() == before);
@@ -130,6 +150,155 @@ TEST_CASE("a user's text makes the same user") {
   REQUIRE(again.has_value());
   CHECK(again->at("ann").text() == user->text());
   CHECK(again->contains("default"));
+}
+
+// --- random rules ---
+
+const Selector& selector_of(const User& user, std::size_t i) { return user.selectors()[i]; }
+
+// Everything that one selector may say of another's rights, asked of both.
+void check_same_rights(const User& a, const User& b) {
+  CHECK(a.text() == b.text());
+  CHECK(a.enabled() == b.enabled());
+  CHECK(a.needs_no_password() == b.needs_no_password());
+  CHECK(a.password_hashes() == b.password_hashes());
+  REQUIRE(a.selectors().size() == b.selectors().size());
+  static const std::string_view kWords[] = {"", "*", "a", "b", "a)", "(b", "[)]x", "0", "A", ")"};
+  for (std::size_t i = 0; i < a.selectors().size(); ++i) {
+    const Selector& x = selector_of(a, i);
+    const Selector& y = selector_of(b, i);
+    for (std::uint32_t id = 0; id <= 6; ++id) {
+      for (const auto word : kWords)
+        CHECK(x.allows_command(id, word) == y.allows_command(id, word));
+    }
+    for (const auto word : kWords) {
+      for (const KeyRights rights : {KeyRights{0}, kReadKey, kWriteKey, kAnyKeyUse}) {
+        CHECK(x.allows_key(word, rights) == y.allows_key(word, rights));
+        CHECK(x.allows_every_key(rights) == y.allows_every_key(rights));
+      }
+      CHECK(x.allows_channel(word) == y.allows_channel(word));
+      CHECK(x.allows_channel_pattern(word) == y.allows_channel_pattern(word));
+    }
+    for (int db = 0; db < 4; ++db) CHECK(x.allows_database(db) == y.allows_database(db));
+  }
+}
+
+class RuleMaker {
+ public:
+  explicit RuleMaker(std::uint64_t seed) : rng_(seed) {}
+  std::string rule() {
+    switch (rng_.below(12)) {
+      case 0: return selector();
+      case 1: return odd() + odd();
+      case 2: {
+        static const std::string_view kPlain[] = {"on",
+                                                  "off",
+                                                  "nopass",
+                                                  "resetpass",
+                                                  ">a b",
+                                                  "<a b",
+                                                  "reset",
+                                                  "clearselectors",
+                                                  ">(",
+                                                  ">x)",
+                                                  "sanitize-payload",
+                                                  "#zz",
+                                                  "!zz",
+                                                  "skip-sanitize-payload"};
+        return std::string(kPlain[rng_.below(std::size(kPlain))]);
+      }
+      default: return permission();
+    }
+  }
+  std::uint64_t below(std::uint64_t n) { return rng_.below(n); }
+
+ private:
+  std::string odd() {
+    static const std::string_view kOdd[] = {"a", "b", "*", ")", "(",  " ",   "\t",   "\n",   "\"",
+                                            "'", "#", "0", "A", "\\", "[)]", "\x01", "\xff", "|",
+                                            "~", "",  "a", "b", "*",  "%",   "+",    "user", "\v"};
+    return std::string(kOdd[rng_.below(std::size(kOdd))]);
+  }
+  std::string permission() {
+    static const std::string_view kStarts[] = {
+        "+get",        "-get",     "+set",    "+config",   "-config",     "+config|get",
+        "-config|set", "+select",  "-select", "+@string",  "-@fast",      "+@write",
+        "+@all",       "-@all",    "allkeys", "resetkeys", "allchannels", "resetchannels",
+        "alldbs",      "resetdbs", "db=0",    "db=1,3",    "allcommands"};
+    static const std::string_view kOpen[] = {"~",        "%R~",   "%W~",  "%RW~",        "&",
+                                             "+select|", "+get|", "%wr~", "+config|get|"};
+    std::string text;
+    if (rng_.below(2) == 0) {
+      text = kStarts[rng_.below(std::size(kStarts))];
+      if (rng_.below(8) == 0) text += odd() + odd();
+    } else {
+      text = kOpen[rng_.below(std::size(kOpen))];
+      text += odd();
+      if (rng_.below(3) == 0) text += odd();
+    }
+    return text;
+  }
+  std::string selector() {
+    std::string text = "(";
+    for (std::uint64_t n = rng_.below(4); n > 0; --n) text += permission() + " ";
+    return text + (rng_.below(6) == 0 ? "" : ")");
+  }
+  Rng rng_;
+};
+
+TEST_CASE("whatever rules a user was made by, its text makes the same rights") {
+  constexpr std::uint64_t kSeed = 7;
+  INFO("seed ", kSeed);
+  const Users users(small_catalog());
+  RuleMaker maker(kSeed);
+  int accepted = 0;
+  for (int round = 0; round < 5'000; ++round) {
+    User user("ann", Selector::Channels::kNone);
+    std::string rules;
+    for (std::uint64_t n = 1 + maker.below(8); n > 0; --n) {
+      const std::string rule = maker.rule();
+      Users with(small_catalog());
+      // One at a time, so that a refused one leaves the others.
+      const std::string_view word = rule;
+      with.put(user);
+      if (auto next = with.with_rules("ann", std::span(&word, 1))) {
+        user = std::move(*next);
+        rules += "[" + rule + "]";
+        ++accepted;
+      }
+    }
+    CAPTURE(rules);
+    const std::string line = "user ann " + user.text() + "\n";
+    CAPTURE(line);
+    const auto again = users.parse(line, "f");
+    if (!again) FAIL_CHECK(again.error());
+    REQUIRE(again.has_value());
+    CHECK(again->size() == 2);
+    check_same_rights(user, again->at("ann"));
+  }
+  CHECK(accepted > 5'000);
+}
+
+TEST_CASE("names that would break a line are refused, and others read back") {
+  Users users(small_catalog());
+  for (const std::string_view bad :
+       {std::string_view(""), std::string_view("a b"), std::string_view("a\n"),
+        std::string_view("a\0b", 3), std::string_view("\t")}) {
+    CHECK_FALSE(is_user_name(bad));
+  }
+  for (const std::string_view name :
+       {"\"a\"", "a'b", "#a", "user", "(x", "a)", "on", "\x01", "\xff\xfe"}) {
+    CAPTURE(name);
+    REQUIRE(is_user_name(name));
+    Users some(small_catalog());
+    const std::string_view rules[] = {"+get", "~x"};
+    some.put(*some.with_rules(name, rules));
+    const auto again = users.parse(some.file_text(), "f");
+    REQUIRE(again.has_value());
+    REQUIRE(again->contains(name));
+    CHECK(again->find(name)->second.text() == some.find(name)->text());
+    CHECK(again->size() == 2);
+  }
 }
 
 TEST_CASE("a file with mistakes is refused whole, with the lines of all of them") {

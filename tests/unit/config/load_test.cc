@@ -5,6 +5,7 @@
 #include <map>
 
 #include "src/base/glob.h"
+#include "src/config/help.h"
 #include "src/config/words.h"
 
 using namespace hearth;
@@ -51,6 +52,13 @@ std::string fatal(int line, const std::string& text, const std::string& reason) 
   return "\n*** FATAL CONFIG FILE ERROR (Hearth 0.1.0) ***\nReading the configuration file, at "
          "line " +
          std::to_string(line) + "\n>>> '" + text + "'\n" + reason + "\n";
+}
+
+// Of an option, which stands in no line.
+std::string fatal(const std::string& text, const std::string& reason) {
+  return "\n*** FATAL CONFIG FILE ERROR (Hearth 0.1.0) ***\nReading the options of the command "
+         "line\n>>> '" +
+         text + "'\n" + reason + "\n";
 }
 
 }  // namespace
@@ -141,23 +149,24 @@ TEST_CASE("options stand behind the file, in all the forms that are in use") {
 
 TEST_CASE("a mistake names its line, its text and the reason") {
   CHECK(start({"--invalid"}).error ==
-        fatal(2, "invalid", "Bad directive or wrong number of arguments"));
-  CHECK(start({"--port"}).error == fatal(2, "port", "wrong number of arguments"));
+        fatal("invalid",
+              "Bad directive or wrong number of arguments\nThere is no parameter 'invalid'."));
+  CHECK(start({"--port"}).error == fatal("port", "wrong number of arguments"));
   CHECK(start({"--port", "6380", "--loglevel"}).error ==
-        fatal(3, "loglevel", "wrong number of arguments"));
+        fatal("loglevel", "wrong number of arguments"));
   CHECK(start({"--port", "6379", "6380"}).error ==
-        fatal(2, "port \"6379\" \"6380\"", "wrong number of arguments"));
+        fatal("port \"6379\" \"6380\"", "wrong number of arguments"));
   CHECK(start({"--port", "--loglevel", "verbose"}).error ==
-        fatal(2, "port \"--loglevel\" \"verbose\"", "wrong number of arguments"));
+        fatal("port \"--loglevel\" \"verbose\"", "wrong number of arguments"));
   CHECK(start({"--port", "--bla", "--loglevel", "verbose"}).error ==
-        fatal(2, "port \"--bla\"", "argument couldn't be parsed into an integer"));
+        fatal("port \"--bla\"", "argument couldn't be parsed into an integer"));
   CHECK(start({"--shutdown-on-sigint"}).error ==
-        fatal(2, "shutdown-on-sigint",
+        fatal("shutdown-on-sigint",
               "argument(s) must be one of the following: default, save, nosave, now, force"));
   CHECK(start({"--replicaof", "--127.0.0.1", "abc"}).error ==
-        fatal(2, "replicaof \"--127.0.0.1\" \"abc\"", "Invalid primary port"));
+        fatal("replicaof \"--127.0.0.1\" \"abc\"", "Invalid primary port"));
   CHECK(start({"--replicaof", "--127.0.0.1", "--abc"}).error ==
-        fatal(2, "replicaof \"--127.0.0.1\"", "wrong number of arguments"));
+        fatal("replicaof \"--127.0.0.1\"", "wrong number of arguments"));
   CHECK(start({"test.conf"}, "port 1\nlogfile 'x\n").error ==
         fatal(2, "logfile 'x", "Unbalanced quotes in configuration line"));
   CHECK(start({"test.conf"}, "rename-command A\n").error ==
@@ -165,6 +174,40 @@ TEST_CASE("a mistake names its line, its text and the reason") {
   CHECK(start({"none.conf"}).error.find("can't open config file 'none.conf'") != std::string::npos);
   CHECK(start({"--cluster-enabled", "yes", "--replicaof", "h", "1"})
             .error.find("replicaof directive not allowed in cluster mode") != std::string::npos);
+}
+
+TEST_CASE("a misspelt name is told, with the one that may have been meant") {
+  const auto error = [](const std::string& name) { return start({"--" + name, "1"}).error; };
+  CHECK(error("maxmemroy").find("There is no parameter 'maxmemroy'. Did you mean 'maxmemory'?") !=
+        std::string::npos);
+  CHECK(error("slavof").find("Did you mean 'slaveof'?") != std::string::npos);
+  CHECK(error("io-uirng").find("Did you mean 'io-uring'?") != std::string::npos);
+  CHECK(error("something-else").find("Did you mean") == std::string::npos);
+  CHECK(error("key-load-dela").find("key-load-delay") == std::string::npos);  // hidden
+  CHECK(start({"test.conf"}, "port 1\nmaxclient 5\n").error ==
+        fatal(2, "maxclient 5",
+              "Bad directive or wrong number of arguments\nThere is no parameter 'maxclient'. Did "
+              "you mean 'maxclients'?"));
+}
+
+TEST_CASE("help lists topics, the parameters of one, or one parameter") {
+  CHECK(help("").text.find("  memory ") != std::string::npos);
+  CHECK(help("memory").text.find("  --maxmemory 0\n") != std::string::npos);
+  CHECK(help("memory").text.find("--appendonly") == std::string::npos);
+  CHECK(help("--appendfsync").text.find("One of: everysec, always, no.") != std::string::npos);
+  CHECK(help("slaveof").text.find("--replicaof") != std::string::npos);
+  CHECK_FALSE(help("maxmemroy").known);
+  CHECK(help("maxmemroy")
+            .text.starts_with(
+                "There is no topic and no parameter 'maxmemroy'. Did you mean 'maxmemory'?"));
+  for (const Section& section : sections()) {
+    for (const Parameter& p : section.parameters) {
+      CAPTURE(p.name);
+      const bool listed =
+          help("all").text.find("  --" + std::string(p.name) + " ") != std::string::npos;
+      CHECK(listed == !has(p.flags, Flag::kHidden));
+    }
+  }
 }
 
 TEST_CASE("include reads files in place, by pattern too, and not for ever") {

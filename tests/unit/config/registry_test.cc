@@ -85,9 +85,10 @@ TEST_CASE("CONFIG GET takes several patterns, both spellings, and hides what is 
   std::set<std::string> names;
   for (const auto& [name, value] : found) CHECK(names.insert(name).second);
   for (const char* name :
-       {"maxmemory", "maxmemory-samples", "maxmemory-clients", "bind", "slaveof", "replicaof"}) {
+       {"maxmemory", "maxmemory-samples", "maxmemory-clients", "BIND", "slaveof", "replicaof"}) {
     CHECK(contains(found, name));
   }
+  CHECK_FALSE(contains(found, "bind"));
   const std::string_view all[] = {"*"};
   CHECK_FALSE(contains(registry.get(all), "key-load-delay"));
   CHECK_FALSE(contains(registry.get(all), "user"));
@@ -248,4 +249,70 @@ TEST_CASE("a hook may put the value into its final form") {
   CHECK(registry.settings().replicaof.port == 7000);
   REQUIRE(registry.replace("replicaof", ""));
   CHECK(registry.settings().replicaof.host.empty());
+}
+
+TEST_CASE("hz outside of its range is taken for the nearer end") {
+  Registry registry;
+  CHECK(set_one(registry, "hz", "5000") == "OK");
+  CHECK(get_one(registry, "hz") == "500");
+  CHECK(registry.settings().hz == 500);
+  CHECK(set_one(registry, "hz", "0") == "OK");
+  CHECK(get_one(registry, "hz") == "1");
+}
+
+TEST_CASE("CONFIG SET takes no control characters, whatever the parameter") {
+  Registry registry;
+  for (const Section& section : sections()) {
+    for (const Parameter& p : section.parameters) {
+      if (p.type.kind == Kind::kLines || has(p.flags, Flag::kImmutable)) continue;
+      for (const std::string_view bad :
+           {"127.0.0.1:7000\nenable-debug-command\tyes\n#:1", "\t", "a\rb", "a\x7f", "a\x01"}) {
+        CAPTURE(p.name);
+        const std::pair<std::string_view, std::string_view> pair[] = {{p.name, bad}};
+        const auto done = registry.set(pair, {.protected_allowed = true, .loading = false});
+        REQUIRE_FALSE(done.has_value());
+        CHECK(done.error().find("must not contain control characters") != std::string::npos);
+      }
+    }
+  }
+}
+
+// What a word means stands next to it: it can't get out of step with the enum of the field.
+TEST_CASE("every choice is taken and told as it is spelled") {
+  Registry registry;
+  for (const Section& section : sections()) {
+    for (const Parameter& p : section.parameters) {
+      if (p.type.kind != Kind::kChoice) continue;
+      for (const Choice& choice : p.type.choices) {
+        CAPTURE(p.name);
+        CAPTURE(choice.word);
+        const std::vector<std::string> words{std::string(p.name), std::string(choice.word)};
+        CHECK(registry.apply_directive(words).has_value());
+        CHECK(registry.value_of(p.name) == choice.word);
+      }
+    }
+  }
+  const std::vector<std::string> words{"maxmemory-policy", "ALLKEYS-LFU"};
+  CHECK(registry.apply_directive(words).has_value());
+  CHECK(registry.settings().maxmemory_policy == MaxmemoryPolicy::kAllkeysLfu);
+}
+
+TEST_CASE("a hook for any change hears of each") {
+  Registry registry;
+  int heard = 0;
+  registry.on_any_change([&](const Settings&) -> Result<void, std::string> {
+    ++heard;
+    return {};
+  });
+  int expected = 0;
+  for (const Section& section : sections()) {
+    for (const Parameter& p : section.parameters) {
+      if (p.type.kind != Kind::kBool || has(p.flags, Flag::kImmutable)) continue;
+      CAPTURE(p.name);
+      const std::string other = p.default_text == "yes" ? "no" : "yes";
+      if (set_one(registry, p.name, other) != "OK") continue;  // activedefrag
+      CHECK(heard == ++expected);
+    }
+  }
+  CHECK(expected > 20);
 }

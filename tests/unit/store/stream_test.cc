@@ -89,9 +89,12 @@ TEST_CASE("stream ids are read strictly and written in full") {
   CHECK(parse_stream_id("5-3", 0) == StreamId{5, 3});
   CHECK(parse_stream_id("5", 7) == StreamId{5, 7});
   CHECK(parse_stream_id("18446744073709551615-18446744073709551615", 0) == kStreamIdMax);
-  for (const char* bad : {"", "-", "5-", "-5", "a", "5-a", "18446744073709551616", "5-3-2", "+5",
-                          " 5", "5 ", "1-18446744073709551616"})
+  for (const char* bad : {"", "-", "5-", "-5", "a", "5-a", "18446744073709551616", "5-3-2", "5 ",
+                          "+ 5", " ", "1-18446744073709551616"})
     CHECK_FALSE(parse_stream_id(bad, 0).has_value());
+  CHECK(parse_stream_id(" 5-+3", 0) == StreamId{5, 3});
+  CHECK_FALSE(parse_stream_id(std::string_view("5\0", 2), 0).has_value());
+  CHECK_FALSE(parse_stream_id(std::string(200, '0') + "5", 0).has_value());
   CHECK(stream_id_text(kStreamIdMax) == "18446744073709551615-18446744073709551615");
   CHECK(successor({1, UINT64_MAX}) == StreamId{2, 0});
   CHECK_FALSE(successor(kStreamIdMax).has_value());

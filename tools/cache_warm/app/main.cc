@@ -58,8 +58,7 @@ constexpr const char* kFooter =
     "The password of the target may be given in the environment as HEARTH_PASSWORD.";
 
 void describe(CLI::App& app, Arguments& args) {
-  app.add_option("mapping", args.mapping_file, "TOML file that says which rows become which keys")
-      ->required();
+  app.add_option("mapping", args.mapping_file, "TOML file that says which rows become which keys");
   app.add_option("--source", args.source_url, "URL of the database, instead of the mapping file's");
   app.add_option("--target", args.targets,
                  "host:port, [v6]:port or unix:/path of a server or of any node of a cluster; may "
@@ -206,6 +205,11 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // how the library ends --help and reports mistakes
     return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  // Looked at last: a misspelt option is the mistake to tell, not what it left out.
+  if (args.mapping_file.empty()) {
+    app.exit(CLI::RequiredError("mapping"));
+    return kExitUsage;
   }
   heed_signals();
   return run(args);
