@@ -2,8 +2,9 @@
 //
 // Memory follows the bytes that are here, never a length that the other side announced: the buffer
 // at most doubles, or grows to the end of what was announced if that is at most four times as much
-// as came. Room is not touched before bytes are put there. Growing copies at most as many bytes as came since the
-// buffer grew last times a constant, so that receiving n bytes costs O(n), in whatever pieces.
+// as came. Room is not touched before bytes are put there. Growing copies at most as many bytes as
+// came since the buffer grew last times a constant, so that receiving n bytes costs O(n), in
+// whatever pieces.
 #pragma once
 
 #include <cstddef>
