@@ -45,13 +45,10 @@ inline Outcome administer(CommandContext& ctx, cluster::AdminRequest request) {
              id = ctx.session().id](const cluster::AdminReply& reply) {
       Session* session = clients->find(id);
       if (session == nullptr || !session->is_waiting()) return;
-      if (session->reply_mode == ReplyMode::kOn) {
-        ReplyWriter out(session->out, session->resp);
-        write_answer(out, reply);
-      } else if (session->reply_mode == ReplyMode::kSkip) {
-        session->reply_mode = ReplyMode::kOn;
-      }
-      clients->resume(*session);
+      const std::size_t reply_from = session->out.size();
+      ReplyWriter out(session->out, session->resp);
+      write_answer(out, reply);
+      clients->resume(*session, reply_from);
     };
   }
   std::optional<cluster::AdminReply> reply =
