@@ -107,7 +107,7 @@ std::vector<NamedText> Registry::get(std::span<const std::string_view> patterns)
   // Patterns by how they are looked for: whole names, each to be answered as it is spelled, and
   // those with wildcards.
   std::vector<std::string_view> wild;
-  std::unordered_map<std::size_t, std::vector<std::string_view>> exact;
+  std::map<std::size_t, std::vector<std::string_view>> exact;
   for (const std::string_view pattern : patterns) {
     if (pattern.find_first_of("*?[\\") != std::string_view::npos) {
       wild.push_back(pattern);

@@ -3,6 +3,8 @@
 // First every stream is asked what it has to give, which for a group is where entries are assigned;
 // then the reply is written, whose outer count is known by then. A reader that is given nothing may
 // wait for its keys: its command is run again when one of them changed.
+#include <algorithm>
+
 #include "src/command/deadline.h"
 #include "src/command/options.h"
 #include "src/commands/stream/access.h"
