@@ -54,7 +54,7 @@ class World {
     server_.engine().execute(*session_, argv);
     EngineFixture::take(*session_);
     HEARTH_CHECK(forbidden() == before_);
-    return !session_->close_now && !session_->close_after_reply && !session_->waiting;
+    return !session_->close_now && !session_->close_after_reply && !session_->is_waiting();
   }
   EngineFixture& server() { return server_; }
 
