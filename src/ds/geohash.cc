@@ -299,16 +299,19 @@ void add_edges(const Cell& cell, std::vector<GeoShape::ScoreRange>& out) {
   constexpr std::uint64_t kPast = std::uint64_t{1} << kStepsMost;  // the index of such positions
   const unsigned shift = kStepsMost - cell.steps;
   const bool is_last_row = cell.row == cell.last();
-  // 180 degrees are -180 degrees. Scores as large as these are even numbers, rounded.
+  const std::uint64_t east = spread(kPast) << 1, north = spread(kPast);
+  // Scores as large as these are even numbers, rounded.
+  constexpr std::uint64_t kBehind = 2;
+  // The first and the last index that a square has on the finest grid, in the scores' form.
+  const auto first = [shift](std::uint64_t index) { return spread(index << shift); };
+  const auto last = [shift](std::uint64_t index) { return spread(((index + 1) << shift) - 1); };
+  // 180 degrees are -180 degrees.
   if (cell.column == cell.last() || cell.column == 0) {
-    const std::uint64_t east = spread(kPast) << 1;
-    add_range(east + spread(cell.row << shift),
-              east + spread((cell.row + 1) << shift) + (is_last_row ? 2 : 0), out);
+    add_range(east + first(cell.row), east + last(cell.row) + kBehind, out);
+    if (is_last_row) add_range(east + north, east + north + kBehind, out);
   }
   if (is_last_row) {
-    const std::uint64_t north = spread(kPast);
-    add_range(north + (spread(cell.column << shift) << 1),
-              north + (spread((cell.column + 1) << shift) << 1), out);
+    add_range(north + (first(cell.column) << 1), north + (last(cell.column) << 1) + kBehind, out);
   }
 }
 
