@@ -27,7 +27,8 @@ std::uint64_t Eviction::evict_one(const EvictionPool::Candidate& victim) {
   const std::uint64_t bytes = at->memory_bytes();
   keys.remove(ref, at, core_.env.lazy_eviction);
   ++core_.stats.evicted_keys;
-  core_.effects.replicate_as({victim.db, ref.slot}, core_.env.lazy_eviction ? "UNLINK" : "DEL", ref.name);
+  core_.effects.replicate_as({victim.db, ref.slot}, core_.env.lazy_eviction ? "UNLINK" : "DEL",
+                             ref.name);
   core_.effects.event(Notify::kEvicted, "evicted", victim.db, ref.name);
   return bytes;
 }
