@@ -312,7 +312,8 @@ class World {
     for (const Words& words : sample.before) server_.run_words(session, words);
     std::string reply = server_.run_words(session, sample.call);
     if (session.is_blocked()) {  // what it says when its time is over
-      CHECK(server_.engine().unblock(session.id, BlockingControl::Unblock::kTimeout));
+      CHECK(server_.engine().services().blocking->unblock(session.id,
+                                                          BlockingControl::Unblock::kTimeout));
       reply = EngineFixture::take(session);
     }
     const int resp_after = session.resp;
