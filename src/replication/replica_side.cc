@@ -250,18 +250,35 @@ bool ReplicaSide::take_snapshot_header() {
   return true;
 }
 
+// Where the mark ends in what has come; it may have begun before that.
+std::optional<std::size_t> ReplicaSide::end_of_mark() const {
+  const std::string& mark = header_->mark;
+  const std::string seam = tail_ + input_.substr(0, mark.size() - 1);
+  if (const std::size_t at = seam.find(mark); at != std::string::npos)
+    return at + mark.size() - tail_.size();
+  const std::size_t at = input_.find(mark);
+  if (at == std::string::npos) return std::nullopt;
+  return at + mark.size();
+}
+
 void ReplicaSide::take_snapshot_bytes() {
   std::size_t take = input_.size();
-  if (header_->bytes) take = std::min<std::uint64_t>(take, *header_->bytes - received_);
+  bool complete = false;
+  if (header_->bytes) {
+    take = std::min<std::uint64_t>(take, *header_->bytes - received_);
+    complete = received_ + take == *header_->bytes;
+  } else if (const auto end = end_of_mark()) {
+    take = *end;
+    complete = true;
+  }
   std::string piece = input_.substr(0, take);
   input_.erase(0, take);
   received_ += take;
-  bool complete = header_->bytes && received_ == *header_->bytes;
   if (!header_->bytes) {
-    const std::size_t mark = header_->mark.size();
-    tail_ += std::string_view(piece).substr(piece.size() - std::min(piece.size(), mark));
-    if (tail_.size() > mark) tail_.erase(0, tail_.size() - mark);
-    complete = tail_ == header_->mark;
+    // What may be the beginning of the mark.
+    const std::size_t kept = header_->mark.size() - 1;
+    tail_ += std::string_view(piece).substr(piece.size() - std::min(piece.size(), kept));
+    if (tail_.size() > kept) tail_.erase(0, tail_.size() - kept);
   }
   act(WriteFile{std::move(piece)});
   if (!complete) return;

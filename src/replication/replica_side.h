@@ -175,6 +175,7 @@ class ReplicaSide {
   [[nodiscard]] bool take_handshake_line();
   void handshake_ended();
   [[nodiscard]] bool take_snapshot_header();
+  [[nodiscard]] std::optional<std::size_t> end_of_mark() const;
   void take_snapshot_bytes();
   void go_online();
   template <typename A>
@@ -197,7 +198,7 @@ class ReplicaSide {
   std::optional<SnapshotHeader> header_;
   bool has_file_ = false;
   std::uint64_t received_ = 0;
-  std::string tail_;  // the last bytes received, to find the mark
+  std::string tail_;  // the last bytes received: the mark may begin in them
 
   RequestParser parser_;
   std::vector<std::string_view> words_;
