@@ -42,8 +42,8 @@ class FakeCluster final : public ClusterControl {
     mono_ms_ += time.count();
     run(cluster::input::Tick{});
   }
-  cluster::AdminReply administer(cluster::AdminRequest request) override {
-    return *run(cluster::input::Admin{std::move(request)}).reply;
+  std::optional<cluster::AdminReply> administer(cluster::AdminRequest request, Later) override {
+    return run(cluster::input::Admin{std::move(request)}).reply;
   }
   cluster::ViewPtr view() override { return machine_->view(now()); }
   std::vector<cluster::LinkInfo> links() override {
@@ -62,6 +62,11 @@ class FakeCluster final : public ClusterControl {
   }
   cluster::Actions run(const cluster::Input& input) {
     cluster::Actions actions = machine_->step(input, now());
+    // The disk is quick.
+    for (const cluster::Action& action : actions.list) {
+      if (std::holds_alternative<cluster::action::Persist>(action))
+        static_cast<void>(machine_->step(cluster::input::Persisted{}, now()));
+    }
     if (auto view = machine_->end_turn(now()); view != nullptr)
       server_->engine().set_cluster_view(std::move(view));
     return actions;
