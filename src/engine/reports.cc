@@ -56,11 +56,10 @@ void Reports::change_replication_id() {
   if (parts_.core.services.replication != nullptr) parts_.core.services.replication->id_changed();
 }
 
-void Reports::tick(int tick_rate) {
-  tick_rate_ = tick_rate;
+void Reports::tick() {
   Stats& stats = parts_.core.stats;
   stats.used_memory_peak = std::max(stats.used_memory_peak, memory::used_bytes());
-  const auto per_100ms = static_cast<std::uint64_t>(std::max(1, tick_rate / 10));
+  const auto per_100ms = static_cast<std::uint64_t>(std::max(1, tick_rate_ / 10));
   if (++tick_count_ % per_100ms != 0) return;
   const MonoTime now = parts_.core.mono;
   ops_rate_.sample(now, stats.commands_processed);

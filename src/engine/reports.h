@@ -38,7 +38,8 @@ class Reports final : public InfoControl {
   void set_replication_id(std::string id) { replication_id_ = std::move(id); }
 
   // Once a tick; rates are sampled every 100 ms, however many ticks that is.
-  void tick(int tick_rate);
+  void tick();
+  void set_tick_rate(int rate) { tick_rate_ = rate; }
 
  private:
   void write_server(InfoWriter& out);

@@ -95,6 +95,7 @@ void Engine::adapt_tick_rate() {
   while (tick_rate_ < kRateMost &&
          sessions_.count() / static_cast<std::size_t>(tick_rate_) > kClientsPerTick)
     tick_rate_ = std::min(tick_rate_ * 2, kRateMost);
+  reports_.set_tick_rate(tick_rate_);
 }
 
 void Engine::tick() {
@@ -111,7 +112,7 @@ void Engine::tick() {
   sessions_.check_some(tick_rate_);
   // A limit that was lowered takes effect without waiting for a command.
   if (core_.hot.maxmemory != 0 && !core_.loading) eviction_.make_room();
-  reports_.tick(tick_rate_);
+  reports_.tick();
   core_.stats.eventloop_duration_cron_us += (core_.ticks() - start) / 1000;
 }
 

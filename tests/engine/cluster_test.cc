@@ -36,7 +36,8 @@ class FakeCluster final : public ClusterControl {
     settings.require_full_coverage = false;
     machine_ = std::make_unique<cluster::Machine>(settings, saved, 1, now());
     server.engine().services().cluster = this;
-    wait(milliseconds{3000});  // a primary says ok only after its first seconds
+    // A primary says ok only after its first seconds, and when it has heard a majority.
+    for (int i = 0; i < 30; ++i) wait(milliseconds{100});
   }
   void wait(milliseconds time) {
     mono_ms_ += time.count();
@@ -60,12 +61,31 @@ class FakeCluster final : public ClusterControl {
   [[nodiscard]] cluster::Now now() const {
     return {MonoTime{mono_ms_ * 1000}, UnixMillis{mono_ms_}};
   }
+  static std::shared_ptr<const cluster::Message> pong() {
+    cluster::Message m;
+    m.type = cluster::MessageType::kPong;
+    m.header.sender = NodeId(kOther);
+    m.header.flags = cluster::node_flag::kPrimary;
+    m.header.current_epoch = m.header.config_epoch = 2;
+    m.header.port = 6380;
+    m.header.cport = 16380;
+    m.header.slots.add(cluster::SlotRange{8192, 16382});
+    m.body = cluster::PingBody{};
+    return std::make_shared<const cluster::Message>(std::move(m));
+  }
   cluster::Actions run(const cluster::Input& input) {
     cluster::Actions actions = machine_->step(input, now());
-    // The disk is quick.
+    // The disk is quick, and so is the other primary, which says what it owns.
     for (const cluster::Action& action : actions.list) {
       if (std::holds_alternative<cluster::action::Persist>(action))
         static_cast<void>(machine_->step(cluster::input::Persisted{}, now()));
+      if (const auto* open = std::get_if<cluster::action::OpenLink>(&action);
+          open != nullptr && open->ip == "127.0.0.2") {
+        static_cast<void>(
+            machine_->step(cluster::input::LinkConnected{open->link, "127.0.0.1"}, now()));
+        static_cast<void>(
+            machine_->step(cluster::input::MessageReceived{open->link, pong()}, now()));
+      }
     }
     if (auto view = machine_->end_turn(now()); view != nullptr)
       server_->engine().set_cluster_view(std::move(view));

@@ -220,7 +220,7 @@ TEST_CASE(
   Session& second = f.server.open();
   f.server.run_as(second, "BLPOP", "here", "locked", "0");
   Session& mover = f.server.open();
-  f.server.run("SET", "locked", "not a list");
+  f.server.run_as(mover, "SET", "locked", "not a list");
   f.server.run_as(mover, "MIGRATE", "h", "1", "locked", "0", "10");
   f.server.run_as(f.server.open(), "RPUSH", "here", "2");
   CHECK(EngineFixture::take(second).empty());

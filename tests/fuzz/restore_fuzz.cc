@@ -63,6 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   HEARTH_CHECK(mirror->is_equal());
   EngineFixture& engine = mirror->first();
   for (const std::string key : CommandGenerator::kKeys) {
+    engine.run("PERSIST", key);  // a digest tells whether there is a deadline
     const std::string dumped = bulk_text(engine.run("DUMP", key));
     if (dumped.empty()) continue;
     HEARTH_CHECK(engine.run("RESTORE", "again", "0", dumped, "REPLACE") == "+OK\r\n");

@@ -15,8 +15,8 @@ namespace {
 MessageHeader some_header(Rng& rng) {
   MessageHeader h;
   h.sender = NodeId(rng.hex(40));
-  h.current_epoch = rng.next();
-  h.config_epoch = rng.next();
+  h.current_epoch = rng.below(kEpochMax + 1);
+  h.config_epoch = rng.below(kEpochMax + 1);
   h.replication_offset = rng.next();
   for (int i = 0; i < 50; ++i) h.slots.add(static_cast<Slot>(rng.below(kSlotCount)));
   if (rng.chance(0.5)) h.replica_of = NodeId(rng.hex(40));
@@ -69,7 +69,7 @@ Message message_of(Rng& rng, MessageType type) {
       m.body = PublishBody{rng.hex(rng.below(20)), rng.hex(rng.below(2000))};
       break;
     case MessageType::kUpdate: {
-      UpdateBody body{NodeId(rng.hex(40)), rng.next(), {}};
+      UpdateBody body{NodeId(rng.hex(40)), rng.below(kEpochMax + 1), {}};
       body.slots.add(SlotRange{100, 5460});
       m.body = body;
       break;
