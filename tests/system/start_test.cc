@@ -119,6 +119,7 @@ TEST_CASE("SIGTERM while the data is loaded ends the server with status 0 and ke
       const auto client = server->client();
       for (int i = 0; i < 2000; ++i)
         REQUIRE(client->text({"SET", "key" + std::to_string(i), std::string(100, 'v')}) == "OK");
+      if (!log) REQUIRE(client->text({"SAVE"}) == "OK");
       CHECK(server->process().stop(SIGTERM) == 0);
     }
     std::vector<std::string> slow = config;
@@ -128,7 +129,7 @@ TEST_CASE("SIGTERM while the data is loaded ends the server with status 0 and ke
     const auto loading = launch(*dir, slow, port);
     REQUIRE(eventually([&] {
       RespClient probe(port);
-      return probe.is_connected() && probe.text({"PING"}).starts_with("LOADING");
+      return probe.is_connected() && probe.text({"PING"}).starts_with("-LOADING");
     }));
     loading->send(SIGTERM);
     CHECK(loading->wait(milliseconds{10'000}) == 0);
