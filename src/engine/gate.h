@@ -39,10 +39,9 @@ class Gate {
   // Unless it passes, what the client hears was written.
   [[nodiscard]] Verdict admit(Session& session, const Command& command, Words argv,
                               const KeyRef& first_key) {
-    const std::uint32_t conditions = conditions_of(session, command, argv, first_key);
-    if (conditions == 0) [[likely]]
+    if (!has_conditions(session, command, argv, first_key)) [[likely]]
       return Verdict::kPass;
-    return check(session, command, argv, conditions);
+    return check(session, command, argv, conditions_of(session, command, argv, first_key));
   }
 
   // To be called when loading, following, settings or what PersistenceControl says have changed.
@@ -85,22 +84,41 @@ class Gate {
   };
   static const Row kChecks[];
 
+  // Calls fn(holds, condition) for each. The two readers below are all that looks at it.
+  template <typename F>
+  void each_condition(const Session& session, const Command& command, Words argv,
+                      const KeyRef& first_key, F&& fn) const {
+    const EngineCore& core = parts_.core;
+    fn(!command.spec->arity.accepts(argv.size()), kMalformed);
+    fn(command.spec->handler == nullptr, kMalformed);
+    fn(has(command.flags, Flag::kProtected), kProtected);
+    fn(!session.authenticated, kUnauthenticated);
+    fn(session.in_multi, kInMulti);
+    fn(session.replaying, kReplaying);
+    fn(!session.account->unrestricted(), kRestricted);
+    fn(session.in_subscribe_mode(), kSubscriber);
+    fn(core.guarded, kGuarded);
+    fn(core.script_busy, kBusy);
+    fn(core.paused, kPaused);
+    fn(parts_.holds.has_locks(), kLocked);
+    fn(core.hot.clients_most != 0, kClientLimit);
+    fn(parts_.eviction.is_over_limit(), kOverMemory);
+    fn(core.hot.cluster && !is_served(command, first_key), kSlots);
+  }
+  // Whether any holds, which is cheaper to find out than which.
+  [[nodiscard]] bool has_conditions(const Session& session, const Command& command, Words argv,
+                                    const KeyRef& first_key) const {
+    bool any = false;
+    each_condition(session, command, argv, first_key,
+                   [&](bool holds, Condition) { any = any || holds; });
+    return any;
+  }
   [[nodiscard]] std::uint32_t conditions_of(const Session& session, const Command& command,
                                             Words argv, const KeyRef& first_key) const {
-    const auto bit = [](bool holds, Condition c) { return holds ? c : 0U; };
-    const EngineCore& core = parts_.core;
-    std::uint32_t c =
-        bit(!command.spec->arity.accepts(argv.size()), kMalformed) |
-        bit(command.spec->handler == nullptr, kMalformed) |
-        bit(has(command.flags, Flag::kProtected), kProtected) |
-        bit(!session.authenticated, kUnauthenticated) | bit(session.in_multi, kInMulti) |
-        bit(session.replaying, kReplaying) | bit(!session.account->unrestricted(), kRestricted) |
-        bit(session.in_subscribe_mode(), kSubscriber) | bit(core.guarded, kGuarded) |
-        bit(core.script_busy, kBusy) | bit(core.paused, kPaused) |
-        bit(parts_.holds.has_locks(), kLocked) | bit(core.hot.clients_most != 0, kClientLimit) |
-        bit(parts_.eviction.is_over_limit(), kOverMemory);
-    if (core.hot.cluster) c |= bit(!is_served(command, first_key), kSlots);
-    return c;
+    std::uint32_t all = 0;
+    each_condition(session, command, argv, first_key,
+                   [&](bool holds, Condition c) { all |= holds ? c : 0U; });
+    return all;
   }
   // One key, of a slot that is served here and is not in motion.
   [[nodiscard]] bool is_served(const Command& command, const KeyRef& first_key) const {

@@ -29,9 +29,8 @@ std::vector<std::string_view> Observers::without_secrets(const Command& command,
   return shown;
 }
 
-void Observers::after_call(const Session& session, const Session& client, const Command& command,
-                           Words argv, std::uint64_t ns, std::uint64_t reply_bytes,
-                           bool announced) {
+void Observers::note_call(const Session& session, const Session& client, const Command& command,
+                          Words argv, std::uint64_t ns, std::uint64_t reply_bytes, bool announced) {
   if (ns >= core_.hot.slow_ns) [[unlikely]]
     log_slow(client, command, argv, ns);
   if (!monitors_.empty() && !announced) [[unlikely]]

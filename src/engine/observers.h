@@ -30,7 +30,11 @@ class Observers final : public MonitorControl {
   }
   // A command ran. `announced`: monitors were shown it before.
   void after_call(const Session& session, const Session& client, const Command& command, Words argv,
-                  std::uint64_t ns, std::uint64_t reply_bytes, bool announced);
+                  std::uint64_t ns, std::uint64_t reply_bytes, bool announced) {
+    if (ns >= core_.hot.slow_ns || ns >= core_.hot.latency_ns || !monitors_.empty() ||
+        core_.hot_keys.is_active()) [[unlikely]]
+      note_call(session, client, command, argv, ns, reply_bytes, announced);
+  }
   // Shows a command that waits.
   void announce(const Session& session, const Command& command, Words argv);
   void log_slow(const Session& client, const Command& command, Words argv, std::uint64_t ns);
@@ -38,6 +42,8 @@ class Observers final : public MonitorControl {
                 std::uint64_t bytes);
 
  private:
+  void note_call(const Session& session, const Session& client, const Command& command, Words argv,
+                 std::uint64_t ns, std::uint64_t reply_bytes, bool announced);
   [[nodiscard]] std::vector<std::string_view> without_secrets(const Command& command,
                                                               Words argv) const;
   void feed(const Session& from, const Command& command, Words argv);
