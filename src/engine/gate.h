@@ -110,7 +110,7 @@ class Gate {
                                     const KeyRef& first_key) const {
     bool any = false;
     each_condition(session, command, argv, first_key,
-                   [&](bool holds, Condition) { any = any || holds; });
+                   [&](bool holds, Condition) { any |= holds; });
     return any;
   }
   [[nodiscard]] std::uint32_t conditions_of(const Session& session, const Command& command,
