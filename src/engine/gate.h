@@ -109,8 +109,7 @@ class Gate {
   [[nodiscard]] bool has_conditions(const Session& session, const Command& command, Words argv,
                                     const KeyRef& first_key) const {
     bool any = false;
-    each_condition(session, command, argv, first_key,
-                   [&](bool holds, Condition) { any |= holds; });
+    each_condition(session, command, argv, first_key, [&](bool holds, Condition) { any |= holds; });
     return any;
   }
   [[nodiscard]] std::uint32_t conditions_of(const Session& session, const Command& command,
