@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kReadChunk = 16 * 1024;
 constexpr std::size_t kReadMost = 256 * 1024;  // bytes of one read into a client's own buffer
 constexpr unsigned kPiecesMost = 64;
+// Bytes that libuv is given to write at its pace. It tells of them when all are written: with more
+// at a time, a client that takes a long reply slowly would look idle.
+constexpr std::size_t kQueuedMost = std::size_t{1} << 20;
 
 // Assigning an empty string would keep the memory.
 void free_memory(std::string& text) { std::string().swap(text); }
@@ -184,6 +187,8 @@ void SocketStream::queue_write() {
   unsigned count = 0;
   in_flight_ = 0;
   output_->gather(kPiecesMost, [&](char* data, std::size_t n) {
+    n = std::min(n, kQueuedMost - in_flight_);
+    if (n == 0) return;
     pieces[count++] = uv_buf_init(data, static_cast<unsigned>(n));
     in_flight_ += n;
   });
