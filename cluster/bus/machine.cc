@@ -89,7 +89,7 @@ void on_persisted(State& s, bool ok) {
     if (held.until_saved > s.saved) {
       s.held.push_back(std::move(held));
     } else if (bus::Link* link = s.find_link(held.link); link != nullptr && link->connected) {
-      // What it tells is saved. What was changed since, and is not, is not in its header.
+      // Its header tells what is saved; later changes that are not saved yet are left out.
       ++s.stats.sent[static_cast<std::size_t>(held.message->type)];
       s.headless.push_back(held.message);
       s.out.emplace_back(action::Send{held.link, held.message});

@@ -164,7 +164,7 @@ struct State {
   Formation formation;
 
   // --- the disk
-  // What of this node the disk holds, or is being told: headers tell no more than that.
+  // This node as the disk has it, or is being given it: headers tell no more than that.
   struct Durable {
     Epoch current_epoch = 0;
     Epoch config_epoch = 0;
@@ -340,7 +340,7 @@ void release_promise_to(State& s, const NodeId& forgotten);
 // What the disk keeps: without slots that their owner does not claim any more. After a restart
 // they would look like claims under the owner's present epoch.
 [[nodiscard]] View build_durable_view(const State& s);
-// What of that view peers may hear of this node.
+// The part of that view that peers may hear of this node.
 [[nodiscard]] State::Durable durable_part(const State& s);
 void restore(State& s, const View& saved);
 

@@ -229,7 +229,7 @@ Result<void> Driver::Impl::start() {
 }
 
 void Driver::Impl::close_all() {
-  // What was learnt since the last write saves the next start some questions.
+  // Facts learnt since the last write save the next start some questions.
   ViewPtr last = machine_ ? machine_->unsaved(now()) : nullptr;
   if (save_ != nullptr) {
     save_->driver = nullptr;

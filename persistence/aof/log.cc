@@ -134,7 +134,7 @@ Result<void> Log::open() {
 void Log::forget_units() {
   queue_.clear();
   buffer_.clear();
-  // What was not written is not missed: a base comes before the next unit.
+  // Unwritten units are not missed: a base comes before the next one.
   written_.bytes = synced_.bytes = fresh_synced_.bytes = appended_;
   takes_units_ = failing_ = retry_ = lost_ = fresh_ = switching_ = false;
 }
@@ -196,7 +196,7 @@ void Log::turn(const Turn& turn) {
   // With a disk that is fast enough it is done already.
   disk_.poll();
   if (is_confirmed() && !busy_ && queue_.empty() && buffer_.empty()) {
-    // What the stream has and the log does not was not meant for it.
+    // The rest of the stream was not meant for the log.
     written_ = {appended_, turn.offset};
     if (synced_.bytes >= appended_) synced_.offset = turn.offset;
   }

@@ -12,7 +12,7 @@ namespace hearth::rdb {
 // What RESTORE on any server of the target's version, and later, accepts.
 [[nodiscard]] std::string dump_payload(const Entry& entry, const EncodeOptions& options);
 
-// What stands behind the type byte and the body: version and checksum.
+// The footer behind the type byte and the body: version and checksum.
 void append_dump_footer(std::uint16_t version, std::string& payload);
 
 enum class Checksum : bool { kSkip, kVerify };

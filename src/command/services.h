@@ -78,7 +78,7 @@ class ClientControl {
   virtual void resume(Session& session, std::size_t reply_from) = 0;
 };
 
-// What makes requests wait that could run otherwise. Implemented by the engine.
+// Pauses and locks: they make requests wait that could run otherwise. The engine implements it.
 class HoldControl {
  public:
   virtual ~HoldControl() = default;

@@ -102,7 +102,7 @@ struct SessionNetwork {
   std::size_t dying_bytes = 0;  // what closing it will free: it was evicted
 };
 
-// What the client asked for by CLIENT, HELLO and the like.
+// Modes that the client asked for by CLIENT, HELLO and the like.
 struct SessionModes {
   std::string name, lib_name, lib_version;
   int resp = 2;
@@ -116,7 +116,7 @@ struct SessionModes {
   bool monitor = false;                // set by MonitorControl only
 };
 
-// What kind of session it is, fixed by whoever opened it or by its handshake.
+// The kind of session, fixed by whoever opened it or by its handshake.
 struct SessionRole {
   bool in_script = false;  // runs the commands of scripts: TIME stands still
   bool replica = false;    // asked for the stream of effects: it sends acknowledgements
@@ -194,7 +194,7 @@ struct Session final : Subscriber, SessionNetwork, SessionModes, SessionRole, Se
     return subscriptions.normal_count() + subscriptions.shard_channels.size() > 0;
   }
   [[nodiscard]] std::string_view user_name() const { return account->name(); }
-  // What this client costs: buffers, queued commands, names. O(1).
+  // Bytes that this client costs: buffers, queued commands, names. O(1).
   [[nodiscard]] std::size_t memory_bytes() const;
 
  private:

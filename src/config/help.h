@@ -1,4 +1,4 @@
-// What hearth-server says about its parameters: --help, the manual page, and which name was meant.
+// Texts about the parameters: --help, the manual page, and which name was meant.
 #pragma once
 
 #include <optional>

@@ -98,10 +98,10 @@ inline constexpr std::string_view kStaleReplica =
 inline constexpr std::string_view kOutOfMemory =
     "OOM command not allowed when used memory > 'maxmemory'.";
 
-// What a request is told by the gate.
+// The answer of the gate to a request.
 enum class Verdict : std::uint8_t { kPass, kRefused, kParked, kQueued };
 
-// What the parts ask of the executor.
+// Calls that the parts make to the executor.
 class Executor {
  public:
   virtual ~Executor() = default;

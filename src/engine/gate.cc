@@ -95,7 +95,7 @@ std::optional<Verdict> Gate::check_multi(Request& r) {
   return refuse_with(r, "ERR Command not allowed inside a transaction");
 }
 
-// What a log or a primary says is not judged again.
+// Commands of a log or a primary are not judged again.
 std::optional<Verdict> Gate::check_replay(Request& r) {
   if (!is_queued(r)) return Verdict::kPass;
   return check_queue(r);

@@ -53,7 +53,7 @@ class Gate {
   [[nodiscard]] std::string_view write_refusal() const;
 
  private:
-  // What makes checks necessary. Bits.
+  // Conditions that make checks necessary. Bits.
   enum Condition : std::uint32_t {
     kMalformed = 1U << 0,  // wrong number of words, or a container without a subcommand
     kUnauthenticated = 1U << 1,

@@ -58,7 +58,7 @@ void Holds::unlock_keys(DbIndex db, std::span<const std::string> names) {
   end();
 }
 
-// What else holds a session finds it again at the gate.
+// A session that something else holds too is stopped again at the gate.
 void Holds::end() {
   refresh();
   for (const auto& [turn, session] : std::exchange(queue_, {})) {

@@ -10,7 +10,7 @@
 
 namespace hearth {
 
-// What the network does for the engine. Calls are cheap and never re-enter the engine.
+// Services of the network for the engine. Calls are cheap and never re-enter the engine.
 class EngineHost {
  public:
   virtual ~EngineHost() = default;

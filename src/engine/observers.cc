@@ -70,7 +70,7 @@ void Observers::log_size(const Session& client, const Command& command, Words ar
 
 void Observers::note_hot_keys(const Command& command, Words argv, std::uint64_t ns,
                               std::uint64_t reply_bytes) {
-  // What runs inside of these counts by itself.
+  // Commands inside of these count by themselves.
   if (has(command.flags, Flag::kRunsQueue) || has(command.acl, Acl::kScripting)) return;
   std::vector<HotKeys::Key> keys;
   if (extract_keys(command, argv, positions_)) {

@@ -64,7 +64,7 @@ void PrimarySide::begin_stream() {
   act(WantsChanged{});
 }
 
-// What was handed out is read after the step, so only the next turn lets go of it.
+// Blocks handed out are read after the step, so only the next turn lets go of it.
 void PrimarySide::keep_what_is_needed(bool may_release) {
   if (!backlog_) return;
   std::uint64_t slowest = Backlog::kNobody;

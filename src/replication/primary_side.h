@@ -54,7 +54,7 @@ struct PrimarySettings {
   seconds good_lag{10};  // a replica that acknowledged this lately counts as good
 };
 
-// What of the data set a snapshot holds.
+// The part of the data set that a snapshot holds.
 struct SnapshotContent {
   bool keys = true, functions = true;
   friend bool operator==(const SnapshotContent&, const SnapshotContent&) = default;
@@ -71,7 +71,7 @@ enum class ReplicaState : std::uint8_t {
 
 struct Replica {
   ReplicaState state = ReplicaState::kGreeting;
-  // What it said of itself.
+  // Facts that it told of itself.
   bool takes_eof = false;  // a snapshot of unknown length, ended by a mark
   bool takes_psync2 = false;
   bool snapshot_only = false;  // wants no stream

@@ -11,7 +11,7 @@ namespace {
 
 constexpr seconds kBetweenAttempts{1};
 constexpr seconds kBetweenAcks{1};
-// What the primary accepted is accepted; memory is taken as bytes arrive.
+// Values that the primary accepted are accepted; memory is taken as bytes arrive.
 constexpr std::int64_t kWordMost = INT64_MAX / 16;
 
 }  // namespace
@@ -275,7 +275,7 @@ void ReplicaSide::take_snapshot_bytes() {
   input_.erase(0, take);
   received_ += take;
   if (!header_->bytes) {
-    // What may be the beginning of the mark.
+    // These bytes may be the beginning of the mark.
     const std::size_t kept = header_->mark.size() - 1;
     tail_ += std::string_view(piece).substr(piece.size() - std::min(piece.size(), kept));
     if (tail_.size() > kept) tail_.erase(0, tail_.size() - kept);

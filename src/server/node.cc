@@ -506,7 +506,7 @@ Outcome Node::begin_shutdown(const ShutdownRequest& request, Session* asker) {
 Outcome Node::finish_shutdown(const ShutdownRequest& request) {
   {
     const InsistGuard guard(persistence_->temp_snapshot_path().c_str());
-    // What stands in the file is where the stream ends.
+    // The position in the file is where the stream ends.
     replication_->freeze(true);
     follower_->freeze(true);
     if (auto prepared = persistence_->prepare_shutdown(request); !prepared) {

@@ -276,7 +276,7 @@ Result<void> Persistence::run_logged(Session& session, std::span<const std::stri
   engine_->begin_replay();
   engine_->execute(session, words);
   engine_->end_replay();
-  // What follows a SELECT that failed would change another database.
+  // Commands behind a failed SELECT would change another database.
   const bool matters = settings().propagation_error_behavior == config::PropagationError::kPanic ||
                        equals_ignore_case(words[0], "SELECT");
   if (matters && !session.out.empty() && session.out.str().front() == '-') {

@@ -224,7 +224,7 @@ void Replication::act(const replication::CountChanged&) {
   engine_->set_good_replicas(side_.good_replicas());
 }
 
-// What was written leaves in this turn; the next piece comes in another.
+// Written bytes leave in this turn; the next piece comes in another.
 void Replication::act(const replication::MoreToSend&) { uv_async_send(&wake_); }
 
 void Replication::act(const replication::WentOnline& action) {

@@ -20,7 +20,7 @@ enum class GeoWord : std::uint8_t {
   kStore,
   kStoreDistance,
 };
-// What all forms have.
+// Options that all forms have.
 constexpr OptionWord<GeoWord> kPlainWords[] = {{GeoWord::kWithDistance, "WITHDIST"},
                                                {GeoWord::kWithHash, "WITHHASH"},
                                                {GeoWord::kWithPosition, "WITHCOORD"},
