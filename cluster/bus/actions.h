@@ -1,4 +1,4 @@
-// What the state machine of the bus wants done, in this order.
+// Actions: the work that the state machine of the bus asks for, in this order.
 #pragma once
 
 #include <cstdint>
@@ -36,9 +36,22 @@ struct Send {
   LinkId link = 0;
   std::shared_ptr<const Message> message;
 };
-// Another node took these slots: their keys here are stale and must go.
+// Another node took these slots, or the data was given up: their keys here must go.
 struct DropKeys {
   SlotSet slots;
+};
+// The data follows the stream of this primary from now on. Repeated when its address changes.
+struct Follow {
+  NodeId primary;
+  std::string host;
+  std::uint16_t port = 0;
+  bool other_data = false;  // what is here so far is not of that primary's shard
+};
+// The data follows nobody any more.
+struct Lead {};
+// Clients' writes wait, or go on.
+struct HoldWrites {
+  bool on = false;
 };
 struct Deliver {  // a PUBLISH of another node, for local subscribers
   std::string channel;
@@ -56,7 +69,8 @@ struct Log {
 }  // namespace action
 
 using Action = std::variant<action::Persist, action::OpenLink, action::CloseLink, action::Send,
-                            action::DropKeys, action::Deliver, action::ResolveSeed, action::Log>;
+                            action::DropKeys, action::Follow, action::Lead, action::HoldWrites,
+                            action::Deliver, action::ResolveSeed, action::Log>;
 
 struct Actions {
   std::vector<Action> list;

@@ -34,7 +34,7 @@ AdminReply run(State& s, const admin::AddSlots& in) {
   for (const Slot slot : in.slots) {
     if (s.owner[slot] != nullptr) return error("Slot {} is already busy", slot);
   }
-  if (const auto repeats = check_no_repeats(in.slots); repeats.is_error()) return repeats;
+  if (auto repeats = check_no_repeats(in.slots); repeats.is_error()) return repeats;
   stop_formation(s, "slots were assigned by an administrator");
   for (const Slot slot : in.slots) {
     s.importing.erase(slot);
@@ -48,7 +48,7 @@ AdminReply run(State& s, const admin::DelSlots& in) {
   for (const Slot slot : in.slots) {
     if (s.owner[slot] == nullptr) return error("Slot {} is already unassigned", slot);
   }
-  if (const auto repeats = check_no_repeats(in.slots); repeats.is_error()) return repeats;
+  if (auto repeats = check_no_repeats(in.slots); repeats.is_error()) return repeats;
   for (const Slot slot : in.slots) {
     if (s.owner[slot] == s.myself) s.migrating.erase(slot);
     s.take_slot(slot);
@@ -81,7 +81,7 @@ Node* primary_named(State& s, const std::string& name, std::string_view unknown,
 }
 
 AdminReply refuse_if_replica(const State& s) {
-  return s.myself->is_replica() ? error("You can use SETSLOT only with masters.") : ok();
+  return s.myself->is_replica() ? error("Please use SETSLOT only with masters.") : ok();
 }
 
 AdminReply run(State& s, const admin::SetSlotMigrating& in) {
@@ -109,7 +109,7 @@ AdminReply run(State& s, const admin::SetSlotImporting& in) {
 }
 
 AdminReply run(State& s, const admin::SetSlotStable& in) {
-  if (const auto refusal = refuse_if_replica(s); refusal.is_error()) return refusal;
+  if (auto refusal = refuse_if_replica(s); refusal.is_error()) return refusal;
   s.importing.erase(in.slot);
   s.migrating.erase(in.slot);
   s.may_save();
@@ -209,9 +209,12 @@ AdminReply run(State& s, const admin::Reset& in) {
   if (s.myself->is_primary() && in.has_keys) {
     return error("CLUSTER RESET can't be called with master nodes containing keys");
   }
+  end_failover(s);
+  if (s.myself->is_replica()) give_data_up(s);
   become_primary(s, *s.myself);
   stop_formation(s, "the node was reset");
   s.formation.state = {};
+  s.draining = false;
   s.migrating.clear();
   s.importing.clear();
   for (auto& [id, node] : s.nodes) s.take_all_slots(node);
@@ -234,6 +237,76 @@ AdminReply run(State& s, const admin::Reset& in) {
   s.must_save();
   return ok();
 }
+
+AdminReply run(State& s, const admin::Replicate& in) { return replicate(s, in); }
+AdminReply run(State& s, const admin::ReplicateNoOne&) { return replicate_no_one(s); }
+AdminReply run(State& s, const admin::Failover& in) { return fail_over(s, in); }
+
+AdminReply run(State& s, const admin::HandOver&) { return hand_over(s); }
+
+// An epoch of one's own may be that of an election which took one's slots meanwhile.
+AdminReply out_of_touch() {
+  return error("this node has not heard a majority of the primaries for long enough");
+}
+
+AdminReply run(State& s, const admin::ReserveEpoch&) {
+  if (s.myself->is_replica()) return error("a replica has no slots to move");
+  if (!knows_the_majority(s)) return out_of_touch();
+  s.current_epoch = greatest_epoch(s) + 1;
+  // No election gets this node's vote with the epoch.
+  s.last_vote_epoch = std::max(s.last_vote_epoch, s.current_epoch);
+  s.must_save();
+  return integer(static_cast<std::int64_t>(s.current_epoch));
+}
+
+AdminReply stale(std::string_view why) {
+  return {AdminReply::Kind::kError, fmt::format("STALE {}", why), 0};
+}
+
+AdminReply run(State& s, const admin::TakeSlots& in) {
+  if (s.myself->is_replica()) return error("this node is a replica");
+  if (s.draining) return error("this node is being drained and takes no slots");
+  const Node* source = s.find(std::string_view(in.source));
+  if (source == nullptr || source == s.myself) return error("Unknown node {}", in.source);
+  bool owned = true;
+  in.slots.for_each([&](Slot slot) { owned = owned && s.owner[slot] == source; });
+  if (!owned) return error("not all slots are owned by node {} any more", in.source);
+  // The source is judged by the majority: its replica may be about to take its place.
+  if (!source->is_primary() || source->has(node_flag::kFail))
+    return error("node {} has failed, or is no primary any more", in.source);
+  if (in.epoch > kEpochMax || in.epoch <= s.myself->config_epoch)
+    return stale("the epoch is not above this node's");
+  // The source has told its current epoch, which is this one. A later one is somebody else's, and
+  // so is one that this node has voted for: it may be that of the replica that takes its place.
+  if (greatest_epoch(s) > in.epoch || s.last_vote_epoch >= in.epoch)
+    return stale("there is a later epoch, or an election with this one");
+  if (s.manual.is_under_way()) return error("a failover of this node is under way");
+  if (!knows_the_majority(s)) return out_of_touch();
+  stop_formation(s, "slots were moved here");
+  in.slots.for_each([&](Slot slot) {
+    s.importing.erase(slot);
+    s.take_slot(slot);
+    s.give_slot(*s.myself, slot);
+  });
+  s.current_epoch = s.myself->config_epoch = s.last_vote_epoch = in.epoch;
+  s.must_save();
+  s.broadcast_pong_when_saved();
+  return ok();
+}
+
+AdminReply run(State& s, const admin::Outbid& in) {
+  if (s.myself->is_replica()) return error("this node is a replica");
+  if (!knows_the_majority(s)) return out_of_touch();
+  s.current_epoch = std::max(greatest_epoch(s), std::min(in.epoch, kEpochMax));
+  bump_my_epoch(s);
+  s.must_save();
+  s.broadcast_pong_when_saved();
+  return ok();
+}
+
+AdminReply run(State& s, const admin::Drain& in) { return drain(s, in); }
+AdminReply run(State& s, const admin::TellBalance& in) { return tell_balance(s, in); }
+AdminReply run(State& s, const admin::Recover& in) { return recover(s, in); }
 
 AdminReply run(State& s, const admin::CountFailureReports& in) {
   Node* node = s.find(std::string_view(in.node));

@@ -1,12 +1,15 @@
 // Votes. A primary with slots gives at most one vote per epoch; it is on disk before it leaves.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "cluster/bus/state.h"
 
 namespace hearth::cluster::bus {
 namespace {
+
+constexpr Ms kAttemptMin = 1000;
 
 // The owner of a slot that the request claims with an epoch that is too old; null: none.
 const Node* better_owner(const State& s, const MessageHeader& request) {
@@ -19,6 +22,12 @@ const Node* better_owner(const State& s, const MessageHeader& request) {
   return better;
 }
 
+// Before the winner's claim has reached everyone, a second replica of the same primary must not
+// win the next epoch.
+bool voted_for_another(const State& s, const Node& primary, const Node& candidate) {
+  return primary.voted_for != candidate.id && s.age(primary.voted_at) < attempt_time(s);
+}
+
 // Why the candidate gets no vote; empty: it does.
 std::string_view refusal(State& s, const Node& candidate, const MessageHeader& request) {
   if (request.current_epoch < s.current_epoch) return "its epoch is in the past";
@@ -28,10 +37,13 @@ std::string_view refusal(State& s, const Node& candidate, const MessageHeader& r
   if (primary == nullptr) return "I don't know its primary";
   const bool forced = (request.message_flags & message_flag::kForceAck) != 0;
   if (!primary->has(node_flag::kFail) && !forced) return "its primary is up";
+  if (voted_for_another(s, *primary, candidate)) return "another replica has just got the vote";
   return {};
 }
 
 }  // namespace
+
+Ms attempt_time(const State& s) { return std::max(kAttemptMin, s.timeout() / 2); }
 
 void vote_if_due(State& s, Node& candidate, const MessageHeader& request) {
   if (!s.myself->votes()) return;
@@ -48,6 +60,10 @@ void vote_if_due(State& s, Node& candidate, const MessageHeader& request) {
     return;
   }
   s.last_vote_epoch = s.current_epoch;
+  if (Node* primary = s.find(candidate.replica_of); primary != nullptr) {
+    primary->voted_for = candidate.id;
+    primary->voted_at = s.now_ms;
+  }
   s.must_save();
   s.send(candidate, MessageType::kAuthAck);
   s.note(log::Level::kNotice, fmt::format("Failover auth granted to {} for epoch {}",

@@ -12,12 +12,14 @@ namespace {
 
 constexpr int kReportAgeFactor = 2;  // times the node time-out
 constexpr int kFailUndoFactor = 2;   // times the node time-out
+constexpr Ms kBetweenTellings = 500;
 constexpr Ms kWritableDelay = 2000;  // after a start, before a primary accepts writes
 constexpr Ms kRejoinDelayMin = 500;  // with a majority heard, before a primary accepts writes
 constexpr Ms kRejoinDelayMax = 5000;
 
 void set_suspected(State& s, Node& node, bool suspected) {
   if (suspected) {
+    if (!node.has(node_flag::kPfail)) node.suspected_since = s.now_ms;
     node.set(node_flag::kPfail);
     s.suspects.insert(node.id);
   } else {
@@ -70,6 +72,8 @@ bool has_listened(const State& s) {
 
 }  // namespace
 
+bool knows_the_majority(const State& s) { return s.majority_since != kNever && has_listened(s); }
+
 void check_timeouts(State& s, Node& node) {
   if (node.ping_sent == kNever) return;
   // Any bytes of the node prove that it lives, even while its pong is stuck behind them.
@@ -77,8 +81,24 @@ void check_timeouts(State& s, Node& node) {
   if (silence <= s.timeout() || node.has(node_flag::kPfail | node_flag::kFail)) return;
   s.note(log::Level::kDebug, fmt::format("Node {} possibly failing", named(node)));
   set_suspected(s, node, true);
+  s.has_news_of_suspects = true;
   s.view_changed = s.check_state = true;
   fail_if_agreed(s, node);
+}
+
+void tell_suspects(State& s) {
+  if (!s.has_news_of_suspects || s.age(s.suspects_told) < kBetweenTellings) return;
+  s.has_news_of_suspects = false;
+  if (!s.myself->votes()) return;
+  s.suspects_told = s.now_ms;
+  for (auto& [id, node] : s.nodes) {
+    if (&node == s.myself || !node.votes() || node.has(node_flag::kPfail | node_flag::kFail)) {
+      continue;
+    }
+    if (Link* link = s.find_link(node.link); link != nullptr) {
+      s.send_heartbeat(*link, MessageType::kPong);
+    }
+  }
 }
 
 void on_node_alive(State& s, Node& node) {
@@ -99,6 +119,18 @@ void on_node_alive(State& s, Node& node) {
   } else {
     return;
   }
+  node.unset(node_flag::kFail);
+  s.may_save();
+  s.check_state = true;
+}
+
+// FAIL was said of the primary of an older epoch. That it took a new one shows that it was at work
+// since; if it is gone again, the majority will say so again. Without this, a node that gives way
+// to the new epoch and becomes a replica would stand for election against it at once.
+void on_new_epoch(State& s, Node& node) {
+  if (!node.has(node_flag::kFail)) return;
+  s.note(log::Level::kNotice,
+         fmt::format("Clear FAIL state for node {}: it has a new epoch.", named(node)));
   node.unset(node_flag::kFail);
   s.may_save();
   s.check_state = true;
@@ -126,6 +158,8 @@ int count_failure_reports(State& s, Node& about) {
   });
   return static_cast<int>(about.failure_reports.size());
 }
+
+int votes_needed(const State& s) { return quorum_of(s).needed(); }
 
 void fail_if_agreed(State& s, Node& node) {
   if (!node.has(node_flag::kPfail)) return;
@@ -160,7 +194,8 @@ void update_cluster_state(State& s) {
     s.majority_since = s.now_ms;
   }
   const bool covered = !s.settings.require_full_coverage || is_covered(s);
-  const bool ok = !s.loading && q.is_majority() && covered;
+  const bool promoted = s.saved >= s.serve_after_save;
+  const bool ok = !s.loading && !s.awaits_heir() && promoted && q.is_majority() && covered;
   const ClusterState state = ok ? ClusterState::kOk : ClusterState::kFail;
   if (state == s.cluster_state) return;
   if (ok && s.myself->is_primary() && !has_listened(s)) return;

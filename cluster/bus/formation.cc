@@ -40,16 +40,26 @@ struct Plan {
   std::vector<NodeId> members;
 };
 
-std::uint64_t digest_of(const std::vector<NodeId>& members) {
+// Nodes of a plan: the primaries and their replicas.
+std::size_t plan_size(const State& s) {
+  const auto primaries = static_cast<std::size_t>(s.settings.expected_size);
+  const auto all = primaries * static_cast<std::size_t>(1 + s.settings.replicas_per_shard);
+  return std::min(all, kMembersMax + 1);
+}
+
+// Of the members and of how many of them are to be primaries: who means another number reports
+// another candidate, and promises nothing.
+std::uint64_t digest_of(const State& s, const std::vector<NodeId>& members) {
   std::string text;
   for (const auto& id : members) text += id.view();
-  return hash_bytes(text, members.size()) | 1;  // 0 is "none"
+  const auto primaries = static_cast<std::uint64_t>(s.settings.expected_size);
+  return hash_bytes(text, primaries) | 1;  // 0 is "none"
 }
 
 std::string status_payload(const State& s) {
   std::string out;
   ByteWriter w(out);
-  w.be(static_cast<std::uint16_t>(s.settings.expected_size));
+  w.be(static_cast<std::uint16_t>(plan_size(s)));
   w.be(s.formation.state.round);
   w.be(s.formation.candidate);
   return out;
@@ -140,7 +150,7 @@ bool is_seed(const State& s, const NodeId& id) {
 
 bool may_be_member(State& s, const NodeId& id, const Formation::Peer& peer) {
   const Node* node = s.find(id);
-  return node != nullptr && peer.expected_size == s.settings.expected_size &&
+  return node != nullptr && peer.expected_size == static_cast<int>(plan_size(s)) &&
          s.age(peer.heard) <= kPeerFresh && node->is_primary() && node->slot_count == 0 &&
          node->inbound != 0 && s.is_connected(*node) &&
          !node->has(node_flag::kPfail | node_flag::kFail | node_flag::kHandshake);
@@ -157,9 +167,10 @@ bool has_seed_majority(const State& s, const std::vector<NodeId>& members) {
   return s.formation.seeds.empty() || 2 * in > s.formation.seeds.size();
 }
 
-// The N nodes this one would divide the slots with; empty while there are none.
+// The nodes this one would form a cluster with; empty while there are none.
 std::vector<NodeId> choose_members(State& s) {
-  const auto wanted = static_cast<std::size_t>(s.settings.expected_size);
+  const std::size_t wanted = plan_size(s);
+  if (wanted > kMembersMax) return {};
   std::vector<NodeId> members{s.myself->id};
   for (const auto& [id, peer] : s.formation.peers) {
     if (may_be_member(s, id, peer)) members.push_back(id);
@@ -185,7 +196,9 @@ void promise(State& s, std::vector<NodeId> members) {
       round = std::max(round, peer->second.round);
     }
   }
-  f.state = {Phase::kPromised, round, s.current_epoch, std::move(members)};
+  const bool all_lead = s.settings.replicas_per_shard == 0;
+  f.state = {Phase::kPromised, round, s.current_epoch, std::move(members),
+             all_lead ? 0 : static_cast<std::size_t>(s.settings.expected_size)};
   s.must_save();
   s.note(log::Level::kNotice, fmt::format("Forming a cluster of {} nodes: promised round {}",
                                           f.state.members.size(), round));
@@ -198,6 +211,7 @@ void release(State& s, std::string_view why) {
          fmt::format("Forming a cluster: round {} came to nothing: {}", f.state.round, why));
   f.state.phase = Phase::kPending;
   f.state.members.clear();
+  f.state.primaries = 0;
   f.state.epoch = 0;
   f.candidate = 0;
   s.must_save();
@@ -213,8 +227,13 @@ void claim(State& s, Epoch base) {
   const auto& members = state.members;
   const auto at = std::lower_bound(members.begin(), members.end(), s.myself->id);
   const auto rank = static_cast<std::size_t>(at - members.begin());
-  const int first = first_slot_of(rank, members.size());
-  const int end = rank + 1 == members.size() ? kSlotCount : first_slot_of(rank + 1, members.size());
+  // Those behind the primaries claim nothing: they become replicas as late comers do (replica.cc).
+  const std::size_t primaries = state.primaries == 0 ? members.size() : state.primaries;
+  const bool leads = rank < primaries;
+  const int first = leads ? first_slot_of(rank, primaries) : 0;
+  const int end = !leads                  ? 0
+                  : rank + 1 == primaries ? kSlotCount
+                                          : first_slot_of(rank + 1, primaries);
   for (int i = first; i < end; ++i) {
     // An administrator may have given slots of a late member to somebody else.
     if (s.owner[static_cast<Slot>(i)] == nullptr) s.give_slot(*s.myself, static_cast<Slot>(i));
@@ -226,8 +245,10 @@ void claim(State& s, Epoch base) {
   s.formation.peers.clear();
   s.must_save();
   s.note(log::Level::kNotice,
-         fmt::format("Formed a cluster of {} nodes: this one serves slots {}-{}", members.size(),
-                     first, end - 1));
+         leads ? fmt::format("Formed a cluster of {} nodes: this one serves slots {}-{}",
+                             members.size(), first, end - 1)
+               : fmt::format("Formed a cluster of {} nodes: this one will be a replica",
+                             members.size()));
   for (const auto& id : members) {
     if (Node* node = s.find(id); node != nullptr && node != s.myself) {
       tell(s, *node, kDecided, plan_payload(state));
@@ -277,7 +298,7 @@ void refuse_hopeless_plans(State& s) {
 void tick_pending(State& s) {
   auto& f = s.formation;
   std::vector<NodeId> members = choose_members(s);
-  const std::uint64_t digest = members.empty() ? 0 : digest_of(members);
+  const std::uint64_t digest = members.empty() ? 0 : digest_of(s, members);
   if (digest != f.candidate) {
     f.candidate = digest;
     f.candidate_since = s.now_ms;
@@ -334,7 +355,7 @@ void on_promise(State& s, const NodeId& from, Plan plan) {
   auto& peer = s.formation.peers[from];
   if (plan.round < peer.round) return;
   peer.expected_size = static_cast<int>(plan.members.size());
-  peer.candidate = digest_of(plan.members);
+  peer.candidate = digest_of(s, plan.members);
   peer.heard = s.now_ms;
   peer.promised = true;
   peer.round = plan.round;
@@ -407,8 +428,10 @@ void on_formation_message(State& s, Node& sender, const ModuleBody& body) {
   }
   Plan plan;
   if (!read_plan(body.payload, plan)) return;
-  if (body.type == kPromise) on_promise(s, sender.id, std::move(plan));
-  if (body.type == kDecided) on_decided(s, sender.id, plan);
+  if (body.type == kPromise)
+    on_promise(s, sender.id, std::move(plan));
+  else if (body.type == kDecided)
+    on_decided(s, sender.id, plan);
 }
 
 void on_seed_resolved(State& s, const input::SeedResolved& in) {

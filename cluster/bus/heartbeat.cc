@@ -13,6 +13,7 @@ namespace {
 
 constexpr int kPingCandidates = 5;
 constexpr Ms kHandshakeRetry = 1000;
+constexpr Ms kUsualGapMost = 3 * std::chrono::milliseconds(kTickPeriod).count();  // between ticks
 constexpr Ms kHearsayLife = 5000;  // gossip will tell of the node again
 constexpr Ms kReopenDelayMax = 1000;
 constexpr Ms kUnknownIdleMin = 10'000;
@@ -94,12 +95,19 @@ void keep_link_fresh(State& s, Node& node) {
 // When this process itself stood still (stopped, or a command that took seconds), the pongs that
 // came meanwhile are not read yet. Waiting for them begins anew, or all peers would be suspected.
 void excuse_own_pause(State& s) {
-  const bool paused = s.last_tick != kNever && s.age(s.last_tick) > s.timeout() / 2;
+  const Ms pause = s.last_tick == kNever ? 0 : s.age(s.last_tick);
   s.last_tick = s.now_ms;
-  if (!paused) return;
+  // With a time-out of a few milliseconds the time between two ticks is no pause.
+  if (pause <= std::max<Ms>(s.timeout() / 2, kUsualGapMost)) return;
   for (auto& [id, node] : s.nodes) {
     if (node.ping_sent != kNever) node.ping_sent = s.now_ms;
   }
+  if (pause <= s.timeout()) return;
+  // Others had the time to take its slots: it hears the majority again before it serves.
+  s.lost_majority = true;
+  s.majority_since = kNever;
+  s.check_state = true;
+  for (auto& [id, node] : s.nodes) node.data_received = kNever;
 }
 
 // Opens missing links, so many a tick: connecting to all of a large cluster at once, or again and
@@ -184,6 +192,10 @@ void on_tick(State& s) {
     keep_link_fresh(s, node);
     check_timeouts(s, node);
   }
+  tell_suspects(s);
+  tick_empty_start(s);
+  tick_recovery(s);
+  tick_replicas(s);
   tick_formation(s);
   if (s.ticks % kTicksPerSecond == 0) {
     check_own_ip(s);
@@ -232,7 +244,8 @@ Node* start_handshake(State& s, const Address& address, Origin origin, NodeFlags
   if (s.called.count({address.ip, address.cport}) != 0) return nullptr;
   if (!s.may_shake_hands(origin, nullptr)) return nullptr;
   s.called.emplace(address.ip, address.cport);
-  const NodeId made_up(s.rng.hex(NodeId::kLength));
+  NodeId made_up(s.rng.hex(NodeId::kLength));
+  while (s.find(made_up) != nullptr) made_up = NodeId(s.rng.hex(NodeId::kLength));
   Node& node = s.add_handshake(made_up, origin, nullptr, extra_flags);
   node.address = address;
   return &node;

@@ -1,8 +1,10 @@
-// What happens to the state machine of the bus.
+// Inputs: the events that the state machine of the bus hears of.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,9 +20,21 @@ namespace hearth::cluster {
 // driver (odd). 0 is none; a number is never used twice.
 using LinkId = std::uint64_t;
 
+// Where the data of this node stands.
+struct DataState {
+  std::uint64_t offset = 0;  // in the stream of effects
+  bool is_empty = false;     // no key
+  bool writes_held = false;  // no client's write runs, and none is under way
+  bool link_up = false;      // a replica: its primary's stream arrives
+  bool is_warming = false;   // too little of it to serve: the warm gate is closed
+  // A replica: since it last heard from its primary. Nothing: its data is no primary's.
+  std::optional<std::chrono::milliseconds> silence{};
+};
+
 struct Now {
   MonoTime mono;    // decides
   UnixMillis unix;  // is shown
+  DataState data{};
 };
 
 namespace input {
@@ -65,12 +79,14 @@ struct Persisted {  // answers action::Persist
 struct Loading {
   bool loading = false;
 };
+// Now::data may have changed; fed at the end of loop turns while Machine::watches_data().
+struct DataMoved {};
 }  // namespace input
 
-using Input =
-    std::variant<input::Tick, input::LinkAccepted, input::LinkConnected, input::LinkClosed,
-                 input::MessageReceived, input::Publish, input::SeedResolved,
-                 input::SettingsChanged, input::Admin, input::Persisted, input::Loading>;
+using Input = std::variant<input::Tick, input::LinkAccepted, input::LinkConnected,
+                           input::LinkClosed, input::MessageReceived, input::Publish,
+                           input::SeedResolved, input::SettingsChanged, input::Admin,
+                           input::Persisted, input::Loading, input::DataMoved>;
 
 inline constexpr std::chrono::milliseconds kTickPeriod{100};
 

@@ -19,7 +19,7 @@ void set_now(State& s, Now now) {
   s.now_ms = now.mono.us / 1000;
 }
 
-// What this node announces of itself, out of the settings.
+// The settings that this node announces to others.
 void announce_settings(State& s) {
   Node& me = *s.myself;
   const std::string learned_ip = me.address.ip;
@@ -70,8 +70,22 @@ void drop_sends(State& s) {
 void fill_in_headers(State& s) {
   if (s.headless.empty()) return;
   const MessageHeader header = s.header();
-  for (const auto& message : s.headless) message->header = header;
+  for (const auto& message : s.headless) {
+    message->header = header;
+    if (message->type == MessageType::kAuthRequest && s.manual.may_start) {
+      message->header.message_flags |= message_flag::kForceAck;
+    }
+  }
   s.headless.clear();
+}
+
+// A vote, or the request for one, is of the epoch that it was made in. What became of it is told by
+// the header, so once that shows a later epoch it would be another vote than was meant.
+bool is_stale_vote(const State& s, const State::Held& held) {
+  const MessageType type = held.message->type;
+  if (type != MessageType::kAuthRequest && type != MessageType::kAuthAck) return false;
+  const Epoch told = s.is_saved() ? s.current_epoch : s.durable->current_epoch;
+  return held.epoch != told;
 }
 
 void on_persisted(State& s, bool ok) {
@@ -84,10 +98,13 @@ void on_persisted(State& s, bool ok) {
   }
   s.durable = s.being_saved;
   s.saved = s.in_save;
+  s.check_state = s.check_state || s.serve_after_save > 0;
   std::vector<State::Held> waiting = std::exchange(s.held, {});
   for (auto& held : waiting) {
     if (held.until_saved > s.saved) {
       s.held.push_back(std::move(held));
+    } else if (is_stale_vote(s, held)) {
+      if (held.message->type == MessageType::kAuthRequest) s.election.asked_at = bus::kNever;
     } else if (bus::Link* link = s.find_link(held.link); link != nullptr && link->connected) {
       // Its header tells what is saved; later changes that are not saved yet are left out.
       ++s.stats.sent[static_cast<std::size_t>(held.message->type)];
@@ -112,6 +129,8 @@ void save_if_due(State& s, bool is_tick) {
 }
 
 Actions finish(State& s, bool is_tick) {
+  bus::advance_failover(s, is_tick);
+  bus::tell_followed(s);
   if (std::exchange(s.check_state, false)) bus::update_cluster_state(s);
   fill_in_headers(s);
   if (!s.dirty_slots.empty()) {
@@ -162,6 +181,7 @@ Actions Machine::step(const Input& input, Now now) {
   set_now(s, now);
   std::optional<AdminReply> reply;
   const std::uint64_t wanted = s.wanted;
+  bus::judge_loaded_data(s);
   std::visit(
       [&](const auto& in) {
         using In = std::decay_t<decltype(in)>;
@@ -189,7 +209,10 @@ Actions Machine::step(const Input& input, Now now) {
           on_persisted(s, in.ok);
         } else if constexpr (std::is_same_v<In, input::Loading>) {
           s.loading = in.loading;
+          bus::judge_loaded_data(s);
           s.check_state = true;
+        } else if constexpr (std::is_same_v<In, input::DataMoved>) {
+          // finish() looks at what is under way.
         }
       },
       input);
@@ -233,6 +256,8 @@ ViewPtr Machine::unsaved(Now now) const {
   set_now(s, now);
   return std::make_shared<const View>(bus::build_durable_view(s));
 }
+
+bool Machine::watches_data() const { return state_->manual.is_under_way(); }
 
 bool Machine::is_member(LinkId id) const {
   const bus::Link* link = state_->find_link(id);

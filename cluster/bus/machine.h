@@ -54,6 +54,9 @@ class Machine {
   // itself.
   [[nodiscard]] bool is_member(LinkId link) const;
 
+  // A failover under way waits for the data: feed input::DataMoved at the end of loop turns.
+  [[nodiscard]] bool watches_data() const;
+
   // Links whose other end is known, outgoing ones first for each node.
   struct LinkEnd {
     LinkId id = 0;

@@ -115,6 +115,8 @@ void learn_role(State& s, Node& sender, const MessageHeader& header) {
     sender.replica_of = header.replica_of;
     s.may_save();
   }
+  note_has_replica(s, header.replica_of);
+  if (sender.id == s.myself->replica_of) mend_own_primary(s);
 }
 
 void learn_slots(State& s, Link& link, Node& sender, const MessageHeader& header) {
@@ -132,9 +134,11 @@ void learn_header(State& s, Node& sender, const MessageHeader& header) {
   // A replica's header shows its primary's epoch; it says nothing about the replica's own.
   if (header.replica_of.is_null() && header.config_epoch > sender.config_epoch) {
     sender.config_epoch = header.config_epoch;
+    on_new_epoch(s, sender);
     s.may_save();
   }
   sender.replication_offset = header.replication_offset;
+  learn_held_offset(s, sender, header);
   if ((header.message_flags & message_flag::kExtensions) != 0) sender.set(node_flag::kExtensions);
   constexpr NodeFlags kCopied =
       node_flag::kNoFailover | node_flag::kLightPublish | node_flag::kLightModule;
@@ -187,9 +191,12 @@ void on_body(State& s, Node& sender, const Message& message) {
       break;
     case MessageType::kModule:
       on_formation_message(s, sender, std::get<ModuleBody>(message.body));
+      on_failover_message(s, sender, std::get<ModuleBody>(message.body));
+      on_balance_message(s, sender, std::get<ModuleBody>(message.body));
+      on_recovery_message(s, sender, std::get<ModuleBody>(message.body));
       break;
-    case MessageType::kAuthAck:  // for candidates, and a primary is none
-    case MessageType::kMfStart:  // from my own replicas, and there is nothing to hand over to yet
+    case MessageType::kAuthAck: on_vote(s, sender, message.header); break;
+    case MessageType::kMfStart: on_manual_failover_request(s, sender, message.header); break;
     case MessageType::kPing:
     case MessageType::kPong:
     case MessageType::kMeet: break;

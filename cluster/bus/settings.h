@@ -1,4 +1,4 @@
-// What an administrator may configure of the bus. All of it may change while running.
+// Settings of the bus, by an administrator. All of them may change while running.
 #pragma once
 
 #include <chrono>
@@ -26,7 +26,12 @@ struct BusSettings {
   bool require_full_coverage = true;              // cluster-require-full-coverage
   std::chrono::milliseconds forget_ban{60000};    // cluster-blacklist-ttl
   bool no_failover = false;                       // cluster-replica-no-failover
-  // What is announced. An empty ip is learned from the links; ports are the effective ones.
+  int replica_validity_factor = 10;               // cluster-replica-validity-factor; 0: any age
+  std::chrono::milliseconds repl_ping_period{10000};        // repl-ping-replica-period
+  std::chrono::milliseconds manual_failover_timeout{5000};  // cluster-manual-failover-timeout
+  bool allow_replica_migration = true;                      // cluster-allow-replica-migration
+  int migration_barrier = 1;                                // cluster-migration-barrier
+  // Announced to others. An empty ip is learned from the links; ports are the effective ones.
   Address announced;
   std::string hostname;     // cluster-announce-hostname
   std::string human_name;   // cluster-announce-human-nodename
@@ -36,6 +41,9 @@ struct BusSettings {
   // Self-formation. Used by a node that started without nodes.conf, until it belongs to a cluster.
   std::vector<Seed> seeds;  // cluster-seeds; at most kSeedsMax
   int expected_size = 0;    // cluster-expected-size; 0: join what the seeds know, claim nothing
+  // cluster-replicas-per-shard: expected_size counts the primaries, and this many replicas of each
+  // are there besides. Later, an empty primary becomes a replica where one is missing.
+  int replicas_per_shard = 0;
 };
 
 inline constexpr std::size_t kSeedsMax = 64;

@@ -16,13 +16,7 @@ void take_over(State& s, Node& sender, Slot slot) {
   s.give_slot(sender, slot);
 }
 
-// Whether the node took the place of the other one: it was its replica, or is of its shard.
-bool succeeds(const Node& node, const Node& before) {
-  return node.shard_id == before.shard_id || node.promoted_from == before.id ||
-         before.replica_of == node.id;
-}
-
-// What the sender's word of this epoch says about the slots that it owns here.
+// A sender's header of this epoch also tells which slots it owns no more.
 void learn_what_is_claimed(State& s, Node& sender, const SlotSet& claimed) {
   if (sender.slots == claimed && sender.unclaimed.empty()) return;
   SlotSet unclaimed = sender.slots;
@@ -34,6 +28,11 @@ void learn_what_is_claimed(State& s, Node& sender, const SlotSet& claimed) {
 
 }  // namespace
 
+bool succeeds(const Node& node, const Node& before) {
+  return node.shard_id == before.shard_id || node.promoted_from == before.id ||
+         before.replica_of == node.id;
+}
+
 // Without what it does not claim any more: its old slots under its new epoch would beat claims that
 // are newer than they are.
 SlotSet slots_claimed_by(const Node& node) {
@@ -44,7 +43,9 @@ SlotSet slots_claimed_by(const Node& node) {
 
 void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed) {
   if (&sender == s.myself) return;
-  const bool i_had_slots = s.myself->slot_count > 0;
+  // Of my shard: I, or whom I replicate.
+  Node* mine = s.primary_of(*s.myself);
+  const bool we_had_slots = mine != nullptr && mine != &sender && mine->slot_count > 0;
   const bool is_latest = epoch >= sender.config_epoch;  // not an older word that came late
   bool changed = false;
   if (is_latest) learn_what_is_claimed(s, sender, claimed);
@@ -66,12 +67,10 @@ void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed) {
   });
   if (!changed) return;
   s.may_save();
-  if (i_had_slots && s.myself->slot_count == 0 && s.myself->is_primary()) {
-    s.note(
-        log::Level::kNotice,
-        fmt::format("My last slot was migrated to node {} in shard {}. I am now an empty primary.",
-                    named(sender), sender.shard_id.view()));
-  }
+  // A node that an administrator drains is to be taken away: it becomes nobody's replica.
+  const bool drained = s.draining && mine == s.myself;
+  if (we_had_slots && mine->slot_count == 0 && (!drained || succeeds(sender, *mine)))
+    follow_successor(s, sender, *mine);
 }
 
 void correct_stale_claims(State& s, Link& link, Node& sender, Epoch epoch, const SlotSet& claimed) {
@@ -82,7 +81,7 @@ void correct_stale_claims(State& s, Link& link, Node& sender, Epoch epoch, const
   disputed.for_each([&](Slot slot) {
     const Node* owner = s.owner[slot];
     if (better != nullptr || owner == nullptr || owner == claimant || owner == &sender) return;
-    // What the owner gave up itself is no news to correct anyone with.
+    // A slot that its owner gave up is no news to correct anyone with.
     if (owner->config_epoch > epoch && !owner->unclaimed.has(slot)) better = owner;
   });
   if (better == nullptr) return;
@@ -110,6 +109,7 @@ void on_update_message(State& s, const Node& sender, const UpdateBody& body) {
   }
   if (node->is_replica()) become_primary(s, *node);
   node->config_epoch = body.config_epoch;
+  on_new_epoch(s, *node);
   s.may_save();
   if (body.config_epoch > s.current_epoch) {
     s.current_epoch = body.config_epoch;

@@ -202,8 +202,12 @@ MessageHeader State::header() {
         (h.flags & ~kRoles) | (h.replica_of.is_null() ? node_flag::kPrimary : node_flag::kReplica));
   }
   h.state = cluster_state;
+  h.replication_offset = now.data.offset;
   // Set even when no extension follows: it says that mine are understood.
   h.message_flags = message_flag::kExtensions;
+  if (myself->is_primary() && manual.is_under_way() && now.data.writes_held) {
+    h.message_flags |= message_flag::kPaused;
+  }
   return h;
 }
 
@@ -222,10 +226,10 @@ bool tells_of_the_disk(const Message& message) {
 }  // namespace
 
 void State::send(Link& link, const std::shared_ptr<Message>& message) {
-  if (!link.connected) return;
+  if (!link.connected || awaits_heir()) return;
   if (!is_saved() && tells_of_the_disk(*message)) {
     // All of these are said again; not so often that this many would wait.
-    if (held.size() < limits::kHeldMax) held.push_back({wanted, link.id, message});
+    if (held.size() < limits::kHeldMax) held.push_back({wanted, link.id, message, current_epoch});
     return;
   }
   ++stats.sent[static_cast<std::size_t>(message->type)];
@@ -252,7 +256,7 @@ void State::broadcast(MessageType type, decltype(Message::body) body) {
 }
 
 void State::send_heartbeat(Link& link, MessageType type) {
-  if (!link.connected) return;
+  if (!link.connected || awaits_heir()) return;
   if (!link.inbound && type == MessageType::kPing) link.node->ping_sent = now_ms;
   send(link, type, make_gossip(*this, link.node));
 }

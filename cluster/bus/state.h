@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -79,6 +80,14 @@ struct Node {
   std::uint64_t gossip_mark = 0;  // the last heartbeat that tells of it: State::gossip_serial
   // The handshake began with my MEET and no link of the peer has come back: it may not know me.
   bool awaits_return_link = false;
+  // A primary with slots: since when it has no replica that works, though it once had one.
+  Ms orphaned_since = kNever;
+  // As a primary whose replicas ask for votes: whom this node voted for, and when.
+  NodeId voted_for;
+  Ms voted_at = kNever;
+  Ms suspected_since = kNever;  // of kPfail
+  BalanceNews balance;          // as it told last
+  Ms balance_heard = kNever;
 
   [[nodiscard]] bool has(NodeFlags flag) const { return (flags & flag) != 0; }
   void set(NodeFlags flag) { flags = static_cast<NodeFlags>(flags | flag); }
@@ -124,6 +133,45 @@ struct Formation {
   Ms told = kNever;
 };
 
+// The attempt of this replica to take its primary's place: failover.cc.
+struct Election {
+  enum class Phase : std::uint8_t {
+    kNone,
+    kWaiting,  // until ask_at: replicas with more data go first
+    kAsking,   // votes of `epoch` come in
+  };
+  Phase phase = Phase::kNone;
+  Ms ask_at = kNever;
+  int rank = 0;
+  int attempts = 0;  // since the primary failed
+  Ms asked_at = kNever;
+  Epoch epoch = 0;
+  std::set<NodeId> votes;
+  std::string_view told;  // the last reason for not standing, so that it is logged once
+};
+
+// A failover that an administrator asked for: failover.cc.
+struct ManualFailover {
+  Ms ends = kNever;  // kNever: none is under way
+  // On the primary.
+  NodeId replica;             // who takes over
+  bool told_replica = false;  // writes are held, and it was told where they ended
+  // On the replica.
+  std::optional<std::uint64_t> held_at;  // the offset at which the primary holds its writes
+  bool may_start = false;
+
+  [[nodiscard]] bool is_under_way() const { return ends != kNever; }
+};
+
+// A plan of CLUSTER RECOVER that this node made: recovery.cc.
+struct Recovery {
+  Ms ends = kNever;  // until when it is repeated; kNever: there is none
+  Ms told = kNever;
+  Epoch last = 0;  // the greatest of the plan
+  std::vector<NodeId> lost;
+  std::map<NodeId, Epoch> epochs;  // of the nodes that stay
+};
+
 struct State {
   State(BusSettings s, std::uint64_t seed) : settings(std::move(s)), rng(seed) {}
 
@@ -157,11 +205,29 @@ struct State {
   int size = 0;
   Ms started = 0;
   Ms majority_since = kNever;  // since when most of the voting primaries are heard
-  bool lost_majority = false;  // in this life, by their silence
+  bool lost_majority = false;  // in this life, by their silence or by its own
+  bool has_news_of_suspects = false;
+  Ms suspects_told = kNever;  // to the other primaries, apart from the usual heartbeats
   std::uint64_t ticks = 0;
   Ms last_tick = kNever;
   BusStats stats;
   Formation formation;
+  Election election;
+  ManualFailover manual;
+  Recovery recovery;
+  // The primary that the driver was told to follow last; none: nobody.
+  struct Followed {
+    NodeId primary;
+    std::string host;
+    std::uint16_t port = 0;
+    friend bool operator==(const Followed&, const Followed&) = default;
+  };
+  std::optional<Followed> followed;
+  // Where this empty primary is about to become a replica; null: nowhere.
+  NodeId place;
+  Ms place_since = kNever;
+  bool draining = false;    // gives its slots away: balance.cc
+  bool other_data = false;  // the data so far is of another shard than the one to be followed
 
   // --- the disk
   // This node as the disk has it, or is being given it: headers tell no more than that.
@@ -177,11 +243,13 @@ struct State {
   std::uint64_t wanted = 0;   // counts the changes that peers may only hear of when they are saved
   std::uint64_t saved = 0;    // `wanted` as of the newest save that succeeded
   std::uint64_t in_save = 0;  // `wanted` as of the save under way
-  std::uint64_t pong_after_save = 0;  // everyone is to hear of this change at once; 0: of none
-  struct Held {                       // a message that waits for the disk
+  std::uint64_t pong_after_save = 0;   // everyone is to hear of this change at once; 0: of none
+  std::uint64_t serve_after_save = 0;  // a promotion is this change: no client runs before that
+  struct Held {                        // a message that waits for the disk
     std::uint64_t until_saved = 0;
     LinkId link = 0;
     std::shared_ptr<Message> message;
+    Epoch epoch = 0;  // current, when it was made: votes are of one epoch
   };
   std::vector<Held> held;
 
@@ -198,6 +266,9 @@ struct State {
   bool check_state = false;
   bool disk_failed = false;  // by the last save; one more is tried each tick
   bool loading = false;
+  bool data_judged = false;        // once it was loaded; see empty_start.cc
+  Ms heir_awaited_since = kNever;  // by a primary without data; nothing is sent meanwhile
+  [[nodiscard]] bool awaits_heir() const { return heir_awaited_since != kNever; }
   int log_lines_left = limits::kLogLinesPerSecond;  // in this second
   std::uint64_t log_lines_dropped = 0;
 
@@ -288,12 +359,20 @@ bool update_address(State& s, Node& node, Address current);
 // --- failure_detector.cc
 void check_timeouts(State& s, Node& node);
 void on_node_alive(State& s, Node& node);
+// The node, a primary, has taken a new epoch.
+void on_new_epoch(State& s, Node& node);
 void add_failure_report(State& s, Node& about, Node& by);
 void remove_failure_report(State& s, Node& about, const Node& by);
 [[nodiscard]] int count_failure_reports(State& s, Node& about);  // forgets old ones
+[[nodiscard]] int votes_needed(const State& s);
+// A majority is wanted soon: the other primaries hear at once whom this one suspects.
+void tell_suspects(State& s);
 void fail_if_agreed(State& s, Node& node);
 void on_fail_message(State& s, const Node& sender, const NodeId& failed);
 void update_cluster_state(State& s);
+// The majority was heard for long enough: an election that was won without this node, and took its
+// slots, is known here.
+[[nodiscard]] bool knows_the_majority(const State& s);
 
 // --- slot_claims.cc
 // Takes what `sender`, a primary, claims with `epoch`, as far as its epoch is the greater one.
@@ -304,6 +383,8 @@ void on_update_message(State& s, const Node& sender, const UpdateBody& body);
 void become_primary(State& s, Node& node);
 void become_replica(State& s, Node& node, const MessageHeader& header);
 [[nodiscard]] SlotSet slots_claimed_by(const Node& node);
+// Whether the node took the place of the other one: it was its replica, or is of its shard.
+[[nodiscard]] bool succeeds(const Node& node, const Node& before);
 
 // --- epochs.cc
 // A new epoch of my own without asking anyone; false if mine is the greatest already.
@@ -313,10 +394,62 @@ void resolve_epoch_collision(State& s, const Node& sender);
 
 // --- election.cc
 void vote_if_due(State& s, Node& candidate, const MessageHeader& request);
+// How long votes for an attempt are counted, and an epoch's votes keep others from asking.
+[[nodiscard]] Ms attempt_time(const State& s);
+
+// --- failover.cc
+// Goes on with what is under way; at the end of every step.
+void advance_failover(State& s, bool is_tick);
+// This replica is the primary of its primary's slots from now on.
+void promote(State& s, Epoch epoch);
+void on_vote(State& s, const Node& voter, const MessageHeader& header);
+void on_manual_failover_request(State& s, Node& sender, const MessageHeader& header);
+// A heartbeat of my primary: it may tell where its writes are held.
+void learn_held_offset(State& s, const Node& sender, const MessageHeader& header);
+void end_failover(State& s);
+[[nodiscard]] AdminReply fail_over(State& s, const admin::Failover& in);
+// Asks the replica with the most data to take over, as if an administrator did.
+[[nodiscard]] AdminReply hand_over(State& s);
+void on_failover_message(State& s, const Node& sender, const ModuleBody& body);
+
+// --- replica.cc
+// This node becomes a replica of that primary, whatever it was; it has no slots.
+void follow_node(State& s, Node& primary);
+// Tells the driver whom the data follows, if that changed.
+void tell_followed(State& s);
+// All slots of this node's shard went to `taker`, or the last of them did.
+void follow_successor(State& s, Node& taker, Node& before);
+// My primary's place in the cluster may have changed.
+void mend_own_primary(State& s);
+void tick_replicas(State& s);
+
+// empty_start.cc
+void judge_loaded_data(State& s);
+void tick_empty_start(State& s);
+void note_has_replica(State& s, const NodeId& primary);
+[[nodiscard]] AdminReply replicate(State& s, const admin::Replicate& in);
+[[nodiscard]] AdminReply replicate_no_one(State& s);
+void give_data_up(State& s);
 
 // --- admin.cc
 [[nodiscard]] AdminReply administer(State& s, const AdminRequest& request);
 void ban(State& s, const NodeId& id, Ms length);
+
+// --- balance.cc
+[[nodiscard]] AdminReply drain(State& s, const admin::Drain& in);
+[[nodiscard]] AdminReply tell_balance(State& s, const admin::TellBalance& in);
+void on_balance_message(State& s, Node& sender, const ModuleBody& body);
+// Whether the node gives its slots away, as far as this one has heard lately.
+[[nodiscard]] bool is_draining(const State& s, const Node& node);
+// Its news, unless they are too old to count; null: none.
+[[nodiscard]] const BalanceNews* balance_of(const State& s, const Node& node);
+
+// --- recovery.cc
+[[nodiscard]] AdminReply recover(State& s, const admin::Recover& in);
+void tick_recovery(State& s);
+void on_recovery_message(State& s, const Node& sender, const ModuleBody& body);
+// For CLUSTER INFO; empty: nothing is to be recovered.
+[[nodiscard]] std::string recovery_hint(const State& s);
 
 // --- own_address.cc
 void learn_own_ip(State& s, const Link& link, MessageType type);
@@ -337,7 +470,7 @@ void release_promise_to(State& s, const NodeId& forgotten);
 
 // --- view_builder.cc
 [[nodiscard]] View build_view(const State& s);
-// What the disk keeps: without slots that their owner does not claim any more. After a restart
+// The view for the disk, without slots that their owner does not claim any more. After a restart
 // they would look like claims under the owner's present epoch.
 [[nodiscard]] View build_durable_view(const State& s);
 // The part of that view that peers may hear of this node.

@@ -25,10 +25,11 @@ NodeView view_of(const State& s, const Node& node) {
   v.config_epoch = node.config_epoch;
   v.ping_sent = shown(s, node.ping_sent);
   v.pong_received = shown(s, node.pong_received);
-  v.replication_offset = node.replication_offset;
+  v.replication_offset = &node == s.myself ? s.now.data.offset : node.replication_offset;
   const auto link = s.links.find(node.link);
   v.link_connected = &node == s.myself || (link != s.links.end() && link->second.connected);
   v.slots = node.slots;
+  if (const BalanceNews* news = balance_of(s, node); news != nullptr) v.balance = *news;
   return v;
 }
 
@@ -70,6 +71,9 @@ View build_view(const State& s) {
     view.nodes.push_back(view_of(s, node));
   }
   view.state = s.cluster_state;
+  view.awaits_heir = s.awaits_heir();
+  view.draining = s.draining;
+  if (s.cluster_state == ClusterState::kFail) view.recovery_hint = recovery_hint(s);
   view.current_epoch = s.current_epoch;
   view.last_vote_epoch = s.last_vote_epoch;
   view.size = s.size;
@@ -114,6 +118,7 @@ void restore(State& s, const View& saved) {
   for (const auto& m : saved.migrating) s.migrating[m.slot] = s.find(saved.nodes[m.peer].id);
   for (const auto& m : saved.importing) s.importing[m.slot] = s.find(saved.nodes[m.peer].id);
   s.formation.state = saved.formation;
+  s.draining = saved.draining;
 }
 
 }  // namespace hearth::cluster::bus

@@ -13,7 +13,7 @@
 
 namespace hearth::cluster {
 
-// What happens on a connection. None of it is called after Connection::close.
+// Events of a connection. None is called after Connection::close.
 class ConnectionEvents {
  public:
   virtual ~ConnectionEvents() = default;

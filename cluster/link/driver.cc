@@ -11,6 +11,7 @@
 
 #include "cluster/bus/limits.h"
 #include "cluster/bus/machine.h"
+#include "cluster/link/complaints.h"
 #include "cluster/link/connection.h"
 #include "cluster/nodes_file/nodes_file.h"
 #include "cluster/nodes_file/nodes_store.h"
@@ -25,8 +26,6 @@ using Later = Driver::Later;
 
 constexpr int kListenBacklog = 511;
 constexpr std::size_t kInboundMax = limits::kUnknownLinksMax + limits::kNodesMax;
-constexpr std::size_t kComplaintsMax = 64;
-constexpr std::chrono::minutes kComplaintPeriod{1};
 
 bool is_heartbeat(MessageType type) {
   return type == MessageType::kPing || type == MessageType::kPong || type == MessageType::kMeet ||
@@ -71,7 +70,10 @@ class Driver::Impl final : public ConnectionEvents {
   void end_turn() override;
   [[nodiscard]] bool may_send_long(LinkId link) const override { return machine_->is_member(link); }
 
-  [[nodiscard]] Now now() const { return {options_.clock->mono_now(), options_.clock->unix_now()}; }
+  [[nodiscard]] Now now() const {
+    return {options_.clock->mono_now(), options_.clock->unix_now(),
+            options_.data ? options_.data() : DataState{}};
+  }
 
   uv_loop_t* loop_;
   DriverOptions options_;
@@ -106,7 +108,6 @@ class Driver::Impl final : public ConnectionEvents {
   Result<void> listen();
   Result<void> listen_on(const std::string& ip);
   void accept(uv_stream_t* listener);
-  void complain(const std::string& peer, const std::string& why);
   void close_all();
 
   void step(const Input& input);
@@ -117,6 +118,9 @@ class Driver::Impl final : public ConnectionEvents {
   void run(action::CloseLink& action);
   void run(action::Send& action);
   void run(action::DropKeys& action);
+  void run(action::Follow& action);
+  void run(action::Lead& action);
+  void run(action::HoldWrites& action);
   void run(action::Deliver& action);
   void run(action::ResolveSeed& action);
   void run(action::Log& action);
@@ -129,9 +133,7 @@ class Driver::Impl final : public ConnectionEvents {
   std::vector<HandlePtr<uv_tcp_t>> listeners_;
   std::map<LinkId, Connection*> connections_;
   std::map<LinkId, UnixMillis> created_;
-  // Peers whose bytes were refused: said once in a while for each.
-  std::set<std::string> complained_about_;
-  MonoTime complaints_began_;
+  Complaints complaints_;  // about peers whose bytes were refused
   std::set<Resolve*> resolving_;
   LinkId next_inbound_ = 1;
   std::size_t inbound_ = 0;
@@ -283,21 +285,12 @@ void Driver::Impl::on_frame(LinkId link, std::string_view frame) {
 void Driver::Impl::on_broken(LinkId link, const std::string& why) {
   const auto at = connections_.find(link);
   if (at == connections_.end()) return;
-  complain(at->second->peer_ip(), why);
+  const std::string& peer = at->second->peer_ip();
+  if (complaints_.is_due(peer, options_.clock->mono_now()))
+    log::verbose("Cluster bus link with {} broke: {}", peer, why);
   action::CloseLink close{link};
   run(close);
   feed(input::LinkClosed{link, false});
-}
-
-// A peer that comes again and again is named once in a while, and so are not too many of them.
-void Driver::Impl::complain(const std::string& peer, const std::string& why) {
-  const MonoTime now = options_.clock->mono_now();
-  if (now - complaints_began_ >= kComplaintPeriod) {
-    complained_about_.clear();
-    complaints_began_ = now;
-  }
-  if (complained_about_.size() >= kComplaintsMax || !complained_about_.insert(peer).second) return;
-  log::verbose("Cluster bus link with {} broke: {}", peer, why);
 }
 
 // --- stepping
@@ -456,6 +449,18 @@ void Driver::Impl::run(action::DropKeys& action) {
   if (options_.on_drop_keys) options_.on_drop_keys(action.slots);
 }
 
+void Driver::Impl::run(action::Follow& action) {
+  if (options_.on_follow) options_.on_follow(action);
+}
+
+void Driver::Impl::run(action::Lead&) {
+  if (options_.on_lead) options_.on_lead();
+}
+
+void Driver::Impl::run(action::HoldWrites& action) {
+  if (options_.on_hold_writes) options_.on_hold_writes(action.on);
+}
+
 void Driver::Impl::run(action::Deliver& action) {
   if (options_.on_deliver) options_.on_deliver(action.channel, action.message, action.sharded);
 }
@@ -542,6 +547,10 @@ std::optional<AdminReply> Driver::admin(AdminRequest request, Later later) {
   return impl_->admin(std::move(request), std::move(later));
 }
 void Driver::set_loading(bool loading) { impl_->feed(input::Loading{loading}); }
+void Driver::tick() { impl_->feed(input::Tick{}); }
+void Driver::note_data_moved() {
+  if (impl_->machine_->watches_data()) impl_->feed(input::DataMoved{});
+}
 ViewPtr Driver::published() const { return impl_->published_; }
 ViewPtr Driver::view() const { return impl_->machine_->view(impl_->now()); }
 std::vector<LinkInfo> Driver::links() const { return impl_->links(); }

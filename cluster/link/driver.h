@@ -15,6 +15,8 @@
 #include <string>
 #include <vector>
 
+#include "cluster/bus/actions.h"
+#include "cluster/bus/inputs.h"
 #include "cluster/bus/settings.h"
 #include "cluster/model/admin.h"
 #include "cluster/model/view.h"
@@ -39,7 +41,12 @@ struct DriverOptions {
   std::size_t link_buffer_limit = 0;  // bytes unsent on a link before it is closed; 0: no limit
   const Clock* clock = nullptr;       // outlives the driver
 
+  std::function<DataState()> data;  // where the data stands now; asked for at every step
   std::function<void(ViewPtr)> on_view;
+  // The primary that the data follows from now on, or nobody.
+  std::function<void(const action::Follow&)> on_follow;
+  std::function<void()> on_lead;
+  std::function<void(bool on)> on_hold_writes;
   std::function<void(const SlotSet&)> on_drop_keys;
   std::function<void(const std::string& channel, const std::string& message, bool sharded)>
       on_deliver;
@@ -63,6 +70,10 @@ class Driver {
   [[nodiscard]] std::optional<AdminReply> admin(AdminRequest request, Later later);
   // While the data set is loaded the node takes part in the cluster, but does not serve.
   void set_loading(bool loading);
+  // Beside the ticks of its own timer: time has passed in which that could not run.
+  void tick();
+  // At the end of a loop turn: the data may have come further, which a failover may wait for.
+  void note_data_moved();
   // The view last published; never null.
   [[nodiscard]] ViewPtr published() const;
   // A view of this moment with times and statistics, for CLUSTER NODES and CLUSTER INFO.

@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "cluster/model/balance.h"
+#include "cluster/model/slot_set.h"
 #include "src/base/ids.h"
 
 namespace hearth::cluster {
@@ -54,6 +56,47 @@ struct Reset {
   bool hard = false;
   bool has_keys = false;
 };
+struct Replicate {
+  std::string node;
+  bool has_keys = false;  // the data set is not empty
+};
+struct ReplicateNoOne {};
+struct Failover {
+  enum class Mode : std::uint8_t {
+    kAgreed,    // the primary holds its writes until this replica has them all
+    kForce,     // without the primary
+    kTakeover,  // without votes
+  };
+  Mode mode = Mode::kAgreed;
+};
+struct HandOver {};  // to the replica with the most data
+// Slots are moved as a whole in three steps, see cluster/README.md, "Moving slots". The source
+// reserves an epoch above all that it knows (answered as a number); the target takes the slots with
+// it, unless somebody has a later one ("STALE ..."). A source that can't learn whether the target
+// did makes that epoch worthless by a later one of its own.
+struct ReserveEpoch {};
+struct TakeSlots {
+  SlotSet slots;
+  std::string source;
+  Epoch epoch = 0;
+};
+struct Outbid {
+  Epoch epoch = 0;
+};
+// This node gives its slots away and takes none, or does so no more. Survives a restart.
+struct Drain {
+  bool on = false;
+};
+// The news of this node's balance for the others. No administrator says this: SlotBalancer does.
+struct TellBalance {
+  BalanceNews news;
+};
+// The majority is lost for good: replicas here take the places of lost primaries. `count` and
+// `nodes`: the loss as the administrator knows it, by number or by names.
+struct Recover {
+  std::int64_t count = 0;          // without names
+  std::vector<std::string> nodes;  // all of the lost primaries
+};
 struct CountFailureReports {
   std::string node;
 };
@@ -63,7 +106,9 @@ using AdminRequest =
     std::variant<admin::AddSlots, admin::DelSlots, admin::FlushSlots, admin::SetSlotMigrating,
                  admin::SetSlotImporting, admin::SetSlotStable, admin::SetSlotNode, admin::Meet,
                  admin::Forget, admin::BumpEpoch, admin::SetConfigEpoch, admin::SaveConfig,
-                 admin::Reset, admin::CountFailureReports>;
+                 admin::Reset, admin::Replicate, admin::ReplicateNoOne, admin::Failover,
+                 admin::HandOver, admin::ReserveEpoch, admin::TakeSlots, admin::Outbid,
+                 admin::Drain, admin::TellBalance, admin::Recover, admin::CountFailureReports>;
 
 struct AdminReply {
   enum class Kind : std::uint8_t { kOk, kStatus, kInteger, kError };

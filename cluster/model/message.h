@@ -33,7 +33,8 @@ inline constexpr std::uint8_t kForceAck = 2;  // vote even though the primary is
 inline constexpr std::uint8_t kExtensions = 4;
 }  // namespace message_flag
 
-// What every full message says of its sender. A replica sends its primary's slots and config epoch.
+// The sender, as every full message tells of it. A replica sends its primary's slots and config
+// epoch.
 struct MessageHeader {
   NodeId sender;
   Epoch current_epoch = 0;
@@ -52,7 +53,7 @@ struct MessageHeader {
   friend bool operator==(const MessageHeader&, const MessageHeader&) = default;
 };
 
-// What the sender knows of a third node. Times are Unix seconds.
+// A third node, as the sender knows it. Times are Unix seconds.
 struct GossipEntry {
   NodeId id;
   std::uint32_t ping_sent = 0;

@@ -56,6 +56,11 @@ Redirect redirect(const View& view, const RedirectQuery& query) {
   return {RedirectKind::kMoved, slot, owner};
 }
 
+std::string_view client_ip(const NodeView& node, bool ipv6) {
+  const std::string& announced = ipv6 ? node.client_ipv6 : node.client_ipv4;
+  return announced.empty() ? node.address.ip : announced;
+}
+
 std::string_view client_host(const NodeView& node, EndpointType type, bool ipv6) {
   switch (type) {
     case EndpointType::kHostname:
@@ -63,8 +68,7 @@ std::string_view client_host(const NodeView& node, EndpointType type, bool ipv6)
     case EndpointType::kUnknown: return "";
     case EndpointType::kIp: break;
   }
-  const std::string& announced = ipv6 ? node.client_ipv6 : node.client_ipv4;
-  return announced.empty() ? node.address.ip : announced;
+  return client_ip(node, ipv6);
 }
 
 std::string redirect_text(const View& view, const RedirectQuery& query, const Redirect& decision) {

@@ -10,7 +10,7 @@
 
 namespace hearth::cluster {
 
-// What a command, or all the commands of one EXEC together, ask for.
+// The needs of a command, or of all the commands of one EXEC together.
 struct RedirectQuery {
   std::span<const Slot> slots{};  // one for each key (repeats allowed); empty: no keys
   bool command_writes = true;     // false only for commands that can change nothing
@@ -56,6 +56,9 @@ struct Redirect {
 // The error text without the leading '-' : "MOVED 3999 127.0.0.1:6381". Empty for kServe.
 [[nodiscard]] std::string redirect_text(const View& view, const RedirectQuery& query,
                                         const Redirect& decision);
+
+// The address of a node for clients of a family: the announced one, or its own.
+[[nodiscard]] std::string_view client_ip(const NodeView& node, bool ipv6);
 
 // How clients reach a node by the preferred endpoint type: the address (or the announced client
 // address of the family), the host name or "?" where none is announced, or "" for

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "cluster/model/redirect.h"
+
 namespace hearth::cluster {
 namespace {
 
@@ -113,7 +115,10 @@ std::string node_line(const View& view, NodeIndex index, NodeLineFor reader) {
   const NodeView& node = view.nodes[index];
   std::string out;
   auto to = std::back_inserter(out);
-  fmt::format_to(to, "{} {}:{}@{}", node.id.view(), node.address.ip,
+  const std::string_view ip = reader == NodeLineFor::kFile
+                                  ? std::string_view(node.address.ip)
+                                  : client_ip(node, reader == NodeLineFor::kIpv6Clients);
+  fmt::format_to(to, "{} {}:{}@{}", node.id.view(), ip,
                  reader == NodeLineFor::kTlsClients ? node.address.tls_port : node.address.port,
                  node.address.cport);
   if (reader == NodeLineFor::kFile) {
@@ -157,6 +162,8 @@ std::string cluster_info_text(const View& view) {
                  view.state == ClusterState::kOk ? "ok" : "fail", view.assigned, slots.ok,
                  slots.pfail, slots.fail, view.nodes.size(), view.size, view.current_epoch,
                  epoch_shown(view, me));
+  if (!view.recovery_hint.empty())
+    fmt::format_to(std::back_inserter(out), "cluster_recovery_hint:{}\r\n", view.recovery_hint);
   append_message_counts(view.stats.sent, "sent", out);
   append_message_counts(view.stats.received, "received", out);
   fmt::format_to(std::back_inserter(out), "total_cluster_links_buffer_limit_exceeded:{}\r\n",

@@ -8,9 +8,10 @@
 namespace hearth::cluster {
 
 enum class NodeLineFor : std::uint8_t {
-  kClients,     // CLUSTER NODES: ip:port@cport[,hostname]
-  kTlsClients,  // the same with the TLS port
-  kFile,        // nodes.conf: auxiliary fields (shard id, names, TLS port) follow the host name
+  kClients,      // CLUSTER NODES: ip:port@cport[,hostname]; the IPv4 address for clients
+  kIpv6Clients,  // the same with the IPv6 address for clients
+  kTlsClients,   // the same as kClients with the TLS port
+  kFile,         // nodes.conf: auxiliary fields (shard id, names, TLS port) follow the host name
 };
 
 // "myself,master", "slave,fail?", "noflags": the flags field of a node line.

@@ -6,9 +6,11 @@
 #include <bitset>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cluster/model/balance.h"
 #include "cluster/model/slot_set.h"
 #include "cluster/model/types.h"
 #include "src/base/ids.h"
@@ -36,6 +38,7 @@ struct NodeView {
   bool link_connected = false;
   SlotSet slots;
   int slot_count = 0;
+  std::optional<BalanceNews> balance;  // as it told lately; mine: as I tell
 
   [[nodiscard]] bool has(NodeFlags flag) const { return (flags & flag) != 0; }
   [[nodiscard]] bool is_primary() const { return has(node_flag::kPrimary); }
@@ -70,6 +73,7 @@ struct FormationState {
   std::uint64_t round = 0;        // of the plan; 0: none yet
   Epoch epoch = 0;                // kPromised: own epoch when promising; kDone: base of the plan
   std::vector<NodeId> members{};  // of the plan, ascending
+  std::size_t primaries = 0;      // the first so many of them divide the slots; 0: all
 
   friend bool operator==(const FormationState&, const FormationState&) = default;
 };
@@ -102,6 +106,9 @@ struct View {
   std::vector<NodeView> nodes;  // handshake nodes included; at most 0xfffe
   NodeIndex myself = kNoNode;
   ClusterState state = ClusterState::kFail;
+  bool draining = false;      // an administrator wants this node to give all its slots away
+  std::string recovery_hint;  // empty, or the way out of a lost majority: CLUSTER RECOVER
+  bool awaits_heir = false;   // I am a primary without data whose replicas are to take its place
   Epoch current_epoch = 0;
   Epoch last_vote_epoch = 0;
   int size = 0;                         // primaries that own at least one slot

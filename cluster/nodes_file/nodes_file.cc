@@ -158,7 +158,7 @@ bool Parser::slots(std::string_view text, NodeView& node) {
   return true;
 }
 
-// "pending", or "promised|done:<round>:<epoch>:<id>,<id>..."
+// "pending", or "promised|done:<round>:<epoch>:<id>,<id>...[:<primaries>]"
 bool Parser::formation(std::string_view text) {
   auto& f = view.formation;
   if (text == "pending") {
@@ -166,7 +166,7 @@ bool Parser::formation(std::string_view text) {
     return true;
   }
   const Words parts = split(text, ':');
-  if (parts.size() != 4) return false;
+  if (parts.size() != 4 && parts.size() != 5) return false;
   if (parts[0] == "pending") {
     f.phase = FormationState::Phase::kPending;
   } else if (parts[0] == "promised") {
@@ -181,6 +181,11 @@ bool Parser::formation(std::string_view text) {
   if (!round || !epoch || *round > kFileNumberMax || *epoch > kFileNumberMax) return false;
   f.round = *round;
   f.epoch = *epoch;
+  if (parts.size() == 5) {
+    const auto primaries = number<std::uint64_t>(parts[4]);
+    if (!primaries || *primaries > kFileNumberMax) return false;
+    f.primaries = *primaries;
+  }
   if (parts[3].empty()) return true;
   for (const auto id : split(parts[3], ',')) {
     if (!NodeId::is_valid(id)) return false;
@@ -196,7 +201,10 @@ bool Parser::variables(const Words& words) {
       continue;
     }
     const auto n = number<Epoch>(words[i + 1]);
-    if (words[i] == "currentEpoch") {
+    if (words[i] == "draining") {
+      if (!n || *n > 1) return false;
+      view.draining = *n == 1;
+    } else if (words[i] == "currentEpoch") {
       if (!n || *n > kFileNumberMax) return false;
       view.current_epoch = *n;
     } else if (words[i] == "lastVoteEpoch") {
@@ -258,6 +266,7 @@ std::string formation_text(const FormationState& f) {
     if (out.back() != ':') out += ',';
     out += id.view();
   }
+  if (f.primaries != 0) out += fmt::format(":{}", f.primaries);
   return out;
 }
 
@@ -265,8 +274,9 @@ std::string formation_text(const FormationState& f) {
 
 std::string nodes_file_text(const View& view) {
   std::string out = cluster_nodes_text(view, NodeLineFor::kFile);
-  out += fmt::format("vars currentEpoch {} lastVoteEpoch {}{}\n", view.current_epoch,
-                     view.last_vote_epoch, formation_text(view.formation));
+  out += fmt::format("vars currentEpoch {} lastVoteEpoch {}{}{}\n", view.current_epoch,
+                     view.last_vote_epoch, formation_text(view.formation),
+                     view.draining ? " draining 1" : "");
   return out;
 }
 

@@ -35,9 +35,9 @@ class BaseWriter {
     std::uint64_t keys = 0;
     for (DbIndex i = 0; i < keyspace.db_count() && outcome_; ++i) {
       const Database& db = keyspace.db(i);
-      if (db.size() == 0) continue;
+      if (db.stored_size() == 0) continue;
       append({"SELECT", int64_text(i)}, out_);
-      db.for_each([&](const Entry& e) {
+      db.for_each_stored([&](const Entry& e) {
         if (!outcome_) return;
         write_key(e);
         flush(kPiece);

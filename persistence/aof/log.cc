@@ -279,8 +279,8 @@ void Log::begin_rewrite(std::uint64_t offset) {
     other_files_bytes_ = size_ = 0;
     takes_units_ = true;
   } else {
-    // What can't be written to the old file goes to one of its own, in front of the new one: it is
-    // part of the base that comes, but must be there if none does.
+    // Units that the old file can't take go to a file of their own, in front of the new one: they
+    // are part of the base that comes, but must be there if none does.
     if (failing_ && !busy_) queue_.push_front(increment);
     retry_ = failing_;
     queue_.push_back(write_op(!lost_ || fresh_, offset));

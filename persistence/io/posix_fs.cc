@@ -82,7 +82,7 @@ Result<std::unique_ptr<File>> PosixFileSystem::open(const std::string& path, Ope
     case OpenMode::kCreate: flags |= O_WRONLY | O_CREAT | O_TRUNC; break;
     case OpenMode::kAppend: flags |= O_RDWR | O_CREAT | O_APPEND; break;
   }
-  const int fd = ::open(path.c_str(), flags, file_mode_);
+  const int fd = ::open(path.c_str(), flags, file_mode_.load());
   if (fd < 0) return system_error("open", path);
   return std::unique_ptr<File>(std::make_unique<PosixFile>(fd, path));
 }
@@ -110,7 +110,8 @@ Result<void> PosixFileSystem::sync_dir(const std::string& dir) {
 }
 
 Result<void> PosixFileSystem::make_dir(const std::string& dir) {
-  const mode_t mode = file_mode_ | 0700 | ((file_mode_ & 0044) >> 2);
+  const mode_t of_files = file_mode_;
+  const mode_t mode = of_files | 0700 | ((of_files & 0044) >> 2);
   if (::mkdir(dir.c_str(), mode) != 0 && errno != EEXIST) return system_error("mkdir", dir);
   return {};
 }
@@ -119,7 +120,8 @@ Result<std::vector<std::string>> PosixFileSystem::list(const std::string& dir) {
   DIR* handle = ::opendir(dir.c_str());
   if (handle == nullptr) return system_error("open", dir);
   std::vector<std::string> names;
-  while (const dirent* entry = ::readdir(handle)) {
+  // Safe as long as no other thread reads by this handle.
+  while (const dirent* entry = ::readdir(handle)) {  // NOLINT(concurrency-mt-unsafe)
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }

@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <atomic>
+
 #include "persistence/io/file_system.h"
 
 namespace hearth::io {
@@ -12,6 +14,8 @@ class PosixFileSystem : public FileSystem {
   // Permission bits of files that are made, before the process's umask. Folders can be searched by
   // those who can read the files.
   explicit PosixFileSystem(mode_t file_mode = 0644) : file_mode_(file_mode) {}
+  // Of files that are made from now on. From any thread.
+  void set_file_mode(mode_t mode) { file_mode_ = mode; }
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
@@ -22,7 +26,7 @@ class PosixFileSystem : public FileSystem {
   bool exists(const std::string& path) override;
 
  private:
-  mode_t file_mode_;
+  std::atomic<mode_t> file_mode_;
 };
 
 }  // namespace hearth::io

@@ -8,12 +8,17 @@ namespace hearth::rdb {
 
 namespace {
 constexpr std::size_t kFooter = sizeof(std::uint16_t) + sizeof(std::uint64_t);
-}
+constexpr std::string_view kVersionMark = "hver";
+}  // namespace
 
 std::string dump_payload(const Entry& entry, const EncodeOptions& options) {
   std::string payload(1, '\0');
   const EncodedType encoded = encode_object(entry, options, payload);
   payload[0] = static_cast<char>(encoded.type);
+  if (entry.version() != kNoVersion) {
+    payload += kVersionMark;
+    ByteWriter(payload).le(entry.version());
+  }
   append_dump_footer(encoded.version, payload);
   return payload;
 }
@@ -40,6 +45,12 @@ Result<Object> parse_dump_payload(std::string_view payload, const DecodeLimits& 
   ByteReader in(payload.substr(1, body_end - 1));
   auto object = decode_object(static_cast<std::uint8_t>(payload[0]), version, in, limits);
   if (!object) return fail(ErrorCode::kCorrupt, object.error().context);
+  if (in.remaining() == kVersionMark.size() + sizeof(std::uint64_t)) {
+    std::string_view mark;
+    if (!in.take(kVersionMark.size(), mark) || mark != kVersionMark || !in.le(object->version) ||
+        object->version == kNoVersion || object->version > INT64_MAX)
+      return corrupt(in, "the version of the key");
+  }
   if (in.remaining() != 0) return corrupt(in, "the end of the value");
   return object;
 }

@@ -1,4 +1,7 @@
-// DUMP payloads: type byte, body, version u16 LE, CRC-64 u64 LE over all before it.
+// DUMP payloads: type byte, body, RDB version u16 LE, CRC-64 u64 LE over all before it.
+//
+// The version of a key (VER n) stands between body and RDB version, as "hver" and a u64 LE. Other
+// servers don't look at what follows the body there.
 #pragma once
 
 #include <string>

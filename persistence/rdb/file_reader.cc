@@ -11,7 +11,7 @@ namespace hearth::rdb {
 namespace {
 
 constexpr std::size_t kMagicBytes = 9;  // "REDIS0011" or "VALKEY080"
-// What is read ahead for a record: nearly all fit.
+// Bytes read ahead for a record: nearly all fit.
 constexpr std::size_t kRecordAhead = 64 * 1024;
 // Checksums came with this version.
 constexpr std::uint16_t kVersionChecksum = 5;
@@ -133,8 +133,7 @@ class FileReader {
       case Opcode::kAux: {
         HEARTH_TRY(const std::string name, text());
         HEARTH_TRY(const std::string value, text());
-        visitor_.on_aux(name, value);
-        return true;
+        return take_aux(name, value);
       }
       case Opcode::kModuleAux: return skip_module_aux();
       case Opcode::kFunction: {
@@ -144,6 +143,38 @@ class FileReader {
       }
       default: return read_key(code);
     }
+  }
+
+  Result<bool> take_aux(const std::string& name, const std::string& value) {
+    if (name == kVersionField) {
+      HEARTH_TRY(pending_.version, version_of(name, value));
+    } else if (name == kVersionFloorField) {
+      HEARTH_TRY(const std::uint64_t floor, version_of(name, value));
+      visitor_.on_version_floor(pending_.db, floor);
+    } else if (name == kTombstonesField) {
+      HEARTH_TRY_VOID(take_tombstones(value));
+    } else {
+      visitor_.on_aux(name, value);
+    }
+    return true;
+  }
+
+  Result<std::uint64_t> version_of(const std::string& name, const std::string& value) {
+    const auto version = parse_int64(value);
+    if (!version || *version <= 0) return in_.corrupt("the field " + name + " is no version");
+    return static_cast<std::uint64_t>(*version);
+  }
+
+  Result<void> take_tombstones(const std::string& field) {
+    ByteReader reader(field);
+    while (reader.remaining() > 0) {
+      std::uint64_t fingerprint = 0;
+      std::uint64_t version = 0;
+      if (!reader.le(fingerprint) || !reader.le(version) || version == 0)
+        return in_.corrupt("expected fingerprints and versions of removed keys");
+      visitor_.on_tombstone(pending_.db, fingerprint, version);
+    }
+    return {};
   }
 
   Result<bool> select_db() {
@@ -180,6 +211,7 @@ class FileReader {
         [&](ByteReader& r) { return decode_object(type, version_, r, options_.limits); });
     if (!object) return tl::unexpected<Error>(object.error());
     pending_.object = std::move(*object);
+    pending_.object.version = pending_.version;
     const DbIndex db = pending_.db;
     if (pending_.object.length_differs) visitor_.on_wrong_length(pending_.name);
     if (pending_.object.is_empty())

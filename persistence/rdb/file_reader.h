@@ -22,6 +22,7 @@ struct FileKey {
   std::int64_t deadline = kNoDeadline;
   std::optional<std::uint64_t> idle_seconds;
   std::optional<std::uint8_t> frequency;
+  std::uint64_t version = kNoVersion;
 };
 
 class FileVisitor {
@@ -31,7 +32,10 @@ class FileVisitor {
   [[nodiscard]] virtual Result<void> on_key(FileKey&& key) = 0;
   [[nodiscard]] virtual Result<void> on_function(std::string code) = 0;
   virtual void on_aux(const std::string& name, const std::string& value) = 0;
-  // What the file says of the size of a database that follows.
+  // Of a key that is gone (see Tombstones), and the floor of a database.
+  virtual void on_tombstone(DbIndex, std::uint64_t /*fingerprint*/, std::uint64_t /*version*/) {}
+  virtual void on_version_floor(DbIndex, std::uint64_t /*version*/) {}
+  // The size of a database that follows, as the file tells it.
   virtual void on_sizes(DbIndex db, std::uint64_t keys, std::uint64_t with_deadline) = 0;
   // A value that may not be empty is; its key is left out.
   virtual void on_empty_key(const std::string& name) = 0;

@@ -16,17 +16,14 @@ class FileWriter {
 
   Result<std::uint64_t> write(const Keyspace& keyspace) {
     out_ += fmt::format("REDIS{:04}", version_for(keyspace));
-    for (const auto& [name, value] : options_.aux) {
-      opcode(Opcode::kAux);
-      write_string(out_, name, Compression::kOff);
-      write_string(out_, value, Compression::kOff);
-    }
+    for (const auto& [name, value] : options_.aux) write_aux(name, value);
     for (const std::string& code : options_.functions) {
       opcode(Opcode::kFunction);
       write_string(out_, code, options_.encode.compression);
     }
     for (DbIndex i = 0; options_.with_keys && i < keyspace.db_count(); ++i) {
-      if (keyspace.db(i).size() > 0) HEARTH_TRY_VOID(write_database(keyspace.db(i), i));
+      const Database& db = keyspace.db(i);
+      if (db.stored_size() > 0 || !db.tombstones().empty()) HEARTH_TRY_VOID(write_database(db, i));
     }
     opcode(Opcode::kEnd);
     HEARTH_TRY_VOID(flush());
@@ -42,8 +39,8 @@ class FileWriter {
     bool found = false;
     for (DbIndex i = 0; options_.with_keys && i < keyspace.db_count() && !found; ++i) {
       const Database& db = keyspace.db(i);
-      if (db.timed_count() == 0) continue;
-      db.for_each([&](const Entry& e) {
+      if (db.timed_count() == 0 && db.stored_size() == db.size()) continue;
+      db.for_each_stored([&](const Entry& e) {
         found = found || (e.type() == Type::kHash && e.hash()->min_deadline() != Hash::kNone);
       });
     }
@@ -54,16 +51,39 @@ class FileWriter {
     opcode(Opcode::kSelectDb);
     write_length(out_, index);
     opcode(Opcode::kResizeDb);
-    write_length(out_, db.size());
+    write_length(out_, db.stored_size());
     write_length(out_, db.volatile_count());
+    HEARTH_TRY_VOID(write_tombstones(db.tombstones()));
     Result<void> outcome;
-    db.for_each([&](const Entry& e) {
+    db.for_each_stored([&](const Entry& e) {
       if (outcome) outcome = write_key(e);
     });
     return outcome;
   }
 
+  Result<void> write_tombstones(const Tombstones& tombstones) {
+    constexpr std::size_t kInOneField = 4096;
+    if (tombstones.floor() != 0) write_aux(kVersionFloorField, std::to_string(tombstones.floor()));
+    std::string field;
+    Result<void> outcome;
+    const auto end_field = [&] {
+      if (field.empty() || !outcome) return;
+      write_aux(kTombstonesField, field);
+      field.clear();
+      outcome = flush();
+    };
+    tombstones.for_each([&](std::uint64_t fingerprint, std::uint64_t version) {
+      ByteWriter writer(field);
+      writer.le(fingerprint);
+      writer.le(version);
+      if (field.size() >= kInOneField * 16) end_field();
+    });
+    end_field();
+    return outcome;
+  }
+
   Result<void> write_key(const Entry& e) {
+    if (e.version() != kNoVersion) write_aux(kVersionField, std::to_string(e.version()));
     if (e.has_deadline()) {
       opcode(Opcode::kDeadlineMillis);
       ByteWriter(out_).le(e.deadline());
@@ -86,6 +106,12 @@ class FileWriter {
     if (out_.size() >= kPiece) HEARTH_TRY_VOID(flush());
     if (options_.after_key) options_.after_key(keys_);
     return {};
+  }
+
+  void write_aux(std::string_view name, std::string_view value) {
+    opcode(Opcode::kAux);
+    write_string(out_, name, Compression::kOff);
+    write_string(out_, value, Compression::kOff);
   }
 
   void opcode(Opcode code) { out_ += static_cast<char>(code); }

@@ -26,7 +26,7 @@ class ByteSink {
   [[nodiscard]] virtual Result<void> append(std::string_view bytes) = 0;
 };
 
-// What is kept of how lately or how often keys were used.
+// The use of keys that the file keeps: how lately, or how often.
 enum class AccessNotes : std::uint8_t { kNone, kIdleSeconds, kFrequency };
 
 struct FileOptions {

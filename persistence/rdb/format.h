@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 namespace hearth::rdb {
 
@@ -44,13 +45,21 @@ inline constexpr std::uint16_t kVersionValkeyLast = 81;
          (version >= kVersionValkeyFirst && version <= kVersionValkeyLast);
 }
 
-// What is read of formats that came later, or from elsewhere: nothing, or whatever has known types.
+// Formats that came later, or from elsewhere: refused, or read as far as their types are known.
 enum class VersionCheck : bool { kStrict, kRelaxed };
 [[nodiscard]] constexpr bool is_accepted(std::uint16_t version, VersionCheck check) {
   return is_known_version(version) || check == VersionCheck::kRelaxed;
 }
 
 // Bytes of a file where a type byte could stand.
+// Auxiliary fields of ours that belong to a database. Other servers skip what they don't know.
+// In front of a key: its version, in decimal.
+inline constexpr std::string_view kVersionField = "hearth-version";
+// Tombstones of the database selected last: fingerprint and version of each, u64 LE.
+inline constexpr std::string_view kTombstonesField = "hearth-tombstones";
+// Tombstones::floor() of it, in decimal.
+inline constexpr std::string_view kVersionFloorField = "hearth-version-floor";
+
 enum class Opcode : std::uint8_t {
   kSlotInfo = 244,         // slot, keys, keys with a deadline: three lengths
   kFunction = 245,         // source of a function library

@@ -163,7 +163,8 @@ bool Object::is_empty() const {
 
 Entry* make_entry(std::string_view key, Object object, std::int64_t deadline,
                   std::uint32_t access) {
-  return std::visit(EntryMaker{key, deadline, access}, std::move(object.value));
+  Entry* const entry = std::visit(EntryMaker{key, deadline, access}, std::move(object.value));
+  return object.version == kNoVersion ? entry : Entry::with_version(entry, object.version);
 }
 
 Result<Object> decode_object(std::uint8_t type, std::uint16_t version, ByteReader& in,

@@ -59,6 +59,8 @@ struct Object {
   std::variant<std::string, List, Set, Zset, Hash, std::unique_ptr<Stream>> value;
   // A stream whose stored length is not how many entries it has; it has the counted one.
   bool length_differs = false;
+  // The version that stood beside the value; kNoVersion: none did.
+  std::uint64_t version = kNoVersion;
 
   [[nodiscard]] Type type() const { return static_cast<Type>(value.index()); }
   [[nodiscard]] bool is_string() const { return type() == Type::kString; }

@@ -111,7 +111,7 @@ Result<void> read_nodes(ByteReader& in, const DecodeLimits& limits, Stream& stre
   return {};
 }
 
-// What stands behind the nodes. Older files know the last id only.
+// The fields behind the nodes. Older files know the last id only.
 Result<void> read_history(ByteReader& in, bool old, const DecodeLimits& limits, Stream& stream,
                           bool& length_differs) {
   HEARTH_TRY(std::uint64_t length, read_length(in));

@@ -113,7 +113,8 @@ Result<std::size_t> walk_ziplist(std::string_view bytes, F&& visit) {
 }  // namespace
 
 Result<void> read_ziplist_items(std::string_view bytes, const ItemVisitor& visit) {
-  HEARTH_TRY([[maybe_unused]] const std::size_t last, walk_ziplist(bytes, [&](std::string item) {
+  HEARTH_TRY([[maybe_unused]] const std::size_t last,
+             walk_ziplist(bytes, [&](const std::string& item) {
                visit(item);
                return true;
              }));

@@ -46,6 +46,12 @@ class Loader final : public rdb::FileVisitor {
   void on_aux(const std::string& name, const std::string& value) override {
     if (options_.aux) options_.aux(name, value);
   }
+  void on_tombstone(DbIndex db, std::uint64_t fingerprint, std::uint64_t version) override {
+    keyspace_.db(db).tombstones().add(fingerprint, version);
+  }
+  void on_version_floor(DbIndex db, std::uint64_t version) override {
+    keyspace_.db(db).tombstones().raise_floor(version);
+  }
   void on_sizes(DbIndex, std::uint64_t, std::uint64_t) override {}
   void on_empty_key(const std::string& name) override {
     // A few are named, so that a damaged file can't fill the log.

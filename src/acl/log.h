@@ -1,4 +1,4 @@
-// What was denied lately, newest first: ACL LOG. Alike denials within a minute are one entry.
+// Denials of late, newest first: ACL LOG. Alike denials within a minute are one entry.
 #pragma once
 
 #include <cstdint>

@@ -33,23 +33,17 @@ bool has_separators(std::string_view text) {
 Result<void, RuleError> Selector::apply(const Catalog& catalog, std::string_view rule) {
   if (rule.empty() || has_separators(rule)) return refuse_rule(kSyntax);
   if (is_one_of(rule, "allkeys", "~*")) {
-    all_keys_ = true;
-    keys_.clear();
+    set_all_keys(true);
   } else if (equals_ignore_case(rule, "resetkeys")) {
-    all_keys_ = false;
-    keys_.clear();
+    set_all_keys(false);
   } else if (is_one_of(rule, "allchannels", "&*")) {
-    all_channels_ = true;
-    channels_.clear();
+    set_all_channels(true);
   } else if (equals_ignore_case(rule, "resetchannels")) {
-    all_channels_ = false;
-    channels_.clear();
+    set_all_channels(false);
   } else if (equals_ignore_case(rule, "alldbs")) {
-    all_databases_ = true;
-    databases_.clear();
+    set_all_databases(true);
   } else if (equals_ignore_case(rule, "resetdbs")) {
-    all_databases_ = false;
-    databases_.clear();
+    set_all_databases(false);
   } else if (is_one_of(rule, "allcommands", "+@all")) {
     allow_all_commands(true);
   } else if (is_one_of(rule, "nocommands", "-@all")) {
@@ -70,6 +64,24 @@ Result<void, RuleError> Selector::apply(const Catalog& catalog, std::string_view
     return refuse_rule(kSyntax);
   }
   return {};
+}
+
+void Selector::set_all_keys(bool all) {
+  all_keys_ = all;
+  keys_.clear();
+  key_at_.clear();
+}
+
+void Selector::set_all_channels(bool all) {
+  all_channels_ = all;
+  channels_.clear();
+  channel_names_.clear();
+}
+
+void Selector::set_all_databases(bool all) {
+  all_databases_ = all;
+  databases_.clear();
+  database_ids_.clear();
 }
 
 Result<void, RuleError> Selector::apply_keys(std::string_view rule) {
@@ -93,14 +105,13 @@ Result<void, RuleError> Selector::apply_keys(std::string_view rule) {
     }
     pattern.remove_prefix(tilde + 1);
   }
-  auto known = std::find_if(keys_.begin(), keys_.end(),
-                            [&](const KeyPattern& p) { return p.text == pattern; });
-  if (known == keys_.end()) known = keys_.insert(keys_.end(), {std::string(pattern), KeyRights{0}});
-  known->rights |= rights;
+  const auto [place, is_new] = key_at_.emplace(pattern, keys_.size());
+  if (is_new) keys_.push_back({std::string(pattern), KeyRights{0}});
+  KeyPattern& known = keys_[place->second];
+  known.rights |= rights;
   // "%RW~*", or "%R~*" and "%W~*": the description is "~*", which no pattern may follow.
-  if (pattern == "*" && known->rights == kAnyKeyUse) {
-    all_keys_ = true;
-    keys_.clear();
+  if (pattern == "*" && known.rights == kAnyKeyUse) {
+    set_all_keys(true);
   }
   return {};
 }
@@ -112,25 +123,25 @@ Result<void, RuleError> Selector::apply_channel(std::string_view rule) {
         "not have any effect. Try 'resetchannels' to start with an empty list of channels");
   }
   const std::string_view pattern = rule.substr(1);
-  if (std::find(channels_.begin(), channels_.end(), pattern) == channels_.end())
-    channels_.emplace_back(pattern);
+  if (channel_names_.emplace(pattern).second) channels_.emplace_back(pattern);
   return {};
 }
 
 Result<void, RuleError> Selector::apply_databases(std::string_view rule) {
   std::vector<std::int64_t> databases;
+  std::set<std::int64_t> ids;
   std::string_view rest = rule.substr(3);
   for (;;) {
     const std::size_t comma = rest.find(',');
     const auto id = parse_int64(rest.substr(0, comma));
     if (!id || *id < 0 || *id > INT32_MAX) return refuse_rule(kSyntax);
-    if (std::find(databases.begin(), databases.end(), *id) == databases.end())
-      databases.push_back(*id);
+    if (ids.insert(*id).second) databases.push_back(*id);
     if (comma == std::string_view::npos) break;
     rest.remove_prefix(comma + 1);
   }
   all_databases_ = false;
   databases_ = std::move(databases);
+  database_ids_ = std::move(ids);
   return {};
 }
 
@@ -159,6 +170,8 @@ Result<void, RuleError> Selector::apply_first_arg(const Catalog& catalog, std::s
     auto& allowed = first_args_[command->id];
     if (std::none_of(allowed.begin(), allowed.end(),
                      [&](const std::string& a) { return equals_ignore_case(a, argument); })) {
+      if (allowed.size() >= kEntriesMost)
+        return refuse_rule("A command can have at most 1024 allowed first arguments");
       allowed.emplace_back(argument);
     }
   }
@@ -232,11 +245,11 @@ bool Selector::allows_channel(std::string_view channel) const {
 }
 
 bool Selector::allows_channel_pattern(std::string_view pattern) const {
-  return all_channels_ || std::find(channels_.begin(), channels_.end(), pattern) != channels_.end();
+  return all_channels_ || channel_names_.contains(pattern);
 }
 
 bool Selector::allows_database(std::int64_t db) const {
-  return all_databases_ || std::find(databases_.begin(), databases_.end(), db) != databases_.end();
+  return all_databases_ || database_ids_.contains(db);
 }
 
 std::string Selector::commands_text() const {

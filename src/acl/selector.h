@@ -8,7 +8,9 @@
 
 #include <bitset>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,7 +31,11 @@ struct RuleError {
   bool unknown_name = false;  // it names a command or category that does not exist
 };
 
-// What may be done with a key.
+// Passwords of a user, selectors of a user, and first arguments of a command: each new one is
+// compared with all that are there.
+inline constexpr std::size_t kEntriesMost = 1024;
+
+// The rights to a key.
 using KeyRights = std::uint8_t;
 inline constexpr KeyRights kReadKey = 1, kWriteKey = 2, kAnyKeyUse = 3;
 
@@ -79,6 +85,9 @@ class Selector {
   Result<void, RuleError> apply_command(const Catalog& catalog, std::string_view rule);
   Result<void, RuleError> apply_first_arg(const Catalog& catalog, std::string_view rule);
   Result<void, RuleError> apply_category(const Catalog& catalog, std::string_view rule);
+  void set_all_keys(bool all);
+  void set_all_channels(bool all);
+  void set_all_databases(bool all);
   void allow_all_commands(bool allow);
   void change_command(const CatalogCommand& command, bool allow);
   void note_rule(std::string_view name, bool allow);
@@ -86,9 +95,13 @@ class Selector {
   Bits allowed_;  // by id; the last: commands that will exist one day
   std::map<std::uint32_t, std::vector<std::string>> first_args_;
   std::vector<std::string> rules_;  // "+get", "-@slow", in order
+  // In the order of their rules; beside them what finds one, since a user may have many.
   std::vector<KeyPattern> keys_;
+  std::map<std::string, std::size_t, std::less<>> key_at_;
   std::vector<std::string> channels_;
+  std::set<std::string, std::less<>> channel_names_;
   std::vector<std::int64_t> databases_;
+  std::set<std::int64_t> database_ids_;
   bool all_commands_ = false;  // no bit was ever taken away since +@all
   bool all_keys_ = false;
   bool all_channels_;

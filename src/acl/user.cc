@@ -97,6 +97,8 @@ Result<void, RuleError> User::apply_password(std::string_view rule) {
   const std::string hash = is_clear ? sha256_hex(rule.substr(1)) : std::string(rule.substr(1));
   const auto at = std::find(passwords_.begin(), passwords_.end(), hash);
   if (adds) {
+    if (at == passwords_.end() && passwords_.size() >= kEntriesMost)
+      return refuse_entry("A user can have at most 1024 passwords");
     if (at == passwords_.end()) passwords_.push_back(hash);
     no_password_ = false;
   } else {
@@ -108,6 +110,8 @@ Result<void, RuleError> User::apply_password(std::string_view rule) {
 }
 
 Result<void, RuleError> User::add_selector(const Catalog& catalog, std::string_view rule) {
+  if (selectors_.size() > kEntriesMost)
+    return refuse_entry("A user can have at most 1024 selectors");
   Selector selector(Selector::Channels::kNone);
   std::string_view rest = rule.substr(1, rule.size() - 2);
   for (;;) {

@@ -65,7 +65,7 @@ std::size_t format_long_uint64(std::uint64_t value, char* out) noexcept {
 }
 
 std::size_t format_double(double value, char* out) noexcept {
-  if (std::isnan(value)) return std::memcpy(out, "nan", 3), 3;
+  if (std::isnan(value)) return std::memcpy(out, "nan", 3), 3;  // NOLINT: a length goes with it
   if (std::isinf(value)) {
     const std::string_view text = value > 0 ? "inf" : "-inf";
     std::memcpy(out, text.data(), text.size());
@@ -73,7 +73,7 @@ std::size_t format_double(double value, char* out) noexcept {
   }
   // Integral values in the exactly representable range print as integers, as "%.17g" does.
   if (value > -1e17 && value < 1e17 && value == std::trunc(value)) {
-    if (value == 0 && std::signbit(value)) return std::memcpy(out, "-0", 2), 2;
+    if (value == 0 && std::signbit(value)) return std::memcpy(out, "-0", 2), 2;  // NOLINT: as above
     return format_int64(static_cast<std::int64_t>(value), out);
   }
   const double magnitude = std::fabs(value);

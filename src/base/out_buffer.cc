@@ -19,7 +19,22 @@ std::size_t whole_size(std::size_t n) {
 }
 }  // namespace
 
+// The last segment takes the dropped bytes, again and again: those before it may be on their way to
+// the kernel.
+void OutBuffer::spill(std::size_t n) {
+  Segment& last = segments_.back();
+  if (last.capacity < n) {
+    ::operator delete(last.data);
+    capacity_ += n - last.capacity;
+    last = {static_cast<char*>(::operator new(n)), n, 0};
+  }
+  tail_begin_ = tail_ = last.data;
+  limit_ = last.data + n;
+}
+
 void OutBuffer::grow(std::size_t n) {
+  if (overflowed_) return spill(n);
+  overflowed_ = size() + n > most_;
   std::size_t size = first_bytes_;
   if (!segments_.empty()) {
     segments_.back().used = static_cast<std::size_t>(tail_ - tail_begin_);
@@ -59,7 +74,7 @@ void OutBuffer::consume(std::size_t n) {
     segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(passed_));
     passed_ = 0;
   }
-  if (size() == 0) clear();
+  if (size() == 0 && !overflowed_) clear();
 }
 
 void OutBuffer::truncate(std::size_t size_before) {
@@ -85,6 +100,7 @@ void OutBuffer::clear() {
   peak_ = std::max(peak_, size());
   for (const Segment& s : segments_) ::operator delete(s.data);
   segments_.clear();
+  overflowed_ = false;
   passed_ = 0;
   tail_begin_ = tail_ = limit_ = nullptr;
   closed_bytes_ = consumed_ = capacity_ = 0;
@@ -108,6 +124,8 @@ void OutBuffer::swap(OutBuffer& other) noexcept {
   std::swap(capacity_, other.capacity_);
   std::swap(first_bytes_, other.first_bytes_);
   std::swap(peak_, other.peak_);
+  std::swap(most_, other.most_);
+  std::swap(overflowed_, other.overflowed_);
 }
 
 }  // namespace hearth

@@ -4,6 +4,9 @@
 // and consumes what the kernel took. Appending never moves bytes that stand already. Memory is
 // given back when all is consumed; how large the first segment is next time follows what was
 // needed lately, so that a client with large replies is not served by small pieces.
+//
+// A buffer has a bound: a short request can ask for one large value a thousand times. Bytes past it
+// are dropped, and overflowed() tells: the reader is to get none of them, nor anything else.
 #pragma once
 
 #include <cstddef>
@@ -35,9 +38,18 @@ class OutBuffer {
   }
   void commit(std::size_t n) { tail_ += n; }
   void append(std::string_view bytes) {
-    std::memcpy(reserve(bytes.size()), bytes.data(), bytes.size());
+    if (static_cast<std::size_t>(limit_ - tail_) < bytes.size()) [[unlikely]] {
+      grow(bytes.size());
+      if (overflowed_) return;
+    }
+    std::memcpy(tail_, bytes.data(), bytes.size());
     tail_ += bytes.size();
   }
+
+  // The most bytes that may wait. clear() ends an overflow.
+  static constexpr std::size_t kMost = std::size_t{4} << 30;
+  void set_most(std::size_t bytes) { most_ = bytes; }
+  [[nodiscard]] bool overflowed() const { return overflowed_; }
 
   // Bytes written and not yet consumed.
   [[nodiscard]] std::size_t size() const {
@@ -91,6 +103,7 @@ class OutBuffer {
     std::size_t used;  // of the last segment: see tail_
   };
   void grow(std::size_t n);
+  void spill(std::size_t n);
 
   std::vector<Segment> segments_;
   std::size_t passed_ = 0;      // segments at the front that are consumed and freed; fewer than all
@@ -102,6 +115,8 @@ class OutBuffer {
   std::size_t capacity_ = 0;
   std::size_t first_bytes_ = kSmallFirst;
   std::size_t peak_ = 0;  // as far as consume() and clear() saw it
+  std::size_t most_ = kMost;
+  bool overflowed_ = false;  // the last segment holds bytes that are dropped
 };
 
 }  // namespace hearth

@@ -43,6 +43,7 @@ using tl::unexpected;
 #define HEARTH_CONCAT_INNER(a, b) a##b
 #define HEARTH_CONCAT(a, b) HEARTH_CONCAT_INNER(a, b)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration can't stand in parentheses.
 // HEARTH_TRY(const int n, parse(text)); : declares n, or returns the error to the caller.
 #define HEARTH_TRY(decl, expr) HEARTH_TRY_INNER(decl, expr, HEARTH_CONCAT(try_result_, __LINE__))
 #define HEARTH_TRY_INNER(decl, expr, tmp)                             \
@@ -50,6 +51,7 @@ using tl::unexpected;
   if (!tmp) [[unlikely]]                                              \
     return ::hearth::unexpected(std::move(tmp).error()); /* NOLINT */ \
   decl = std::move(*tmp)
+// NOLINTEND(bugprone-macro-parentheses)
 
 #define HEARTH_TRY_VOID(expr)                                   \
   do {                                                          \

@@ -1,5 +1,5 @@
 // SO_MARK of sockets that listen: a number by which the system's routing and filters know them.
-// What they accept inherits it.
+// Accepted connections inherit it.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@ enum class ClientType : std::uint8_t { kNormal, kPrimary, kReplica, kPubsub };
 [[nodiscard]] ClientType type_of(const Session& session);
 [[nodiscard]] std::string unknown_client_type(std::string_view word);
 
-// What the client is, one letter each, 'N' if it is nothing special; and all letters there are.
+// The kinds that a client is of, one letter each, 'N' if of none; and all letters there are.
 [[nodiscard]] std::string client_flags(const Session& session);
 inline constexpr std::string_view kClientFlagLetters = "AbBcdeIiMNOPrRStTuUx";
 

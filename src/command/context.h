@@ -7,7 +7,6 @@
 #include "src/base/random.h"
 #include "src/command/args.h"
 #include "src/command/keys.h"
-#include "src/command/services.h"
 #include "src/command/session.h"
 #include "src/command/spec.h"
 #include "src/command/table.h"
@@ -16,6 +15,79 @@
 #include "src/proto/reply_writer.h"
 
 namespace hearth {
+
+class AccountControl;
+class BlockingControl;
+class ClientControl;
+class ClusterControl;
+class CommandLogs;
+struct DebugSwitches;
+class ExpiryControl;
+class HandoverControl;
+class HoldControl;
+class HotListControl;
+class HotKeys;
+class InfoControl;
+class LatencyMonitor;
+class MigrationControl;
+class MonitorControl;
+class PersistenceControl;
+class ProgressSource;
+class PubSub;
+class PublishRelay;
+class Reclaimer;
+class ReplicaControl;
+class ReplicationControl;
+class ScriptControl;
+class ScriptHost;
+class ServerControl;
+class SlotMigrationControl;
+struct Stats;
+class TrackingControl;
+class TransactionControl;
+class UnitControl;
+class WarmControl;
+class WarmGateControl;
+
+// Services for handlers from the rest of the server: ports, each with a header of its own, and
+// shared parts of the engine. A null pointer means "not in this build of the server" (an engine
+// test without a cluster has no ClusterControl).
+struct Services {
+  ClientControl* clients = nullptr;
+  HoldControl* holds = nullptr;
+  MonitorControl* monitors = nullptr;
+  ExpiryControl* expiry = nullptr;
+  UnitControl* units = nullptr;
+  TransactionControl* transactions = nullptr;
+  const CommandTable* commands = nullptr;
+  config::Registry* config = nullptr;
+  PubSub* pubsub = nullptr;
+  Stats* stats = nullptr;
+  CommandLogs* command_logs = nullptr;
+  LatencyMonitor* latency = nullptr;
+  Reclaimer* reclaimer = nullptr;
+  ServerControl* server = nullptr;
+  InfoControl* info = nullptr;
+  MigrationControl* migration = nullptr;
+  ClusterControl* cluster = nullptr;
+  PublishRelay* relay = nullptr;
+  DebugSwitches* debug = nullptr;
+  BlockingControl* blocking = nullptr;
+  ProgressSource* progress = nullptr;
+  ScriptControl* scripts = nullptr;
+  ScriptHost* script_host = nullptr;
+  AccountControl* accounts = nullptr;
+  TrackingControl* tracking = nullptr;
+  HotKeys* hot_keys = nullptr;
+  PersistenceControl* persistence = nullptr;
+  ReplicationControl* replication = nullptr;
+  ReplicaControl* replica = nullptr;
+  HandoverControl* handover = nullptr;
+  WarmControl* warm = nullptr;
+  WarmGateControl* warm_gate = nullptr;
+  HotListControl* hot_list = nullptr;
+  SlotMigrationControl* slot_migrations = nullptr;
+};
 
 class CommandContext {
  public:

@@ -72,7 +72,7 @@ enum class TimeUnit : std::uint8_t { kSeconds, kMilliseconds, kUnixSeconds, kUni
   if (__builtin_add_overflow(ms, now.us / kUsPerMs, &end_ms))
     return refuse("ERR timeout is out of range");
   std::int64_t us = 0;
-  // What microseconds can't hold is for ever too.
+  // A time that microseconds can't hold is for ever too.
   if (__builtin_mul_overflow(ms, kUsPerMs, &us) || __builtin_add_overflow(us, now.us, &us))
     return MonoTime{};
   return MonoTime{us};

@@ -28,7 +28,7 @@ void write_command_docs(ReplyWriter& reply, const Command& command);
 // The arguments of a command as a line of syntax: "key [EX seconds | PX milliseconds] [field ...]".
 [[nodiscard]] std::string syntax_of(std::span<const ArgDoc> args);
 
-// What a container says to a second word that it does not know.
+// The error of a container for a second word that it does not know.
 [[nodiscard]] std::string unknown_subcommand(std::string_view container, std::string_view word);
 
 // HELP of any container: its subcommands with syntax and summary.

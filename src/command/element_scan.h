@@ -31,7 +31,7 @@ class ElementScan {
   [[nodiscard]] Outcome read_options(const CommandContext& ctx, std::string_view bare_word = {});
 
   [[nodiscard]] bool bare() const { return bare_; }
-  // What a visitor calls for each element that it is shown.
+  // A visitor calls this for each element that it is shown.
   [[nodiscard]] bool takes(std::string_view element) {
     ++visited_;
     return pattern_ == "*" || glob_match(pattern_, element);

@@ -42,4 +42,10 @@ bool extract_keys(const Command& command, Argv argv, std::vector<KeyPosition>& o
   return true;
 }
 
+bool reaches_other_database(const Command& command, std::span<const std::string_view> argv) {
+  const CommandSpec& spec = *command.spec;
+  return spec.databases == DatabaseUse::kSecondAndOwn ||
+         (spec.databases == DatabaseUse::kOptional && spec.database_word(argv) != 0);
+}
+
 }  // namespace hearth

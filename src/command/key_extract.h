@@ -16,4 +16,8 @@ namespace hearth {
 [[nodiscard]] bool extract_keys(const Command& command, std::span<const std::string_view> argv,
                                 std::vector<KeyPosition>& out);
 
+// The command works on its keys in another database than the selected one too: MOVE, COPY with DB.
+[[nodiscard]] bool reaches_other_database(const Command& command,
+                                          std::span<const std::string_view> argv);
+
 }  // namespace hearth

@@ -5,7 +5,7 @@
 #include "cluster/model/slot.h"
 #include "src/base/check.h"
 #include "src/command/args.h"
-#include "src/command/services.h"
+#include "src/command/reclaimer.h"
 #include "src/store/hash.h"
 #include "src/store/string.h"
 

@@ -111,6 +111,14 @@ class Keys {
   // Takes the entry out without an effect, to put it elsewhere; it is the caller's.
   [[nodiscard]] Entry* take(const KeyRef& key, Found at);
   void set_deadline(const KeyRef& key, Found at, std::int64_t deadline);
+  // See Database: what the version of a write has to exceed, and what becomes of it.
+  [[nodiscard]] std::uint64_t version_of(const KeyRef& key, Found at) const {
+    return database_->version_of(key, at);
+  }
+  void raise_version(const KeyRef& key, Found at, std::uint64_t version) {
+    check_may_write();
+    database_->raise_version(key, at, version);
+  }
   // Says when and how often the key was accessed (RESTORE). No change of the value.
   void set_access(Found at, std::uint32_t access) { Database::set_access(at, access); }
 

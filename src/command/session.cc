@@ -1,6 +1,6 @@
 #include "src/command/session.h"
 
-#include "src/command/services.h"
+#include "src/command/client_control.h"
 #include "src/proto/reply_writer.h"
 
 namespace hearth {
@@ -17,14 +17,23 @@ void Session::on_message(std::string_view pattern, std::string_view channel,
   if (!is_running() && clients != nullptr) clients->wrote_to(*this);
 }
 
+void Session::on_shard_channel_lost(std::string_view channel) {
+  ReplyWriter reply(message_output(*this), resp);
+  reply.push(3);
+  reply.bulk("sunsubscribe");
+  reply.bulk(channel);
+  reply.integer(static_cast<std::int64_t>(subscriptions.shard_channels.size()));
+  if (!is_running() && clients != nullptr) clients->wrote_to(*this);
+}
+
 namespace {
-// What a name costs besides itself: its place in the tables of who listens and who watches.
+// Bytes that a name costs besides its own: places in the tables of listeners and watchers.
 constexpr std::size_t kNameOverhead = 64;
 
 std::size_t bytes_of(const FieldSets::Fields& fields, std::string_view name) {
   constexpr std::size_t kNodeBytes = 64;
   std::size_t bytes = kNodeBytes + name.size();
-  for (const std::string& field : fields) bytes += sizeof field + field.size();
+  for (const std::string& field : fields) bytes += sizeof(std::string) + field.size();
   return bytes;
 }
 

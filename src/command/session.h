@@ -59,7 +59,7 @@ class FieldSets {
   std::size_t bytes_ = 0;
 };
 
-// What a session is doing, as far as its requests are concerned. There is one state at a time, and
+// The state of a session, as far as its requests are concerned. There is one at a time, and
 // only the changes that `may_become` lists:
 //
 //   idle -> running -> idle            a command ran
@@ -76,7 +76,7 @@ enum class RunState : std::uint8_t { kIdle, kRunning, kHeld, kWaiting, kBlocked 
     case kIdle: return to == kRunning || to == kHeld || to == kWaiting;
     case kRunning: return to == kIdle || to == kWaiting || to == kBlocked;
     case kHeld: return to == kIdle;
-    case kWaiting: return to == kIdle || to == kRunning;
+    case kWaiting:
     case kBlocked: return to == kIdle || to == kRunning;
   }
   return false;
@@ -97,8 +97,12 @@ struct SessionNetwork {
   std::uint64_t net_input = 0, net_output = 0;
   std::size_t query_bytes = 0, query_free = 0, argv_bytes = 0;
   bool output_pending = false;  // is on the host's list of sessions to flush
-  // Its replies wait until the log has its last write; no request of it runs meanwhile.
+  // Its replies wait until the log, or enough replicas, have its last write; no request of it runs
+  // meanwhile.
   bool awaits_disk = false;
+  MonoTime held_since{};
+  // The front of its output is the rest of a reply whose beginning has left.
+  bool sent_in_part = false;
   std::size_t dying_bytes = 0;  // what closing it will free: it was evicted
 };
 
@@ -113,6 +117,7 @@ struct SessionModes {
   bool no_touch = false;
   bool understands_redirects = false;  // CLIENT CAPA redirect
   bool import_source = false;          // CLIENT IMPORT-SOURCE
+  bool loads = false;                  // WARM LOADER: the warm gate is open to it
   bool monitor = false;                // set by MonitorControl only
 };
 
@@ -144,6 +149,8 @@ struct Session final : Subscriber, SessionNetwork, SessionModes, SessionRole, Se
   // Renders a pub/sub message; set by the engine.
   void on_message(std::string_view pattern, std::string_view channel, std::string_view payload,
                   bool shard) override;
+  // A subscription ended because the channel's slot went elsewhere.
+  void on_shard_channel_lost(std::string_view channel);
 
   [[nodiscard]] RunState run_state() const { return state_; }
   // The engine's: an unlisted change stops a checked build.
@@ -163,7 +170,7 @@ struct Session final : Subscriber, SessionNetwork, SessionModes, SessionRole, Se
   ConnId id = 0;
   DbIndex db = 0;
   bool authenticated = false;
-  const acl::User* account = nullptr;  // never null in an engine; changed by AccessControl only
+  const acl::User* account = nullptr;  // never null in an engine; changed by AccountControl only
 
   OutBuffer out;
   // While a command of this session runs, messages to itself wait here for the end of its reply.

@@ -10,26 +10,16 @@
 #include <string_view>
 #include <vector>
 
-#include "src/base/result.h"
+#include "src/command/outcome.h"
 
 namespace hearth {
 
 class CommandContext;
 struct Services;
 
-// A client's mistake. The text starts with its code: "ERR ...", "WRONGTYPE ...".
-struct ReplyError {
-  std::string text;
-  bool counted = false;  // in the statistics of errors already, by the command that a script called
-};
-using Outcome = Result<void, ReplyError>;
 using Handler = Outcome (*)(CommandContext&);
 
-[[nodiscard]] inline tl::unexpected<ReplyError> refuse(std::string text) {
-  return tl::unexpected<ReplyError>(ReplyError{std::move(text)});
-}
-
-// What a command is allowed to do and where it may run. Names as COMMAND INFO prints them.
+// Rights and duties of a command, and where it may run. Names as COMMAND INFO prints them.
 enum class Flag : std::uint32_t {
   kNone = 0,
   kWrite = 1U << 0,
@@ -331,7 +321,7 @@ enum class Shape : std::uint16_t {
   return (static_cast<std::uint16_t>(set) & static_cast<std::uint16_t>(one)) != 0;
 }
 
-// Which words are names of pub/sub channels: what ACL rules for channels are held against.
+// The words that are names of pub/sub channels, which ACL rules for channels are held against.
 enum class ChannelUse : std::uint8_t {
   kNone,
   kFirstArgument,  // PUBLISH
@@ -339,7 +329,7 @@ enum class ChannelUse : std::uint8_t {
   kPatterns,       // PSUBSCRIBE
 };
 
-// Which databases the command works on: what ACL rules for databases are held against.
+// The databases that a command works on, which ACL rules for databases are held against.
 enum class DatabaseUse : std::uint8_t {
   kSelected,       // the connection's, if it has keys, reads or writes
   kFirstArgument,  // the argument names it (SELECT)

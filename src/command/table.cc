@@ -18,7 +18,7 @@ Acl implied_acl(const CommandSpec& spec) {
   const Flag flags = spec.flags;
   Acl acl = Acl::kNone;
   if (has(flags, Flag::kWrite)) acl = acl | Acl::kWrite;
-  // What a script reads is not told by the command that runs it.
+  // The command that runs a script does not tell which keys the script reads.
   if (has(flags, Flag::kReadonly) && !has(spec.acl, Acl::kScripting)) acl = acl | Acl::kRead;
   if (has(flags, Flag::kAdmin)) acl = acl | Acl::kAdmin | Acl::kDangerous;
   if (has(flags, Flag::kPubsub)) acl = acl | Acl::kPubsub;

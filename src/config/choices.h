@@ -54,15 +54,15 @@ struct ChoicesOf<VersionCheck> {
                                     word_for("relaxed", VersionCheck::kRelaxed)};
 };
 template <>
-struct ChoicesOf<MaxmemoryPolicy> {
-  static constexpr Choice kAll[] = {word_for("volatile-lru", MaxmemoryPolicy::kVolatileLru),
-                                    word_for("volatile-lfu", MaxmemoryPolicy::kVolatileLfu),
-                                    word_for("volatile-random", MaxmemoryPolicy::kVolatileRandom),
-                                    word_for("volatile-ttl", MaxmemoryPolicy::kVolatileTtl),
-                                    word_for("allkeys-lru", MaxmemoryPolicy::kAllkeysLru),
-                                    word_for("allkeys-lfu", MaxmemoryPolicy::kAllkeysLfu),
-                                    word_for("allkeys-random", MaxmemoryPolicy::kAllkeysRandom),
-                                    word_for("noeviction", MaxmemoryPolicy::kNoEviction)};
+struct ChoicesOf<EvictionPolicy> {
+  static constexpr Choice kAll[] = {word_for("volatile-lru", EvictionPolicy::kVolatileLru),
+                                    word_for("volatile-lfu", EvictionPolicy::kVolatileLfu),
+                                    word_for("volatile-random", EvictionPolicy::kVolatileRandom),
+                                    word_for("volatile-ttl", EvictionPolicy::kVolatileTtl),
+                                    word_for("allkeys-lru", EvictionPolicy::kAllKeysLru),
+                                    word_for("allkeys-lfu", EvictionPolicy::kAllKeysLfu),
+                                    word_for("allkeys-random", EvictionPolicy::kAllKeysRandom),
+                                    word_for("noeviction", EvictionPolicy::kNoEviction)};
 };
 template <>
 struct ChoicesOf<Permission> {
@@ -83,6 +83,12 @@ struct ChoicesOf<EndpointType> {
                                     word_for("unknown-endpoint", EndpointType::kUnknown)};
 };
 template <>
+struct ChoicesOf<ClusterRebalance> {
+  static constexpr Choice kAll[] = {word_for("off", ClusterRebalance::kOff),
+                                    word_for("slots", ClusterRebalance::kSlots),
+                                    word_for("load", ClusterRebalance::kLoad)};
+};
+template <>
 struct ChoicesOf<AclPubsubDefault> {
   static constexpr Choice kAll[] = {word_for("allchannels", AclPubsubDefault::kAllChannels),
                                     word_for("resetchannels", AclPubsubDefault::kResetChannels)};
@@ -92,6 +98,11 @@ struct ChoicesOf<PropagationError> {
   static constexpr Choice kAll[] = {
       word_for("ignore", PropagationError::kIgnore), word_for("panic", PropagationError::kPanic),
       word_for("panic-on-replicas", PropagationError::kPanicOnReplicas)};
+};
+template <>
+struct ChoicesOf<WarmGateMode> {
+  static constexpr Choice kAll[] = {word_for("off", WarmGateMode::kOff),
+                                    word_for("loading", WarmGateMode::kLoading)};
 };
 template <>
 struct ChoicesOf<OomScoreAdj> {

@@ -21,7 +21,7 @@ class ConfigFiles {
   [[nodiscard]] virtual std::vector<std::string> matching(const std::string& pattern) = 0;
 };
 
-// What the command line asks for.
+// The wishes of the command line.
 struct CommandLine {
   std::string config_file;  // as given; empty if there is none
   bool from_stdin = false;  // "-": standard input is read behind the file

@@ -1,4 +1,4 @@
-// What a parameter is: its names, how its text is checked, where its value goes.
+// A parameter: its names, how its text is checked, where its value goes.
 //
 // The tables of params_*.cc are the only list of parameters. CONFIG GET/SET/REWRITE, the file and
 // command line parser and conf/hearth.conf are derived from them.

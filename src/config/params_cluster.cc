@@ -81,6 +81,12 @@ constexpr Parameter kReplication[] = {
     {"min-replicas-to-write", "min-slaves-to-write", integer(0, kIntMax), "0", Flag::kNone,
      put<&S::min_replicas_to_write>,
      "Refuse writes while fewer replicas than this are connected. 0 is off."},
+    {"min-replicas-to-ack", "", integer(0, kIntMax), "0", Flag::kNone, put<&S::min_replicas_to_ack>,
+     "The reply to a write waits until this many replicas have it. 0 is off."},
+    {"min-replicas-to-ack-timeout", "", integer(1, kLongMax), "5000", Flag::kNone,
+     put<&S::min_replicas_to_ack_timeout>,
+     "Milliseconds after which such a write is answered with an error, which says that it was done "
+     "here and may be lost."},
     {"min-replicas-max-lag", "min-slaves-max-lag", integer(0, kIntMax), "10", Flag::kNone,
      put<&S::min_replicas_max_lag>,
      "Seconds since its last sign of life up to which such a replica counts."},
@@ -122,10 +128,10 @@ bool is_address(std::string_view text) {
   return text.empty() || inet_pton(Family, std::string(text).c_str(), address) == 1;
 }
 const char* is_ipv4(std::string_view text) {
-  return is_address<AF_INET>(text) ? nullptr : "argument must be an IPv4 address";
+  return is_address<AF_INET>(text) ? nullptr : "Invalid IPv4 address";
 }
 const char* is_ipv6(std::string_view text) {
-  return is_address<AF_INET6>(text) ? nullptr : "argument must be an IPv6 address";
+  return is_address<AF_INET6>(text) ? nullptr : "Invalid IPv6 address";
 }
 
 // "host:port" words, commas and blanks between them.
@@ -174,6 +180,20 @@ constexpr Parameter kCluster[] = {
      "Read at the start: number of fresh primaries that form the cluster. When that many have "
      "found "
      "each other they divide the slots evenly, once. 0 leaves slots to CLUSTER ADDSLOTS."},
+    {"cluster-replicas-per-shard", "", integer(0, 100), "0", Flag::kNone,
+     put<&S::cluster_replicas_per_shard>,
+     "Replicas of each primary. Nodes that form a cluster by themselves wait until these are there "
+     "too; later, a node without slots and keys becomes a replica where one is missing. 0: "
+     "replicas are made by CLUSTER REPLICATE."},
+    {"cluster-databases", "", integer(1, 256), "1", kImm, put<&S::cluster_databases>,
+     "Number of databases of a node of a cluster. All nodes should have the same: slots move with "
+     "the keys of all databases, and a node that has too few of them refuses such a move. Each "
+     "takes about 2 MB."},
+    {"cluster-rebalance", "", choice<&S::cluster_rebalance>(), "off", Flag::kNone,
+     put<&S::cluster_rebalance>,
+     "Primaries move slots among themselves, one move at a time, until all have as many (slots), "
+     "or until CPU time, or keys where cluster-slot-stats-enabled is off, are even (load). Those "
+     "take part that have the same setting."},
     {"cluster-config-file", "", text(is_filled), "nodes.conf", kImm, put<&S::cluster_config_file>,
      "File in dir where a node keeps its view of the cluster. It is written by the node alone."},
     {"cluster-port", "", integer(0, 65535), "0", kImm, put<&S::cluster_port>,
@@ -184,13 +204,18 @@ constexpr Parameter kCluster[] = {
     {"cluster-ping-interval", "", integer(1, kLongMax), "1000", Flag::kHidden,
      put<&S::cluster_ping_interval>, "Milliseconds between pings to nodes chosen at random."},
     {"cluster-replica-validity-factor", "cluster-slave-validity-factor", integer(0, kIntMax), "10",
-     kIdle, nullptr, "The cluster does not promote replicas."},
+     Flag::kNone, put<&S::cluster_replica_validity_factor>,
+     "A replica that has not heard from its primary for more node time-outs than this does not "
+     "take its place. 0: it always does."},
     {"cluster-replica-no-failover", "cluster-slave-no-failover", boolean(), "no", Flag::kNone,
      put<&S::cluster_replica_no_failover>, "Never promote this replica without a command."},
-    {"cluster-migration-barrier", "", integer(0, kIntMax), "1", kIdle, nullptr,
-     "Replicas stay with their primary."},
-    {"cluster-allow-replica-migration", "", boolean(), "yes", kIdle, nullptr,
-     "Replicas stay with their primary."},
+    {"cluster-migration-barrier", "", integer(0, kIntMax), "1", Flag::kNone,
+     put<&S::cluster_migration_barrier>,
+     "Replicas that a primary keeps before one of them goes to a primary that has none."},
+    {"cluster-allow-replica-migration", "", boolean(), "yes", Flag::kNone,
+     put<&S::cluster_allow_replica_migration>,
+     "Replicas go to primaries that lost theirs, and follow the slots of their primary when all "
+     "of them are moved to another one."},
     {"cluster-require-full-coverage", "", boolean(), "yes", Flag::kNone,
      put<&S::cluster_require_full_coverage>, "Refuse requests while any slot has no owner."},
     {"cluster-allow-reads-when-down", "", boolean(), "no", Flag::kNone,
@@ -198,16 +223,31 @@ constexpr Parameter kCluster[] = {
     {"cluster-allow-pubsubshard-when-down", "", boolean(), "yes", Flag::kNone,
      put<&S::cluster_allow_pubsubshard_when_down>,
      "Allow shard channels while the cluster is down."},
-    {"cluster-manual-failover-timeout", "", integer(1, kIntMax), "5000", kIdle, nullptr,
-     "The cluster does not promote replicas."},
+    {"cluster-manual-failover-timeout", "", integer(1, kIntMax), "5000", Flag::kNone,
+     put<&S::cluster_manual_failover_timeout>,
+     "Milliseconds that CLUSTER FAILOVER may take; writes are held for half as long again at "
+     "most."},
+    {"cluster-slot-migration-handoff-max-lag-bytes", "slot-migration-max-failover-repl-bytes",
+     memory(), "1048576", Flag::kNone, put<&S::cluster_slot_migration_max_lag_bytes>,
+     "A move of slots ends with a pause of writes to them. It begins when the target lacks no more "
+     "bytes than this, or a few seconds after all keys were sent."},
+    {"cluster-slot-migration-write-pause-timeout", "", integer(1, kIntMax), "10000", Flag::kNone,
+     put<&S::cluster_slot_migration_write_pause_timeout>,
+     "Milliseconds for which that pause may wait for the target to have all; then the move fails "
+     "and the source goes on. Once the slots were handed over, it lasts until it is known who has "
+     "them."},
+    {"cluster-slot-migration-log-max-len", "", integer(0, kIntMax), "1000", Flag::kNone,
+     put<&S::cluster_slot_migration_log_max_len>,
+     "Moves of slots that are over and that CLUSTER GETSLOTMIGRATIONS still tells of."},
     {"cluster-link-sendbuf-limit", "", memory(), "0", Flag::kNone,
      put<&S::cluster_link_sendbuf_limit>,
      "Most bytes that may wait to be sent to another node; more closes the link. 0 is no limit."},
     {"cluster-blacklist-ttl", "", integer(0, kLongMax), "60", Flag::kNone,
      put<&S::cluster_blacklist_ttl>,
      "Seconds for which a forgotten node is not taken back on the word of others."},
-    {"cluster-slot-stats-enabled", "", boolean(), "no", kIdle, nullptr,
-     "Traffic and CPU time are not counted per slot."},
+    {"cluster-slot-stats-enabled", "", boolean(), "no", Flag::kNone,
+     put<&S::cluster_slot_stats_enabled>,
+     "Count CPU time and traffic of each slot, and estimate its memory, for CLUSTER SLOT-STATS."},
     {"cluster-announce-ip", "", text(), "", Flag::kNone, put<&S::cluster_announce_ip>,
      "Address that others should use for this node. Empty: the one they see."},
     {"cluster-announce-port", "", integer(0, 65535), "0", Flag::kNone,

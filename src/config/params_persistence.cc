@@ -51,7 +51,7 @@ constexpr Parameter kSnapshot[] = {
      "",
      {.kind = Kind::kOctal, .min = 0600, .max = 0666},
      "644",
-     kImm,
+     Flag::kNone,
      put<&S::data_file_mode>,
      "Permission bits of new data files (snapshots, the append-only log), octal, before the "
      "process's umask. 600 keeps them from everybody but the server's user."},

@@ -24,6 +24,7 @@ void put_shutdown(Settings& s, const Value& value) {
     if (word == "nosave") words.nosave = true;
     if (word == "now") words.now = true;
     if (word == "force") words.force = true;
+    if (word == "failover") words.failover = true;
   }
   s.*Member = words;
 }
@@ -52,7 +53,8 @@ const char* title_template_is_known(std::string_view text) {
   }
 }
 
-constexpr Choice kShutdownWords[] = {{"default"}, {"save"}, {"nosave"}, {"now"}, {"force"}};
+constexpr Choice kShutdownWords[] = {{"default"}, {"save"},  {"nosave"},
+                                     {"now"},     {"force"}, {"failover"}};
 constexpr Type kShutdown{
     .kind = Kind::kChoiceSet, .choices = kShutdownWords, .check = shutdown_words_agree};
 const char* locale_exists(std::string_view name) {
@@ -132,7 +134,8 @@ constexpr Parameter kProcess[] = {
     {"shutdown-on-sigint", "", kShutdown, "default", Flag::kNone,
      put_shutdown<&S::shutdown_on_sigint>,
      "What SIGINT does: default saves if save points are set; save, nosave, now (do not wait for "
-     "replicas), force (end even if saving fails)."},
+     "replicas), force (end even if saving fails), failover (a primary first hands its place to "
+     "a replica)."},
     {"shutdown-on-sigterm", "", kShutdown, "default", Flag::kNone,
      put_shutdown<&S::shutdown_on_sigterm>, "The same for SIGTERM."},
     {"extended-redis-compatibility", "", boolean(), "no", kIdle, nullptr,

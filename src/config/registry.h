@@ -25,7 +25,7 @@
 
 namespace hearth::config {
 
-// Who asks for a change, and when.
+// The asker of a change, and the moment.
 struct ChangeContext {
   bool protected_allowed = false;  // as enable-protected-configs and the client's address say
   bool loading = false;            // the data set is being loaded

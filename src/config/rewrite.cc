@@ -82,16 +82,14 @@ class Rewriter {
     const auto words = split_words(line);
     const bool directive = words && !words->empty() && !(*words)[0].starts_with('#');
     const Parameter* parameter = directive ? registry_.find((*words)[0]) : nullptr;
-    if (parameter == nullptr) {
-      emit(line);
-    } else if (parameter->type.kind != Kind::kLines) {
-      // Programs look for the word that they wrote.
-      emit_once(*parameter, lower_case((*words)[0]));
-    } else if (parameter->name == "user" && options_.users) {
+    const bool is_single = parameter != nullptr && parameter->type.kind != Kind::kLines;
+    const bool is_user = parameter != nullptr && !is_single && parameter->name == "user";
+    if (is_single)
+      emit_once(*parameter, lower_case((*words)[0]));  // programs look for the word that they wrote
+    else if (is_user && options_.users)
       emit_users();
-    } else {
+    else
       emit(line);
-    }
   }
 
   void append_missing() {

@@ -16,6 +16,7 @@ std::span<const Section> sections() {
       Section{"Append-only file (AOF)", append_only_parameters()},
       Section{"Replication", replication_parameters()},
       Section{"Cluster", cluster_parameters()},
+      Section{"Warming from a database", warm_parameters()},
       Section{"TLS", tls_parameters()},
   };
   return kSections;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/base/eviction_policy.h"
 #include "src/base/time.h"
 
 namespace hearth::config {
@@ -32,24 +33,17 @@ enum class SyslogFacility : unsigned char {
 };
 enum class Supervised : unsigned char { kUpstart, kSystemd, kAuto, kNo };
 enum class VersionCheck : unsigned char { kStrict, kRelaxed };
-enum class MaxmemoryPolicy : unsigned char {
-  kVolatileLru,
-  kVolatileLfu,
-  kVolatileRandom,
-  kVolatileTtl,
-  kAllkeysLru,
-  kAllkeysLfu,
-  kAllkeysRandom,
-  kNoEviction,
-};
 enum class Permission : unsigned char { kNo, kYes, kLocal };  // kLocal: clients on this host
 enum class AppendFsync : unsigned char { kEverySecond, kAlways, kNo };
 enum class EndpointType : unsigned char { kIp, kHostname, kUnknown };
+enum class ClusterRebalance : unsigned char { kOff, kSlots, kLoad };
 enum class AclPubsubDefault : unsigned char { kAllChannels, kResetChannels };
 enum class PropagationError : unsigned char { kIgnore, kPanic, kPanicOnReplicas };
+// kLoading: clients hear LOADING until the node is warm.
+enum class WarmGateMode : unsigned char { kOff, kLoading };
 enum class OomScoreAdj : unsigned char { kNo, kYes, kRelative, kAbsolute };
-// Which servers can read what this one writes: versions and object types of RDB files, DUMP
-// payloads and full syncs.
+// The oldest servers that can read the output of this one: versions and object types of RDB files,
+// DUMP payloads and full syncs.
 enum class RdbCompat : unsigned char { kRedis72, kRedis70 };
 
 // Words of shutdown-on-sigint and shutdown-on-sigterm; several may be set.
@@ -58,6 +52,7 @@ struct ShutdownWords {
   bool nosave = false;
   bool now = false;
   bool force = false;
+  bool failover = false;
 };
 
 // One class of clients. 0 is no limit.
@@ -152,7 +147,7 @@ struct Settings {
   bool lua_enable_deprecated_api = false;
   bool lazyexpire_nested_arbitrary_keys = true;
   std::string locale_collate;
-  MaxmemoryPolicy maxmemory_policy = MaxmemoryPolicy::kNoEviction;
+  EvictionPolicy maxmemory_policy = EvictionPolicy::kNoEviction;
   int maxmemory_samples = 0;
   int maxmemory_eviction_tenacity = 0;
   int lfu_log_factor = 0;
@@ -161,6 +156,7 @@ struct Settings {
   bool lazyfree_lazy_expire = false;
   bool lazyfree_lazy_server_del = false;
   bool lazyfree_lazy_user_del = false;
+  seconds version_tombstone_seconds{0};
   bool lazyfree_lazy_user_flush = false;
   std::string notify_keyspace_events;  // canonical letters, each once; "A" stands for its set
   std::uint64_t hash_max_listpack_entries = 0;
@@ -177,6 +173,14 @@ struct Settings {
   std::uint64_t stream_node_max_entries = 0;
   std::uint64_t tracking_table_max_keys = 0;
   milliseconds busy_reply_threshold{0};
+
+  // Warming
+  WarmGateMode warm_gate = WarmGateMode::kOff;
+  double warm_gate_fraction = 1;
+  seconds warm_gate_deadline{0};
+  std::string warm;  // the mapping file of the loader that the server runs; empty: none
+  std::uint64_t warm_hot_keys = 0;
+  std::string warm_hot_keys_filename;
 
   // Access
   std::string requirepass;
@@ -248,6 +252,8 @@ struct Settings {
   std::uint64_t repl_backlog_size = 0;
   seconds repl_backlog_ttl{0};
   int min_replicas_to_write = 0;
+  int min_replicas_to_ack = 0;
+  milliseconds min_replicas_to_ack_timeout{0};
   seconds min_replicas_max_lag{0};
   PropagationError propagation_error_behavior = PropagationError::kIgnore;
 
@@ -256,13 +262,24 @@ struct Settings {
   std::string cluster_config_file;
   std::vector<std::string> cluster_seeds;  // host:port
   int cluster_expected_size = 0;
+  int cluster_replicas_per_shard = 0;
+  int cluster_databases = 1;
+  ClusterRebalance cluster_rebalance = ClusterRebalance::kOff;
   std::uint16_t cluster_port = 0;  // 0: port + 10000
   milliseconds cluster_node_timeout{0};
   milliseconds cluster_ping_interval{0};
   bool cluster_replica_no_failover = false;
+  int cluster_replica_validity_factor = 10;
+  int cluster_migration_barrier = 1;
+  bool cluster_allow_replica_migration = true;
+  milliseconds cluster_manual_failover_timeout{0};
   bool cluster_require_full_coverage = true;
   bool cluster_allow_reads_when_down = false;
   bool cluster_allow_pubsubshard_when_down = true;
+  bool cluster_slot_stats_enabled = false;
+  std::uint64_t cluster_slot_migration_max_lag_bytes = 0;
+  milliseconds cluster_slot_migration_write_pause_timeout{0};
+  int cluster_slot_migration_log_max_len = 0;
   std::uint64_t cluster_link_sendbuf_limit = 0;
   seconds cluster_blacklist_ttl{0};
   std::string cluster_announce_ip;

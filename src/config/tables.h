@@ -22,5 +22,6 @@ std::span<const Parameter> snapshot_parameters();
 std::span<const Parameter> append_only_parameters();
 std::span<const Parameter> replication_parameters();
 std::span<const Parameter> cluster_parameters();
+std::span<const Parameter> warm_parameters();
 
 }  // namespace hearth::config

@@ -92,12 +92,13 @@ class EffectSink {
 // One word of a replicated command.
 class EffectArg {
  public:
-  EffectArg(std::string_view text) : text_(text) {}    // NOLINT(google-explicit-constructor)
-  EffectArg(const char* text) : text_(text) {}         // NOLINT(google-explicit-constructor)
-  EffectArg(const std::string& text) : text_(text) {}  // NOLINT(google-explicit-constructor)
-  EffectArg(std::int64_t number)
-      : text_(int64_text(number)) {}            // NOLINT(google-explicit-constructor)
-  EffectArg(UnixMillis t) : EffectArg(t.ms) {}  // NOLINT(google-explicit-constructor)
+  // NOLINTBEGIN(google-explicit-constructor): what a word is made of stands for the word.
+  EffectArg(std::string_view text) : text_(text) {}
+  EffectArg(const char* text) : text_(text) {}
+  EffectArg(const std::string& text) : text_(text) {}
+  EffectArg(std::int64_t number) : text_(int64_text(number)) {}
+  EffectArg(UnixMillis t) : EffectArg(t.ms) {}
+  // NOLINTEND(google-explicit-constructor)
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
@@ -106,7 +107,7 @@ class EffectArg {
 
 class EffectLog {
  public:
-  // What the sinks want. `events` is a set of Notify bits (0: none).
+  // The wishes of the sinks. `events` is a set of Notify bits (0: none).
   void set_wants(bool commands, std::uint32_t events) {
     wants_commands_ = commands;
     wanted_events_ = events;
@@ -150,6 +151,8 @@ class EffectLog {
       record_event(kind, name, db, key, of_value);
   }
 
+  // Commands of the unit under way.
+  [[nodiscard]] std::size_t recorded() const { return effects_.size(); }
   [[nodiscard]] bool empty() const { return effects_.empty() && events_.empty(); }
   [[nodiscard]] CommittedUnit unit() const { return {effects_, events_, together_}; }
   // The effects of this unit are independent of each other; see CommittedUnit::together.
@@ -192,6 +195,10 @@ class CommandEffects {
   void replicate_verbatim() const { log_.replicate(place_, request_); }
   // The request changed no data, but is to run elsewhere too.
   void relay_verbatim() const { log_.relay(place_, request_); }
+  // Another command that is to run elsewhere too and changes no data.
+  void relay_words(std::initializer_list<std::string_view> words) const {
+    log_.relay(place_, {words.begin(), words.size()});
+  }
   // The others: as in EffectLog.
   template <typename... A>
   void replicate_as(A&&... words) const {

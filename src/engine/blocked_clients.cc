@@ -45,6 +45,7 @@ std::vector<ConnId> BlockedClients::ids() const {
   for (const auto& [id, client] : clients_) in_order.emplace_back(client.turn, id);
   std::sort(in_order.begin(), in_order.end());
   std::vector<ConnId> ids;
+  ids.reserve(in_order.size());
   for (const auto& [turn, id] : in_order) ids.push_back(id);
   return ids;
 }

@@ -19,7 +19,7 @@
 #include "src/base/ids.h"
 #include "src/base/name_map.h"
 #include "src/base/time.h"
-#include "src/command/services.h"
+#include "src/command/blocking_control.h"
 #include "src/command/table.h"
 #include "src/store/entry.h"
 
@@ -52,9 +52,9 @@ class BlockedClients {
   [[nodiscard]] BlockedClient* find(ConnId id);
   [[nodiscard]] bool empty() const { return clients_.empty(); }
   [[nodiscard]] bool waits_for_keys() const { return !queues_.empty(); }
-  // Those who wait, in the order they began to.
+  // Sessions that wait, in the order they began to.
   [[nodiscard]] std::vector<ConnId> ids() const;
-  // Of them, those who wait for replicas or the log.
+  // The ones of them that wait for replicas or the log.
   [[nodiscard]] std::vector<ConnId> ids_without_keys() const;
 
   // The client was woken while a pause, a lock or a busy script held it: it is woken again when

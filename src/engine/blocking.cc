@@ -75,7 +75,7 @@ void Blocking::run_again(Session& session, BlockedClient& client) {
   }
   const KeyRef first = first_key_of(parts_.core, *client.command, argv);
   const std::size_t out_before = session.out.size();
-  // What refuses a new request (memory, a slot that moved away) refuses this one.
+  // The reasons to refuse a new request (memory, a slot that moved away) refuse this one.
   if (parts_.executor.admit(session, *client.command, argv, first) != Verdict::kPass)
     return release(session, out_before);
   parts_.executor.run_again(session, Attempt::kAgain, *client.command, argv, first);
@@ -90,7 +90,8 @@ void Blocking::release(Session& session, std::size_t out_before) {
   parts_.sessions.go_on(session);
 }
 
-// What held them has ended, or some of it: who is still held is put off again.
+// The pause or lock that held them has ended, or a part of it: sessions that are still held are put
+// off again.
 void Blocking::serve_woken() {
   for (const ConnId id : clients_.take_woken()) {
     Session* session = parts_.sessions.find(id);

@@ -10,6 +10,7 @@
 // anything.
 #pragma once
 
+#include "src/command/blocking_control.h"
 #include "src/engine/blocked_clients.h"
 #include "src/engine/core.h"
 #include "src/engine/holds.h"
@@ -47,6 +48,8 @@ class Blocking final : public BlockingControl, public EffectSink {
   [[nodiscard]] bool has_ready() const { return clients_.has_ready(); }
   // Runs the commands of those who may be served now. Outside of units.
   void serve_ready();
+  // When the first client that waits gives up, 0 if none does; run_due() is to be called then.
+  [[nodiscard]] MonoTime next_deadline() const { return clients_.first_deadline(); }
   // Ends the waits whose deadline is past.
   void run_due();
   // A slot that is no longer served here takes those along who wait for keys of it.

@@ -4,6 +4,7 @@
 
 #include "cluster/model/slot.h"
 #include "src/base/hash.h"
+#include "src/command/script_control.h"
 
 namespace hearth {
 
@@ -13,11 +14,13 @@ EngineCore::EngineCore(EngineOptions options)
       host(*options.host),
       ticks(options.ticks),
       facts(std::move(options.facts)),
-      keyspace(options.seed, settings().cluster_enabled ? 1 : settings().databases,
+      keyspace(options.seed,
+               settings().cluster_enabled ? settings().cluster_databases : settings().databases,
                settings().cluster_enabled),
       rng(options.seed ^ 0x5bd1e995),
       hot_keys(options.seed),
       pubsub(options.seed),
+      output_most(options.output_most),
       mono(options.mono) {
   env.keyspace = &keyspace;
   env.effects = &effects;

@@ -14,7 +14,9 @@
 #include "cluster/model/view.h"
 #include "src/base/random.h"
 #include "src/command/context.h"
-#include "src/command/script_control.h"
+#include "src/command/debug_switches.h"
+#include "src/command/replica_control.h"
+#include "src/command/replication_control.h"
 #include "src/command/table.h"
 #include "src/config/registry.h"
 #include "src/effects/effect_log.h"
@@ -38,6 +40,7 @@ struct HotSettings {
   std::uint64_t latency_ns = ~0ULL;                          // latency-monitor-threshold
   std::uint64_t clients_most = 0;  // maxmemory-clients in bytes, 0: no limit
   bool latency_tracking = true;
+  bool slot_stats = false;  // cluster-slot-stats-enabled, in cluster mode
   bool cluster = false;
   std::uint32_t notify = 0;
 };
@@ -64,7 +67,8 @@ struct EngineCore {
   HotSettings hot;
   std::shared_ptr<const cluster::View> view;  // null: not in cluster mode
 
-  MonoTime mono{};  // the time of this loop turn
+  const std::size_t output_most;  // bytes that may wait for one client
+  MonoTime mono{};                // the time of this loop turn
 
   // The executor's: units under way (1 inside a command, 2 inside EXEC's), whose request runs, and
   // the last reading of the counter of nanoseconds.
@@ -77,7 +81,9 @@ struct EngineCore {
   bool following = false;    // the executor's: this server is a replica
   bool guarded = false;      // the gate's: writes may be refused, or expired keys are not removed
   bool paused = false;       // Holds': CLIENT PAUSE, or a shutdown that waits for replicas
+  bool holding = false;      // Holds': the same, or keys or slots are locked
   bool script_busy = false;  // ScriptRuns': a script runs and is past the busy threshold
+  bool warming = false;      // the warm gate's: it is closed to clients that bring no rows
 
   [[nodiscard]] const config::Settings& settings() const { return config.settings(); }
   // import-mode of a primary.
@@ -128,7 +134,8 @@ class Executor {
   virtual void commit() = 0;
   // To be called when somebody begins or ends to care for events.
   virtual void refresh_wants() = 0;
-  // What was waited for may be there: serves it now, or at the end of the unit under way.
+  // The data that was waited for may be there: serves the waiters now, or at the end of the unit
+  // under way.
   virtual void serve_ready() = 0;
 };
 

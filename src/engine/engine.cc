@@ -30,24 +30,27 @@ Engine::Engine(Options options)
     : core_(std::move(options)),
       notifier_(core_),
       sessions_(core_, *this),
-      access_(Access::Parts{core_.config, core_.commands, sessions_, core_.stats, core_.services,
-                            core_.env}),
+      accounts_(Accounts::Parts{core_.config, core_.commands, sessions_, core_.stats,
+                                core_.services, core_.env}),
       holds_(core_, core_.keyspace.seed(),
              [this] {
                blocking_.wake_put_off();
                serve_ready();
              }),
       observers_(core_, sessions_),
-      transactions_({core_, *this, access_, holds_}, core_.keyspace.seed()),
+      transactions_({core_, *this, accounts_, holds_}, core_.keyspace.seed()),
       blocking_({core_, *this, sessions_, holds_, observers_}, core_.keyspace.seed()),
       tracker_({sessions_, core_.config, core_.effects, core_.rng, core_.actor,
                 [this] { refresh_wants(); }},
                core_.keyspace.seed()),
       eviction_(core_, *this, sessions_),
       expiry_(core_, *this),
-      gate_({core_, *this, sessions_, holds_, transactions_, eviction_, access_}),
-      scripts_({core_, *this, access_, eviction_, [this] { return gate_.write_refusal(); },
-                [this] { blocking_.wake_put_off(); }}),
+      gate_({core_, *this, sessions_, holds_, transactions_, eviction_, accounts_}),
+      script_runs_({core_, *this, accounts_, eviction_, [this] { return gate_.write_refusal(); },
+                    [this] { blocking_.wake_put_off(); }}),
+      warm_(core_),
+      warm_gate_(core_, [this] { gate_.refresh(); }),
+      hot_list_(core_),
       reports_({core_, sessions_, blocking_, tracker_, eviction_, core_.env.clock},
                core_.rng.hex(40)) {
   Services& services = core_.services;
@@ -59,9 +62,12 @@ Engine::Engine(Options options)
   services.transactions = &transactions_;
   services.info = &reports_;
   services.blocking = &blocking_;
-  services.script_host = &scripts_;
-  services.access = &access_;
+  services.script_host = &script_runs_;
+  services.accounts = &accounts_;
   services.tracking = &tracker_;
+  services.warm = &warm_;
+  services.warm_gate = &warm_gate_;
+  services.hot_list = &hot_list_;
   sinks_ = {&expiry_, &notifier_, &transactions_, &blocking_, &tracker_};
   refresh_settings();
   core_.config.on_any_change([this](const config::Settings&) -> Result<void, std::string> {
@@ -95,7 +101,7 @@ void Engine::set_time(UnixMillis now, MonoTime mono) {
 
 // --- requests ---
 
-// What the requests of a batch will look for in large values.
+// The look-ups in large values that the requests of a batch will make.
 void Engine::note_lookups(const Database& db, const RequestBatch& batch) {
   std::uint64_t last_hash = 0;
   Found at;
@@ -232,6 +238,7 @@ void Engine::reply_error(Session& session, const Command* command, std::string_v
                        core_.stats.errors.size() >= Stats::kErrorKindsMost &&
                        !core_.stats.errors.contains(text.substr(0, text.find(' ')));
   core_.stats.count_error(made_up ? std::string_view("ERRORSTATS_OVERFLOW") : text);
+  if (session.replaying) ++core_.stats.unexpected_error_replies;
   write_error(session, command, text, rejected);
 }
 
@@ -255,7 +262,7 @@ void Engine::after_reply(Session& session, std::size_t out_before) {
 }
 
 void Engine::refuse_unknown(Session& session, Words argv) {
-  // What a browser can be made to send to any port: the lines behind would be run as commands.
+  // A browser can be made to send this to any port: the lines behind would be run as commands.
   if (equals_ignore_case(argv[0], "post") || equals_ignore_case(argv[0], "host:")) {
     log::warning(
         "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: "
@@ -336,7 +343,7 @@ void Engine::run_unit(Session& session, const std::function<void()>& work) {
   if (!session.own_pushes.empty()) append_own_pushes(session);
 }
 
-// What becomes of expired keys that a command comes across. Where they are hidden and not removed,
+// The treatment of expired keys that a command comes across. Where they are hidden and not removed,
 // a client's write removes those that it meets: they must not be in the way of what it stores. An
 // import source meets none.
 Outcome Engine::run_guarded(CommandContext& ctx, const Session& client, const Command& command) {
@@ -357,8 +364,17 @@ Outcome Engine::run_guarded(CommandContext& ctx, const Session& client, const Co
 }
 
 Outcome Engine::run_handler(CommandContext& ctx, Session& session, const Command& command) {
-  if (core_.guarded) return run_guarded(ctx, scripts_.client_of(session), command);
+  if (core_.guarded) return run_guarded(ctx, script_runs_.client_of(session), command);
   return command.spec->handler(ctx);
+}
+
+// Somebody wants to hear which keys commands name for writing.
+Outcome Engine::run_in_epoch(CommandContext& ctx, Session& session, const Command& command,
+                             Words argv) {
+  warm_.before_command(session);
+  Outcome outcome = run_handler(ctx, session, command);
+  warm_.after_command(command, argv);
+  return outcome;
 }
 
 void Engine::call(Session& session, const Command& command, Words argv, const KeyRef& first_key) {
@@ -375,6 +391,7 @@ void Engine::call(Session& session, const Command& command, Words argv, const Ke
   std::vector<KeyPosition> positions;
   std::vector<std::string_view> declared;
   const bool known = extract_keys(command, argv, positions);
+  declared.reserve(positions.size());
   for (const KeyPosition& p : positions) declared.push_back(argv[p.index]);
   std::sort(declared.begin(), declared.end());
   if (!known) declared.clear();  // words that don't fit the specs reach no key at all
@@ -383,7 +400,8 @@ void Engine::call(Session& session, const Command& command, Words argv, const Ke
       declared, any,
       !has(command.flags, Flag::kReadonly) || has(command.flags, Flag::kMayReplicate));
 #endif
-  const Outcome outcome = run_handler(ctx, session, command);
+  const Outcome outcome = warm_.is_on() ? run_in_epoch(ctx, session, command, argv)
+                                        : run_handler(ctx, session, command);
   if (!outcome) [[unlikely]] {
     if (outcome.error().counted)
       write_error(session, &command, outcome.error().text, false);
@@ -420,7 +438,7 @@ void Engine::call(Session& session, const Command& command, Words argv, const Ke
   c.ns += ns;
   if (core_.depth == 0) core_.command_ns += ns;
   ++core_.stats.commands_processed;
-  Session& client = scripts_.client_of(session);
+  Session& client = script_runs_.client_of(session);
   ++client.commands;
   if (core_.hot.latency_tracking) core_.stats.add_latency(command.id, ns);
   observers_.after_call(session, client, command, argv, ns, session.out.size() - out_before,
@@ -460,6 +478,7 @@ void Engine::serve_ready() {
 
 void Engine::note_database_change(DbIndex db, std::optional<DbIndex> becomes) {
   blocking_.note_all(db);
+  warm_.note_database_change();
   if (!becomes) tracker_.note_flush();
 }
 
@@ -467,19 +486,35 @@ void Engine::note_database_change(DbIndex db, std::optional<DbIndex> becomes) {
 
 void Engine::set_loading(bool on) {
   core_.loading = on;
+  if (on) warm_.clear();
   refresh_wants();
   gate_.refresh();
 }
 
 void Engine::set_following(bool on) {
+  if (on) sessions_.give_up_on_all_replicas();
   core_.following = on;
   expiry_.forget_own();
   refresh_settings();
 }
 
+// A slot that comes back begins anew.
+void Engine::forget_lost_slots() {
+  const cluster::View& view = *core_.view;
+  const cluster::NodeView& me = view.me();
+  const cluster::NodeIndex owner = me.is_replica() ? view.find(me.replica_of) : view.myself;
+  for (int slot = 0; slot < kSlotCount; ++slot) {
+    if (view.owner[static_cast<std::size_t>(slot)] != owner)
+      core_.stats.slots.forget(static_cast<Slot>(slot));
+  }
+}
+
 void Engine::set_cluster_view(std::shared_ptr<const cluster::View> view) {
   core_.view = std::move(view);
+  if (!core_.stats.slots.empty()) forget_lost_slots();
   blocking_.follow_view();
+  warm_.follow_view();
+  sessions_.leave_lost_shard_channels();
 }
 
 void Engine::add_sink(EffectSink& sink) {

@@ -6,8 +6,8 @@
 // its keys overlap, and then executed in order.
 //
 // All else is in parts, each a file with its own state: sessions and their limits, holds, the gate,
-// transactions, blocking, scripts, eviction, expiry, tracking, users, observers, reports. They
-// share EngineCore (core.h) and ask the executor through the interface there.
+// transactions, blocking, scripts, eviction, expiry, tracking, users, observers, warm epochs,
+// reports. They share EngineCore (core.h) and ask the executor through the interface there.
 //
 // One thread. Re-entered only by EXEC and by scripts, which run commands inside their own unit; and
 // by the requests of other sessions while a script is past the busy threshold.
@@ -19,7 +19,8 @@
 #include <string>
 #include <vector>
 
-#include "src/engine/access.h"
+#include "src/command/unit_control.h"
+#include "src/engine/accounts.h"
 #include "src/engine/batch.h"
 #include "src/engine/blocking.h"
 #include "src/engine/core.h"
@@ -27,12 +28,15 @@
 #include "src/engine/expiry.h"
 #include "src/engine/gate.h"
 #include "src/engine/holds.h"
+#include "src/engine/hot_list.h"
 #include "src/engine/observers.h"
 #include "src/engine/reports.h"
 #include "src/engine/script_runs.h"
 #include "src/engine/sessions.h"
 #include "src/engine/tracking.h"
 #include "src/engine/transactions.h"
+#include "src/engine/warm_epochs.h"
+#include "src/engine/warm_gate.h"
 #include "src/store/value_lookup.h"
 
 namespace hearth {
@@ -40,7 +44,6 @@ namespace hearth {
 class Engine final : public UnitControl, private Executor {
  public:
   using Options = EngineOptions;
-  using ClientAddress = hearth::ClientAddress;
   explicit Engine(Options options);
   ~Engine() override;
 
@@ -56,6 +59,16 @@ class Engine final : public UnitControl, private Executor {
   // it was written, it says itself.
   void begin_replay() { core_.env.now = UnixMillis{0}; }
   void end_replay() { core_.env.now = core_.env.clock; }
+  // The same around keys of slots that are not this node's yet, or not any more: what happens to
+  // them is replicated and logged, but no event tells of it.
+  void begin_import() {
+    begin_replay();
+    core_.effects.set_wants(core_.effects.wants_commands(), 0);
+  }
+  void end_import() {
+    refresh_wants();
+    end_replay();
+  }
   // Executes requests in order. Stops early when the session is parked or closing; returns how many
   // were executed. The three steps in one:
   std::size_t run(Session& session, RequestBatch& batch);
@@ -74,13 +87,12 @@ class Engine final : public UnitControl, private Executor {
   void stop() { stopped_ = true; }
 
   // --- time ---
+  [[nodiscard]] UnixMillis now() const { return core_.env.now; }
+  [[nodiscard]] MonoTime mono_now() const { return core_.mono; }
   // Background work of one tick: expiry, pauses, limits, statistics.
   void tick();
   // Ticks a second that background work is to get: `hz`, more with many clients (dynamic-hz).
   [[nodiscard]] int tick_rate() const { return tick_rate_; }
-  // When the first client that waits gives up, 0 if none does; run_due() is to be called then.
-  [[nodiscard]] MonoTime next_deadline() const { return blocking_.clients().first_deadline(); }
-  void run_due() { blocking_.run_due(); }
   // A loop turn that did something has ended, after so long.
   void end_turn(microseconds duration);
 
@@ -91,9 +103,6 @@ class Engine final : public UnitControl, private Executor {
   // This server becomes a replica, or stops being one: what has expired is only hidden then, and
   // what clients write is refused.
   void set_following(bool on);
-  // Asks PersistenceControl whether writes are refused; to be called when that may have changed.
-  void refresh_write_refusal() { gate_.refresh(); }
-  void set_good_replicas(std::size_t count) { gate_.set_good_replicas(count); }
   // The cluster's newest view; nullptr: not in cluster mode.
   void set_cluster_view(std::shared_ptr<const cluster::View> view);
 
@@ -111,58 +120,22 @@ class Engine final : public UnitControl, private Executor {
 
   // --- parts ---
   [[nodiscard]] Sessions& sessions() { return sessions_; }
+  [[nodiscard]] Accounts& accounts() { return accounts_; }
   [[nodiscard]] Holds& holds() { return holds_; }
+  [[nodiscard]] Transactions& transactions() { return transactions_; }
+  [[nodiscard]] Blocking& blocking() { return blocking_; }
   [[nodiscard]] Expiry& expiry() { return expiry_; }
-  [[nodiscard]] Access& access() { return access_; }
+  [[nodiscard]] Gate& gate() { return gate_; }
+  [[nodiscard]] ScriptRuns& script_runs() { return script_runs_; }
+  [[nodiscard]] Reports& reports() { return reports_; }
+  [[nodiscard]] WarmGate& warm_gate() { return warm_gate_; }
+  [[nodiscard]] HotList& hot_list() { return hot_list_; }
   [[nodiscard]] Keyspace& keyspace() { return core_.keyspace; }
   [[nodiscard]] Stats& stats() { return core_.stats; }
   [[nodiscard]] PubSub& pubsub() { return core_.pubsub; }
   [[nodiscard]] EffectLog& effects() { return core_.effects; }
   [[nodiscard]] Services& services() { return core_.services; }
   [[nodiscard]] const config::Settings& settings() const { return core_.settings(); }
-  [[nodiscard]] UnixMillis now() const { return core_.env.now; }
-
-  // --- what the composition root asks of parts ---
-  [[nodiscard]] Session* find(ConnId id) { return sessions_.find(id); }
-  void for_each(const std::function<void(Session&)>& fn) { sessions_.for_each(fn); }
-  [[nodiscard]] MonoTime mono_now() const { return core_.mono; }
-  void wrote_to(Session& session) { sessions_.wrote_to(session); }
-  void wait(Session& session) { sessions_.wait(session); }
-  void resume(Session& session, std::size_t reply_from) { sessions_.resume(session, reply_from); }
-  void note_buffers(Session& session) { sessions_.note_buffers(session); }
-  void released(std::size_t bytes) { sessions_.released(bytes); }
-  // The session is marked close_now or close_after_reply by somebody other than its own command.
-  void end_session_soon(Session& session) { core_.host.close_soon(session); }
-  [[nodiscard]] bool is_paused() const { return core_.paused; }
-  void pause(PauseKind kind, UnixMillis until) { holds_.pause(kind, until); }
-  void unpause() { holds_.unpause(); }
-  void hold_writes(bool on) { holds_.hold_writes(on); }
-  void discard(Session& session) { transactions_.discard(session); }
-  void touch_all(DbIndex db, std::optional<DbIndex> becomes) {
-    transactions_.touch_all(db, becomes);
-  }
-  void unblock_all(std::string_view error) { blocking_.unblock_all(error); }
-  void abandon_script() { scripts_.abandon_script(); }
-  [[nodiscard]] std::optional<ScriptHost::Running> running_script() const {
-    return scripts_.running_script();
-  }
-  [[nodiscard]] ScriptHost& script_host() { return scripts_; }
-  [[nodiscard]] std::string_view replication_id() const { return reports_.replication_id(); }
-  [[nodiscard]] std::uint64_t replication_offset() const { return core_.replication_offset(); }
-  void change_replication_id() { reports_.change_replication_id(); }
-  void set_replication_id(std::string id) { reports_.set_replication_id(std::move(id)); }
-  // nullptr: there is no such command.
-  [[nodiscard]] const Command* find_command(std::span<const std::string_view> argv) const {
-    return core_.commands.resolve(argv);
-  }
-  // The stream's offset up to which the log has what it must have before a reply may leave;
-  // kNoBarrier: no reply waits.
-  static constexpr std::uint64_t kNoBarrier = UINT64_MAX;
-  void set_reply_barrier(std::uint64_t offset) { reply_barrier_ = offset; }
-  // The host holds the session's output back. An offset above that of today is of another stream.
-  [[nodiscard]] bool must_wait_for_disk(const Session& session) const {
-    return session.write_offset > reply_barrier_ && session.write_offset <= replication_offset();
-  }
 
  private:
   // Turns committed key events into pub/sub messages.
@@ -195,9 +168,11 @@ class Engine final : public UnitControl, private Executor {
   void execute_one(Session& session, const ParsedRequest& request, Words argv);
   void refuse_unknown(Session& session, Words argv);
   Outcome run_handler(CommandContext& ctx, Session& session, const Command& command);
+  [[gnu::noinline, gnu::cold]] Outcome run_in_epoch(CommandContext& ctx, Session& session,
+                                                    const Command& command, Words argv);
   Outcome run_guarded(CommandContext& ctx, const Session& client, const Command& command);
   void append_own_pushes(Session& session);
-  void finish_unit(Session& session) {
+  [[gnu::always_inline]] void finish_unit(Session& session) {
     if (core_.depth == 0 && (!core_.effects.empty() || tracker_.is_on() || blocking_.has_ready() ||
                              held_now_.ms != 0)) [[unlikely]]
       end_unit(session);
@@ -206,12 +181,14 @@ class Engine final : public UnitControl, private Executor {
   void write_error(Session& session, const Command* command, std::string_view text, bool rejected);
   void adapt_tick_rate();
   void settle_tables();
+  void age_tombstones();
   void refresh_settings();
+  void forget_lost_slots();
 
   EngineCore core_;
   Notifier notifier_;
   Sessions sessions_;
-  Access access_;
+  Accounts accounts_;
   Holds holds_;
   Observers observers_;
   Transactions transactions_;
@@ -220,14 +197,16 @@ class Engine final : public UnitControl, private Executor {
   Eviction eviction_;
   Expiry expiry_;
   Gate gate_;
-  ScriptRuns scripts_;
+  ScriptRuns script_runs_;
+  WarmEpochs warm_;
+  WarmGate warm_gate_;
+  HotList hot_list_;
   Reports reports_;
 
   std::vector<EffectSink*> sinks_;
   bool sinks_want_commands_ = false;
   bool sinks_want_events_ = false;
   UnixMillis held_now_{};  // the time that came inside a transaction, 0: none did
-  std::uint64_t reply_barrier_ = kNoBarrier;
   int tick_rate_ = 10;
   bool stopped_ = false;
   std::uint64_t turn_commands_ = 0;

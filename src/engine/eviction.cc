@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "src/command/replication_control.h"
+
 namespace hearth {
 
 void Eviction::set_policy(EvictionPolicy policy) {
@@ -33,9 +35,21 @@ std::uint64_t Eviction::evict_one(const EvictionPool::Candidate& victim) {
   return bytes;
 }
 
+bool Eviction::make_room() {
+  const bool has_room = evict_until_room();
+  note_room(has_room);
+  return has_room;
+}
+
+void Eviction::note_room(bool has_room) {
+  if (has_room == (exceeded_since_.us == 0)) return;
+  core_.stats.eviction_exceeded_us += static_cast<std::uint64_t>(exceeded_for().count());
+  exceeded_since_ = has_room ? MonoTime{} : core_.mono;
+}
+
 // The bytes of removed keys are counted, not how the use of memory falls: telling replicas and
 // clients of each eviction takes memory too, for a while, and must not make for more evictions.
-bool Eviction::make_room() {
+bool Eviction::evict_until_room() {
   sessions_.evict_over_limit();
   const std::uint64_t maxmemory = core_.hot.maxmemory;
   const std::uint64_t used = used_bytes();

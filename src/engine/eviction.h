@@ -21,10 +21,18 @@ class Eviction {
   // Bytes counted against maxmemory: without replica buffers and clients that are being closed.
   [[nodiscard]] std::uint64_t used_bytes() const;
   [[nodiscard]] std::uint64_t unsent_to_replicas() const;
+  // Time since there was last room; 0 if there is.
+  [[nodiscard]] microseconds exceeded_for() const {
+    return exceeded_since_.us == 0 ? microseconds{0} : core_.mono - exceeded_since_;
+  }
+  // There is no limit any more.
+  void end_exceeding() { note_room(true); }
   // Another policy judges keys by other scores.
   void set_policy(EvictionPolicy policy);
 
  private:
+  bool evict_until_room();
+  void note_room(bool has_room);
   std::uint64_t evict_one(const EvictionPool::Candidate& victim);
   void commit();
 
@@ -32,6 +40,7 @@ class Eviction {
   Executor& executor_;
   Sessions& sessions_;
   EvictionPool pool_;
+  MonoTime exceeded_since_{};  // 0: there is room
 };
 
 }  // namespace hearth

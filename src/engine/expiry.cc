@@ -26,7 +26,7 @@ void Expiry::on_commit(const CommittedUnit& unit) {
   });
 }
 
-// What the primary did to the key since then counts: a deadline that is another now is its.
+// A deadline that is another now was set by the primary since then, and counts.
 void Expiry::expire_own() {
   while (const auto due = own_.take_due(core_.env.now)) {
     Keys keys(core_.env, due->db);

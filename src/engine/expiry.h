@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "src/command/expiry_control.h"
 #include "src/engine/core.h"
 #include "src/engine/own_deadlines.h"
 

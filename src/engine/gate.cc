@@ -4,11 +4,15 @@
 
 #include "cluster/model/redirect.h"
 #include "cluster/model/slot.h"
+#include "src/base/parse_number.h"
+#include "src/command/persistence_control.h"
+#include "src/command/replica_control.h"
+#include "src/command/script_host.h"
 
 namespace hearth {
 namespace {
 
-// What the client sent, for the error text: at most 128 bytes of name and arguments.
+// The request for an error text: at most 128 bytes of name and arguments.
 constexpr std::size_t kEchoBytes = 128;
 
 bool permits(config::Permission permission, const Session& session) {
@@ -26,8 +30,8 @@ constexpr Gate::Row Gate::kChecks[] = {
     {kSubscriber, &Gate::check_subscriber}, {kSlots, &Gate::check_slots},
     {kClientLimit, &Gate::check_clients},   {kOverMemory, &Gate::check_memory},
     {kGuarded, &Gate::check_guards},        {kBusy, &Gate::check_busy},
-    {kPaused, &Gate::check_pause},          {kInMulti, &Gate::check_queue},
-    {kLocked, &Gate::check_locks},
+    {kHolding, &Gate::check_pause},         {kInMulti, &Gate::check_queue},
+    {kHolding, &Gate::check_locks},
 };
 
 Verdict Gate::check(Session& session, const Command& command, Words argv,
@@ -55,7 +59,7 @@ Verdict Gate::refuse(Request& r) {
     // transaction in one piece hears so too when its MULTI was refused already.
     parts_.transactions.discard(session);
     const std::string why = text.starts_with("ERR ") ? text.substr(4) : text;
-    text = "EXECABORT Transaction discarded because of: " + why;
+    if (!r.redirects) text = "EXECABORT Transaction discarded because of: " + why;
   } else if (session.in_multi) {
     session.multi_aborted = true;
   }
@@ -104,7 +108,7 @@ std::optional<Verdict> Gate::check_replay(Request& r) {
 std::optional<Verdict> Gate::check_rights(Request& r) {
   r.session.last_command = &r.command;
   const auto context = r.session.in_multi ? acl::Context::kMulti : acl::Context::kTopLevel;
-  const auto denied = parts_.access.denied(r.session, r.command, r.argv, context);
+  const auto denied = parts_.accounts.denied(r.session, r.command, r.argv, context);
   return denied ? refuse_with(r, *denied) : std::nullopt;
 }
 
@@ -124,9 +128,16 @@ std::optional<Verdict> Gate::check_slots(Request& r) {
   query.command_writes = has(r.command.flags, Flag::kMayReplicate);
   query.one_key = true;
   std::optional<std::string_view> first_moving;
+  DbIndex db = r.session.db;
   for_each_action(r.session, r.command, r.argv, [&](const Command& c, const Words words) {
     query.command_writes = query.command_writes || c.writes();
     query.moves_slots = query.moves_slots || has(c.flags, Flag::kMovesSlots);
+    // A transaction may select another database on its way; the handler refuses a wrong one.
+    if (c.spec->databases == DatabaseUse::kFirstArgument) {
+      const auto index = parse_int64(words[1]);
+      if (index && *index >= 0 && *index < core.keyspace.db_count())
+        db = static_cast<DbIndex>(*index);
+    }
     if (!extract_keys(c, words, positions_)) return;
     for (const KeyPosition& p : positions_) {
       const std::string_view name = words[p.index];
@@ -135,7 +146,15 @@ std::optional<Verdict> Gate::check_slots(Request& r) {
       if (!view.in_motion(slot)) continue;
       query.one_key = query.one_key && name == first_moving.value_or(name);
       first_moving = name;
-      const Found at = core.keyspace.db(0).find(Keys(core.env, 0).make_ref(name));
+      // The key of that name in the other database is a second key, and may be at the other node.
+      if (reaches_other_database(c, words)) {
+        slots.push_back(slot);
+        query.one_key = false;
+        ++query.keys_present;
+        ++query.keys_missing;
+        continue;
+      }
+      const Found at = core.keyspace.db(db).find(Keys(core.env, db).make_ref(name));
       ++(at && !at->expired(core.env.now) ? query.keys_present : query.keys_missing);
     }
   });
@@ -147,6 +166,7 @@ std::optional<Verdict> Gate::check_slots(Request& r) {
   query.session_ipv6 = r.session.ipv6;
   const cluster::Redirect decision = cluster::redirect(view, query);
   if (decision.serves()) return std::nullopt;
+  r.redirects = true;
   return refuse_with(r, cluster::redirect_text(view, query, decision));
 }
 
@@ -176,7 +196,12 @@ std::optional<Verdict> Gate::check_guards(Request& r) {
     });
     if (!stale && core.is_stale()) return refuse_with(r, kStaleReplica);
   }
-  if (core.loading && !has(r.command.flags, Flag::kLoading))
+  // A node that is being warmed refuses what uses its rows. A PING does not, nor does
+  // administration: replicas copy such a node.
+  constexpr Flag kUsesRows = Flag::kWrite | Flag::kReadonly | Flag::kRunsScript;
+  const bool waits_for_rows = core.warming && !r.session.loads && has(r.command.flags, kUsesRows) &&
+                              !has(r.command.flags, Flag::kAdmin);
+  if ((core.loading || waits_for_rows) && !has(r.command.flags, Flag::kLoading))
     return refuse_with(r, "LOADING Redis is loading the dataset in memory");
   std::string_view why;
   if (writes)
@@ -233,8 +258,9 @@ bool Gate::lacks_replicas() const {
 
 void Gate::refresh() {
   EngineCore& core = parts_.core;
-  core.guarded = core.loading || core.following || core.importing() || lacks_replicas() ||
-                 !core.settings().lazyexpire_nested_arbitrary_keys || !write_refusal().empty();
+  core.guarded = core.loading || core.warming || core.following || core.importing() ||
+                 lacks_replicas() || !core.settings().lazyexpire_nested_arbitrary_keys ||
+                 !write_refusal().empty();
 }
 
 void Gate::set_good_replicas(std::size_t count) {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "src/command/key_extract.h"
-#include "src/engine/access.h"
+#include "src/engine/accounts.h"
 #include "src/engine/core.h"
 #include "src/engine/eviction.h"
 #include "src/engine/holds.h"
@@ -31,7 +31,7 @@ class Gate {
     Holds& holds;
     Transactions& transactions;
     Eviction& eviction;
-    Access& access;
+    Accounts& accounts;
   };
   explicit Gate(const Parts& parts) : parts_(parts) {}
 
@@ -67,14 +67,14 @@ class Gate {
     kOverMemory = 1U << 9,
     kGuarded = 1U << 10,
     kBusy = 1U << 11,
-    kPaused = 1U << 12,
-    kLocked = 1U << 13,
+    kHolding = 1U << 12,
   };
   struct Request {
     Session& session;
     const Command& command;
     Words argv;
-    std::string refusal{};  // set by the check that refuses
+    std::string refusal{};   // set by the check that refuses
+    bool redirects = false;  // and tells a client of a cluster where to go, in words that it reads
   };
   // nullopt: the next check is asked.
   using Check = std::optional<Verdict> (Gate::*)(Request&);
@@ -99,8 +99,7 @@ class Gate {
     fn(session.in_subscribe_mode(), kSubscriber);
     fn(core.guarded, kGuarded);
     fn(core.script_busy, kBusy);
-    fn(core.paused, kPaused);
-    fn(parts_.holds.has_locks(), kLocked);
+    fn(core.holding, kHolding);
     fn(core.hot.clients_most != 0, kClientLimit);
     fn(parts_.eviction.is_over_limit(), kOverMemory);
     fn(core.hot.cluster && !is_served(command, first_key), kSlots);

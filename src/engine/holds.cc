@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "cluster/model/slot.h"
+
 namespace hearth {
 
 void Holds::refresh() {
-  core_.paused = pause_until_.ms != 0 || writes_held_ || alone_ != nullptr;
+  core_.paused = pause_until_.ms != 0 || write_holders_ != 0 || alone_ != nullptr;
+  core_.holding = core_.paused || has_locks();
   core_.refresh_expiry();
 }
 
@@ -23,8 +26,8 @@ void Holds::unpause() {
   end();
 }
 
-void Holds::hold_writes(bool on) {
-  writes_held_ = on;
+void Holds::hold_writes(WriteHolder holder, bool on) {
+  write_holders_ = on ? write_holders_ | bit(holder) : write_holders_ & ~bit(holder);
   if (on)
     refresh();
   else
@@ -48,6 +51,7 @@ void Holds::check_time() {
 
 void Holds::lock_keys(DbIndex db, std::span<const std::string> names) {
   for (const auto& name : names) ++locked_[DbName{db, name}];
+  refresh();
 }
 
 void Holds::unlock_keys(DbIndex db, std::span<const std::string> names) {
@@ -56,6 +60,13 @@ void Holds::unlock_keys(DbIndex db, std::span<const std::string> names) {
     if (at != locked_.end() && --at->second == 0) locked_.erase(at);
   }
   end();
+}
+
+void Holds::hold_slots(const cluster::SlotSet& written, const cluster::SlotSet& used) {
+  written_slots_ = written;
+  used_slots_ = used;
+  holds_slots_ = !written.empty() || !used.empty();
+  end();  // of those that waited for others than these
 }
 
 // A session that something else holds too is stopped again at the gate.
@@ -99,15 +110,26 @@ bool Holds::pauses(const Session& session, const Command& command,
   return writes;
 }
 
+// To be called with the command's keys in positions_.
+bool Holds::uses_held_slot(const Command& command, std::span<const std::string_view> words) const {
+  if (!holds_slots_) return false;
+  const Flag flags = flags_in_effect(core_.services, command, words);
+  const bool writes = has(flags, Flag::kWrite) || has(flags, Flag::kMayReplicate);
+  return std::any_of(positions_.begin(), positions_.end(), [&](const KeyPosition& p) {
+    const Slot slot = cluster::slot_of(words[p.index]);
+    return used_slots_.has(slot) || (writes && written_slots_.has(slot));
+  });
+}
+
 bool Holds::is_locked(const Session& session, const Command& command,
                       std::span<const std::string_view> argv) {
-  if (locked_.empty()) return false;
+  if (!has_locks() || session.replica) return false;
   bool locked = false;
   for_each_action(session, command, argv, [&](const Command& c, const auto words) {
     if (!extract_keys(c, words, positions_)) return;
     for (const KeyPosition& p : positions_)
       locked = locked || locked_.contains(DbNameView(session.db, words[p.index]));
-    locked = locked || (c.spec->keys.empty() && c.writes());
+    locked = locked || (c.spec->keys.empty() && c.writes()) || uses_held_slot(c, words);
   });
   return locked;
 }

@@ -1,14 +1,27 @@
-// What the engine is given from outside, and what it asks of the network.
+// The ports of the engine: the things it is given from outside, and its wishes to the network.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "src/base/out_buffer.h"
 #include "src/base/time.h"
-#include "src/command/services.h"
 
 namespace hearth {
+
+class ClusterControl;
+class CommandTable;
+class MigrationControl;
+class PersistenceControl;
+class Reclaimer;
+class ReplicaControl;
+class ReplicationControl;
+class ServerControl;
+struct Session;
+namespace config {
+class Registry;
+}
 
 // Services of the network for the engine. Calls are cheap and never re-enter the engine.
 class EngineHost {
@@ -72,6 +85,7 @@ struct EngineOptions {
   PersistenceControl* persistence = nullptr;
   ReplicationControl* replication = nullptr;
   ReplicaControl* replica = nullptr;
+  std::size_t output_most = OutBuffer::kMost;  // bytes that may wait for one client
   UnixMillis now{};
   MonoTime mono{};
   ProcessFacts facts{};

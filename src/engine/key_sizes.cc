@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "src/command/services.h"
+#include "src/metrics/figures.h"
 #include "src/store/value_type.h"
 
 namespace hearth {
@@ -31,16 +31,17 @@ void KeySizes::scale(std::uint64_t all, std::uint64_t looked_at) {
   }
 }
 
-void KeySizes::write(const std::string& prefix, InfoWriter& out) const {
+void KeySizes::write(const std::string& prefix, FigureView& view) const {
   for (const ValueType& type : kValueTypes) {
-    std::string text;
     const auto& of_type = counts_[static_cast<std::size_t>(type.type)];
+    if (std::all_of(of_type.begin(), of_type.end(), [](std::uint64_t n) { return n == 0; }))
+      continue;
+    view.begin_member(prefix + std::string(type.figure));
     for (std::size_t width = 0; width < of_type.size(); ++width) {
-      if (of_type[width] == 0) continue;
-      if (!text.empty()) text += ',';
-      text += (width == 0 ? "0" : power_text(width - 1)) + "=" + std::to_string(of_type[width]);
+      if (of_type[width] > 0)
+        view.add_part(width == 0 ? "0" : power_text(width - 1), of_type[width]);
     }
-    if (!text.empty()) out.field(prefix + std::string(type.figure), text);
+    view.end_member();
   }
 }
 

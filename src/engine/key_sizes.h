@@ -13,7 +13,7 @@
 
 namespace hearth {
 
-class InfoWriter;
+class FigureView;
 
 class KeySizes {
  public:
@@ -21,9 +21,9 @@ class KeySizes {
   // Makes counts of `looked_at` keys stand for `all` of them. What was seen at all stays at
   // least 1.
   void scale(std::uint64_t all, std::uint64_t looked_at);
-  // A field for each type that has keys: <prefix>strings_sizes:1=4,8=1,2K=3 and <prefix>lists_items
-  // and so on.
-  void write(const std::string& prefix, InfoWriter& out) const;
+  // A member for each type that has keys, with a part for each size: <prefix>strings_sizes has
+  // parts 1, 8, 2K and so on, <prefix>lists_items too.
+  void write(const std::string& prefix, FigureView& view) const;
 
  private:
   // 0, then 2^0 .. 2^63.

@@ -1,12 +1,13 @@
 // Observers: what is told of each command once it has run: MONITOR, the slow log and the logs of
-// large requests and replies, HOTKEYS, latency events. They see a command's words without its
-// secrets.
+// large requests and replies, HOTKEYS, the figures of slots, latency events. They see a command's
+// words without its secrets.
 #pragma once
 
 #include <map>
 #include <vector>
 
 #include "src/command/key_extract.h"
+#include "src/command/monitor_control.h"
 #include "src/engine/core.h"
 #include "src/engine/sessions.h"
 
@@ -32,7 +33,7 @@ class Observers final : public MonitorControl {
   void after_call(const Session& session, const Session& client, const Command& command, Words argv,
                   std::uint64_t ns, std::uint64_t reply_bytes, bool announced) {
     if (ns >= core_.hot.slow_ns || ns >= core_.hot.latency_ns || !monitors_.empty() ||
-        core_.hot_keys.is_active()) [[unlikely]]
+        core_.hot_keys.is_active() || core_.hot.slot_stats) [[unlikely]]
       note_call(session, client, command, argv, ns, reply_bytes, announced);
   }
   // Shows a command that waits.
@@ -47,6 +48,8 @@ class Observers final : public MonitorControl {
   [[nodiscard]] std::vector<std::string_view> without_secrets(const Command& command,
                                                               Words argv) const;
   void feed(const Session& from, const Command& command, Words argv);
+  void note_slot(const Session& session, const Command& command, Words argv, std::uint64_t ns,
+                 std::uint64_t reply_bytes);
   void note_hot_keys(const Command& command, Words argv, std::uint64_t ns,
                      std::uint64_t reply_bytes);
 

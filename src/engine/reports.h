@@ -1,13 +1,18 @@
-// Reports: INFO, and the figures that other commands ask for.
+// Reports: the figures of INFO, and those that other commands ask for.
+//
+// A section is a function that shows a view its rows (src/metrics/figures.h). The rows stand in
+// figures_*.cc, next to the function of their section.
 #pragma once
 
 #include <string>
 
+#include "src/command/info_control.h"
 #include "src/engine/blocking.h"
 #include "src/engine/core.h"
 #include "src/engine/eviction.h"
 #include "src/engine/sessions.h"
 #include "src/engine/tracking.h"
+#include "src/metrics/figures.h"
 #include "src/metrics/stats.h"
 
 namespace hearth {
@@ -22,11 +27,15 @@ class Reports final : public InfoControl {
     const Eviction& eviction;
     UnixMillis started;
   };
+  // The instantaneous_* figures.
+  struct Rates {
+    RateMeter ops, input, output, repl_input, repl_output, cycles, turn_time;
+  };
   Reports(const Parts& parts, std::string replication_id);
 
   // InfoControl
   [[nodiscard]] std::span<const Section> sections() const override;
-  void write(std::string_view section, InfoWriter& out) override;
+  void write(const Section& section, FigureView& view) override;
   [[nodiscard]] MemoryFigures memory_figures() override;
   [[nodiscard]] std::string_view version() const override { return parts_.core.facts.version; }
   [[nodiscard]] UnixMillis started() const override { return parts_.started; }
@@ -42,20 +51,29 @@ class Reports final : public InfoControl {
   void set_tick_rate(int rate) { tick_rate_ = rate; }
 
  private:
-  void write_server(InfoWriter& out);
-  void write_clients(InfoWriter& out);
-  void write_memory(InfoWriter& out);
-  void write_persistence(InfoWriter& out);
-  void write_stats(InfoWriter& out);
-  void write_replication(InfoWriter& out);
-  void write_cpu(InfoWriter& out);
-  void write_commandstats(InfoWriter& out);
-  void write_errorstats(InfoWriter& out);
-  void write_latencystats(InfoWriter& out);
-  void write_cluster(InfoWriter& out);
-  void write_keyspace(InfoWriter& out);
-  void write_key_sizes(InfoWriter& out);
-  void write_debug(InfoWriter& out);
+  struct SectionRow {
+    Section section;
+    std::string_view title;
+    void (Reports::*write)(FigureView&);
+  };
+  static const SectionRow kSectionRows[];
+
+  void write_server(FigureView& view);
+  void write_clients(FigureView& view);
+  void write_memory(FigureView& view);
+  void write_persistence(FigureView& view);
+  void write_stats(FigureView& view);
+  void write_replication(FigureView& view);
+  void write_cpu(FigureView& view);
+  void write_modules(FigureView& view);
+  void write_commandstats(FigureView& view);
+  void write_errorstats(FigureView& view);
+  void write_latencystats(FigureView& view);
+  void write_cluster(FigureView& view);
+  void write_warm(FigureView& view);
+  void write_keyspace(FigureView& view);
+  void write_key_sizes(FigureView& view);
+  void write_debug(FigureView& view);
 
   Parts parts_;
   std::string replication_id_;
@@ -63,8 +81,7 @@ class Reports final : public InfoControl {
   std::uint64_t startup_bytes_;
   int tick_rate_ = 10;
   std::uint64_t tick_count_ = 0;
-  RateMeter ops_rate_, input_rate_, output_rate_, repl_input_rate_, repl_output_rate_, cycles_rate_,
-      turn_time_rate_;
+  Rates rates_;
 };
 
 }  // namespace hearth

@@ -1,9 +1,12 @@
 #include "src/engine/script_runs.h"
 
 #include "cluster/model/redirect.h"
+#include "cluster/model/slot.h"
 #include "src/base/check.h"
 #include "src/base/log.h"
-#include "src/command/access.h"
+#include "src/command/replica_control.h"
+#include "src/command/rights.h"
+#include "src/command/script_flags.h"
 #include "src/proto/reply_writer.h"
 
 namespace hearth {
@@ -11,6 +14,8 @@ namespace hearth {
 namespace {
 
 constexpr std::size_t kReplyBytesKept = 16 * 1024;
+constexpr std::string_view kReplyTooLarge =
+    "ERR The reply of a command called from script is too large";
 constexpr std::string_view kBusyEval =
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
 constexpr std::string_view kBusyFunction =
@@ -28,6 +33,7 @@ Outcome ScriptRuns::begin_script(const ScriptStart& start, Session& caller) {
     run_->session.in_script = true;
     run_->session.authenticated = true;
     run_->session.deny_blocking = true;
+    run_->session.out.set_most(core.output_most);
   }
   Run& run = *run_;
   HEARTH_CHECK(!run.active);
@@ -56,6 +62,11 @@ Outcome ScriptRuns::begin_script(const ScriptStart& start, Session& caller) {
   run.allow_oom = marked && says(start.flags, script_flag::kAllowOom);
   run.one_slot = core.hot.cluster && marked && !says(start.flags, script_flag::kAllowCrossSlot);
   run.slot.reset();
+  // The keys that the script was called with are of its slot too.
+  if (run.one_slot && caller.last_command != nullptr &&
+      extract_keys(*caller.last_command, start.argv, positions_) && !positions_.empty()) {
+    run.slot = cluster::slot_of(start.argv[positions_.front().index]);
+  }
   Session& s = run.session;
   s.db = caller.db;
   s.resp = 2;
@@ -106,6 +117,10 @@ OutBuffer& ScriptRuns::call(std::span<const std::string_view> argv) {
       core.ticks();  // what the script did itself is no part of its command's duration
   parts_.executor.call(session, *command, argv, first);
   session.become(RunState::kIdle);
+  if (session.out.overflowed()) {
+    session.out.clear();
+    parts_.executor.reply_error(session, command, std::string(kReplyTooLarge), true);
+  }
   return session.out;
 }
 
@@ -117,7 +132,7 @@ std::string ScriptRuns::refusal_of(const Command* command, std::span<const std::
     return "ERR Unknown command called from script";
   if (!command->spec->arity.accepts(argv.size()))
     return "ERR Wrong number of args calling command from script";
-  // What runs or replaces scripts would do so under the one that runs.
+  // A command that runs or replaces scripts would do so under the one that runs.
   if (has(command->flags, Flag::kNoScript) &&
       (!core.debug.allow_denied_in_scripts || command->spec->group == Group::kScripting ||
        command->spec->group == Group::kTransactions)) {
@@ -127,7 +142,7 @@ std::string ScriptRuns::refusal_of(const Command* command, std::span<const std::
     const auto denial = find_denial(*run.session.account, *command, argv, run.session.db);
     if (denial) {
       return "ERR ACL failure in script: " +
-             parts_.access.note(*run.caller, *denial, *command, argv, acl::Context::kScript);
+             parts_.accounts.note(*run.caller, *denial, *command, argv, acl::Context::kScript);
     }
   }
   if (run.read_only && (command->writes() || has(command->flags, Flag::kMayReplicate)))
@@ -172,7 +187,14 @@ std::string ScriptRuns::slot_refusal_of(const Command& command,
     query.one_key = slots.size() == 1 || (query.one_key && ref.name == first_name);
     if (slots.size() == 1) first_name = ref.name;
     if (!core.view->in_motion(ref.slot)) continue;
-    const Found at = core.keyspace.db(0).find(ref);
+    if (reaches_other_database(command, argv)) {
+      query.one_key = false;
+      ++query.keys_present;
+      ++query.keys_missing;
+      slots.push_back(ref.slot);
+      continue;
+    }
+    const Found at = core.keyspace.db(run.session.db).find(ref);
     ++(at && !at->expired(core.env.now) ? query.keys_present : query.keys_missing);
   }
   query.slots = slots;

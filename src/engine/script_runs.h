@@ -13,7 +13,8 @@
 #include <vector>
 
 #include "src/command/key_extract.h"
-#include "src/engine/access.h"
+#include "src/command/script_host.h"
+#include "src/engine/accounts.h"
 #include "src/engine/core.h"
 #include "src/engine/eviction.h"
 
@@ -24,7 +25,7 @@ class ScriptRuns final : public ScriptHost {
   struct Parts {
     EngineCore& core;
     Executor& executor;
-    Access& access;
+    Accounts& accounts;
     Eviction& eviction;
     std::function<std::string_view()> write_refusal;  // why no change may be made now, if so
     std::function<void()> on_busy_end;

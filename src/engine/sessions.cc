@@ -2,11 +2,20 @@
 
 #include <algorithm>
 
+#include "cluster/model/slot.h"
 #include "src/base/log.h"
+#include "src/command/account_control.h"
+#include "src/command/debug_switches.h"
+#include "src/command/transaction_control.h"
+#include "src/proto/reply_parser.h"
+#include "src/proto/reply_writer.h"
 
 namespace hearth {
 namespace {
 
+constexpr std::string_view kOutcomeOpen =
+    "NOREPLICAS The write was done here, but too few replicas have confirmed it in time: whether "
+    "it lasts is open.";
 constexpr seconds kIdleForTrim{2};
 constexpr std::uint64_t kReplyBufferBytes = 16 * 1024;
 // Replies that may wait for a client that has not authenticated: more than AUTH and HELLO answer,
@@ -25,8 +34,9 @@ Session& Sessions::open(const ClientAddress& from) {
   s.unix_socket = from.unix_socket;
   s.on_this_host = from.on_this_host;
   s.ipv6 = from.ipv6;
+  s.out.set_most(core_.output_most);
   s.resp = core_.settings().client_default_resp;
-  core_.services.access->become_default(s);
+  core_.services.accounts->become_default(s);
   s.created_at = s.last_active = core_.mono;
   s.clients = this;
   sessions_.emplace(s.id, std::move(session));
@@ -88,6 +98,61 @@ void Sessions::resume(Session& session, std::size_t reply_from) {
   go_on(session);
 }
 
+// Where it can't be told which bytes are whole replies, the connection ends: that says the same.
+void Sessions::fail_held_replies(Session& session) {
+  session.write_offset = 0;
+  ReplyParser parser;
+  parser.feed(session.out.str());
+  session.out.clear();
+  ReplyWriter reply(session.out, session.resp);
+  bool is_known = !session.sent_in_part;
+  while (is_known) {
+    const auto value = parser.next();
+    is_known = value.has_value();
+    if (!is_known || !*value) break;
+    is_known = (*value)->kind != RespKind::kPush;
+    reply.error(kOutcomeOpen);
+  }
+  if (is_known && parser.buffered() == 0) return;
+  session.close_now = true;
+  core_.host.close_soon(session);
+}
+
+bool Sessions::give_up_on_replicas(Session& session) {
+  if (!must_wait_for_replicas(session) ||
+      core_.mono - session.held_since < core_.settings().min_replicas_to_ack_timeout)
+    return false;
+  fail_held_replies(session);
+  return !must_wait_for_disk(session);
+}
+
+void Sessions::give_up_on_all_replicas() {
+  if (replica_barrier_ == kNoBarrier) return;
+  // Replies of this turn are not held back yet, but are of the same kind.
+  for_each([this](Session& session) {
+    if (!session.out.empty() && must_wait_for_replicas(session)) fail_held_replies(session);
+  });
+  replica_barrier_ = kNoBarrier;
+}
+
+void Sessions::leave_lost_shard_channels() {
+  if (core_.view == nullptr || core_.pubsub.shard_channel_count() == 0) return;
+  const cluster::View& view = *core_.view;
+  const NodeId& shard = view.me().shard_id;
+  std::vector<std::string> lost;
+  core_.pubsub.for_each_channel(PubSub::Kind::kShard, [&](std::string_view name) {
+    const cluster::NodeView* owner = view.owner_of(cluster::slot_of(name));
+    if (owner == nullptr || owner->shard_id != shard) lost.emplace_back(name);
+  });
+  if (lost.empty()) return;
+  for (const auto& [id, session] : sessions_) {
+    for (const std::string& name : lost) {
+      if (core_.pubsub.unsubscribe(PubSub::Kind::kShard, name, session->subscriptions))
+        session->on_shard_channel_lost(name);
+    }
+  }
+}
+
 void Sessions::go_on(Session& session) {
   if (session.run_state() != RunState::kIdle) session.become(RunState::kIdle);
   wrote_to(session);
@@ -110,11 +175,12 @@ void Sessions::check_output_limits(Session& session) {
   const std::size_t kind = session.replica ? 1 : session.in_subscribe_mode() ? 2 : 0;
   const config::OutputBufferLimit& limit = core_.settings().client_output_buffer_limit[kind];
   const bool is_stranger = !session.authenticated && session.out.size() > kUnauthenticatedOutput;
-  if (limit.hard_bytes == 0 && limit.soft_bytes == 0 && !is_stranger) return;
+  if (limit.hard_bytes == 0 && limit.soft_bytes == 0 && !is_stranger && !session.out.overflowed())
+    return;
   const std::uint64_t hard =
       session.replica ? config::replica_hard_limit(limit, core_.settings().repl_backlog_size)
                       : limit.hard_bytes;
-  bool over = is_stranger || (hard != 0 && bytes >= hard);
+  bool over = is_stranger || session.out.overflowed() || (hard != 0 && bytes >= hard);
   if (limit.soft_bytes == 0 || bytes < limit.soft_bytes) {
     session.soft_limit_since = MonoTime{};
   } else if (session.soft_limit_since.us == 0) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "src/command/client_control.h"
 #include "src/engine/core.h"
 
 namespace hearth {
@@ -36,13 +37,21 @@ class Sessions final : public ClientControl {
   void wait(Session& session) override { session.become(RunState::kWaiting); }
   void resume(Session& session, std::size_t reply_from) override;
 
+  // The session is marked close_now or close_after_reply by somebody other than its own command.
+  void end_soon(Session& session) { core_.host.close_soon(session); }
+  // Replies that wait for replicas will not be given: each becomes an error.
+  void fail_held_replies(Session& session);
+  // Ends subscriptions to shard channels whose slots are not served here any more, and tells those
+  // who listened. O(channels), and O(clients) if one is lost.
+  void leave_lost_shard_channels();
+
   // The session may go on with its requests.
   void go_on(Session& session);
   // Its requests of this turn have run: their replies leave in this turn.
   void finish_replies(Session& session);
 
-  // What clients take together is limited by maxmemory-clients: the largest are closed to get
-  // below. O(log clients), and nothing while there is no limit.
+  // The memory of all clients together is limited by maxmemory-clients: the largest are closed to
+  // get below. O(log clients), and nothing while there is no limit.
   void note_buffers(Session& session) {
     if (core_.hot.clients_most != 0) [[unlikely]]
       count_memory_of(session);
@@ -56,6 +65,29 @@ class Sessions final : public ClientControl {
   // Bytes that evicted clients still hold, and that the network reports as freed.
   [[nodiscard]] std::uint64_t dying_bytes() const { return dying_bytes_; }
   void released(std::size_t bytes) { dying_bytes_ -= bytes; }
+
+  // The stream's offset up to which the log has what it must have before a reply may leave;
+  // kNoBarrier: no reply waits.
+  static constexpr std::uint64_t kNoBarrier = UINT64_MAX;
+  void set_reply_barrier(std::uint64_t offset) { reply_barrier_ = offset; }
+  // The host holds the session's output back. An offset above that of today is of another stream.
+  [[nodiscard]] bool must_wait_for_disk(const Session& session) const {
+    return session.write_offset > reply_barrier_ &&
+           session.write_offset <= core_.replication_offset();
+  }
+  // The same of the replicas, with min-replicas-to-ack.
+  void set_replica_barrier(std::uint64_t offset) { replica_barrier_ = offset; }
+  [[nodiscard]] bool must_wait_for_replicas(const Session& session) const {
+    return session.write_offset > replica_barrier_ &&
+           session.write_offset <= core_.replication_offset() && !session.replica;
+  }
+  [[nodiscard]] bool must_hold_replies(const Session& session) const {
+    return must_wait_for_disk(session) || must_wait_for_replicas(session);
+  }
+  // A session whose replies are held: true if the replicas took too long. It hears so now.
+  [[nodiscard]] bool give_up_on_replicas(Session& session);
+  // The stream ends here: writes that no replica has confirmed may be lost with it.
+  void give_up_on_all_replicas();
 
   // A slice of all clients per tick, so that each is looked at about once a second: limits, idle
   // time, buffers that are larger than what they hold.
@@ -78,6 +110,8 @@ class Sessions final : public ClientControl {
   ConnId checked_last_ = 0;
   std::uint64_t total_bytes_ = 0;  // sum of Session::counted_bytes; kept while there is a limit
   std::uint64_t dying_bytes_ = 0;
+  std::uint64_t reply_barrier_ = kNoBarrier;
+  std::uint64_t replica_barrier_ = kNoBarrier;
   std::set<std::pair<std::size_t, ConnId>> evictable_;  // by counted_bytes, without no_evict
 };
 

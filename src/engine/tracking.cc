@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/command/client_control.h"
 #include "src/proto/reply_writer.h"
 
 namespace hearth {
@@ -60,7 +61,7 @@ void Tracker::take(std::span<const KeyEvent> events) {
 void Tracker::forget(std::string_view key, const std::vector<ConnId>& readers, bool by_actor) {
   for (const ConnId id : readers) {
     Session* s = parts_.clients.find(id);
-    // Those who left or switched tracking off since are forgotten with the key.
+    // Sessions that left or switched tracking off since are forgotten with the key.
     if (s == nullptr || s->tracking == nullptr || s->tracking->mode == tracking::Mode::kBroadcast)
       continue;
     if (by_actor && s == parts_.actor && s->tracking->no_loop) continue;
@@ -98,7 +99,9 @@ void Tracker::note_read(Session& session, const Command& command,
   }
   const std::span<const KeyEvent> events = parts_.effects.unit().events;
   if (taken_ < events.size()) take(events.subspan(std::exchange(taken_, events.size())));
-  for (const KeyPosition& p : positions_) table_.remember(argv[p.index], session.id);
+  for (const KeyPosition& p : positions_) {
+    if ((p.access & access::kNotKey) == 0) table_.remember(argv[p.index], session.id);
+  }
 }
 
 void Tracker::finish_unit() {

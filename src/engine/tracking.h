@@ -11,13 +11,15 @@
 
 #include "src/base/random.h"
 #include "src/command/key_extract.h"
-#include "src/command/services.h"
 #include "src/command/session.h"
+#include "src/command/tracking_control.h"
 #include "src/config/registry.h"
 #include "src/effects/effect_log.h"
 #include "src/tracking/tracking.h"
 
 namespace hearth {
+
+class ClientControl;
 
 class Tracker final : public EffectSink, public TrackingControl {
  public:

@@ -3,7 +3,7 @@
 #include <iterator>
 #include <utility>
 
-#include "src/command/access.h"
+#include "src/command/rights.h"
 #include "src/proto/reply_writer.h"
 
 namespace hearth {
@@ -71,7 +71,7 @@ bool Transactions::still_allowed(Session& session, const Command& command,
                                  std::span<const std::string_view> argv) {
   const auto denial = find_denial(*session.account, command, argv, session.db);
   if (!denial) return true;
-  parts_.access.note(session, *denial, command, argv, acl::Context::kMulti);
+  parts_.accounts.note(session, *denial, command, argv, acl::Context::kMulti);
   std::string_view why = "no permission to execute the command or subcommand";
   if (denial->reason == acl::Reason::kKey) why = "no permission to touch the specified keys";
   if (denial->reason == acl::Reason::kDatabase) why = "no permission to access the database";

@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "src/base/name_map.h"
-#include "src/engine/access.h"
+#include "src/command/transaction_control.h"
+#include "src/engine/accounts.h"
 #include "src/engine/core.h"
 #include "src/engine/holds.h"
 
@@ -22,7 +23,7 @@ class Transactions final : public TransactionControl, public EffectSink {
   struct Parts {
     EngineCore& core;
     Executor& executor;
-    Access& access;
+    Accounts& accounts;
     Holds& holds;
   };
   Transactions(const Parts& parts, std::uint64_t seed) : parts_(parts), watched_(seed) {}

@@ -6,30 +6,15 @@
 #include "src/store/memory.h"
 
 namespace hearth {
-namespace {
-
-EvictionPolicy policy_of(config::MaxmemoryPolicy p) {
-  switch (p) {
-    case config::MaxmemoryPolicy::kVolatileLru: return EvictionPolicy::kVolatileLru;
-    case config::MaxmemoryPolicy::kVolatileLfu: return EvictionPolicy::kVolatileLfu;
-    case config::MaxmemoryPolicy::kVolatileRandom: return EvictionPolicy::kVolatileRandom;
-    case config::MaxmemoryPolicy::kVolatileTtl: return EvictionPolicy::kVolatileTtl;
-    case config::MaxmemoryPolicy::kAllkeysLru: return EvictionPolicy::kAllKeysLru;
-    case config::MaxmemoryPolicy::kAllkeysLfu: return EvictionPolicy::kAllKeysLfu;
-    case config::MaxmemoryPolicy::kAllkeysRandom: return EvictionPolicy::kAllKeysRandom;
-    case config::MaxmemoryPolicy::kNoEviction: break;
-  }
-  return EvictionPolicy::kNoEviction;
-}
-
-}  // namespace
 
 void Engine::refresh_settings() {
   const config::Settings& s = settings();
   adapt_tick_rate();
   core_.hot.maxmemory =
       core_.importing() || (core_.following && s.replica_ignore_maxmemory) ? 0 : s.maxmemory;
-  eviction_.set_policy(policy_of(s.maxmemory_policy));
+  eviction_.set_policy(s.maxmemory_policy);
+  if (core_.hot.maxmemory == 0) eviction_.end_exceeding();
+  core_.hot.slot_stats = s.cluster_slot_stats_enabled && s.cluster_enabled;
   core_.hot.slow_ns = s.slowlog_log_slower_than < 0 || s.slowlog_max_len == 0
                           ? ~0ULL
                           : static_cast<std::uint64_t>(s.slowlog_log_slower_than) * 1000;
@@ -63,7 +48,9 @@ void Engine::refresh_settings() {
   core_.command_logs.of(CommandLogs::Kind::kLargeRequest).trim(s.commandlog_large_request_max_len);
   core_.command_logs.of(CommandLogs::Kind::kLargeReply).trim(s.commandlog_large_reply_max_len);
   core_.refresh_expiry();
+  hot_list_.follow_settings();
   refresh_wants();
+  warm_gate_.follow_settings();
   gate_.refresh();
 }
 
@@ -87,6 +74,15 @@ void Engine::settle_tables() {
     core_.keyspace.db(i).settle_tables(kTables, kBuckets);
 }
 
+// While a warm epoch is open, none goes: its loader may bring rows that are as old.
+void Engine::age_tombstones() {
+  warm_.end_idle();
+  if (warm_.is_on()) return;
+  const milliseconds life = settings().version_tombstone_seconds;
+  for (DbIndex i = 0; i < core_.keyspace.db_count(); ++i)
+    core_.keyspace.db(i).tombstones().age(core_.env.clock, life);
+}
+
 void Engine::adapt_tick_rate() {
   constexpr int kRateMost = 500;
   constexpr std::size_t kClientsPerTick = 200;
@@ -107,8 +103,11 @@ void Engine::tick() {
   blocking_.run_due();
   expiry_.run_cycle(tick_rate_);
   if (!core_.loading) settle_tables();
+  age_tombstones();
   if (tracker_.is_on()) tracker_.limit_table();
   core_.hot_keys.tick(core_.env.now);
+  if (!core_.loading) hot_list_.tick();
+  warm_gate_.tick();
   sessions_.check_some(tick_rate_);
   // A limit that was lowered takes effect without waiting for a command.
   if (core_.hot.maxmemory != 0 && !core_.loading) eviction_.make_room();

@@ -1,4 +1,4 @@
-// Which keys cost most: the sessions of HOTKEYS.
+// The keys that cost most: the sessions of HOTKEYS.
 //
 // The keys of commands are counted by the space-saving method: a fixed number of counters; a key
 // without one takes over the smallest, with its count. A counter is never below the truth, and a
@@ -45,7 +45,7 @@ class HotKeys {
     std::uint64_t sample_ratio = 1;  // one command in so many is looked at
     std::vector<Slot> slots;         // sorted; empty: all
   };
-  // What a session has found. Times in microseconds.
+  // The findings of a session. Times in microseconds.
   struct Findings {
     Options options;
     bool active = false;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "src/base/time.h"
+#include "src/metrics/slot_stats.h"
 
 namespace hearth {
 
@@ -63,14 +64,13 @@ struct Stats {
   std::uint64_t expire_cycle_us = 0;
   std::uint64_t evicted_keys = 0;
   std::uint64_t evicted_clients = 0;
-  std::uint64_t total_eviction_exceeded_ns = 0;
-  std::uint64_t unexpected_error_replies = 0;
+  std::uint64_t eviction_exceeded_us = 0;      // above maxmemory, without the time up to now
+  std::uint64_t unexpected_error_replies = 0;  // to a log or a primary, whose commands are right
   std::uint64_t total_error_replies = 0;
   std::uint64_t query_buffer_limit_disconnections = 0;
   std::uint64_t output_buffer_limit_disconnections = 0;
   std::uint64_t reads_processed = 0;
   std::uint64_t writes_processed = 0;
-  std::uint64_t lazyfreed_objects = 0;
   std::uint64_t acl_denied_auth = 0;
   std::uint64_t acl_denied_cmd = 0;
   std::uint64_t acl_denied_key = 0;
@@ -102,6 +102,8 @@ struct Stats {
   // counts.
   static constexpr std::size_t kErrorKindsMost = 128;
   std::map<std::string, std::uint64_t, std::less<>> errors;
+
+  SlotStats slots;
 
   void count_error(std::string_view text);
   void reset();

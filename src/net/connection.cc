@@ -208,7 +208,7 @@ void Connection::note_input() {
   session_->query_bytes = unread - session_->argv_bytes;
   // The buffer stays for the next large request; trim_input takes it back.
   session_->query_free = stream_->input_capacity() - unread;
-  network_.engine_->note_buffers(*session_);
+  network_.engine_->sessions().note_buffers(*session_);
 }
 
 void Connection::trim_input(bool idle) {
@@ -239,13 +239,16 @@ void Connection::resume() {
 void Connection::flush() {
   session_->output_pending = false;
   // A client that was killed, or exceeds its output limit, gets no more output.
-  if (!closing_ && !session_->close_now) stream_->flush();
+  if (closing_ || session_->close_now) return;
+  stream_->flush();
+  if (session_ != nullptr) session_->sent_in_part = !session_->out.empty();
 }
 
 void Connection::stream_took(std::size_t bytes) {
   if (session_ == nullptr) return;
   Engine& engine = *network_.engine_;
-  engine.note_buffers(*session_);
+  engine.sessions().note_buffers(*session_);
+  session_->sent_in_part = !session_->out.empty();
   if (bytes == 0) return;
   // A client that takes a long reply slowly is not idle.
   session_->last_active = engine.mono_now();
@@ -306,7 +309,7 @@ void Connection::close() {
 }
 
 void Connection::stream_gone() {
-  if (dying_bytes_ > 0) network_.engine_->released(dying_bytes_);
+  if (dying_bytes_ > 0) network_.engine_->sessions().released(dying_bytes_);
   delete this;
 }
 

@@ -91,7 +91,7 @@ class Connection final : private ClientStream::Owner {
   RequestParser parser_;
   std::size_t input_peak_ = 0;           // bytes that were unread at once since it was trimmed last
   Gathering::Part* gathered_ = nullptr;  // what it sent in this turn and has not run
-  std::size_t dying_bytes_ = 0;          // that it holds: see Engine::released
+  std::size_t dying_bytes_ = 0;          // that it holds: see Sessions::released
   std::uint64_t turn_ = 0;               // in which it ran last...
   std::size_t ran_ = 0;                  // ...so many requests...
   std::size_t out_before_ = 0;           // ...with so many bytes of output in front

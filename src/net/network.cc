@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "src/base/log.h"
 #include "src/base/socket_mark.h"
@@ -285,8 +286,8 @@ void Network::accept(uv_stream_t* server, SocketStream::Kind kind) {
   admit(*connection, socket, kind);
 }
 
-Engine::ClientAddress Network::address_of(SocketStream& socket, SocketStream::Kind kind) const {
-  Engine::ClientAddress from;
+ClientAddress Network::address_of(SocketStream& socket, SocketStream::Kind kind) const {
+  ClientAddress from;
   uv_os_fd_t fd = -1;
   uv_fileno(socket.handle(), &fd);
   from.fd = fd;
@@ -311,13 +312,13 @@ Engine::ClientAddress Network::address_of(SocketStream& socket, SocketStream::Ki
 void Network::admit(Connection& connection, SocketStream& socket, SocketStream::Kind kind) {
   refresh_time();
   const config::Settings& s = config_->settings();
-  const Engine::ClientAddress from = address_of(socket, kind);
+  const ClientAddress from = address_of(socket, kind);
   if (connection_count_ >= s.maxclients) {
     ++engine_->stats().rejected_connections;
     return connection.refuse("-ERR max number of clients reached\r\n");
   }
   if (s.protected_mode && !from.on_this_host &&
-      engine_->access().users().default_user().needs_no_password()) {
+      engine_->accounts().users().default_user().needs_no_password()) {
     ++engine_->stats().rejected_connections;
     return connection.refuse(kDenied);
   }
@@ -406,7 +407,7 @@ void Network::arm_tick() {
 
 // A timer for the next blocked client's deadline: the tick is too coarse for short timeouts.
 void Network::arm_wake() {
-  const MonoTime next = engine_->next_deadline();
+  const MonoTime next = engine_->blocking().next_deadline();
   if (next == wake_at_) return;
   wake_at_ = next;
   if (next.us == 0) {
@@ -422,14 +423,18 @@ void Network::on_wake(uv_timer_t* handle) {
   self->wake_at_ = MonoTime{};  // a timer that fired too early is started again
   self->time_is_fresh_ = false;
   self->refresh_time();
-  self->engine_->run_due();
+  self->engine_->blocking().run_due();
 }
 
 void Network::refresh_time() {
   if (time_is_fresh_) return;
   time_is_fresh_ = true;
-  turn_start_ = clock_->mono_now();
+  const MonoTime before = std::exchange(turn_start_, clock_->mono_now());
   engine_->set_time(clock_->unix_now(), turn_start_);
+  // Longer than between two ticks: the process stood still, or a command ran for so long.
+  constexpr milliseconds kGap{150};
+  if (turn_start_ - before > kGap && before.us != 0 && hooks_.after_gap) [[unlikely]]
+    hooks_.after_gap();
 }
 
 void Network::on_tick(uv_timer_t* handle) {
@@ -483,7 +488,8 @@ void Network::continue_waiting() {
     refresh_time();
     working_.swap(to_continue_);
     for (const ConnId id : working_) {
-      if (Session* s = engine_->find(id)) static_cast<Connection*>(s->connection)->take_turn();
+      if (Session* s = engine_->sessions().find(id))
+        static_cast<Connection*>(s->connection)->take_turn();
     }
     working_.clear();
   }
@@ -513,14 +519,15 @@ void Network::finish_turn() {
     refresh_time();
     working_.swap(to_resume_);
     for (const ConnId id : working_) {
-      if (Session* s = engine_->find(id)) static_cast<Connection*>(s->connection)->resume();
+      if (Session* s = engine_->sessions().find(id))
+        static_cast<Connection*>(s->connection)->resume();
     }
     working_.clear();
   }
   if (!to_finish_.empty()) {
     working_.swap(to_finish_);
     for (const ConnId id : working_) {
-      if (Session* s = engine_->find(id))
+      if (Session* s = engine_->sessions().find(id))
         static_cast<Connection*>(s->connection)->finish_held_write();
     }
     working_.clear();
@@ -531,10 +538,13 @@ void Network::finish_turn() {
   if (!to_flush_.empty()) {
     working_.swap(to_flush_);
     for (const ConnId id : working_) {
-      Session* s = engine_->find(id);
+      Session* s = engine_->sessions().find(id);
       if (s == nullptr || s->close_now) continue;
-      if (engine_->must_wait_for_disk(*s)) [[unlikely]] {
-        if (!std::exchange(s->awaits_disk, true)) awaiting_disk_.push_back(id);
+      if (engine_->sessions().must_hold_replies(*s)) [[unlikely]] {
+        if (!std::exchange(s->awaits_disk, true)) {
+          s->held_since = engine_->mono_now();
+          awaiting_disk_.push_back(id);
+        }
         continue;
       }
       auto* connection = static_cast<Connection*>(s->connection);
@@ -548,7 +558,7 @@ void Network::finish_turn() {
   if (!to_close_.empty()) {
     working_.swap(to_close_);
     for (const ConnId id : working_) {
-      Session* s = engine_->find(id);
+      Session* s = engine_->sessions().find(id);
       if (s == nullptr) continue;
       if (static_cast<Connection*>(s->connection)->held()) {
         to_close_.push_back(id);
@@ -569,12 +579,13 @@ void Network::finish_turn() {
   arm_wake();
 }
 
-// The log has come further: whose writes it has now is answered, and goes on.
+// The log, or replicas, have come further: whose writes it has now is answered, and goes on.
 void Network::release_written() {
   std::erase_if(awaiting_disk_, [this](ConnId id) {
-    Session* s = engine_->find(id);
+    Session* s = engine_->sessions().find(id);
     if (s == nullptr) return true;
-    if (engine_->must_wait_for_disk(*s)) return false;
+    Sessions& sessions = engine_->sessions();
+    if (sessions.must_hold_replies(*s) && !sessions.give_up_on_replicas(*s)) return false;
     s->awaits_disk = false;
     to_flush_.push_back(id);
     to_resume_.push_back(id);
@@ -630,7 +641,7 @@ void Network::stop() {
   put_gathered_back();  // it may be one of them that stops the server
   finish_turn();
   close_listeners();
-  engine_->for_each([](Session& s) {
+  engine_->sessions().for_each([](Session& s) {
     if (s.connection != nullptr) static_cast<Connection*>(s.connection)->close();
   });
   for (uv_handle_t* h :

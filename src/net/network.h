@@ -37,7 +37,7 @@ class Network final : public EngineHost {
     uv_loop_t* loop = nullptr;
     config::Registry* config = nullptr;
     const Clock* clock = nullptr;
-    // What this thread has used of its core, in microseconds.
+    // Time that this thread has used of its core, in microseconds.
     std::int64_t (*cpu_us)() = nullptr;
   };
   explicit Network(const Options& options);
@@ -48,10 +48,11 @@ class Network final : public EngineHost {
 
   // Opens what port, bind and unixsocket say. On failure nothing stays open.
   [[nodiscard]] Result<void> listen();
-  // What others do in a turn of the loop.
+  // The work of others in a turn of the loop.
   struct Hooks {
     std::function<void()> each_tick;       // after that of the engine
     std::function<void()> before_replies;  // the turn's commands ran, no reply of it has left
+    std::function<void()> after_gap;       // nothing ran for a while; no request of the turn has
   };
   // Starts serving: the tick and the end-of-turn work.
   void start(Hooks hooks);
@@ -101,8 +102,7 @@ class Network final : public EngineHost {
   void close_listeners();
   void accept(Listener& listener);
   void accept(uv_stream_t* server, SocketStream::Kind kind);
-  [[nodiscard]] Engine::ClientAddress address_of(SocketStream& socket,
-                                                 SocketStream::Kind kind) const;
+  [[nodiscard]] ClientAddress address_of(SocketStream& socket, SocketStream::Kind kind) const;
   void accept_postponed();
   void admit(Connection& connection, SocketStream& socket, SocketStream::Kind kind);
   void finish_turn();
@@ -110,7 +110,7 @@ class Network final : public EngineHost {
   void note_load();
   void run_gathered();
   void release_written();
-  // What has not run yet goes back to its connections, as unread.
+  // Requests that have not run yet go back to their connections, as unread.
   void put_gathered_back();
   // In the next turn the connection goes on with what it has unread.
   void continue_soon(Session& session) { to_continue_.push_back(session.id); }

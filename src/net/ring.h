@@ -27,7 +27,7 @@
 
 namespace hearth::net {
 
-// What the kernel does for one socket. The object must live until on_idle() after forget().
+// The operations of the kernel for one socket. The object must live until on_idle() after forget().
 class RingSocket {
  public:
   RingSocket() = default;
@@ -72,7 +72,7 @@ class Ring {
   void set_patience(std::chrono::microseconds longest) { longest_ = longest; }
 
   void attach(RingSocket& socket, int fd) { socket.fd_ = fd; }
-  // What was under way when receiving stops still arrives.
+  // Bytes that were under way when receiving stops still arrive.
   void receive(RingSocket& socket);
   void stop_receiving(RingSocket& socket);
   [[nodiscard]] bool is_receiving(const RingSocket& socket) const { return socket.receiving_; }

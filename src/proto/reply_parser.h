@@ -47,7 +47,7 @@ struct RespValue {
   RespKind kind = RespKind::kNull;
   std::variant<std::monostate, std::int64_t, double, bool, std::string, std::vector<RespValue>>
       data;
-  // What a "|n" attribute in front of this value said: key, value, key, value. Mostly empty.
+  // The "|n" attribute in front of this value: key, value, key, value. Mostly empty.
   std::vector<RespValue> attributes;
 
   [[nodiscard]] bool is_error() const noexcept { return kind == RespKind::kError; }

@@ -48,9 +48,10 @@ Handshake::Handshake(Hello hello) {
     lines_.push_back({Step::kAddress, {"REPLCONF", "ip-address", hello.address}});
   lines_.push_back({Step::kCapabilities, {"REPLCONF", "capa", "eof", "capa", "psync2"}});
   const bool knows = !hello.replication_id.empty();
-  lines_.push_back({Step::kPsync,
-                    {"PSYNC", knows ? hello.replication_id : "?",
-                     knows ? std::to_string(hello.next_offset) : "-1"}});
+  std::vector<std::string> psync{"PSYNC", knows ? hello.replication_id : "?",
+                                 knows ? std::to_string(hello.next_offset) : "-1"};
+  if (hello.asks_takeover) psync.emplace_back("FAILOVER");
+  lines_.push_back({Step::kPsync, std::move(psync)});
 }
 
 std::string Handshake::next() {

@@ -33,6 +33,7 @@ class Handshake {
     std::string address;         // "": the primary sees it itself
     std::string replication_id;  // of the stream we have, "" if none
     std::uint64_t next_offset = 0;
+    bool asks_takeover = false;  // the other side is to become the primary: FAILOVER
   };
   enum class End : std::uint8_t {
     kNone,      // not yet
@@ -70,7 +71,7 @@ class Handshake {
   std::uint64_t offset_ = 0;
 };
 
-// What announces a snapshot: "$<bytes>" or "$EOF:<mark of 40 bytes>".
+// The announcement of a snapshot: "$<bytes>" or "$EOF:<mark of 40 bytes>".
 struct SnapshotHeader {
   std::optional<std::uint64_t> bytes;  // else it ends with the mark
   std::string mark;

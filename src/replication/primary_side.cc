@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "src/base/parse_number.h"
 #include "src/effects/command_stream.h"
@@ -511,6 +512,17 @@ std::size_t PrimarySide::online_replicas() const {
       std::count_if(replicas_.begin(), replicas_.end(), [](const auto& entry) {
         return entry.second.state == ReplicaState::kOnline && !entry.second.dropped;
       }));
+}
+
+std::uint64_t PrimarySide::confirmed_by(std::size_t replicas) const {
+  std::vector<std::uint64_t> offsets;
+  for (const auto& [peer, r] : replicas_) {
+    if (r.state == ReplicaState::kOnline && !r.dropped) offsets.push_back(r.acked);
+  }
+  if (replicas == 0 || offsets.size() < replicas) return 0;
+  const auto nth = offsets.begin() + static_cast<std::ptrdiff_t>(replicas - 1);
+  std::nth_element(offsets.begin(), nth, offsets.end(), std::greater<>());
+  return *nth;
 }
 
 std::size_t PrimarySide::replicas_at(std::uint64_t offset, bool on_disk) const {

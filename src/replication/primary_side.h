@@ -108,7 +108,7 @@ struct Acknowledged {
 struct PeerClosed {
   PeerId peer = 0;
 };
-// What waits in a peer's output, and what has left for it in all.
+// Bytes that wait in a peer's output, and bytes that have left for it in all.
 struct PeerOutput {
   PeerId peer = 0;
   std::uint64_t unsent = 0, sent = 0;
@@ -182,7 +182,7 @@ struct ReadSnapshot {
   bool on = false;
 };
 struct NameChanged {};  // id() did
-// What is committed is to be appended or not: wants_stream() may have changed.
+// Commits are to be appended or not: wants_stream() may have changed.
 struct WantsChanged {};
 struct Progressed {};    // somebody acknowledged more
 struct CountChanged {};  // good_replicas() may have
@@ -211,7 +211,7 @@ class PrimarySide {
   void allow_child(bool on) { child_allowed_ = on; }
   [[nodiscard]] PrimaryActions step(MonoTime now, const PrimaryEvent& event);
 
-  // What a peer says of itself (REPLCONF), in state kGreeting or later. Makes it known.
+  // A peer introduces itself (REPLCONF), in state kGreeting or later.
   [[nodiscard]] Replica& greet(PeerId peer) { return replicas_[peer]; }
 
   // --- the stream: called for every unit, so without an event ---
@@ -260,6 +260,8 @@ class PrimarySide {
   [[nodiscard]] const std::map<PeerId, Replica>& peers() const { return replicas_; }
   [[nodiscard]] std::size_t online_replicas() const;
   [[nodiscard]] std::size_t replicas_at(std::uint64_t offset, bool on_disk) const;
+  // The offset that so many online replicas have confirmed; 0 if there are fewer.
+  [[nodiscard]] std::uint64_t confirmed_by(std::size_t replicas) const;
   [[nodiscard]] std::size_t good_replicas() const { return good_; }
   struct Figures {
     std::uint64_t full = 0, partial_ok = 0, partial_err = 0;

@@ -28,7 +28,7 @@ void ReplicaSide::on(const Followed& event) {
   drop("another primary is to be followed");
   host_ = event.host;
   port_ = event.port;
-  if (state_ == State::kNone) down_since_ = now_;
+  if (state_ == State::kNone) down_since_ = last_heard_ = now_;
   state_ = State::kConnect;
   connect_soon_ = true;
 }
@@ -61,6 +61,7 @@ void ReplicaSide::on(const Connected& event) {
                                            event.hello.replication_id, event.hello.next_offset));
   }
   handshake_.emplace(event.hello);
+  asks_takeover_ = event.hello.asks_takeover;
   state_ = State::kHandshake;
   heard_at_ = now_;
   act(SendLink{handshake_->begin()});
@@ -102,6 +103,7 @@ void ReplicaSide::drop(std::string_view why) {
   act(CloseLink{});
   if (state_ == State::kConnected) {
     down_since_ = now_;
+    last_heard_ = heard_at_;
     act(RelayComplete{});
   }
   forget_transfer();
@@ -205,7 +207,9 @@ bool ReplicaSide::take_handshake_line() {
 
 void ReplicaSide::handshake_ended() {
   using End = Handshake::End;
-  switch (handshake_->end()) {
+  const End end = handshake_->end();
+  if (asks_takeover_ && end != End::kLater) act(TakeoverAnswered{end != End::kRefused});
+  switch (end) {
     case End::kNone: return;
     case End::kLater:
       note(Note::Level::kNotice,

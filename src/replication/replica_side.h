@@ -104,6 +104,9 @@ class ReplicaSide {
     std::string id;
   };
   struct DropReplicas {};
+  struct TakeoverAnswered {  // Hello::asks_takeover
+    bool accepted = false;
+  };
   struct Online {};     // there is a session for the stream from now on
   struct RunStream {};  // next_command() has something
   struct Note {
@@ -113,7 +116,7 @@ class ReplicaSide {
   using Action =
       std::variant<Connect, CloseLink, SendLink, SetReading, OpenFile, WriteFile, CutFile, SyncFile,
                    DiscardFile, LoadDue, Acknowledge, DiscardTransaction, RelayComplete, ContinueAs,
-                   DropReplicas, Online, RunStream, Note>;
+                   DropReplicas, TakeoverAnswered, Online, RunStream, Note>;
   using Actions = std::vector<Action>;
 
   void set_timeout(seconds timeout) { timeout_ = timeout; }
@@ -150,6 +153,11 @@ class ReplicaSide {
   // Bytes of the stream that were read and do not count in the offset yet.
   [[nodiscard]] std::uint64_t ahead() const { return open_.size() + input_.size(); }
   [[nodiscard]] MonoTime heard_at() const { return heard_at_; }
+  // When the primary was last heard on a link that was up. This process may have noticed the end
+  // of the link much later, since it stood still itself.
+  [[nodiscard]] MonoTime in_touch_at() const {
+    return state_ == State::kConnected ? heard_at_ : last_heard_;
+  }
   [[nodiscard]] MonoTime down_since() const { return down_since_; }
   void note_acknowledged(MonoTime now) { acked_at_ = now; }
 
@@ -193,6 +201,7 @@ class ReplicaSide {
   bool connect_soon_ = false;
   std::uint64_t attempt_ = 0;
   std::optional<Handshake> handshake_;
+  bool asks_takeover_ = false;  // by the handshake under way
   std::string input_;
 
   std::optional<SnapshotHeader> header_;
@@ -208,7 +217,7 @@ class ReplicaSide {
   std::string complete_;  // run, and not yet relayed
   std::string open_;      // of a transaction that is not complete
 
-  MonoTime tried_at_{}, heard_at_{}, down_since_{}, acked_at_{};
+  MonoTime tried_at_{}, heard_at_{}, last_heard_{}, down_since_{}, acked_at_{};
 };
 
 }  // namespace hearth::replication

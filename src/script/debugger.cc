@@ -8,6 +8,7 @@
 #include "src/base/format_number.h"
 #include "src/base/parse_number.h"
 #include "src/base/quote.h"
+#include "src/command/script_host.h"
 #include "src/proto/reply_parser.h"
 #include "src/proto/reply_writer.h"
 

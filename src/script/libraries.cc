@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "src/base/parse_number.h"
+#include "src/command/script_control.h"
+#include "src/command/script_host.h"
 #include "src/script/runtime.h"
 #include "src/script/shebang.h"
 

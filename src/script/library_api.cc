@@ -1,6 +1,7 @@
 #include "src/script/library_api.h"
 
 #include "src/base/parse_number.h"
+#include "src/command/script_flags.h"
 #include "src/script/value.h"
 #include "src/script/vm.h"
 

@@ -14,6 +14,8 @@
 
 #include "src/base/name_map.h"
 #include "src/command/script_control.h"
+#include "src/command/script_flags.h"
+#include "src/command/script_host.h"
 #include "src/script/vm.h"
 
 namespace hearth::script {

@@ -168,7 +168,7 @@ void make_readonly(lua_State* L) {
   lua_setfield(L, -2, "__index");
   lua_pushcfunction(L, refuse_change);
   lua_setfield(L, -2, "__newindex");
-  // What getmetatable gives: a table that can't be changed and says nothing.
+  // The answer of getmetatable: a table that can't be changed and says nothing.
   lua_newtable(L);
   lua_newtable(L);
   lua_pushcfunction(L, refuse_change);

@@ -5,6 +5,7 @@
 
 #include "src/base/log.h"
 #include "src/base/sha1.h"
+#include "src/command/script_host.h"
 #include "src/script/debugger.h"
 #include "src/script/library_api.h"
 #include "src/script/sandbox.h"

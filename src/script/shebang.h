@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "src/command/script_control.h"
+#include "src/command/script_flags.h"
 
 namespace hearth::script {
 

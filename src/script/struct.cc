@@ -95,7 +95,7 @@ bool is_integer_letter(char c) { return c != '\0' && std::strchr("bBhHlLTiI", c)
 // --- pack ---
 
 void add_integer(luaL_Buffer& out, const Layout& f, double number, std::size_t size) {
-  // What no integer of a word can hold is 0, as there is no right answer.
+  // A number that no integer of a word can hold is 0, as there is no right answer.
   if (!(number > -9.2233720368547758e18 && number < 1.8446744073709550e19)) number = 0;
   const std::uint64_t bits = number < 0
                                  ? static_cast<std::uint64_t>(static_cast<std::int64_t>(number))

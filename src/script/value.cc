@@ -5,6 +5,7 @@
 #include <string>
 
 #include "src/base/parse_number.h"
+#include "src/command/script_host.h"
 
 namespace hearth::script {
 namespace {
@@ -276,8 +277,8 @@ class ValueWriter {
   int depth_ = 0;
 };
 
-// What a reply may take. A table that many others hold is written once for each, so that a small
-// script could make one that never ends.
+// The greatest size of a reply. A table that many others hold is written once for each, so that a
+// small script could make one that never ends.
 constexpr std::int64_t kReplyBytesMost = std::int64_t{512} << 20;
 constexpr std::int64_t kValueBytes = 16;
 

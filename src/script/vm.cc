@@ -250,10 +250,10 @@ std::optional<std::span<const std::string_view>> Vm::words(lua_State* L) {
       words_.push_back(text_at(L, i));
     } else if (type == LUA_TNUMBER) {
       // Integers are written without an exponent, since commands read them so.
-      constexpr double kIntegerMost = 9.2e18;
+      constexpr double kExactMost = 9.2e18;
       const double value = lua_tonumber(L, i);
       char* text = number_texts_[static_cast<std::size_t>(i - 1)].data();
-      const bool is_integer = std::fabs(value) < kIntegerMost && std::floor(value) == value;
+      const bool is_integer = std::fabs(value) < kExactMost && std::floor(value) == value;
       words_.emplace_back(text, is_integer ? format_int64(static_cast<std::int64_t>(value), text)
                                            : format_reply_double(value, text));
     } else {

@@ -1,6 +1,6 @@
 // Vm: one Lua interpreter with the sandbox that scripts run in.
 //
-// What a script can reach: the base functions without files and byte code, string, table, math,
+// A script can reach the base functions without files and byte code, string, table, math,
 // coroutine, os.clock, bit, cjson, cmsgpack, struct, and the server's own table, under the names
 // `redis` and `server`. All of that is read-only: it is reached through empty tables that forward
 // reads and refuse writes (sandbox.cc). A global that does not exist is an error.
@@ -19,11 +19,12 @@
 
 #include "src/base/format_number.h"
 #include "src/command/script_control.h"
+#include "src/command/script_host.h"
 #include "src/script/lua.h"
 
 namespace hearth::script {
 
-// What scripts are told about the server.
+// Facts that scripts are told about the server.
 struct Identity {
   std::string redis_version = "0.0.0";  // whose behaviour it has
   std::string server_name = "hearth";
@@ -121,7 +122,7 @@ class Vm {
   std::string whole_;
 };
 
-// What a library has registered while its code runs.
+// The functions that a library has registered while its code runs.
 class LibraryLoad {
  public:
   struct Function {

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <thread>
 
-#include "src/command/services.h"
+#include "src/command/reclaimer.h"
 #include "src/store/keyspace.h"
 
 namespace hearth {

@@ -17,7 +17,7 @@ class SystemClock final : public Clock {
 // The first call calibrates against the system's clock and takes two milliseconds.
 [[nodiscard]] std::uint64_t nano_ticks();
 
-// What the calling thread has used of a core, in microseconds.
+// Time that the calling thread has used of a core, in microseconds.
 [[nodiscard]] std::int64_t thread_cpu_us();
 
 }  // namespace hearth

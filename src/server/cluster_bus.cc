@@ -3,11 +3,10 @@
 #include <unistd.h>
 
 #include <climits>
+#include <utility>
 
 #include "src/base/log.h"
 #include "src/base/parse_number.h"
-#include "src/command/keys.h"
-#include "src/engine/engine.h"
 
 namespace hearth {
 namespace {
@@ -50,6 +49,11 @@ BusSettings bus_settings(const Settings& s) {
   b.forget_ban = s.cluster_blacklist_ttl;
   b.require_full_coverage = s.cluster_require_full_coverage;
   b.no_failover = s.cluster_replica_no_failover;
+  b.replica_validity_factor = s.cluster_replica_validity_factor;
+  b.repl_ping_period = s.repl_ping_replica_period;
+  b.manual_failover_timeout = s.cluster_manual_failover_timeout;
+  b.allow_replica_migration = s.cluster_allow_replica_migration;
+  b.migration_barrier = s.cluster_migration_barrier;
   b.announced.ip = s.cluster_announce_ip;
   b.announced.port = s.cluster_announce_port != 0 ? s.cluster_announce_port : s.port;
   b.announced.tls_port = s.cluster_announce_tls_port;
@@ -65,6 +69,7 @@ BusSettings bus_settings(const Settings& s) {
     if (b.seeds.size() < cluster::kSeedsMax) b.seeds.push_back(parse_seed(seed));
   }
   b.expected_size = s.cluster_expected_size;
+  b.replicas_per_shard = s.cluster_replicas_per_shard;
   return b;
 }
 
@@ -77,8 +82,9 @@ std::string absolute_path(const std::string& name) {
 
 }  // namespace
 
-Result<void> ClusterBus::start(Engine& engine) {
-  engine_ = &engine;
+Result<void> ClusterBus::start(ClusterData::Parts parts) {
+  Services& services = parts.engine->services();
+  data_.emplace(std::move(parts));
   const Settings& s = options_.config->settings();
   if (s.cluster_port == 0 && s.port + cluster::kBusPortOffset > UINT16_MAX) {
     return fail(ErrorCode::kInvalid,
@@ -96,13 +102,17 @@ Result<void> ClusterBus::start(Engine& engine) {
   d.clock = options_.clock;
   d.disk = options_.disk;
   d.loading = true;
-  d.on_view = [this](cluster::ViewPtr view) { engine_->set_cluster_view(std::move(view)); };
-  d.on_drop_keys = [this](const cluster::SlotSet& slots) { drop_keys(slots); };
+  d.data = [this] { return data_->state(); };
+  d.on_view = [this](cluster::ViewPtr view) { data_->show(std::move(view)); };
+  d.on_follow = [this](const cluster::action::Follow& action) { data_->follow(action); };
+  d.on_lead = [this] { data_->lead(); };
+  d.on_hold_writes = [this](bool on) { data_->hold_writes(on); };
+  d.on_drop_keys = [this](const cluster::SlotSet& slots) { data_->drop_keys(slots); };
   d.on_deliver = [this](const std::string& channel, const std::string& message, bool shard) {
-    deliver(channel, message, shard);
+    data_->deliver(channel, message, shard);
   };
   HEARTH_TRY(driver_, cluster::Driver::start(options_.loop, std::move(d)));
-  engine.services().relay = this;
+  services.relay = this;
   follow_settings();
   return {};
 }
@@ -114,6 +124,11 @@ void ClusterBus::follow_settings() {
     driver_->set_link_buffer_limit(s.cluster_link_sendbuf_limit);
     return {};
   });
+}
+
+void ClusterBus::data_loaded() {
+  data_->loaded(*driver_->view());
+  driver_->set_loading(false);
 }
 
 std::optional<cluster::AdminReply> ClusterBus::administer(cluster::AdminRequest request,
@@ -133,79 +148,6 @@ void ClusterBus::close_on_drop(bool on) {
 
 void ClusterBus::publish(std::string_view channel, std::string_view payload, bool shard) {
   if (driver_ != nullptr) driver_->publish(channel, payload, shard);
-}
-
-void ClusterBus::drop_keys(const cluster::SlotSet& slots) {
-  if (loading_) {
-    slots.for_each([this](Slot slot) { lost_while_loading_.add(slot); });
-    return;
-  }
-  options_.before_change();
-  const std::uint64_t dropped = remove_keys(slots);
-  if (dropped > 0) log::notice("{} keys were dropped: other nodes took their slots", dropped);
-}
-
-// The slots may have gone to others while this node was down, or while it was loading. Served by
-// others since, the values here are old, and would come back with the slot.
-void ClusterBus::data_loaded() {
-  loading_ = false;
-  const cluster::ViewPtr view = driver_->view();
-  cluster::SlotSet others = std::exchange(lost_while_loading_, {});
-  cluster::SlotSet unowned;
-  const Database& db = engine_->keyspace().db(0);
-  for (int i = 0; i < kSlotCount; ++i) {
-    const auto slot = static_cast<Slot>(i);
-    if (db.count_in_slot(slot) == 0 || view->in_motion(slot)) continue;
-    const cluster::NodeIndex owner = view->owner[slot];
-    if (owner == cluster::kNoNode) {
-      unowned.add(slot);
-    } else if (owner != view->myself && view->me().is_primary()) {
-      others.add(slot);
-    }
-  }
-  options_.before_change();
-  if (const std::uint64_t dropped = remove_keys(others); dropped > 0) {
-    log::warning("{} keys of {} slots that other nodes own were dropped after loading", dropped,
-                 others.count());
-  }
-  if (!unowned.empty()) {
-    log::warning(
-        "There are keys in {} slots that no node owns: they are kept, and served if this "
-        "node is given the slots",
-        unowned.count());
-  }
-  driver_->set_loading(false);
-}
-
-std::uint64_t ClusterBus::remove_keys(const cluster::SlotSet& slots) {
-  KeyEnvironment& env = engine_->environment();
-  Keys keys(env, 0);
-  std::uint64_t dropped = 0;
-  slots.for_each([&](Slot slot) {
-    std::vector<std::string> names;
-    keys.database().for_each_in_slot(slot, UINT64_MAX,
-                                     [&](const Entry& e) { names.emplace_back(e.key()); });
-    for (const std::string& name : names) {
-      const KeyRef key = keys.make_ref(name);
-      const Found at = keys.database().find(key);
-      if (!at) continue;
-      keys.remove(key, at, true);
-      env.effects->replicate_as({0, slot}, "DEL", name);
-      env.effects->event(Notify::kGeneric, "del", 0, name);
-      ++dropped;
-    }
-  });
-  engine_->commit();
-  return dropped;
-}
-
-void ClusterBus::deliver(const std::string& channel, const std::string& message, bool shard) {
-  options_.before_change();
-  PubSub& pubsub = engine_->pubsub();
-  if (shard)
-    pubsub.publish_shard(channel, message);
-  else
-    pubsub.publish(channel, message);
 }
 
 }  // namespace hearth

@@ -1,23 +1,22 @@
-// ClusterBus: joins the cluster's driver to this server: settings in, views and messages to the
-// engine, commands' requests to the bus.
+// ClusterBus: joins the cluster's driver to this server: settings in, what it decides to
+// the data, commands' requests to the bus.
 #pragma once
 
 #include <uv.h>
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cluster/link/driver.h"
 #include "src/base/result.h"
 #include "src/command/cluster_control.h"
-#include "src/command/services.h"
+#include "src/command/publish_relay.h"
 #include "src/config/registry.h"
+#include "src/server/cluster_data.h"
 
 namespace hearth {
-
-class Engine;
 
 class ClusterBus final : public ClusterControl, public PublishRelay {
  public:
@@ -27,16 +26,25 @@ class ClusterBus final : public ClusterControl, public PublishRelay {
     const Clock* clock = nullptr;
     io::FileSystem* disk = nullptr;
     std::uint64_t seed = 0;
-    // Runs before the bus changes data or writes to clients: brings the engine's time up to date.
-    std::function<void()> before_change;
   };
-  explicit ClusterBus(Options options) : options_(std::move(options)) {}
+  explicit ClusterBus(Options options) : options_(options) {}
 
   // Opens the bus; the engine has a view when it returns. Errors: see cluster::Driver::start.
-  [[nodiscard]] Result<void> start(Engine& engine);
+  [[nodiscard]] Result<void> start(ClusterData::Parts parts);
   void stop() { driver_.reset(); }
   // The data set is there: keys of slots that are others' go, and the node may serve from now on.
   void data_loaded();
+  // At the end of a loop turn.
+  void end_turn() {
+    if (driver_ != nullptr) driver_->note_data_moved();
+  }
+  // Nothing ran for a while: the bus judges what that means before a client is served.
+  void woke() {
+    if (driver_ != nullptr) driver_->tick();
+  }
+  [[nodiscard]] cluster::ViewPtr published() const { return driver_->published(); }
+  [[nodiscard]] SlotDrops& drops() { return data_->drops(); }
+  [[nodiscard]] bool is_replica() const { return driver_->published()->me().is_replica(); }
 
   // --- ClusterControl ---
   [[nodiscard]] std::optional<cluster::AdminReply> administer(cluster::AdminRequest request,
@@ -55,15 +63,10 @@ class ClusterBus final : public ClusterControl, public PublishRelay {
 
  private:
   void follow_settings();
-  void drop_keys(const cluster::SlotSet& slots);
-  [[nodiscard]] std::uint64_t remove_keys(const cluster::SlotSet& slots);
-  void deliver(const std::string& channel, const std::string& message, bool shard);
 
   Options options_;
-  Engine* engine_ = nullptr;
+  std::optional<ClusterData> data_;  // since the start
   cluster::BusDisturbance disturbance_;
-  bool loading_ = true;
-  cluster::SlotSet lost_while_loading_;
   std::unique_ptr<cluster::Driver> driver_;  // null: not started, or stopped
 };
 

@@ -1,4 +1,5 @@
-// Which cores a thread may run on: "0,2-5,8-15:2" is 0, 2 to 5, and every second one from 8 to 15.
+// The cores that a thread may run on: "0,2-5,8-15:2" is 0, 2 to 5, and every second one from 8
+// to 15.
 #pragma once
 
 #include <pthread.h>

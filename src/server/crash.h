@@ -1,4 +1,4 @@
-// What happens when the process dies by a signal of its own making.
+// The last report of a process that dies by a signal of its own making.
 #pragma once
 
 namespace hearth {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr seconds kBetweenNewlines{1};
 
-// As INFO and ROLE call it.
+// As ROLE calls it.
 std::string_view link_state_name(replication::ReplicaSide::State state) {
   using State = replication::ReplicaSide::State;
   switch (state) {
@@ -100,13 +100,16 @@ Result<void> Follower::act(const Side::Action& action) {
   } else if (std::holds_alternative<Side::Acknowledge>(action)) {
     acknowledge();
   } else if (std::holds_alternative<Side::DiscardTransaction>(action)) {
-    if (session_ != nullptr && session_->in_multi) engine_->discard(*session_);
+    if (session_ != nullptr && session_->in_multi) engine_->transactions().discard(*session_);
   } else if (std::holds_alternative<Side::RelayComplete>(action)) {
     relay_complete();
   } else if (const auto* name = std::get_if<Side::ContinueAs>(&action)) {
     ports_.replication->continue_as(name->id);
   } else if (std::holds_alternative<Side::DropReplicas>(action)) {
     ports_.replication->drop_replicas();
+  } else if (const auto* answered = std::get_if<Side::TakeoverAnswered>(&action)) {
+    asks_takeover_ = false;
+    answer_ = answered->accepted;
   } else if (std::holds_alternative<Side::Online>(action)) {
     open_session();
   } else if (const auto* note = std::get_if<Side::Note>(&action)) {
@@ -148,9 +151,7 @@ Outcome Follower::follow(std::string_view host, std::uint16_t port, CommandConte
   const std::string words[] = {std::string(host), std::to_string(port)};
   if (!ports_.config->replace("replicaof", words)) return refuse("ERR Invalid master host");
   if (!is_replica()) {
-    engine_->unblock_all(
-        "UNBLOCKED force unblock from blocking operation, instance state changed (master -> "
-        "replica?)");
+    engine_->blocking().unblock_all(kDemoted);
   }
   const std::string name(host);
   begin(name, port);
@@ -163,16 +164,46 @@ Outcome Follower::follow(std::string_view host, std::uint16_t port, CommandConte
 Outcome Follower::follow_nobody(CommandContext& by) {
   if (settings().cluster_enabled) return refuse("ERR REPLICAOF not allowed in cluster mode.");
   if (is_replica()) {
-    step(Side::Left{});
-    if (session_ != nullptr) engine_->close(*std::exchange(session_, nullptr));
-    static_cast<void>(ports_.config->replace("replicaof", ""));  // the default is valid
-    engine_->set_following(false);
-    ports_.replication->lead();
-    ports_.role_changed();
+    promote();
     log::notice("PRIMARY MODE enabled (user request from 'client id={}')", by.session().id);
   }
   by.reply().ok();
   return {};
+}
+
+void Follower::follow_node(const std::string& host, std::uint16_t port, bool other_data) {
+  if (other_data) has_synced_ = false;
+  begin(host, port);
+}
+
+void Follower::promote() {
+  static_cast<void>(ports_.config->replace("replicaof", ""));  // the default is valid
+  lead();
+}
+
+void Follower::hand_over_to(const std::string& host, std::uint16_t port) {
+  const std::string words[] = {host, std::to_string(port)};
+  static_cast<void>(ports_.config->replace("replicaof", words));
+  asks_takeover_ = true;
+  answer_.reset();
+  if (!is_replica()) engine_->blocking().unblock_all(kDemoted);
+  begin(host, port);
+}
+
+void Follower::lead() {
+  asks_takeover_ = false;
+  if (!is_replica()) return;
+  step(Side::Left{});
+  if (session_ != nullptr) engine_->close(*std::exchange(session_, nullptr));
+  has_synced_ = false;
+  engine_->set_following(false);
+  ports_.replication->lead();
+  ports_.role_changed();
+}
+
+std::optional<milliseconds> Follower::silence() const {
+  if (!has_synced_ || !ports_.replication->can_continue()) return std::nullopt;
+  return std::chrono::duration_cast<milliseconds>(ports_.clock->mono_now() - side_.in_touch_at());
 }
 
 void Follower::close() {
@@ -189,8 +220,9 @@ void Follower::link_connected() {
   hello.password = s.primaryauth;
   hello.port = s.replica_announce_port != 0 ? s.replica_announce_port : s.port;
   hello.address = s.replica_announce_ip;
+  hello.asks_takeover = asks_takeover_;
   if (ports_.replication->can_continue()) {
-    hello.replication_id = engine_->replication_id();
+    hello.replication_id = engine_->reports().replication_id();
     hello.next_offset = ports_.replication->offset() + 1;
   }
   step(Side::Connected{std::move(hello)});
@@ -207,6 +239,7 @@ void Follower::link_lost(std::string_view why) { step(Side::Lost{why}); }
 
 void Follower::tick() {
   if (link_is_up() && end_if_killed()) return;
+  if (link_is_up()) engine_->warm_gate().take_over_data();
   step(Side::Ticked{must_wait()});
 }
 
@@ -245,8 +278,8 @@ void Follower::acknowledge() {
 bool Follower::must_wait() const {
   const bool disk_refuses =
       !settings().replica_ignore_disk_write_errors && !ports_.persistence->write_refusal().empty();
-  return frozen_ || disk_refuses || engine_->is_paused() || engine_->running_script() ||
-         ports_.persistence->log_is_slow();
+  return frozen_ || disk_refuses || engine_->holds().is_paused() ||
+         engine_->script_runs().running_script() || ports_.persistence->log_is_slow();
 }
 
 // --- the snapshot ---
@@ -301,6 +334,7 @@ void Follower::load(const std::function<bool()>& serve) {
 }
 
 void Follower::open_session() {
+  has_synced_ = true;
   if (session_ == nullptr) {
     session_ = &engine_->open(
         {fmt::format("{}:{}", side_.host(), side_.port()), "", -1, false, false, false});
@@ -387,38 +421,6 @@ void Follower::write_role(ReplyWriter& out) {
   out.integer(side_.port());
   out.bulk(link_state_name(side_.state()));
   out.integer(link_is_up() ? as_signed(ports_.replication->offset()) : -1);
-}
-
-void Follower::write_info(InfoWriter& out) {
-  const MonoTime now = ports_.clock->mono_now();
-  const auto since = [now](MonoTime t) {
-    return std::chrono::duration_cast<seconds>(now - t).count();
-  };
-  const bool syncing =
-      side_.state() == Side::State::kTransfer || side_.state() == Side::State::kLoad;
-  out.field("master_host", side_.host());
-  out.field("master_port", side_.port());
-  out.field("master_link_status", link_is_up() ? "up" : "down");
-  out.field("master_last_io_seconds_ago", link_is_up() ? since(side_.heard_at()) : -1);
-  out.field("master_sync_in_progress", syncing ? 1 : 0);
-  const std::int64_t offset = as_signed(ports_.replication->offset());
-  out.field("slave_read_repl_offset", offset + (link_is_up() ? as_signed(side_.ahead()) : 0));
-  out.field("slave_repl_offset", offset);
-  if (syncing) {
-    const std::int64_t total =
-        side_.header() && side_.header()->bytes ? as_signed(*side_.header()->bytes) : 0;
-    const std::int64_t read = as_signed(side_.received());
-    out.field("master_sync_total_bytes", total);
-    out.field("master_sync_read_bytes", read);
-    out.field("master_sync_left_bytes", total == 0 ? -1 : total - read);
-    out.fixed("master_sync_perc",
-              total == 0 ? 0.0 : 100.0 * static_cast<double>(read) / static_cast<double>(total));
-    out.field("master_sync_last_io_seconds_ago", since(side_.heard_at()));
-  }
-  if (!link_is_up()) out.field("master_link_down_since_seconds", since(side_.down_since()));
-  out.field("slave_priority", settings().replica_priority);
-  out.field("slave_read_only", settings().replica_read_only ? 1 : 0);
-  out.field("replica_announced", settings().replica_announced ? 1 : 0);
 }
 
 }  // namespace hearth

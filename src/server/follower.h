@@ -12,9 +12,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "persistence/io/file_system.h"
-#include "src/command/services.h"
+#include "src/command/replica_control.h"
 #include "src/config/registry.h"
 #include "src/engine/engine.h"
 #include "src/replication/replica_side.h"
@@ -52,6 +53,19 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   void end_turn();
   // The data is being saved for the next start: nothing of the stream is run any more.
   void freeze(bool on) { frozen_ = on; }
+  // --- the cluster says whom this server follows ---
+  // other_data: what is here is not of that primary's data, which a failover must not serve.
+  void follow_node(const std::string& host, std::uint16_t port, bool other_data);
+  void lead();
+  // --- this primary hands over to one of its replicas ---
+  // Follows it, and asks it to become the primary; take_answer() once it has said.
+  void hand_over_to(const std::string& host, std::uint16_t port);
+  [[nodiscard]] std::optional<bool> take_answer() { return std::exchange(answer_, std::nullopt); }
+  // Is its own primary, whatever it follows now, and the configuration says so.
+  void promote();
+  // Since the primary was last heard; nothing: none of its data is here.
+  [[nodiscard]] std::optional<milliseconds> silence() const;
+
   // Lets go of the primary's session and of the link, before the server ends.
   void close();
 
@@ -67,8 +81,12 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   [[nodiscard]] bool link_is_up() const override {
     return side_.state() == Side::State::kConnected;
   }
+  void take_over() override { promote(); }
   void write_role(ReplyWriter& out) override;
-  void write_info(InfoWriter& out) override;
+  void write_figures(FigureView& view) override;
+
+  // All rows, without values.
+  static void list_figures(FigureView& view);
 
   // --- PrimaryLink::Listener ---
   void link_connected() override;
@@ -76,6 +94,7 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   void link_lost(std::string_view why) override;
 
  private:
+  struct Figures;  // follower_figures.cc
   using Side = replication::ReplicaSide;
 
   [[nodiscard]] const config::Settings& settings() const { return ports_.config->settings(); }
@@ -105,6 +124,9 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   bool owes_synced_ = false;         // the primary asked before all was there
   bool told_refusal_ = false;
   bool frozen_ = false;
+  bool asks_takeover_ = false;
+  std::optional<bool> answer_;  // of who was asked
+  bool has_synced_ = false;     // the data is a primary's, up to some moment
 };
 
 }  // namespace hearth

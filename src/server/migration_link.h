@@ -11,7 +11,7 @@
 #include <memory>
 #include <vector>
 
-#include "src/command/services.h"
+#include "src/command/migration_control.h"
 #include "src/stream/byte_stream.h"
 
 namespace hearth {

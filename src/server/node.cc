@@ -19,6 +19,9 @@
 
 #include "persistence/io/posix_fs.h"
 #include "src/base/log.h"
+#include "src/command/debug_switches.h"
+#include "src/command/progress_source.h"
+#include "src/command/script_control.h"
 #include "src/commands/all.h"
 #include "src/config/rewrite.h"
 #include "src/server/cpu_list.h"
@@ -130,7 +133,13 @@ bool Node::open_log() {
   return true;
 }
 
-// What the kernel is told of this process and its threads.
+std::size_t physical_memory() {
+  const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+  return pages <= 0 || page <= 0 ? OutBuffer::kMost
+                                 : static_cast<std::size_t>(pages) * static_cast<std::size_t>(page);
+}
+
+// Tells the kernel of this process and its threads.
 bool Node::set_up_process() {
   const config::Settings& s = config_.settings();
   if (!raise_file_limit()) return false;
@@ -161,27 +170,55 @@ Node::Started Node::start() {
                          persistence_->tick();
                          replication_->tick();
                          follower_->tick();
+                         if (slot_moves_ != nullptr) slot_moves_->tick();
+                         hot_list_file_->tick();
+                         sidecar_.tick();
                        },
                    .before_replies =
                        [this] {
                          persistence_->end_turn();
                          replication_->end_turn();
                          follower_->end_turn();
+                         handover_->end_turn();
+                         if (cluster_ != nullptr) cluster_->end_turn();
+                         if (slot_moves_ != nullptr) slot_moves_->end_turn();
+                       },
+                   .after_gap =
+                       [this] {
+                         if (cluster_ != nullptr) cluster_->woke();
                        }});
   if (!load_data()) return stopping_ ? Started::kStopped : Started::kFailed;
   if (stopping_) return Started::kStopped;
   const config::Settings& s = config_.settings();
   if (const auto& position = persistence_->loaded_position()) {
-    replication_->resume(*position, s.replicaof.host.empty()
-                                        ? replication::PrimarySide::Role::kPrimary
-                                        : replication::PrimarySide::Role::kReplica);
+    using Role = replication::PrimarySide::Role;
+    const bool follows = cluster_ != nullptr ? cluster_->is_replica() : !s.replicaof.host.empty();
+    replication_->resume(*position, follows ? Role::kReplica : Role::kPrimary);
   }
-  if (cluster_ != nullptr) cluster_->data_loaded();
-  follower_->start();
+  if (cluster_ != nullptr)
+    cluster_->data_loaded();
+  else
+    follower_->start();
   if (s.port != 0) log::notice("Ready to accept connections tcp");
   if (!s.unixsocket.empty()) log::notice("Ready to accept connections unix");
-  options_.supervisor.ready();
+  begin_warming();
   return Started::kServing;
+}
+
+void Node::begin_warming() {
+  WarmGate& gate = engine_->warm_gate();
+  bool has_data = false;
+  for (DbIndex i = 0; i < engine_->keyspace().db_count(); ++i)
+    has_data = has_data || engine_->keyspace().db(i).size() > 0;
+  gate.serve(has_data);
+  if (gate.is_closed()) options_.supervisor.wait_longer(config_.settings().warm_gate_deadline);
+  gate.when_open([this] { options_.supervisor.ready(); });
+  const std::string& self = options_.executable;
+  const std::string folder = self.substr(0, self.rfind('/') + 1);
+  sidecar_.start({&loop_, &clock_, &config_.settings(), folder + "cache-warm",
+                  [this](const SidecarPolicy& policy) {
+                    engine_->warm_gate().tell_loader(policy.state_name(), policy.runs());
+                  }});
 }
 
 // Everything but the data. On failure the reason was logged.
@@ -214,11 +251,15 @@ bool Node::open_services() {
       return false;
     }
   }
+  if (s.cluster_enabled && !s.replicaof.host.empty()) {
+    log::warning("replicaof directive not allowed in cluster mode");
+    return false;
+  }
   network_ = std::make_unique<net::Network>(
       net::Network::Options{&loop_, &config_, &clock_, thread_cpu_us});
   if (s.cluster_enabled) {
-    cluster_ = std::make_unique<ClusterBus>(ClusterBus::Options{
-        &loop_, &config_, &clock_, &disk_, rng.next(), [this] { network_->refresh_time(); }});
+    cluster_ = std::make_unique<ClusterBus>(
+        ClusterBus::Options{&loop_, &config_, &clock_, &disk_, rng.next()});
   }
   Persistence::Ports ports;
   ports.config = &config_;
@@ -226,12 +267,13 @@ bool Node::open_services() {
   ports.children = &children_;
   ports.disk_thread = &disk_thread_;
   ports.clock = &clock_;
-  ports.sleep = [this](microseconds by) { sleep(by); };
+  ports.sleep = [this](microseconds by) { stand_still(by); };
   ports.pid = getpid();
   ports.is_alive = [](int pid) { return kill(pid, 0) == 0 || errno != ESRCH; };
   ports.stream_position = [this] { return replication_->position(); };
   const auto wants_changed = [this] {
-    engine_->want_commands(persistence_->wants_commands() || replication_->wants_commands());
+    engine_->want_commands(persistence_->wants_commands() || replication_->wants_commands() ||
+                           (slot_moves_ != nullptr && slot_moves_->wants_commands()));
   };
   ports.wants_changed = wants_changed;
   ports.give_up = [] { std::_Exit(1); };
@@ -252,6 +294,7 @@ bool Node::open_services() {
   o.persistence = persistence_.get();
   o.replication = replication_.get();
   o.replica = follower_.get();
+  o.output_most = std::min(OutBuffer::kMost, physical_memory() / 2);
   o.now = clock_.unix_now();
   o.mono = clock_.mono_now();
   o.facts = process_facts(options_.executable, options_.config_file, rng);
@@ -260,14 +303,28 @@ bool Node::open_services() {
   static_cast<void>(nano_ticks());  // calibrates before the first command
   engine_ = std::make_unique<Engine>(std::move(o));
   network_->attach(*engine_);
-  shutdown_wait_.emplace(*engine_, *replication_);
-  scripts_ = std::make_unique<script::Runtime>(engine_->script_host(),
-                                               script::Identity{kRedisVersion, "hearth", kVersion});
+  shutdown_wait_.emplace(*engine_, *replication_,
+                         ShutdownWait::Handover{[this] { return begin_handover(); },
+                                                [this] { return has_handed_over(); },
+                                                [this] { static_cast<void>(handover_->abort()); }});
+  handover_.emplace(
+      HandoverDriver::Parts{engine_.get(), replication_.get(), follower_.get(), &config_});
+  engine_->services().handover = &*handover_;
+  hot_list_file_.emplace(HotListFile::Parts{engine_.get(), &disk_, &disk_thread_});
+  hot_list_file_->load();
+  const script::Identity identity{kRedisVersion, "hearth", kVersion};
+  scripts_ = std::make_unique<script::Runtime>(engine_->script_runs(), identity);
   engine_->services().scripts = scripts_.get();
-  if (auto loaded = engine_->access().load_configured(); !loaded) {
+  if (auto loaded = engine_->accounts().load_configured(); !loaded) {
     log::warning("Aborting the start because of ACL errors: {}", loaded.error());
     return false;
   }
+  const auto load_into = [](script::Runtime& scripts, const std::string& source,
+                            bool replace) -> Result<void> {
+    const auto loaded = scripts.load_library(source, replace, milliseconds(0));
+    if (!loaded) return fail(ErrorCode::kCorrupt, loaded.error().text);
+    return {};
+  };
   persistence_->set_libraries(
       {.sources =
            [this] {
@@ -276,12 +333,15 @@ bool Node::open_services() {
                  [&](const ScriptLibrary& library) { codes.push_back(library.code); });
              return codes;
            },
-       .load = [this](const std::string& source, bool replace) -> Result<void> {
-         const auto loaded = scripts_->load_library(source, replace, milliseconds(0));
-         if (!loaded) return fail(ErrorCode::kCorrupt, loaded.error().text);
-         return {};
-       },
-       .clear = [this] { scripts_->flush_libraries(); }});
+       .load = [this, load_into](const std::string& source,
+                                 bool replace) { return load_into(*scripts_, source, replace); },
+       .clear = [this] { scripts_->flush_libraries(); },
+       .begin_trial = [this, load_into, identity]() -> Persistence::Libraries::Trial {
+         auto scripts = std::make_shared<script::Runtime>(engine_->script_runs(), identity);
+         return [scripts, load_into](const std::string& source) {
+           return load_into(*scripts, source, false);
+         };
+       }});
   persistence_->attach(*engine_);
   replication_->attach(*engine_);
   follower_->attach(*engine_);
@@ -307,13 +367,34 @@ bool Node::open_services() {
     return false;
   }
   if (cluster_ != nullptr) {
-    if (auto started = cluster_->start(*engine_); !started) {
+    if (auto started = cluster_->start({engine_.get(), replication_.get(), follower_.get(),
+                                        [this] { network_->refresh_time(); }});
+        !started) {
       log::warning("{}", started.error().context);
       log::warning("The cluster bus could not be started, aborting.");
       return false;
     }
+    make_slot_moves(rng.next(), wants_changed);
   }
   return true;
+}
+
+void Node::make_slot_moves(std::uint64_t seed, std::function<void()> wants_changed) {
+  SlotMoves::Parts parts;
+  parts.loop = &loop_;
+  parts.engine = engine_.get();
+  parts.cluster = cluster_.get();
+  parts.requests = &migration_;
+  parts.streams = &streams_;
+  parts.drops = &cluster_->drops();
+  parts.clock = &clock_;
+  parts.published = [this] { return cluster_->published(); };
+  parts.refresh_time = [this] { network_->refresh_time(); };
+  parts.wants_changed = std::move(wants_changed);
+  parts.seed = seed;
+  slot_moves_ = std::make_unique<SlotMoves>(std::move(parts));
+  engine_->services().slot_migrations = slot_moves_.get();
+  engine_->add_sink(*slot_moves_);
 }
 
 void Node::open_signals() {
@@ -399,6 +480,11 @@ void Node::install_hooks() {
                     });
   config_.on_change({"oom-score-adj", "oom-score-adj-values"},
                     [this](const config::Settings&) { return apply_oom_score(); });
+  config_.on_change({"data-file-mode"},
+                    [this](const config::Settings& s) -> Result<void, std::string> {
+                      disk_.set_file_mode(s.data_file_mode);
+                      return {};
+                    });
   config_.on_change({"dir"}, [this](const config::Settings& s) -> Result<void, std::string> {
     if (chdir(s.dir.c_str()) != 0)
       return tl::unexpected<std::string>("Changing directory: " + std::string(uv_strerror(-errno)));
@@ -410,8 +496,8 @@ void Node::install_hooks() {
 
 Result<void, std::string> Node::apply_oom_score() {
   const config::Settings& s = config_.settings();
-  return oom_score_.apply(
-      s, s.replicaof.host.empty() ? OomScore::Role::kPrimary : OomScore::Role::kReplica);
+  const bool follows = follower_ == nullptr ? !s.replicaof.host.empty() : follower_->is_replica();
+  return oom_score_.apply(s, follows ? OomScore::Role::kReplica : OomScore::Role::kPrimary);
 }
 
 void Node::show_title() {
@@ -459,7 +545,7 @@ void Node::on_signal(uv_signal_t* handle, int number) {
   const config::ShutdownWords& words = number == SIGTERM
                                            ? self->config_.settings().shutdown_on_sigterm
                                            : self->config_.settings().shutdown_on_sigint;
-  self->asked_ = ShutdownRequest{words.save, words.nosave, words.now, words.force};
+  self->asked_ = ShutdownRequest{words.save, words.nosave, words.now, words.force, words.failover};
 }
 
 // With the other background work, so that clients have a moment to take it back.
@@ -490,10 +576,21 @@ Outcome Node::shutdown(const ShutdownRequest& request, Session& asker) {
   return begin_shutdown(request, &asker);
 }
 
+// False: there is nobody to hand over to, or nothing.
+bool Node::begin_handover() {
+  if (follower_->is_replica()) return false;
+  if (cluster_ == nullptr) return handover_->begin({}).has_value();
+  const auto reply = cluster_->administer(cluster::admin::HandOver{}, nullptr);
+  return reply && !reply->is_error();
+}
+
+bool Node::has_handed_over() const { return follower_->is_replica() && !handover_->is_under_way(); }
+
 Outcome Node::begin_shutdown(const ShutdownRequest& request, Session* asker) {
   if (stopping_) return {};
   log::notice("User requested shutdown...");
-  const bool may_wait = !request.now && !persistence_->is_loading() && !engine_->running_script();
+  const bool may_wait =
+      !request.now && !persistence_->is_loading() && !engine_->script_runs().running_script();
   if (may_wait && shutdown_wait_->is_under_way()) {
     if (asker != nullptr) shutdown_wait_->join(*asker);
     return {};
@@ -516,16 +613,18 @@ Outcome Node::finish_shutdown(const ShutdownRequest& request) {
     }
   }
   stopping_ = true;
+  sidecar_.stop();
+  hot_list_file_->save();
   options_.supervisor.stopping();
   engine_->stop();
-  engine_->abandon_script();
+  engine_->script_runs().abandon_script();
   // The session that asks is in the middle of its command: nothing may close under it.
   uv_async_send(&stop_);
   return {};
 }
 
 void Node::stop_serving() {
-  if (engine_->running_script()) {
+  if (engine_->script_runs().running_script()) {
     // This is a turn inside the script's: it ends first.
     uv_async_send(&stop_);
     return;
@@ -556,10 +655,15 @@ void Node::close_handles() {
   }
   if (engine_ != nullptr) network_->stop();
   migration_.stop();
+  sidecar_.close();
   if (std::exchange(services_open_, false)) {
     children_.close();
     follower_->close();
     replication_->close();
+  }
+  if (slot_moves_ != nullptr) {
+    engine_->services().slot_migrations = nullptr;
+    slot_moves_->stop();
   }
   if (cluster_ != nullptr) cluster_->stop();
 }
@@ -576,10 +680,10 @@ void Node::close_leftover_handles() {
       nullptr);
 }
 
-void Node::sleep(microseconds duration) {
+void Node::stand_still(microseconds duration) {
   timespec t{duration.count() / 1'000'000, (duration.count() % 1'000'000) * 1000};
   nanosleep(&t, nullptr);
-  // What comes after it in this loop turn is that much later.
+  // All that comes after it in this loop turn is that much later.
   engine_->set_time(clock_.unix_now(), clock_.mono_now());
 }
 
@@ -607,7 +711,7 @@ Result<void> Node::rewrite_config(RewriteExtent extent) {
     old_text = std::move(*text);
   config::RewriteOptions options;
   if (extent == RewriteExtent::kEverything) options.scope = config::RewriteScope::kEverything;
-  options.users = engine_->access().directives();
+  options.users = engine_->accounts().directives();
   return io::write_file_atomically(disk, options_.config_file,
                                    config::rewritten(config_, old_text, options));
 }

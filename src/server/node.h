@@ -8,7 +8,7 @@
 #include <string>
 
 #include "persistence/io/posix_fs.h"
-#include "src/command/services.h"
+#include "src/command/server_control.h"
 #include "src/command/table.h"
 #include "src/config/registry.h"
 #include "src/engine/engine.h"
@@ -20,13 +20,17 @@
 #include "src/server/cluster_bus.h"
 #include "src/server/follower.h"
 #include "src/server/fork_launcher.h"
+#include "src/server/handover_driver.h"
+#include "src/server/hot_list_file.h"
 #include "src/server/migration_link.h"
 #include "src/server/oom_score.h"
 #include "src/server/persistence.h"
 #include "src/server/proc_title.h"
 #include "src/server/replication.h"
 #include "src/server/shutdown_wait.h"
+#include "src/server/slot_moves.h"
 #include "src/server/supervisor.h"
+#include "src/server/warm_sidecar.h"
 #include "src/stream/uv_stream.h"
 
 namespace hearth {
@@ -59,7 +63,7 @@ class Node final : public ServerControl {
   [[nodiscard]] Outcome shutdown(const ShutdownRequest& request, Session& asker) override;
   [[nodiscard]] bool abort_shutdown() override;
   [[nodiscard]] std::optional<milliseconds> shutdown_left() const override;
-  void sleep(microseconds duration) override;
+  void stand_still(microseconds duration) override;
   [[noreturn]] void crash(std::string_view how) override;
   [[nodiscard]] Result<void> rewrite_config(RewriteExtent extent) override;
   [[nodiscard]] std::int64_t unix_micros(UnixMillis turn) override;
@@ -71,6 +75,8 @@ class Node final : public ServerControl {
   static void on_signal(uv_signal_t* handle, int number);
   void shutdown_if_asked();
   [[nodiscard]] Outcome begin_shutdown(const ShutdownRequest& request, Session* asker);
+  [[nodiscard]] bool begin_handover();
+  [[nodiscard]] bool has_handed_over() const;
   [[nodiscard]] Outcome finish_shutdown(const ShutdownRequest& request);
   void stop_serving();
   [[nodiscard]] bool open_services();
@@ -78,6 +84,7 @@ class Node final : public ServerControl {
   void write_pid_file();
   [[nodiscard]] bool load_data();
   void make_follower();
+  void make_slot_moves(std::uint64_t seed, std::function<void()> wants_changed);
   void close_handles();
   void close_leftover_handles();
   void install_hooks();
@@ -89,10 +96,12 @@ class Node final : public ServerControl {
   [[nodiscard]] mode_t mode_of(const std::string& path) const;
   [[nodiscard]] Result<void, std::string> apply_oom_score();
   void show_title();
+  void begin_warming();
 
   config::Registry& config_;
   Options options_;
   SystemClock clock_;
+  WarmSidecar sidecar_;  // made before this process is pinned
   uv_loop_t loop_{};
   uv_signal_t sigterm_{}, sigint_{};
   uv_async_t stop_{};  // a shutdown that a client asked for comes after its loop turn
@@ -112,7 +121,10 @@ class Node final : public ServerControl {
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<ClusterBus> cluster_;  // null: cluster mode is off
   std::unique_ptr<Engine> engine_;
+  std::unique_ptr<SlotMoves> slot_moves_;  // null: cluster mode is off
   std::unique_ptr<script::Runtime> scripts_;
+  std::optional<HandoverDriver> handover_;
+  std::optional<HotListFile> hot_list_file_;
   std::optional<ShutdownWait> shutdown_wait_;  // there is an engine to wait for
   std::optional<ShutdownRequest> asked_;       // by a signal: begins with the next tick
   bool stopping_ = false;

@@ -1,4 +1,4 @@
-// What the kernel is told of when to kill this process: /proc/self/oom_score_adj.
+// Tells the kernel when to kill this process rather than others: /proc/self/oom_score_adj.
 #pragma once
 
 #include <optional>

@@ -84,7 +84,7 @@ void Persistence::update_refusal() {
     refusal_ = kSaveMisconf;
   if (log_.trouble() != aof::Log::Trouble::kNone)
     refusal_ = "MISCONF Errors writing to the AOF file: " + log_.error();
-  engine_->refresh_write_refusal();
+  engine_->gate().refresh();
 }
 
 // > 0: microseconds after each key; < 0: one microsecond after that many keys.
@@ -102,13 +102,10 @@ rdb::FileOptions Persistence::file_options(LogBase base) {
   options.lfu = {static_cast<std::uint32_t>(s.lfu_log_factor),
                  static_cast<std::uint32_t>(s.lfu_decay_time)};
   const auto policy = s.maxmemory_policy;
-  if (policy == config::MaxmemoryPolicy::kAllkeysLfu ||
-      policy == config::MaxmemoryPolicy::kVolatileLfu) {
+  if (uses_lfu(policy))
     options.access = rdb::AccessNotes::kFrequency;
-  } else if (policy == config::MaxmemoryPolicy::kAllkeysLru ||
-             policy == config::MaxmemoryPolicy::kVolatileLru) {
+  else if (uses_lru(policy))
     options.access = rdb::AccessNotes::kIdleSeconds;
-  }
   options.checksum = s.rdbchecksum;
   options.aux = {{"redis-ver", kRedisVersion},
                  {"redis-bits", std::to_string(sizeof(void*) * 8)},
@@ -121,6 +118,7 @@ rdb::FileOptions Persistence::file_options(LogBase base) {
       options.aux.emplace_back("repl-offset", std::to_string(position->offset));
     }
   }
+  if (engine_->warm_gate().is_closed()) options.aux.emplace_back(WarmGate::kField, "1");
   options.aux.emplace_back("aof-base", base == LogBase::kYes ? "1" : "0");
   sources_ = libraries_.sources ? libraries_.sources() : std::vector<std::string>();
   options.functions = sources_;
@@ -139,8 +137,8 @@ rdb::FileOptions Persistence::sync_options(const ChildLauncher::Report& report) 
   return options;
 }
 
-// What children and servers that were killed could not finish. Another server may work in the same
-// folder: files of processes that are there are left alone.
+// Removes files that children and servers that were killed could not finish. Another server may
+// work in the same folder: files of processes that are there are left alone.
 void Persistence::remove_leftovers() {
   const auto names = ports_.disk->list(".");
   if (!names) return;
@@ -358,8 +356,8 @@ Outcome Persistence::prepare_shutdown(const ShutdownRequest& request) {
   if (log_.takes_units() && !is_loading()) {
     log::notice("Calling fsync() on the AOF file.");
     const auto position = ports_.stream_position ? ports_.stream_position() : std::nullopt;
-    const auto done =
-        position ? log_.end_with(*position) : log_.flush_now(engine_->replication_offset());
+    const auto done = position ? log_.end_with(*position)
+                               : log_.flush_now(engine_->reports().replication_offset());
     handle_log_events();
     if (!done) log::warning("The AOF file could not be synced: {}", done.error().context);
   }

@@ -24,7 +24,8 @@
 #include "persistence/io/file_system.h"
 #include "persistence/snapshot/loader.h"
 #include "persistence/snapshot/saver.h"
-#include "src/command/services.h"
+#include "src/command/persistence_control.h"
+#include "src/command/server_control.h"
 #include "src/config/registry.h"
 #include "src/engine/engine.h"
 #include "src/server/child_launcher.h"
@@ -54,11 +55,14 @@ class Persistence final : public PersistenceControl {
   // The engine is made after this, since it needs its services.
   void attach(Engine& engine);
 
-  // Function libraries: what is saved, and who takes what is loaded.
+  // Function libraries: those to save, and the taker of those that are loaded.
   struct Libraries {
+    using Trial = std::function<Result<void>(const std::string& source)>;
+
     std::function<std::vector<std::string>()> sources;
     std::function<Result<void>(std::string source, bool replace)> load;
     std::function<void()> clear;
+    std::function<Trial()> begin_trial;  // takes the libraries of one file, and keeps none
   };
   void set_libraries(Libraries libraries) { libraries_ = std::move(libraries); }
 
@@ -115,10 +119,14 @@ class Persistence final : public PersistenceControl {
   [[nodiscard]] std::string_view write_refusal() const override { return refusal_; }
   void flushed_all() override;
   void slow_down_log(microseconds by) override { flush_delay_ = by; }
-  void write_info(InfoWriter& out) override;
-  void write_fork_info(InfoWriter& out) override;
+  void write_figures(FigureView& view) override;
+  void write_fork_figures(FigureView& view) override;
+
+  // All rows of both, without values.
+  static void list_figures(FigureView& view);
 
  private:
+  struct Figures;  // persistence_figures.cc
   enum class Child : std::uint8_t { kNone, kSave, kRewrite, kSync };
   struct LoadState {
     UnixMillis started{};
@@ -144,6 +152,7 @@ class Persistence final : public PersistenceControl {
                                            Expired expired = Expired::kSkip);
   [[nodiscard]] snapshot::LoadOptions load_options(bool merge);
   void empty_all(Reclaimer* reclaimer = nullptr);
+  static void tell_of_failed_start(std::string_view loading, const Error& error);
   [[nodiscard]] bool load_log_at_start();
   [[nodiscard]] Result<void> load_snapshot_if_there();
   void begin_load(std::uint64_t bytes);
@@ -175,7 +184,6 @@ class Persistence final : public PersistenceControl {
   void abandon_rewrite();
   [[nodiscard]] bool rewrite_is_limited();
   void maybe_rewrite();
-  void write_log_info(InfoWriter& out);
   void delay(int setting) const;
 
   Ports ports_;

@@ -8,6 +8,8 @@
 #include "persistence/aof/replay.h"
 #include "src/base/log.h"
 #include "src/base/parse_number.h"
+#include "src/command/debug_switches.h"
+#include "src/command/reclaimer.h"
 #include "src/commands/key/payload.h"
 #include "src/server/persistence.h"
 
@@ -15,7 +17,7 @@ namespace hearth {
 
 void Persistence::empty_all(Reclaimer* reclaimer) {
   for (DbIndex i = 0; i < engine_->keyspace().db_count(); ++i) {
-    engine_->touch_all(i, std::nullopt);
+    engine_->transactions().touch_all(i, std::nullopt);
     Garbage garbage = engine_->keyspace().db(i).take_all();
     if (reclaimer != nullptr) reclaimer->reclaim(std::move(garbage));
   }
@@ -52,6 +54,7 @@ snapshot::LoadOptions Persistence::load_options(bool merge) {
 
 void Persistence::begin_load(std::uint64_t bytes) {
   load_ = LoadState{ports_.clock->unix_now(), bytes, 0};
+  engine_->warm_gate().set_partial(false);
   engine_->set_loading(true);
 }
 
@@ -77,16 +80,25 @@ Result<void> Persistence::load_snapshot(const std::string& path, bool merge, Exp
   aof::PositionFields fields;
   options.aux = [&](const std::string& name, const std::string& value) {
     fields.take(name, value);
+    if (name == WarmGate::kField) engine_->warm_gate().set_partial(true);
     // Replicas that go on from there hear of keys that are past their deadline by their removal.
     if (fields.position()) options.skip_expired = false;
   };
-  const auto loaded = snapshot::load(window, engine_->keyspace(), options, figures_);
+  auto loaded = snapshot::load(window, engine_->keyspace(), options, figures_);
   end_load();
   if (!loaded) return loaded;
   loaded_position_ = fields.position();
   log::notice("Done loading RDB, keys loaded: {}, keys expired: {}.", figures_.loaded,
               figures_.expired);
   return {};
+}
+
+// A start that a signal ends is no failure.
+void Persistence::tell_of_failed_start(std::string_view loading, const Error& error) {
+  if (error.code == ErrorCode::kBusy)
+    log::notice("The server ends before it has loaded its data.");
+  else
+    log::warning("Fatal error loading {}: {}. Exiting.", loading, error.context);
 }
 
 bool Persistence::load_log_at_start() {
@@ -105,7 +117,7 @@ bool Persistence::load_log_at_start() {
     return open_log_at_start();
   };
   if (const auto done = load(); !done) {
-    log::warning("Fatal error loading the append only files: {}. Exiting.", done.error().context);
+    tell_of_failed_start("the append only files", done.error());
     return false;
   }
   return true;
@@ -113,7 +125,7 @@ bool Persistence::load_log_at_start() {
 
 Result<void> Persistence::load_snapshot_if_there() {
   const MonoTime start = ports_.clock->mono_now();
-  const auto loaded = load_snapshot(snapshot_path(), false);
+  auto loaded = load_snapshot(snapshot_path(), false);
   if (!loaded && loaded.error().code == ErrorCode::kNotFound) return {};
   if (!loaded) return loaded;
   log::notice("DB loaded from disk: {:.3f} seconds",
@@ -132,7 +144,7 @@ bool Persistence::load_at_start(std::function<bool()> serve) {
       return false;
     }
     const auto loaded = load_snapshot_if_there();
-    if (!loaded) log::warning("Fatal error loading the DB: {}. Exiting.", loaded.error().context);
+    if (!loaded) tell_of_failed_start("the DB", loaded.error());
     return static_cast<bool>(loaded);
   };
   const bool done = load();
@@ -146,12 +158,17 @@ namespace {
 // Looks at all of a snapshot and keeps nothing.
 class SnapshotChecker final : public rdb::FileVisitor {
  public:
-  explicit SnapshotChecker(std::function<Result<void>(std::uint64_t)> progress,
-                           std::uint64_t interval)
-      : progress_(std::move(progress)), interval_(interval), next_(interval) {}
+  SnapshotChecker(std::function<Result<void>(std::uint64_t)> progress, std::uint64_t interval,
+                  Persistence::Libraries::Trial library)
+      : progress_(std::move(progress)),
+        interval_(interval),
+        next_(interval),
+        library_(std::move(library)) {}
 
   Result<void> on_key(rdb::FileKey&&) override { return {}; }
-  Result<void> on_function(std::string) override { return {}; }
+  Result<void> on_function(std::string source) override {
+    return library_ ? library_(source) : Result<void>();
+  }
   void on_aux(const std::string&, const std::string&) override {}
   void on_sizes(DbIndex, std::uint64_t, std::uint64_t) override {}
   void on_empty_key(const std::string&) override {}
@@ -165,6 +182,7 @@ class SnapshotChecker final : public rdb::FileVisitor {
  private:
   std::function<Result<void>(std::uint64_t)> progress_;
   std::uint64_t interval_, next_;
+  Persistence::Libraries::Trial library_;
 };
 
 }  // namespace
@@ -177,7 +195,8 @@ Result<void> Persistence::check_snapshot(const std::string& path, std::function<
         if (!serve()) return fail(ErrorCode::kBusy, "it is not wanted any more");
         return {};
       },
-      settings().loading_process_events_interval_bytes);
+      settings().loading_process_events_interval_bytes,
+      libraries_.begin_trial ? libraries_.begin_trial() : nullptr);
   return rdb::read_file(window, load_options(false).read, checker);
 }
 
@@ -267,7 +286,7 @@ Result<void> Persistence::open_log_at_start() {
 }
 
 Result<void> Persistence::run_logged(Session& session, std::span<const std::string_view> words) {
-  if (engine_->find_command(words) == nullptr) {
+  if (engine_->services().commands->resolve(words) == nullptr) {
     return fail(ErrorCode::kCorrupt,
                 fmt::format("Unknown command '{}' reading the append only file", words[0]));
   }
@@ -343,6 +362,7 @@ Result<void> Persistence::load_log_file(const aof::LogFile& file, bool last, std
     aof::PositionFields fields;
     options.aux = [&](const std::string& name, const std::string& value) {
       fields.take(name, value);
+      if (name == WarmGate::kField) engine_->warm_gate().set_partial(true);
     };
     options.progress = [this, before](std::uint64_t offset) { return serve_load(before + offset); };
     HEARTH_TRY_VOID(snapshot::load(window, engine_->keyspace(), options, figures_));
@@ -386,7 +406,7 @@ Result<void> Persistence::load_log() {
 }
 
 Outcome Persistence::reload_log() {
-  if (const auto done = log_.flush_now(engine_->replication_offset()); !done)
+  if (const auto done = log_.flush_now(engine_->reports().replication_offset()); !done)
     log::warning("DEBUG LOADAOF: {}", done.error().context);
   handle_log_events();
   empty_all();

@@ -7,6 +7,7 @@
 #include "persistence/aof/base.h"
 #include "src/base/bytes.h"
 #include "src/base/log.h"
+#include "src/command/blocking_control.h"
 #include "src/server/persistence.h"
 
 namespace hearth {
@@ -44,12 +45,12 @@ aof::Log::Turn Persistence::log_turn() const {
   turn.policy = policy_of(settings().appendfsync);
   turn.hold_sync = settings().no_appendfsync_on_rewrite && has_child();
   turn.now = ports_.clock->mono_now();
-  turn.offset = engine_->replication_offset();
+  turn.offset = engine_->reports().replication_offset();
   return turn;
 }
 
 void Persistence::end_turn() {
-  // Who waits for the log is told that there is none any more.
+  // Sessions that wait for the log are told that there is none any more.
   if (std::exchange(log_was_stopped_, false)) engine_->services().blocking->progressed();
   if (is_loading()) return;
   if (flush_delay_.count() > 0 && log_.buffered() > 0) ports_.sleep(flush_delay_);
@@ -57,7 +58,7 @@ void Persistence::end_turn() {
   const aof::Log::Turn turn = log_turn();
   log_.turn(turn);
   handle_log_events();
-  engine_->set_reply_barrier(log_.barrier(turn));
+  engine_->sessions().set_reply_barrier(log_.barrier(turn));
   // WAITAOF waits for this.
   if (std::exchange(synced_seen_, log_.synced_offset()) != log_.synced_offset())
     engine_->services().blocking->progressed();
@@ -152,7 +153,7 @@ Result<void> Persistence::start_log() {
 }
 
 void Persistence::stop_log() {
-  if (!log_.flush_now(engine_->replication_offset()))
+  if (!log_.flush_now(engine_->reports().replication_offset()))
     log::warning("The last AOF bytes could not be synced");
   handle_log_events();
   if (child_ == Child::kRewrite) {
@@ -160,7 +161,7 @@ void Persistence::stop_log() {
     ports_.children->stop();
   }
   log_.close();
-  engine_->set_reply_barrier(Engine::kNoBarrier);
+  engine_->sessions().set_reply_barrier(Sessions::kNoBarrier);
   log_was_stopped_ = true;
   rewrite_scheduled_ = false;
   update_refusal();
@@ -187,7 +188,7 @@ Result<std::string_view, ReplyError> Persistence::rewrite_log() {
 
 Result<void> Persistence::fork_rewrite() {
   const auto attempt = [this]() -> Result<void> {
-    log_.begin_rewrite(engine_->replication_offset());
+    log_.begin_rewrite(engine_->reports().replication_offset());
     handle_log_events();
     if (log_.rewrite_is_void()) return fail(ErrorCode::kIo, "there is no new increment");
     ports_.wants_changed();
@@ -305,29 +306,6 @@ void Persistence::maybe_rewrite() {
   if (growth < s.auto_aof_rewrite_percentage || rewrite_is_limited()) return;
   log::notice("Starting automatic rewriting of AOF on {}% growth", growth);
   static_cast<void>(fork_rewrite());
-}
-
-void Persistence::write_log_info(InfoWriter& out) {
-  const bool on = log_.is_on();
-  const bool rewriting = is_rewriting();
-  out.field("aof_enabled", on ? 1 : 0);
-  out.field("aof_rewrite_in_progress", rewriting ? 1 : 0);
-  out.field("aof_rewrite_scheduled", rewrite_scheduled_ ? 1 : 0);
-  out.field("aof_last_rewrite_time_sec", last_rewrite_seconds_);
-  out.field("aof_current_rewrite_time_sec",
-            rewriting ? (ports_.clock->unix_now() - child_started_).count() / 1000 : -1);
-  out.field("aof_last_bgrewrite_status", last_rewrite_ok_ ? "ok" : "err");
-  out.field("aof_rewrites", as_signed(rewrites_));
-  out.field("aof_rewrites_consecutive_failures", as_signed(rewrite_failures_));
-  out.field("aof_last_write_status", log_.trouble() == aof::Log::Trouble::kNone ? "ok" : "err");
-  out.field("aof_last_cow_size", as_signed(last_rewrite_copied_));
-  if (!on) return;
-  out.field("aof_current_size", as_signed(log_.total_size()));
-  out.field("aof_base_size", as_signed(log_.size_at_rewrite()));
-  out.field("aof_pending_rewrite", rewrite_scheduled_ ? 1 : 0);
-  out.field("aof_buffer_length", as_signed(log_.buffered()));
-  out.field("aof_pending_bio_fsync", log_.sync_pending() ? 1 : 0);
-  out.field("aof_delayed_fsync", as_signed(log_.delayed()));
 }
 
 }  // namespace hearth

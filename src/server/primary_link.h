@@ -30,7 +30,7 @@ class PrimaryLink {
   // Closes what was open.
   virtual void connect(const Target& target) = 0;
   virtual void send(std::string_view bytes) = 0;
-  // What arrives waits in the kernel.
+  // Bytes that arrive wait in the kernel.
   virtual void set_reading(bool on) = 0;
   virtual void close() = 0;
 };

@@ -36,7 +36,7 @@ ProcTitle::ProcTitle(int argc, char** argv) : program_(argv[0]), begin_(argv[0])
   room_ = static_cast<std::size_t>(end - begin_);
 }
 
-// What runs behind main finds no variables rather than freed ones.
+// Code that runs behind main finds no variables rather than freed ones.
 ProcTitle::~ProcTitle() {
   static char* none[] = {nullptr};
   environ = none;

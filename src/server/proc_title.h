@@ -1,4 +1,4 @@
-// What the process list shows of this process: `proc-title-template`.
+// The name of this process in the process list: `proc-title-template`.
 //
 // The text takes the place of the arguments and the environment in the memory that the kernel shows
 // as the command line; both are copied away first. Longer texts are cut. One per process, made in

@@ -15,7 +15,9 @@
 
 #include "src/base/bytes.h"
 #include "src/base/log.h"
+#include "src/command/blocking_control.h"
 #include "src/command/context.h"
+#include "src/command/replica_control.h"
 #include "src/config/words.h"
 
 namespace hearth {
@@ -48,19 +50,6 @@ class PipeSink final : public rdb::ByteSink {
   int fd_;
 };
 
-// As INFO and ROLE call it.
-std::string_view state_name(ReplicaState state) {
-  switch (state) {
-    case ReplicaState::kGreeting:
-    case ReplicaState::kWaiting:
-    case ReplicaState::kSaving: return "wait_bgsave";
-    case ReplicaState::kSending:
-    case ReplicaState::kAwaitAck: return "send_bulk";
-    case ReplicaState::kOnline: break;
-  }
-  return "online";
-}
-
 }  // namespace
 
 Replication::Replication(Ports ports)
@@ -86,7 +75,7 @@ replication::PrimarySettings Replication::side_settings(const config::Settings& 
 
 void Replication::attach(Engine& engine) {
   engine_ = &engine;
-  side_.rename(std::string(engine.replication_id()));
+  side_.rename(std::string(engine.reports().replication_id()));
   uv_async_init(ports_.loop, &wake_, [](uv_async_t*) {});
   uv_unref(reinterpret_cast<uv_handle_t*>(&wake_));
   ports_.config->on_change(
@@ -97,6 +86,11 @@ void Replication::attach(Engine& engine) {
         side_.change_settings(side_settings(s));
         return {};
       });
+  ports_.config->on_change({"min-replicas-to-ack"},
+                           [this](const config::Settings&) -> Result<void, std::string> {
+                             ports_.wants_changed();
+                             return {};
+                           });
 }
 
 void Replication::close() {
@@ -117,13 +111,13 @@ void Replication::perform(const replication::PrimaryActions& actions) {
 }
 
 Session* Replication::session_of(PeerId peer) const {
-  Session* session = engine_->find(peer);
+  Session* session = engine_->sessions().find(peer);
   return session == nullptr || session->close_now ? nullptr : session;
 }
 
 void Replication::send(Session& session, std::string_view bytes) {
   session.out.append(bytes);
-  engine_->wrote_to(session);
+  engine_->sessions().wrote_to(session);
 }
 
 void Replication::act(const replication::Send& action) {
@@ -135,7 +129,7 @@ void Replication::act(const replication::SendStream& action) {
   if (session == nullptr || !side_.backlog()) return;
   side_.backlog()->read(action.from, action.bytes,
                         [&](std::string_view piece) { session->out.append(piece); });
-  engine_->wrote_to(*session);
+  engine_->sessions().wrote_to(*session);
 }
 
 void Replication::act(const replication::SendFile& action) {
@@ -183,15 +177,15 @@ void Replication::act(const replication::Drop& action) {
   if (action.why == replication::Drop::Why::kOutputLimit)
     ++engine_->stats().output_buffer_limit_disconnections;
   session->close_now = true;
-  engine_->end_session_soon(*session);
+  engine_->sessions().end_soon(*session);
 }
 
 void Replication::act(const replication::Dismiss& action) {
   Session* session = session_of(action.peer);
   if (session == nullptr) return;
   session->close_after_reply = true;
-  engine_->wrote_to(*session);
-  engine_->end_session_soon(*session);
+  engine_->sessions().wrote_to(*session);
+  engine_->sessions().end_soon(*session);
 }
 
 void Replication::act(const replication::StartSnapshot& action) {
@@ -215,13 +209,15 @@ void Replication::act(const replication::ReadSnapshot& action) {
                 [](uv_poll_t* h, int, int) { static_cast<Replication*>(h->data)->read_pipe(); });
 }
 
-void Replication::act(const replication::NameChanged&) { engine_->set_replication_id(side_.id()); }
+void Replication::act(const replication::NameChanged&) {
+  engine_->reports().set_replication_id(side_.id());
+}
 void Replication::act(const replication::WantsChanged&) { ports_.wants_changed(); }
 void Replication::act(const replication::Progressed&) {
   engine_->services().blocking->progressed();
 }
 void Replication::act(const replication::CountChanged&) {
-  engine_->set_good_replicas(side_.good_replicas());
+  engine_->gate().set_good_replicas(side_.good_replicas());
 }
 
 // Written bytes leave in this turn; the next piece comes in another.
@@ -253,7 +249,7 @@ std::string Replication::address_of(const Session& session, const Replica& repli
 
 std::string Replication::name_of(PeerId peer) const {
   const auto at = side_.peers().find(peer);
-  const Session* session = engine_->find(peer);
+  const Session* session = engine_->sessions().find(peer);
   if (at == side_.peers().end() || session == nullptr || at->second.port == 0)
     return fmt::format("client id #{}", peer);
   return fmt::format("{}:{}", address_of(*session, at->second), at->second.port);
@@ -287,7 +283,27 @@ void Replication::resume(const aof::StreamPosition& position, PrimarySide::Role 
   perform(side_.resume(ports_.clock->mono_now(), position.id, position.offset, position.db, role));
 }
 
+// Every reply waits for a confirmation: replicas are asked for one with what is new.
+void Replication::ask_for_what_is_awaited() {
+  if (settings().min_replicas_to_ack > 0 && !side_.is_following() && offset() > asked_offset_)
+    side_.ask_for_acks();
+}
+
+void Replication::tell_barrier() {
+  asked_offset_ = offset();
+  const int wanted = settings().min_replicas_to_ack;
+  engine_->sessions().set_replica_barrier(
+      wanted == 0 || side_.is_following() ? Sessions::kNoBarrier
+                                          : side_.confirmed_by(static_cast<std::size_t>(wanted)));
+}
+
 void Replication::end_turn() {
+  ask_for_what_is_awaited();
+  give_replicas_their_turn();
+  tell_barrier();
+}
+
+void Replication::give_replicas_their_turn() {
   if (side_.peers().empty()) return;
   outputs_.clear();
   for (const auto& [peer, replica] : side_.peers()) {
@@ -309,8 +325,16 @@ void Replication::closed(Session& session) {
 Outcome Replication::sync(CommandContext& ctx) {
   Session& session = ctx.session();
   if (session.replica) return {};
-  if (side_.is_following() && !engine_->services().replica->link_is_up())
+  if (refuses_replicas_ || (side_.is_following() && !engine_->services().replica->link_is_up()))
     return refuse("NOMASTERLINK Can't SYNC while not connected with my master");
+  if (ctx.args().size() > 3 && ctx.args().is(3, "FAILOVER")) {
+    if (!side_.is_following()) return refuse("ERR PSYNC FAILOVER can't be sent to a master.");
+    if (settings().cluster_enabled || ctx.arg(1) != engine_->reports().replication_id())
+      return refuse("ERR PSYNC FAILOVER replid must match my replid.");
+    log::notice("Failover request received for the stream {}: this server is the primary now.",
+                ctx.arg(1));
+    engine_->services().replica->take_over();
+  }
   session.replica = true;
   const bool partial = ctx.args().size() > 1;
   step(replication::SyncAsked{session.id, partial, partial ? ctx.arg(1) : "",
@@ -493,6 +517,17 @@ void Replication::sockets_written(const ChildOutcome& outcome) {
 
 // --- what others ask ---
 
+std::vector<replication::Handover::Candidate> Replication::candidates() const {
+  std::vector<replication::Handover::Candidate> all;
+  for (const auto& [peer, replica] : side_.peers()) {
+    const Session* session = session_of(peer);
+    if (session == nullptr || replica.state != ReplicaState::kOnline || replica.dropped) continue;
+    all.push_back(
+        {address_of(*session, replica), static_cast<std::uint16_t>(replica.port), replica.acked});
+  }
+  return all;
+}
+
 void Replication::log_lagging(std::uint64_t offset) {
   for (const auto& [peer, replica] : side_.peers()) {
     if (replica.state != ReplicaState::kOnline || replica.acked >= offset) continue;
@@ -515,7 +550,8 @@ std::uint64_t Replication::unsent_bytes() const {
   if (const auto& backlog = side_.backlog())
     bytes += backlog->memory_bytes() - std::min(backlog->memory_bytes(), backlog->held());
   for (const auto& [peer, replica] : side_.peers()) {
-    if (const Session* session = engine_->find(peer)) bytes += session->out.capacity_bytes();
+    if (const Session* session = engine_->sessions().find(peer))
+      bytes += session->out.capacity_bytes();
   }
   return bytes;
 }
@@ -533,47 +569,6 @@ void Replication::write_role(ReplyWriter& out) {
     out.array(line.size());
     for (const std::string& word : line) out.bulk(word);
   }
-}
-
-void Replication::write_info(InfoWriter& out) {
-  std::vector<std::string> lines;
-  const MonoTime now = ports_.clock->mono_now();
-  for (const auto& [peer, replica] : side_.peers()) {
-    const Session* session = session_of(peer);
-    if (replica.state == ReplicaState::kGreeting || replica.snapshot_only || session == nullptr)
-      continue;
-    const std::int64_t lag =
-        replica.state == ReplicaState::kOnline && replica.acknowledges
-            ? std::chrono::duration_cast<seconds>(now - replica.acked_at).count()
-            : 0;
-    lines.push_back(fmt::format("ip={},port={},state={},offset={},lag={},type=replica",
-                                address_of(*session, replica), replica.port,
-                                state_name(replica.state), replica.acked, lag));
-  }
-  out.field("connected_slaves", as_signed(lines.size()));
-  if (settings().min_replicas_to_write > 0 && settings().min_replicas_max_lag.count() > 0)
-    out.field("min_slaves_good_slaves", as_signed(side_.good_replicas()));
-  for (std::size_t i = 0; i < lines.size(); ++i) out.field("slave" + std::to_string(i), lines[i]);
-  const auto& backlog = side_.backlog();
-  const std::string& id2 = side_.id2();
-  out.field("replicas_waiting_psync", 0);
-  out.field("master_failover_state", "no-failover");
-  out.field("master_replid", engine_->replication_id());
-  out.field("master_replid2", id2.empty() ? std::string(40, '0') : id2);
-  out.field("master_repl_offset", as_signed(offset()));
-  out.field("second_repl_offset", id2.empty() ? -1 : as_signed(side_.id2_until()));
-  out.field("repl_backlog_active", backlog ? 1 : 0);
-  out.field("repl_backlog_size", as_signed(settings().repl_backlog_size));
-  out.field("repl_backlog_first_byte_offset",
-            backlog && backlog->held() > 0 ? as_signed(backlog->first()) : 0);
-  out.field("repl_backlog_histlen", backlog ? as_signed(backlog->held()) : 0);
-}
-
-void Replication::write_sync_info(InfoWriter& out) {
-  const PrimarySide::Figures& figures = side_.figures();
-  out.field("sync_full", as_signed(figures.full));
-  out.field("sync_partial_ok", as_signed(figures.partial_ok));
-  out.field("sync_partial_err", as_signed(figures.partial_err));
 }
 
 }  // namespace hearth

@@ -9,13 +9,16 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "persistence/aof/stream_position.h"
 #include "persistence/io/file_system.h"
-#include "src/command/services.h"
+#include "src/command/progress_source.h"
+#include "src/command/replication_control.h"
 #include "src/config/registry.h"
 #include "src/effects/command_stream.h"
 #include "src/engine/engine.h"
+#include "src/replication/handover.h"
 #include "src/replication/primary_side.h"
 #include "src/server/child_launcher.h"
 #include "src/server/persistence.h"
@@ -45,11 +48,14 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   void tick();
   // At the end of a loop turn, before its output leaves.
   void end_turn();
-  // Replicas that get the stream.
-  [[nodiscard]] std::size_t online_replicas() const { return side_.online_replicas(); }
+  // Replicas that get the stream with their addresses and how far they are, for a handover.
+  [[nodiscard]] std::vector<replication::Handover::Candidate> candidates() const;
   // Tells the log which of them have not confirmed everything up to `offset`.
   void log_lagging(std::uint64_t offset);
-  [[nodiscard]] bool wants_commands() const { return side_.wants_stream(); }
+  // Without a stream the offset still counts units, for those who wait for replicas to have them.
+  [[nodiscard]] bool wants_commands() const {
+    return side_.wants_stream() || (settings().min_replicas_to_ack > 0 && !side_.is_following());
+  }
 
   // Where the data stands; nothing if it is of no stream.
   [[nodiscard]] std::optional<aof::StreamPosition> position() const;
@@ -74,6 +80,8 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   // the old one may follow on.
   void lead() { perform(side_.lead(ports_.clock->mono_now())); }
   void drop_replicas() { perform(side_.drop_replicas()); }
+  // Whether nobody may follow now: the data is not what they should have.
+  void refuse_replicas(bool on) { refuses_replicas_ = on; }
   // The data is of no stream any more.
   void forget_stream() { side_.forget_stream(); }
 
@@ -84,15 +92,16 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   [[nodiscard]] Outcome sync(CommandContext& ctx) override;
   [[nodiscard]] Outcome configure(CommandContext& ctx) override;
   void write_role(ReplyWriter& out) override;
-  void write_info(InfoWriter& out) override;
-  void write_sync_info(InfoWriter& out) override;
+  void write_figures(FigureView& view) override;
+  void write_sync_figures(FigureView& view) override;
   void closed(Session& session) override;
   [[nodiscard]] std::uint64_t offset() const override { return side_.offset(); }
   [[nodiscard]] std::uint64_t backlog_bytes() const override;
   [[nodiscard]] std::uint64_t unsent_bytes() const override;
-  void id_changed() override { side_.rename(std::string(engine_->replication_id())); }
+  void id_changed() override { side_.rename(std::string(engine_->reports().replication_id())); }
 
   // --- ProgressSource ---
+  [[nodiscard]] std::size_t online_replicas() const override { return side_.online_replicas(); }
   [[nodiscard]] std::size_t replicas_at(std::uint64_t offset, bool on_disk) const override {
     return side_.replicas_at(offset, on_disk);
   }
@@ -101,8 +110,15 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   [[nodiscard]] bool is_replica() const override { return side_.is_following(); }
   void ask_replicas() override { side_.ask_for_acks(); }
 
+  // All rows of both, without values.
+  static void list_figures(FigureView& view);
+
  private:
+  struct Figures;  // replication_figures.cc
   [[nodiscard]] const config::Settings& settings() const { return ports_.config->settings(); }
+  void ask_for_what_is_awaited();
+  void give_replicas_their_turn();
+  void tell_barrier();
   [[nodiscard]] static replication::PrimarySettings side_settings(const config::Settings& s);
   void step(const replication::PrimaryEvent& event);
   void perform(const replication::PrimaryActions& actions);
@@ -150,6 +166,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   Ports ports_;
   Engine* engine_ = nullptr;
   replication::PrimarySide side_;
+  bool refuses_replicas_ = false;
   std::map<replication::PeerId, std::unique_ptr<io::File>> files_;
   std::vector<replication::PeerOutput> outputs_;
   std::string_view snapshot_bytes_;  // while the event that brought them is dealt with
@@ -158,6 +175,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   int pipe_ = -1;
   uv_poll_t* poll_ = nullptr;
   bool wants_pipe_ = false;
+  std::uint64_t asked_offset_ = 0;  // up to which replicas were asked to confirm
   uv_async_t wake_{};
 };
 

@@ -68,6 +68,15 @@ void Supervisor::ready() {
   kill(getpid(), SIGSTOP);
 }
 
+// systemd gives up on a start that takes longer than its TimeoutStartSec.
+void Supervisor::wait_longer(seconds most) {
+  if (kind_ != Kind::kSystemd) return;
+  constexpr seconds kMargin{30};
+  const microseconds time = most + kMargin;
+  tell_systemd("STATUS=Waiting until it is warm\nEXTEND_TIMEOUT_USEC=" +
+               std::to_string(time.count()) + "\n");
+}
+
 void Supervisor::stopping() {
   if (kind_ == Kind::kSystemd) tell_systemd("STATUS=Shutting down\nSTOPPING=1\n");
 }

@@ -20,6 +20,8 @@ class Supervisor {
 
   // The server takes clients. Upstart is told by a stop of the process, which it ends.
   void ready();
+  // It will be ready after at most so long.
+  void wait_longer(seconds most);
   void stopping();
 
  private:

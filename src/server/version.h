@@ -1,4 +1,4 @@
-// What this server calls itself.
+// The name and versions of this server.
 #pragma once
 
 namespace hearth {

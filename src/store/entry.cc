@@ -40,14 +40,17 @@ Entry* Entry::allocate(const Shape& shape, Type type, StringEncoding encoding,
                        std::uint32_t access) {
   const bool wide = shape.key.size() > 255;
   const bool timed = shape.deadline != kNoDeadline;
+  const bool versioned = shape.version != kNoVersion;
   std::size_t bytes = sizeof(Entry) + (timed ? 8U : 0U) + (shape.inline_value ? 0U : 8U) +
-                      (wide ? 8U : 0U) + shape.key.size() + shape.inline_length;
+                      (wide ? 8U : 0U) + shape.key.size() + shape.inline_length +
+                      (versioned ? 8U : 0U);
   if (type == Type::kList) bytes = memory::rounded(bytes);  // splice() uses all that is there
   auto* e = static_cast<Entry*>(::operator new(bytes));
   e->head_ = static_cast<std::uint8_t>(static_cast<unsigned>(type) |
                                        (static_cast<unsigned>(encoding) << 4));
-  e->flags_ = static_cast<std::uint8_t>((timed ? kHasDeadline : 0) |
-                                        (shape.inline_value ? kInline : 0) | (wide ? kWideKey : 0));
+  e->flags_ =
+      static_cast<std::uint8_t>((timed ? kHasDeadline : 0) | (shape.inline_value ? kInline : 0) |
+                                (wide ? kWideKey : 0) | (versioned ? kHasVersion : 0));
   e->set_access(access);
   e->key_length_ = wide ? 0 : static_cast<std::uint8_t>(shape.key.size());
   e->value_length_ = static_cast<std::uint16_t>(shape.inline_length);
@@ -62,6 +65,7 @@ Entry* Entry::allocate(const Shape& shape, Type type, StringEncoding encoding,
     p += 8;
   }
   std::memcpy(p, shape.key.data(), shape.key.size());
+  if (versioned) store_le(p + shape.key.size() + shape.inline_length, shape.version);
   return e;
 }
 
@@ -141,15 +145,16 @@ Entry* Entry::splice(Entry* old, std::size_t offset, std::size_t removed,
   const std::size_t head = old->head_bytes();
   const std::size_t before = old->value_length_;
   const std::size_t after = before - removed + inserted.size();
-  const std::size_t behind = before - offset - removed;
+  const std::size_t tail = old->tail_bytes();
+  const std::size_t behind = before - offset - removed + tail;
   Entry* e = old;
-  if (memory::rounded(head + before) == memory::rounded(head + after)) {
+  if (memory::rounded(head + before + tail) == memory::rounded(head + after + tail)) {
     char* value = e->mutable_inline_value() + offset;
     std::memmove(value + inserted.size(), value + removed, behind);
     e->value_length_ = static_cast<std::uint16_t>(after);
   } else {
-    e = allocate({old->key(), old->deadline(), after, true}, old->type(), old->string_encoding(),
-                 old->access());
+    e = allocate({old->key(), old->deadline(), after, true, old->version()}, old->type(),
+                 old->string_encoding(), old->access());
     const char* from = old->inline_value().data();
     std::memcpy(e->mutable_inline_value(), from, offset);
     std::memcpy(e->mutable_inline_value() + offset + inserted.size(), from + offset + removed,
@@ -161,8 +166,9 @@ Entry* Entry::splice(Entry* old, std::size_t offset, std::size_t removed,
   return e;
 }
 
-Entry* Entry::reshaped(Entry* old, std::string_view key, std::int64_t deadline) {
-  Entry* e = allocate({key, deadline, old->value_length_, old->is_inline()}, old->type(),
+Entry* Entry::reshaped(Entry* old, std::string_view key, std::int64_t deadline,
+                       std::uint64_t version) {
+  Entry* e = allocate({key, deadline, old->value_length_, old->is_inline(), version}, old->type(),
                       old->string_encoding(), old->access());
   if (old->is_inline()) {
     const std::string_view value = old->inline_value();
@@ -179,11 +185,17 @@ Entry* Entry::with_deadline(Entry* old, std::int64_t deadline) {
     store_le(reinterpret_cast<char*>(old) + 8, deadline);
     return old;
   }
-  return old->deadline() == deadline ? old : reshaped(old, old->key(), deadline);
+  return old->deadline() == deadline ? old : reshaped(old, old->key(), deadline, old->version());
+}
+
+Entry* Entry::with_version(Entry* old, std::uint64_t version) {
+  if (!old->has_version()) return reshaped(old, old->key(), old->deadline(), version);
+  store_le(const_cast<char*>(old->version_place()), version);
+  return old;
 }
 
 Entry* Entry::with_key(Entry* old, std::string_view key) {
-  return reshaped(old, key, old->deadline());
+  return reshaped(old, key, old->deadline(), kNoVersion);
 }
 
 Entry* Entry::copy_as(std::string_view new_key) const {
@@ -212,7 +224,7 @@ std::size_t Entry::string_length() const {
 }
 
 std::size_t Entry::memory_bytes() const {
-  const std::size_t bytes = memory::rounded(head_bytes() + value_length_);
+  const std::size_t bytes = memory::rounded(head_bytes() + value_length_ + tail_bytes());
   return is_inline() ? bytes : bytes + value_type(type()).memory_bytes(*this);
 }
 

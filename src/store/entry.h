@@ -9,6 +9,9 @@
 //              [body, 8 bytes: see below]                 unless kInline
 //              [key length, u64]                          if kWideKey
 //              key bytes, then the value bytes if kInline
+//              [version, u64]                             if kHasVersion
+//
+// The version stands last, so that what every look-up reads stays where it is without it.
 //
 // The body is an integer, the pointer to a RawString or a Stream, or the List, Set, Zset or Hash
 // itself: each of those is one word that may be moved as plain bytes. In line stand short strings
@@ -44,6 +47,8 @@ inline constexpr int kTypeCount = 6;
 enum class StringEncoding : std::uint8_t { kInt, kEmbstr, kRaw };
 
 inline constexpr std::int64_t kNoDeadline = -1;
+// Versions (SET ... VER n) are 1 and up.
+inline constexpr std::uint64_t kNoVersion = 0;
 // Longest value that stands inside its entry.
 inline constexpr std::size_t kInlineValueMax = 1024;
 // Longest string reported as "embstr"; longer ones, and edited ones, are "raw".
@@ -86,14 +91,16 @@ class Entry {
                                  std::int64_t deadline, std::uint32_t access);
   // The same entry with another deadline (or none): key and value move, `old` is freed.
   static Entry* with_deadline(Entry* old, std::int64_t deadline);
-  // The same value under another key; `old` is freed.
+  // The same entry with a version, not kNoVersion; `old` is freed if it had none.
+  static Entry* with_version(Entry* old, std::uint64_t version);
+  // The same value under another key, without a version, which belongs to the key; `old` is freed.
   static Entry* with_key(Entry* old, std::string_view key);
   // The same entry with `inserted` in place of `removed` bytes of its packed list. In place where
   // the allocation has the right size; else `old` is freed.
   static Entry* splice(Entry* old, std::size_t offset, std::size_t removed,
                        std::string_view inserted);
-  // A second entry under another key, with a copy of the value and the same deadline and access.
-  // O(size of the value).
+  // A second entry under another key, with a copy of the value and the same deadline and access,
+  // without a version. O(size of the value).
   [[nodiscard]] Entry* copy_as(std::string_view key) const;
   // Frees the entry and its value.
   static void free(Entry* e);
@@ -115,6 +122,11 @@ class Entry {
   }
   [[nodiscard]] bool expired(UnixMillis now) const {
     return has_deadline() && load_le<std::int64_t>(fields()) <= now.ms;
+  }
+
+  // kNoVersion: the key was never written with one.
+  [[nodiscard]] std::uint64_t version() const {
+    return has_version() ? load_le<std::uint64_t>(version_place()) : kNoVersion;
   }
 
   [[nodiscard]] bool is_int() const {
@@ -176,13 +188,14 @@ class Entry {
   [[nodiscard]] std::size_t free_effort() const;
 
  private:
-  static constexpr std::uint8_t kHasDeadline = 1, kInline = 2, kWideKey = 4;
+  static constexpr std::uint8_t kHasDeadline = 1, kInline = 2, kWideKey = 4, kHasVersion = 8;
 
   struct Shape {
     std::string_view key;
     std::int64_t deadline;
     std::size_t inline_length;
     bool inline_value;
+    std::uint64_t version = kNoVersion;
   };
   static Entry* allocate(const Shape& shape, Type type, StringEncoding encoding,
                          std::uint32_t access);
@@ -190,11 +203,18 @@ class Entry {
   static Entry* make_body(std::string_view key, Type type, V&& value, std::int64_t deadline,
                           std::uint32_t access);
   // Of the same type, with the value moved into it; `old` is freed.
-  static Entry* reshaped(Entry* old, std::string_view key, std::int64_t deadline);
+  static Entry* reshaped(Entry* old, std::string_view key, std::int64_t deadline,
+                         std::uint64_t version);
   // Bytes in front of an in-line value, or of the whole entry.
   [[nodiscard]] std::size_t head_bytes() const {
     return sizeof(Entry) + (has_deadline() ? 8U : 0U) + (is_inline() ? 0U : 8U) +
            ((flags_ & kWideKey) != 0 ? 8U : 0U) + key().size();
+  }
+  [[nodiscard]] bool has_version() const { return (flags_ & kHasVersion) != 0; }
+  [[nodiscard]] std::size_t tail_bytes() const { return has_version() ? 8U : 0U; }
+  [[nodiscard]] const char* version_place() const {
+    const std::string_view k = key();
+    return k.data() + k.size() + value_length_;
   }
   [[nodiscard]] const char* fields() const { return reinterpret_cast<const char*>(this) + 8; }
   [[nodiscard]] const char* after_optional() const { return fields() + (has_deadline() ? 8 : 0); }

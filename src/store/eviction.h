@@ -4,37 +4,20 @@
 // days); under an LFU policy 16 bits of minutes and an 8-bit logarithmic counter.
 // Sampled, as the field does it: a few entries are drawn, the best of them enter a pool of 16
 // candidates that lasts over rounds, and the best of the pool goes.
-// Source: public documentation of maxmemory-policy, lfu-log-factor, lfu-decay-time.
+// Source: public documentation of lfu-log-factor, lfu-decay-time.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "src/base/eviction_policy.h"
 #include "src/base/ids.h"
 #include "src/base/random.h"
 #include "src/base/time.h"
 #include "src/store/keyspace.h"
 
 namespace hearth {
-
-enum class EvictionPolicy : std::uint8_t {
-  kNoEviction,
-  kAllKeysLru,
-  kAllKeysLfu,
-  kAllKeysRandom,
-  kVolatileLru,
-  kVolatileLfu,
-  kVolatileRandom,
-  kVolatileTtl,
-};
-
-[[nodiscard]] constexpr bool uses_lfu(EvictionPolicy p) {
-  return p == EvictionPolicy::kAllKeysLfu || p == EvictionPolicy::kVolatileLfu;
-}
-[[nodiscard]] constexpr bool volatile_only(EvictionPolicy p) {
-  return p >= EvictionPolicy::kVolatileLru;
-}
 
 struct LfuParams {
   std::uint32_t log_factor = 10;

@@ -9,6 +9,10 @@ namespace {
 // count) in the lower 48 bits.
 constexpr unsigned kSlotShift = 48;
 
+Entry* with_version_at_least(Entry* entry, std::uint64_t version) {
+  return version > entry->version() ? Entry::with_version(entry, version) : entry;
+}
+
 }  // namespace
 
 Garbage::~Garbage() {
@@ -22,11 +26,14 @@ std::uint64_t Garbage::object_count() const {
   return n;
 }
 
-Database::Database(std::uint64_t seed, bool per_slot) : seed_(seed), per_slot_(per_slot) {
+Database::Database(std::uint64_t seed, bool per_slot)
+    : seed_(seed), tombstones_(seed), per_slot_(per_slot) {
   const std::size_t count = per_slot ? static_cast<std::size_t>(kSlotCount) : 1;
   tables_.reserve(count);
   for (std::size_t i = 0; i < count; ++i) tables_.emplace_back(seed);
-  if (per_slot) counts_.assign(count + 1, 0);
+  if (!per_slot) return;
+  counts_.assign(count + 1, 0);
+  hidden_.assign(count, false);
 }
 
 Database::Database(Database&&) noexcept = default;
@@ -63,6 +70,31 @@ void Database::add_count(Slot slot, std::int64_t delta) {
   for (std::size_t i = slot + 1U; i < counts_.size(); i += i & (~i + 1)) counts_[i] += delta;
 }
 
+// The counts of all tables together leave hidden ones out.
+void Database::count(const Table& t, std::int64_t entries, std::int64_t with_deadline,
+                     std::int64_t timed) {
+  const auto index = static_cast<std::size_t>(&t - tables_.data());
+  if (is_hidden_table(index)) [[unlikely]] {
+    hidden_size_ += static_cast<std::uint64_t>(entries);
+    return;
+  }
+  size_ += static_cast<std::uint64_t>(entries);
+  volatile_count_ += static_cast<std::uint64_t>(with_deadline);
+  timed_count_ += static_cast<std::uint64_t>(timed);
+  if (entries != 0) add_count(static_cast<Slot>(index), entries);
+}
+
+void Database::set_hidden(Slot slot, bool hidden) {
+  if (!per_slot_ || hidden_[slot] == hidden) return;
+  const Table& t = tables_[slot];
+  const auto entries = static_cast<std::int64_t>(t.entries->size());
+  const auto with_deadline = static_cast<std::int64_t>(t.volatile_count);
+  const auto timed = static_cast<std::int64_t>(t.timed_count);
+  count(t, -entries, -with_deadline, -timed);
+  hidden_[slot] = hidden;
+  count(t, entries, with_deadline, timed);
+}
+
 void Database::note_deadline(Table& t, std::int64_t deadline) {
   t.earliest = std::min(t.earliest, deadline);
   t.round_earliest = std::min(t.round_earliest, deadline);
@@ -75,9 +107,9 @@ void Database::refresh_mark(Table& t, Found at) {
   if (timed) note_deadline(t, deadline);
   if (EntryTable::marked(at.slot()) == timed) return;
   EntryTable::set_mark(at.slot(), timed);
-  const std::uint64_t delta = timed ? 1 : ~std::uint64_t{0};
-  t.timed_count += delta;
-  timed_count_ += delta;
+  const std::int64_t delta = timed ? 1 : -1;
+  t.timed_count += static_cast<std::uint64_t>(delta);
+  count(t, 0, 0, delta);
 }
 
 Found Database::find_anew(const KeyRef& key) const {
@@ -90,26 +122,26 @@ Found Database::find_anew(const KeyRef& key) const {
 }
 
 Found Database::insert(const KeyRef& key, Entry* entry) {
+  if (tombstones_.size() > 0) [[unlikely]]
+    entry = with_version_at_least(entry, tombstones_.take(Tombstones::fingerprint(key.name)));
   Table& t = table_info(key.slot);
   end_places(t);
-  if (entry->has_deadline()) {
-    ++t.volatile_count;
-    ++volatile_count_;
-  }
-  ++size_;
-  add_count(key.slot, 1);
+  const bool has_deadline = entry->has_deadline();
+  if (has_deadline) ++t.volatile_count;
+  count(t, 1, has_deadline ? 1 : 0, 0);
   const Found found = at_place(key.slot, t.entries->insert(entry, key.hash, false));
   refresh_mark(t, found);
   return found;
 }
 
 void Database::replace(const KeyRef& key, Found at, Entry* entry, Entry** old) {
+  entry = with_version_at_least(entry, at->version());
   const bool was_timed = at->has_deadline();
   const bool timed = entry->has_deadline();
   Table& t = table_info(key.slot);
-  const std::uint64_t delta = (timed ? 1U : 0U) - static_cast<std::uint64_t>(was_timed ? 1 : 0);
-  t.volatile_count += delta;
-  volatile_count_ += delta;
+  const std::int64_t delta = (timed ? 1 : 0) - (was_timed ? 1 : 0);
+  t.volatile_count += static_cast<std::uint64_t>(delta);
+  count(t, 0, delta, 0);
   if (old != nullptr)
     *old = *at.slot();
   else
@@ -122,16 +154,13 @@ Entry* Database::take(const KeyRef& key, Found at) {
   Table& t = table_info(key.slot);
   Entry** const place = at.slot();
   end_places(t);
-  if ((*place)->has_deadline()) {
-    --t.volatile_count;
-    --volatile_count_;
-  }
-  if (EntryTable::marked(place)) {
-    --t.timed_count;
-    --timed_count_;
-  }
-  --size_;
-  add_count(key.slot, -1);
+  const bool has_deadline = (*place)->has_deadline();
+  const bool timed = EntryTable::marked(place);
+  if (has_deadline) --t.volatile_count;
+  if (timed) --t.timed_count;
+  if (const std::uint64_t version = (*place)->version(); version != kNoVersion) [[unlikely]]
+    tombstones_.add(Tombstones::fingerprint(key.name), version);
+  count(t, -1, has_deadline ? -1 : 0, timed ? -1 : 0);
   const std::uint64_t buckets = t.entries->bucket_count();
   Entry* entry = t.entries->erase(place, key.hash);
   // A join moves entries behind the expiry cursor, unseen: the round has to be run again.
@@ -144,10 +173,17 @@ void Database::set_deadline(const KeyRef& key, Found at, std::int64_t deadline) 
   const bool timed = deadline != kNoDeadline;
   *at.slot() = Entry::with_deadline(*at.slot(), deadline);
   Table& t = table_info(key.slot);
-  const std::uint64_t delta = (timed ? 1U : 0U) - static_cast<std::uint64_t>(was_timed ? 1 : 0);
-  t.volatile_count += delta;
-  volatile_count_ += delta;
+  const std::int64_t delta = (timed ? 1 : 0) - (was_timed ? 1 : 0);
+  t.volatile_count += static_cast<std::uint64_t>(delta);
+  count(t, 0, delta, 0);
   refresh_mark(t, at);
+}
+
+void Database::raise_version(const KeyRef& key, Found at, std::uint64_t version) {
+  if (!at)
+    tombstones_.add(Tombstones::fingerprint(key.name), version);
+  else
+    *at.slot() = with_version_at_least(*at.slot(), version);
 }
 
 void Database::for_each_in_slot(Slot slot, std::uint64_t most,
@@ -163,6 +199,12 @@ void Database::for_each_in_slot(Slot slot, std::uint64_t most,
 }
 
 void Database::for_each(const std::function<void(const Entry&)>& fn) const {
+  for (std::size_t i = 0; i < tables_.size(); ++i) {
+    if (!is_hidden_table(i)) tables_[i].entries->for_each([&](Entry* e) { fn(*e); });
+  }
+}
+
+void Database::for_each_stored(const std::function<void(const Entry&)>& fn) const {
   for (const Table& t : tables_) t.entries->for_each([&](Entry* e) { fn(*e); });
 }
 
@@ -172,11 +214,12 @@ std::uint64_t Database::scan(std::uint64_t cursor,
   std::size_t slot = cursor >> kSlotShift;
   if (slot >= tables_.size()) return 0;
   const std::uint64_t inner = cursor & ((1ULL << kSlotShift) - 1);
-  const std::uint64_t next = scan_slot(static_cast<Slot>(slot), inner, fn);
+  const bool hidden = is_hidden_table(slot);
+  const std::uint64_t next = hidden ? 0 : scan_slot(static_cast<Slot>(slot), inner, fn);
   if (next != 0) return (static_cast<std::uint64_t>(slot) << kSlotShift) | next;
   do {
     ++slot;
-  } while (slot < tables_.size() && tables_[slot].entries->empty());
+  } while (slot < tables_.size() && (tables_[slot].entries->empty() || is_hidden_table(slot)));
   return slot < tables_.size() ? static_cast<std::uint64_t>(slot) << kSlotShift : 0;
 }
 
@@ -212,7 +255,7 @@ void Database::sample(Rng& rng, std::size_t most, bool volatile_only,
     t.for_each_in_bucket(bucket, [&](Entry* e, bool timed) {
       if (!volatile_only || (timed && e->has_deadline())) out.push_back(e);
     });
-    // Which of too many stay is left to chance: places in a bucket go by age.
+    // Chance decides which of too many stay: places in a bucket go by age.
     while (out.size() > wanted) {
       out[first + rng.below(out.size() - first)] = out.back();
       out.pop_back();
@@ -233,8 +276,8 @@ void Database::sample(Rng& rng, std::size_t most, bool volatile_only,
   // ended, so that finding all of them costs one pass, however many calls that takes.
   for (std::size_t visited = 0; visited <= tables_.size() && out.size() == before; ++visited) {
     const Table& t = tables_[sweep_table_];
-    for (;
-         t.volatile_count > 0 && sweep_bucket_ < t.entries->bucket_count() && out.size() == before;
+    for (; !is_hidden_table(sweep_table_) && t.volatile_count > 0 &&
+           sweep_bucket_ < t.entries->bucket_count() && out.size() == before;
          ++sweep_bucket_) {
       if (t.entries->bucket_has_mark(sweep_bucket_)) draw(*t.entries, sweep_bucket_);
     }
@@ -257,7 +300,8 @@ Garbage Database::take_all() {
   for (Table& t : tables_) {
     if (!t.entries->empty()) garbage.tables.push_back(renew(t).entries);
   }
-  size_ = volatile_count_ = timed_count_ = 0;
+  tombstones_.clear();
+  size_ = volatile_count_ = timed_count_ = hidden_size_ = 0;
   std::fill(counts_.begin(), counts_.end(), 0);
   average_ttl_ms_ = 0;
   return garbage;
@@ -267,10 +311,9 @@ Garbage Database::take_slot(Slot slot) {
   Garbage garbage;
   if (!per_slot_ || table(slot).empty()) return garbage;
   Table old = renew(tables_[slot]);
-  size_ -= old.entries->size();
-  volatile_count_ -= old.volatile_count;
-  timed_count_ -= old.timed_count;
-  add_count(slot, -static_cast<std::int64_t>(old.entries->size()));
+  count(tables_[slot], -static_cast<std::int64_t>(old.entries->size()),
+        -static_cast<std::int64_t>(old.volatile_count),
+        -static_cast<std::int64_t>(old.timed_count));
   garbage.tables.push_back(std::move(old.entries));
   return garbage;
 }
@@ -327,7 +370,9 @@ Database::ExpireStep Database::expire_step(UnixMillis now, std::uint64_t buckets
   }
   std::size_t visited = 0;
   while (visited < tables_.size() && buckets > 0 && due.size() < 64) {
-    if (!expire_in_table(tables_[expire_table_], now, buckets, due, step)) break;
+    if (!is_hidden_table(expire_table_) &&
+        !expire_in_table(tables_[expire_table_], now, buckets, due, step))
+      break;
     expire_table_ = (expire_table_ + 1) % tables_.size();
     ++visited;
   }

@@ -26,6 +26,7 @@
 #include "src/base/time.h"
 #include "src/ds/hash_table.h"
 #include "src/store/entry.h"
+#include "src/store/tombstones.h"
 
 namespace hearth {
 
@@ -94,8 +95,9 @@ class Database;
 // deadlines. Nothing may be inserted into the table or taken from it before that.
 //
 // Handlers get one from Keys::change(). With Database's insert, replace, take and set_deadline this
-// is all that ever changes an entry, so whatever must know of every change goes into these five: a
-// version per entry, memory per slot, the export of a slot, snapshots without fork.
+// is all that ever changes an entry, so whatever must know of every change goes into these five:
+// memory per slot, the export of a slot, snapshots without fork. Versions need no more than insert,
+// replace and take.
 class Change {
  public:
   Change(Database& db, const KeyRef& key, Found at);
@@ -111,7 +113,7 @@ class Change {
   }
   Entry* operator->() const { return *at_.slot(); }
   Entry& operator*() const { return **at_.slot(); }
-  // Puts another entry there, which has the same key and deadline. The old one is the caller's.
+  // Puts another entry there: same key, deadline and version. The old one is the caller's.
   void become(Entry* entry) const { *at_.slot() = entry; }
 
  private:
@@ -142,6 +144,17 @@ class Database {
   ~Database();
 
   [[nodiscard]] std::uint64_t size() const { return size_; }
+
+  // Keys of a hidden slot are there for who names one of them, and for snapshots; nobody else comes
+  // across them: they are not counted, listed, scanned, drawn, sampled or expired by a cycle.
+  // Cluster mode only. A slot stays hidden when the database is emptied. O(log slots).
+  void set_hidden(Slot slot, bool hidden);
+  [[nodiscard]] bool is_hidden(Slot slot) const { return per_slot_ && hidden_[slot]; }
+  // Hidden ones too.
+  [[nodiscard]] std::uint64_t stored_size() const { return size_ + hidden_size_; }
+  [[nodiscard]] std::uint64_t stored_in_slot(Slot slot) const {
+    return per_slot_ ? table(slot).size() : 0;
+  }
   [[nodiscard]] std::uint64_t volatile_count() const { return volatile_count_; }
   // Keys with something that can expire: those with a deadline, and hashes with fields that have
   // one.
@@ -171,21 +184,38 @@ class Database {
   [[nodiscard]] Entry* take(const KeyRef& key, Found at);
   void erase(const KeyRef& key, Found at) { Entry::free(take(key, at)); }
   void set_deadline(const KeyRef& key, Found at, std::int64_t deadline_or_none);
+  // --- versions (SET ... VER n) ---
+  // A version belongs to the name of a key. It stays while the value is replaced, is left as a
+  // tombstone when the key is removed, and comes back with the key; only take_all forgets it.
+  //
+  // A write to the key has to exceed this version; kNoVersion: any will do. `at`: find(key).
+  [[nodiscard]] std::uint64_t version_of(const KeyRef& key, Found at) const {
+    if (at && at->version() != kNoVersion) return at->version();
+    if (tombstones_.empty()) return kNoVersion;
+    return at ? tombstones_.floor() : tombstones_.of(Tombstones::fingerprint(key.name));
+  }
+  // Gives the key a version, or leaves a tombstone where there is no such key. A higher one stays.
+  void raise_version(const KeyRef& key, Found at, std::uint64_t version);
+  [[nodiscard]] Tombstones& tombstones() { return tombstones_; }
+  [[nodiscard]] const Tombstones& tombstones() const { return tombstones_; }
+
   // The access field is no part of the value: it changes without a Change.
   static void set_access(Found at, std::uint32_t access) { (*at.slot())->set_access(access); }
 
   [[nodiscard]] std::uint64_t count_in_slot(Slot slot) const {
-    return per_slot_ ? table(slot).size() : 0;
+    return per_slot_ && !hidden_[slot] ? table(slot).size() : 0;
   }
-  // fn(Entry&) for the keys of a slot, at most `most`. Cluster mode only.
+  // fn(Entry&) for the keys of a slot, hidden or not, at most `most`. Cluster mode only.
   void for_each_in_slot(Slot slot, std::uint64_t most,
                         const std::function<void(const Entry&)>& fn) const;
   void for_each(const std::function<void(const Entry&)>& fn) const;
+  // Those of hidden slots too.
+  void for_each_stored(const std::function<void(const Entry&)>& fn) const;
 
   // One step over one bucket chain from `cursor`; returns the next cursor, 0 at the end. Every key
   // that exists from the first to the last step is seen at least once.
   std::uint64_t scan(std::uint64_t cursor, const std::function<void(const Entry&)>& fn) const;
-  // The same over the keys of one slot only (cluster mode).
+  // The same over the keys of one slot only, hidden or not (cluster mode).
   std::uint64_t scan_slot(Slot slot, std::uint64_t cursor,
                           const std::function<void(const Entry&)>& fn) const;
 
@@ -259,6 +289,7 @@ class Database {
 
   std::vector<Table> tables_;
   std::uint64_t seed_;
+  Tombstones tombstones_;
   std::uint64_t size_ = 0;
   std::uint64_t volatile_count_ = 0;
   std::uint64_t timed_count_ = 0;
@@ -275,6 +306,13 @@ class Database {
   // O(log slots) and lets a scan jump over empty slots.
   std::vector<std::int64_t> counts_;
   void add_count(Slot slot, std::int64_t delta);
+  // The table has so many more, or fewer, than before.
+  void count(const Table& t, std::int64_t entries, std::int64_t with_deadline, std::int64_t timed);
+  [[nodiscard]] bool is_hidden_table(std::size_t index) const {
+    return per_slot_ && hidden_[index];
+  }
+  std::vector<bool> hidden_;  // by slot, in cluster mode
+  std::uint64_t hidden_size_ = 0;
 };
 
 inline Change::Change(Database& db, const KeyRef& key, Found at)

@@ -124,7 +124,8 @@ void ListView::for_each_segment(const List::SegmentVisitor& visitor) const {
 
 void ListValue::store(List list) {
   Entry* old = &*at_;
-  become(make_list(old->key(), std::move(list), old->deadline(), old->access()));
+  Entry* const fresh = make_list(old->key(), std::move(list), old->deadline(), old->access());
+  become(old->version() == kNoVersion ? fresh : Entry::with_version(fresh, old->version()));
   Entry::free(old);
 }
 

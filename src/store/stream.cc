@@ -51,7 +51,7 @@ std::size_t Stream::memory_bytes() const {
   std::size_t bytes = rounded(sizeof(Stream)) + nodes_.memory_bytes();
   if (sampled > 0) bytes += sample_bytes * nodes_.size() / sampled;
   for (const auto& [name, group] : groups())
-    bytes += rounded(sizeof(StreamGroup) + sizeof name + 32) + group.memory_bytes();
+    bytes += rounded(sizeof(StreamGroup) + sizeof(std::string) + 32) + group.memory_bytes();
   if (idempotency_) bytes += idempotency_->memory_bytes();
   return bytes;
 }

@@ -90,7 +90,7 @@ std::size_t StreamGroup::memory_bytes() const {
   constexpr std::size_t kMapNode = 32;
   std::size_t bytes = pending_.memory_bytes();
   for (const auto& [name, consumer] : consumers_) {
-    bytes += memory::rounded(kMapNode + sizeof name + sizeof consumer) +
+    bytes += memory::rounded(kMapNode + sizeof(std::string) + sizeof consumer) +
              memory::rounded(sizeof(StreamConsumer)) + consumer->pending.memory_bytes();
     if (name.size() > 15) bytes += 2 * memory::rounded(name.size() + 1);
   }

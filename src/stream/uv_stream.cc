@@ -39,8 +39,8 @@ bool parse_ip(const std::string& ip, std::uint16_t port, sockaddr_storage& out) 
          uv_ip6_addr(ip.c_str(), port, reinterpret_cast<sockaddr_in6*>(&out)) == 0;
 }
 
-// What libuv knows of. It outlives its stream until the last handle is closed and the last request
-// has ended: each of those holds it, and so does the stream.
+// The part that libuv knows of. It outlives its stream until the last handle is closed and the last
+// request has ended: each of those holds it, and so does the stream.
 class UvStream::Socket {
  public:
   Socket(uv_loop_t* loop, Owner& owner, StreamTarget options)

@@ -60,8 +60,8 @@ bool overlap(std::string_view a, std::string_view b) {
   return a.starts_with(b) || b.starts_with(a);
 }
 
-// What begins with `prefix` stands right behind it. What begins it stands before it, with nothing
-// in between: that would begin with it too.
+// Names that begin with `prefix` stand right behind it. A name that begins it stands before it,
+// with nothing in between: that would begin with it too.
 std::optional<std::string_view> overlapping_one(const std::set<std::string_view>& prefixes,
                                                 std::string_view prefix) {
   const auto next = prefixes.lower_bound(prefix);

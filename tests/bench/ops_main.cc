@@ -1,6 +1,9 @@
 // Runs one operation many times through parser, engine and reply buffer, without sockets.
 //
 //   hearth_bench_ops OPERATION COUNT [PIPELINE]
+//   hearth_bench_ops --growth N
+//
+// --growth runs each command with N and with 4N of what a client can send or hold (growth.h).
 //
 // The whole way of a request but for the kernel: bytes are parsed into batches, the batch runs, the
 // output is gathered and consumed. Keys are drawn from 10,000 by a fixed seed, so that two runs
@@ -13,84 +16,22 @@
 #include <vector>
 
 #include "src/base/random.h"
-#include "src/command/table.h"
-#include "src/commands/all.h"
-#include "src/config/registry.h"
-#include "src/engine/engine.h"
-#include "src/proto/request_parser.h"
+#include "tests/bench/driver.h"
+#include "tests/bench/growth.h"
 
 namespace {
 
 using namespace hearth;
+using bench::Driver;
+using bench::request;
 
 constexpr std::uint64_t kKeys = 10'000;
-
-struct NoHost final : EngineHost {
-  void flush_soon(Session& session) override { session.output_pending = false; }
-  void close_soon(Session&) override {}
-  void resume_soon(Session&) override {}
-};
-
-std::string request(const std::vector<std::string>& words) {
-  std::string bytes = "*" + std::to_string(words.size()) + "\r\n";
-  for (const auto& w : words) bytes += "$" + std::to_string(w.size()) + "\r\n" + w + "\r\n";
-  return bytes;
-}
 
 std::string key_text(std::uint64_t n) {
   char text[24];
   std::snprintf(text, sizeof text, "key:%012llu", static_cast<unsigned long long>(n));
   return text;
 }
-
-class Driver {
- public:
-  Driver() : specs_(all_commands()), table_(specs_) {
-    Engine::Options o;
-    o.seed = 42;
-    o.config = &config_;
-    o.commands = &table_;
-    o.host = &host_;
-    o.ticks = [] { return std::uint64_t{0}; };
-    o.now = UnixMillis{1'700'000'000'000};
-    o.mono = MonoTime{1};
-    engine_ = std::make_unique<Engine>(o);
-    session_ = &engine_->open({"127.0.0.1:1", "127.0.0.1:2", 1, false, true, false});
-  }
-
-  void run(std::string_view bytes) {
-    const ParserLimits limits;
-    std::size_t position = 0;
-    while (position < bytes.size()) {
-      batch_.clear();
-      while (batch_.requests.size() < RequestBatch::kRequestsMost && position < bytes.size()) {
-        const auto first = static_cast<std::uint32_t>(batch_.words.size());
-        std::size_t used = 0;
-        if (parser_.next(bytes.substr(position), limits, batch_.words, used) !=
-            RequestParser::Status::kRequest)
-          std::abort();
-        position += used;
-        batch_.requests.push_back({first,
-                                   static_cast<std::uint32_t>(batch_.words.size()) - first,
-                                   position,
-                                   nullptr,
-                                   {}});
-      }
-      engine_->run(*session_, batch_);
-    }
-    session_->out.consume(session_->out.size());
-  }
-
- private:
-  std::vector<const CommandSpec*> specs_;
-  CommandTable table_;
-  config::Registry config_;
-  NoHost host_;
-  std::unique_ptr<Engine> engine_;
-  Session* session_ = nullptr;
-  RequestParser parser_;
-  RequestBatch batch_;
-};
 
 using Maker = std::function<std::vector<std::string>(std::uint64_t key)>;
 
@@ -153,6 +94,8 @@ const std::map<std::string, Maker>& operations() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--growth")
+    return bench::run_growth(std::strtoull(argv[2], nullptr, 10));
   if (argc < 3 || operations().count(argv[1]) == 0) {
     std::fprintf(stderr, "usage: hearth_bench_ops OPERATION COUNT [PIPELINE]\noperations:");
     for (const auto& [name, maker] : operations()) std::fprintf(stderr, " %s", name.c_str());

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "src/command/server_control.h"
 #include "tests/support/engine_fixture.h"
 #include "tests/support/fake_server.h"
 
@@ -35,7 +36,7 @@ TEST_CASE("a user may run what its rules allow and nothing else") {
         "-NOPERM User ann has no permissions to run the 'del' command\r\n");
   CHECK(ann.run("CONFIG", "GET", "port") ==
         "-NOPERM User ann has no permissions to run the 'config|get' command\r\n");
-  // What needs no authentication is open to all.
+  // Commands that need no authentication are open to all.
   CHECK(ann.run("AUTH", "default", "") == "+OK\r\n");
 }
 
@@ -107,7 +108,7 @@ TEST_CASE("ACL LOG tells each kind of denial once, alike ones counted") {
   ann.run("GET", "b");
   ann.run("PUBLISH", "c", "m");
   ann.run("AUTH", "ann2", "wrong");
-  const auto& entries = server.engine().access().log().entries();
+  const auto& entries = server.engine().accounts().log().entries();
   REQUIRE(entries.size() == 4);
   CHECK(entries[0].reason == acl::Reason::kAuth);
   CHECK(entries[0].user == "ann2");
@@ -128,7 +129,7 @@ TEST_CASE("acllog-max-len bounds the log") {
   server.run("CONFIG", "SET", "acllog-max-len", "2");
   Other ann = log_in(server, "ann", "+get");
   for (const char* key : {"a", "b", "c"}) ann.run("GET", key);
-  CHECK(server.engine().access().log().entries().size() == 2);
+  CHECK(server.engine().accounts().log().entries().size() == 2);
 }
 
 TEST_CASE("users are described by the rules that make them") {
@@ -221,9 +222,9 @@ TEST_CASE("users are loaded from a file whole or not at all, and saved to it") {
 
 TEST_CASE("the configuration's users are written back as directives") {
   EngineFixture server;
-  CHECK(server.engine().access().directives()->empty());
+  CHECK(server.engine().accounts().directives()->empty());
   server.run("ACL", "SETUSER", "ann", "on", "+get");
-  const auto lines = server.engine().access().directives();
+  const auto lines = server.engine().accounts().directives();
   REQUIRE(lines->size() == 2);
   CHECK(lines->front() == std::vector<std::string>{"ann", "on", "sanitize-payload", "resetchannels",
                                                    "-@all", "+get"});

@@ -109,7 +109,7 @@ TEST_CASE("batches of many sessions are answered as if nothing had been fetched 
       std::vector<RequestBatch> batches;
       for (std::size_t i = 0; i < gathered.size(); ++i) {
         requests.push_back(some_requests(rng));
-        // What takes away under the others what was fetched for them.
+        // Commands that remove under the others what was fetched for them.
         Requests& mine = requests.back();
         if (rng.chance(0.2)) mine[rng.below(mine.size())] = {"FLUSHDB"};
         if (rng.chance(0.2)) mine[rng.below(mine.size())] = {"SWAPDB", "0", "1"};

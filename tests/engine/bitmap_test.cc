@@ -121,6 +121,10 @@ TEST_CASE("BITFIELD reads, sets and increases") {
   CHECK(server.run("BITFIELD", "k", "INCRBY", "i5", "100", "1", "GET", "u4", "0") ==
         "*2\r\n:1\r\n:15\r\n");
   CHECK(server.run("BITFIELD", "k", "GET", "u8", "0") == "*1\r\n:255\r\n");
+  // A field that begins in the last byte of 512 MiB may end behind it.
+  CHECK(server.run("BITFIELD", "k", "GET", "u8", "4294967289") == "*1\r\n:0\r\n");
+  CHECK(server.run("BITFIELD", "k", "GET", "u8", "4294967296") ==
+        "-ERR bit offset is not an integer or out of range\r\n");
   CHECK(server.effects().empty());
   CHECK(server.run("BITFIELD", "none", "GET", "u8", "0") == "*1\r\n:0\r\n");
   CHECK(server.run("EXISTS", "none") == ":0\r\n");

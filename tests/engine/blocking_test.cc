@@ -79,7 +79,7 @@ TEST_CASE("a wait ends at its deadline, or when CLIENT UNBLOCK ends it") {
   server.tick();
   CHECK(taken(waiter) == kTimedOut);
   CHECK_FALSE(waiter.is_waiting());
-  CHECK(server.engine().next_deadline() == hearth::MonoTime{});
+  CHECK(server.engine().blocking().next_deadline() == hearth::MonoTime{});
   const std::string id = std::to_string(waiter.id);
   CHECK(server.run("CLIENT", "UNBLOCK", id) == ":0\r\n");
   server.run_as(waiter, "BLMOVE", "a", "b", "LEFT", "LEFT", "0");

@@ -1,117 +1,16 @@
 // The cluster family and redirects, over a real bus machine that has no network.
 #include <doctest/doctest.h>
 
-#include "cluster/bus/machine.h"
-#include "cluster/nodes_file/nodes_file.h"
-#include "src/command/cluster_control.h"
-#include "tests/support/engine_fixture.h"
+#include "cluster/model/slot.h"
+#include "tests/engine/cluster_fixture.h"
 
 using namespace hearth;
-using hearth::test::EngineFixture;
+using namespace hearth::test;
+using Fixture = ClusterFixture;
 
 namespace {
-
-const std::string kMe(40, 'a');
-const std::string kOther(40, 'b');
-const std::string kReplica(40, 'c');
-
-// 0-8191 are mine, 8192-16382 the other's, 16383 is nobody's.
-std::string two_nodes() {
-  return kMe + " 127.0.0.1:6379@16379,,tls-port=0,shard-id=" + std::string(40, '1') +
-         " myself,master - 0 0 1 connected 0-8191\n" + kOther +
-         " 127.0.0.2:6380@16380,b.example.org,tls-port=0,shard-id=" + std::string(40, '2') +
-         " master - 0 0 2 connected 8192-16382\n" + kReplica +
-         " 127.0.0.3:6381@16381,,tls-port=0,shard-id=" + std::string(40, '2') + " slave " + kOther +
-         " 0 0 2 connected\nvars currentEpoch 2 lastVoteEpoch 0\n";
-}
-
-class FakeCluster final : public ClusterControl {
- public:
-  FakeCluster(EngineFixture& server, const std::string& nodes_conf,
-              cluster::BusSettings settings = {})
-      : server_(&server) {
-    std::optional<cluster::View> saved;
-    if (!nodes_conf.empty()) saved = *cluster::parse_nodes_file(nodes_conf);
-    settings.announced = {"127.0.0.1", 6379, 0, 16379};
-    settings.require_full_coverage = false;
-    machine_ = std::make_unique<cluster::Machine>(settings, saved, 1, now());
-    server.engine().services().cluster = this;
-    // A primary says ok only after its first seconds, and when it has heard a majority.
-    for (int i = 0; i < 30; ++i) wait(milliseconds{100});
-  }
-  void wait(milliseconds time) {
-    mono_ms_ += time.count();
-    run(cluster::input::Tick{});
-  }
-  std::optional<cluster::AdminReply> administer(cluster::AdminRequest request, Later) override {
-    return run(cluster::input::Admin{std::move(request)}).reply;
-  }
-  cluster::ViewPtr view() override { return machine_->view(now()); }
-  std::vector<cluster::LinkInfo> links() override {
-    return {{true, NodeId(kOther), UnixMillis{5}, 0}, {false, NodeId(kOther), UnixMillis{6}, 42}};
-  }
-  void drop_messages(int type) override { dropped = type; }
-  void close_on_drop(bool on) override { closes = on; }
-  bool cut_links(const NodeId& node, cluster::LinkSide) override { return node == NodeId(kOther); }
-
-  int dropped = -1;
-  bool closes = false;
-
- private:
-  [[nodiscard]] cluster::Now now() const {
-    return {MonoTime{mono_ms_ * 1000}, UnixMillis{mono_ms_}};
-  }
-  static std::shared_ptr<const cluster::Message> pong() {
-    cluster::Message m;
-    m.type = cluster::MessageType::kPong;
-    m.header.sender = NodeId(kOther);
-    m.header.flags = cluster::node_flag::kPrimary;
-    m.header.current_epoch = m.header.config_epoch = 2;
-    m.header.port = 6380;
-    m.header.cport = 16380;
-    m.header.slots.add(cluster::SlotRange{8192, 16382});
-    m.body = cluster::PingBody{};
-    return std::make_shared<const cluster::Message>(std::move(m));
-  }
-  cluster::Actions run(const cluster::Input& input) {
-    cluster::Actions actions = machine_->step(input, now());
-    // The disk is quick, and so is the other primary, which says what it owns.
-    for (const cluster::Action& action : actions.list) {
-      if (std::holds_alternative<cluster::action::Persist>(action))
-        static_cast<void>(machine_->step(cluster::input::Persisted{}, now()));
-      if (const auto* open = std::get_if<cluster::action::OpenLink>(&action);
-          open != nullptr && open->ip == "127.0.0.2") {
-        static_cast<void>(
-            machine_->step(cluster::input::LinkConnected{open->link, "127.0.0.1"}, now()));
-        static_cast<void>(
-            machine_->step(cluster::input::MessageReceived{open->link, pong()}, now()));
-      }
-    }
-    if (auto view = machine_->end_turn(now()); view != nullptr)
-      server_->engine().set_cluster_view(std::move(view));
-    return actions;
-  }
-  EngineFixture* server_;
-  std::unique_ptr<cluster::Machine> machine_;
-  std::int64_t mono_ms_ = 1000;
-};
-
-struct Fixture {
-  explicit Fixture(const std::string& nodes_conf = two_nodes(), int resp = 2)
-      : server({.resp = resp,
-                .config = {{"cluster-enabled", "yes"}, {"enable-debug-command", "yes"}}}),
-        cluster(server, nodes_conf) {}
-  template <typename... A>
-  std::string run(const A&... words) {
-    return server.run(words...);
-  }
-  EngineFixture server;
-  FakeCluster cluster;
-};
-
 const char* const kOk = "+OK\r\n";
-
-}  // namespace
+}
 
 TEST_CASE("keys of other nodes are redirected, own ones served, unowned ones refused") {
   Fixture f;
@@ -122,6 +21,30 @@ TEST_CASE("keys of other nodes are redirected, own ones served, unowned ones ref
   CHECK(f.run("PING") == "+PONG\r\n");
   CHECK(f.run("CLUSTER", "DELSLOTS", "0") == kOk);
   CHECK(f.run("GET", "06S") == "-CLUSTERDOWN Hash slot not served\r\n");
+}
+
+TEST_CASE("EXEC tells where a slot went that moved after its commands were queued") {
+  Fixture f;
+  CHECK(f.run("MULTI") == kOk);
+  CHECK(f.run("SET", "06S", "v") == "+QUEUED\r\n");
+  Session& admin = f.server.open();
+  CHECK(f.server.run_words(admin, {"CLUSTER", "SETSLOT", "0", "NODE", kOther}) == kOk);
+  CHECK(f.run("EXEC") == "-MOVED 0 127.0.0.2:6380\r\n");
+  CHECK(f.run("EXEC") == "-ERR EXEC without MULTI\r\n");
+}
+
+TEST_CASE("a script with flags stays in the slot of the keys that it was called with") {
+  Fixture f;
+  const std::string body = "return redis.call('set', '{06S}x', 'v')";
+  CHECK(f.run("EVAL", "#!lua\n" + body, "1", "{06S}a") == kOk);
+  // Slot 1 is this node's too.
+  const std::string one = "Qi";
+  REQUIRE(cluster::slot_of(one) < 8192);
+  REQUIRE(cluster::slot_of(one) != 0);
+  CHECK(f.run("EVAL", "#!lua\n" + body, "1", one)
+            .starts_with("-ERR Script attempted to access keys that do not hash to the same slot"));
+  CHECK(f.run("EVAL", "#!lua flags=allow-cross-slot-keys\n" + body, "1", one) == kOk);
+  CHECK(f.run("EVAL", body, "1", one) == kOk);
 }
 
 TEST_CASE("a transaction is refused as a whole when one of its keys is elsewhere") {
@@ -318,4 +241,103 @@ TEST_CASE("DEBUG reaches the bus") {
   CHECK(f.run("DEBUG", "CLUSTERLINK", "KILL", "ALL", kOther) == kOk);
   CHECK(f.run("DEBUG", "CLUSTERLINK", "KILL", "ALL", kMe) == "-ERR Unknown node " + kMe + "\r\n");
   CHECK(f.run("INFO", "clients").find("cluster_connections:2\r\n") != std::string::npos);
+}
+
+TEST_CASE("SLOT-STATS counts keys always, and cost by slot where it is switched on") {
+  Fixture f;
+  const std::string key = "{06S}a", same_slot = "{06S}b";  // slot 0
+  const std::string slot = f.run("CLUSTER", "KEYSLOT", key);
+  const std::string number = slot.substr(1, slot.size() - 3);
+  REQUIRE(slot == f.run("CLUSTER", "KEYSLOT", same_slot));
+  REQUIRE(std::stoi(number) < 8192);
+  f.run("SET", key, "1");
+  const auto stats = [&] { return f.run("CLUSTER", "SLOT-STATS", "SLOTSRANGE", number, number); };
+  CHECK(stats() == "*1\r\n*2\r\n" + slot + "*2\r\n$9\r\nkey-count\r\n:1\r\n");
+  f.run("CONFIG", "SET", "cluster-slot-stats-enabled", "yes");
+  const auto figures = [&](int keys, int in, int out) {
+    std::size_t memory = 0;
+    f.server.engine().keyspace().db(0).for_each(
+        [&](const Entry& e) { memory += e.memory_bytes(); });
+    return "*1\r\n*2\r\n" + slot + "*10\r\n$9\r\nkey-count\r\n:" + std::to_string(keys) +
+           "\r\n$8\r\ncpu-usec\r\n:0\r\n$16\r\nnetwork-bytes-in\r\n:" + std::to_string(in) +
+           "\r\n$17\r\nnetwork-bytes-out\r\n:" + std::to_string(out) +
+           "\r\n$12\r\nmemory-bytes\r\n:" + std::to_string(memory) + "\r\n";
+  };
+  CHECK(stats() == figures(1, 0, 0));
+  // "*3\r\n$3\r\nSET\r\n$6\r\n{06S}b\r\n$1\r\n2\r\n" and "+OK\r\n".
+  f.run("SET", same_slot, "2");
+  CHECK(stats() == figures(2, 32, 5));
+  // Scripts count as a whole, the commands of a transaction each.
+  const std::string script = "return redis.call('get', KEYS[1])";
+  f.run("EVAL", script, "1", key);
+  const int eval =
+      4 + 10 + static_cast<int>(("$" + std::to_string(script.size()) + "\r\n" + script).size()) +
+      2 + 7 + 12;
+  CHECK(stats() == figures(2, 32 + eval, 5 + 7));
+  f.run("MULTI");
+  f.run("GET", key);
+  f.run("EXEC");
+  CHECK(stats() == figures(2, 32 + eval + 4 + 9 + 12, 5 + 7 + 7));
+  f.run("PING");
+  CHECK(stats() == figures(2, 32 + eval + 4 + 9 + 12, 5 + 7 + 7));
+
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "ORDERBY", "network-bytes-in", "LIMIT", "1") == stats());
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "ORDERBY", "key-count", "DESC", "LIMIT", "1") == stats());
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "ORDERBY", "memory-bytes", "LIMIT", "1") == stats());
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "ORDERBY", "key-count").starts_with("*8192\r\n"));
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "SLOTSRANGE", "8190", "8200").starts_with("*2\r\n"));
+  f.run("CONFIG", "RESETSTAT");
+  CHECK(stats() == figures(2, 0, 0));
+
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "SLOTSRANGE", "5", "4") ==
+        "-ERR Start slot number 5 is greater than end slot number 4\r\n");
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "SLOTSRANGE", "0", "16384") ==
+        "-ERR Invalid or out of range slot\r\n");
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "ORDERBY", "memory") ==
+        "-ERR Unrecognized sort metric for ORDERBY.\r\n");
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "ORDERBY", "key-count", "LIMIT", "0") ==
+        "-ERR Limit has to lie in between 1 and 16384 (maximum number of slots).\r\n");
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "ORDERBY", "key-count", "ASC", "DESC") ==
+        "-ERR syntax error\r\n");
+  CHECK(f.run("CLUSTER", "SLOT-STATS", "EVERYTHING", "0") == "-ERR syntax error\r\n");
+}
+
+TEST_CASE("SLOT-STATS estimates the memory of a slot with many keys by some of them") {
+  Fixture f;
+  CHECK(f.run("CONFIG", "SET", "cluster-slot-stats-enabled", "yes") == kOk);
+  std::size_t memory = 0;
+  for (int i = 0; i < 1000; ++i)
+    f.run("SET", "{06S}" + std::to_string(i),
+          std::string(static_cast<std::size_t>(100 + i % 50), 'v'));
+  f.server.engine().keyspace().db(0).for_each([&](const Entry& e) { memory += e.memory_bytes(); });
+  const std::string stats = f.run("CLUSTER", "SLOT-STATS", "SLOTSRANGE", "0", "0");
+  const std::size_t at = stats.find("memory-bytes\r\n:");
+  REQUIRE(at != std::string::npos);
+  const double told = std::stod(stats.substr(at + 15));
+  CHECK(told > 0.8 * static_cast<double>(memory));
+  CHECK(told < 1.2 * static_cast<double>(memory));
+}
+
+TEST_CASE("a node is drained by one word, and says how far that is") {
+  Fixture f;
+  CHECK(f.run("CLUSTER", "DRAIN")
+            .starts_with(
+                "*6\r\n$8\r\ndraining\r\n$2\r\nno\r\n$5\r\nslots\r\n:8192\r\n$5\r\nstate\r\n"));
+  CHECK(f.run("CLUSTER", "DRAIN", "ON") == kOk);
+  CHECK(f.run("CLUSTER", "DRAIN", "STATUS").find("$3\r\nyes") != std::string::npos);
+  CHECK(f.run("CLUSTER", "DRAIN", "off") == kOk);
+  CHECK(f.run("CLUSTER", "DRAIN", "STATUS").find("$2\r\nno") != std::string::npos);
+  CHECK(f.run("CLUSTER", "DRAIN", "MAYBE") == "-ERR syntax error\r\n");
+  CHECK(f.run("CLUSTER", "DRAIN", "ON", "NOW") == "-ERR syntax error\r\n");
+}
+
+TEST_CASE("RECOVER wants to hear what is lost, and refuses while a majority is heard") {
+  Fixture f;
+  CHECK(f.run("CLUSTER", "RECOVER", "LOST", "1").find("which is a majority") != std::string::npos);
+  CHECK(f.run("CLUSTER", "RECOVER", "LOST", "0") ==
+        "-ERR the number of lost primaries is at least 1\r\n");
+  CHECK(f.run("CLUSTER", "RECOVER", "LOST", "1", "2") == "-ERR syntax error\r\n");
+  CHECK(f.run("CLUSTER", "RECOVER", "NODES", "x") == "-ERR Unknown node x\r\n");
+  CHECK(f.run("CLUSTER", "RECOVER", "ALL", "1") == "-ERR syntax error\r\n");
+  CHECK(f.run("CLUSTER", "INFO").find("cluster_recovery_hint") == std::string::npos);
 }

@@ -8,7 +8,12 @@
 #include <map>
 #include <set>
 
+#include "src/command/blocking_control.h"
 #include "src/command/docs.h"
+#include "src/command/persistence_control.h"
+#include "src/command/replica_control.h"
+#include "src/command/replication_control.h"
+#include "src/command/server_control.h"
 #include "src/proto/reply_parser.h"
 #include "tests/support/engine_fixture.h"
 #include "tests/support/fake_persistence.h"
@@ -270,8 +275,9 @@ bool needs_more_than_an_engine(const Command& command) {
   static const std::set<std::string> kNames = {
       "restore",          "restore-asking",  // a payload, made by DUMP: tests/engine/key_test.cc
       "migrate",          "replicaof",      "slaveof",  // another server: tests/system
-      "function|restore",                               // a payload, made by FUNCTION DUMP
-      "script|kill",  // a script that runs: tests/engine/scripting_test.cc
+      "clusterscan",       // a cluster: tests/engine/cluster_scan_test.cc
+      "function|restore",  // a payload, made by FUNCTION DUMP
+      "script|kill",       // a script that runs: tests/engine/scripting_test.cc
       "function|kill",    "module|load",    "module|loadex", "module|unload",  // a module interface
       "acl|load",         "acl|save",  // a file of users: tests/engine/acl_test.cc
   };
@@ -286,11 +292,12 @@ class World {
     server_.engine().services().persistence = &persistence_;
     server_.engine().services().replication = &replication_;
     server_.engine().services().replica = &replica_;
+    server_.engine().services().handover = &handover_;
   }
 
   // Runs the sample in a session and a data set of their own.
   std::string run(const Sample& sample) {
-    server_.engine().unpause();
+    server_.engine().holds().unpause();
     Session& admin = server_.open();
     for (const Words& words :
          {Words{"CONFIG", "SET", "maxmemory-policy", "noeviction", "import-mode", "no"},
@@ -338,6 +345,7 @@ class World {
   test::FakePersistence persistence_;
   test::FakeReplication replication_;
   test::FakeReplica replica_;
+  test::FakeHandover handover_;
   EngineFixture server_;
 };
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 
+#include "src/command/replica_control.h"
 #include "tests/support/engine_fixture.h"
 #include "tests/support/fake_persistence.h"
 
@@ -69,6 +70,7 @@ const std::map<std::string, Effect>& effects() {
           server.run("SET", "k", "v");
           return EngineFixture::take(listener);
         }}},
+      {"warm-gate", {"loading", replies({"INFO warm"})}},
       {"import-mode", {"yes", replies({"CLIENT IMPORT-SOURCE ON"})}},
       {"hash-max-listpack-entries", {"1", encoding("HSET k a 1 b 2")}},
       {"hash-max-listpack-value", {"10", encoding("HSET k a " + kLong.substr(0, 50))}},
@@ -155,15 +157,28 @@ const std::map<std::string, std::string>& elsewhere() {
         "replica-ignore-disk-write-errors replica-priority replica-announced replica-announce-ip "
         "replica-announce-port repl-diskless-sync repl-diskless-sync-delay "
         "repl-diskless-sync-max-replicas repl-disable-tcp-nodelay repl-ping-replica-period "
-        "repl-timeout repl-backlog-size repl-backlog-ttl propagation-error-behavior");
+        "repl-timeout repl-backlog-size repl-backlog-ttl propagation-error-behavior "
+        "min-replicas-to-ack min-replicas-to-ack-timeout");
     add("the bus is told all of its settings after any change (ClusterBus::follow_settings)",
         "cluster-node-timeout cluster-ping-interval cluster-replica-no-failover "
+        "cluster-replica-validity-factor cluster-migration-barrier "
+        "cluster-allow-replica-migration cluster-manual-failover-timeout "
+        "cluster-replicas-per-shard "
         "cluster-require-full-coverage cluster-allow-reads-when-down "
         "cluster-allow-pubsubshard-when-down cluster-link-sendbuf-limit cluster-blacklist-ttl "
         "cluster-announce-ip cluster-announce-port cluster-announce-tls-port "
         "cluster-announce-bus-port cluster-announce-hostname cluster-announce-human-nodename "
         "cluster-announce-client-ipv4 cluster-announce-client-ipv6 "
         "cluster-preferred-endpoint-type");
+    add("engine/cluster_test: SLOT-STATS", "cluster-slot-stats-enabled");
+    add("sim/balance_test, system/balance_test", "cluster-rebalance");
+    add("unit/cluster/migration, system/slot_moves_test",
+        "cluster-slot-migration-handoff-max-lag-bytes cluster-slot-migration-write-pause-timeout "
+        "cluster-slot-migration-log-max-len");
+    add("engine/warm_gate_test: of a gate that is closed, and of keys that are walked",
+        "warm-gate-fraction warm-gate-deadline warm-hot-keys");
+    add("engine/version_test: the life of a tombstone", "version-tombstone-seconds");
+    add("system/server_test: permissions of files", "data-file-mode");
     add("documented: read at the start", "cluster-seeds cluster-expected-size");
     add("eviction_test, expire_test: decided by chance or by time",
         "maxmemory-samples maxmemory-eviction-tenacity lfu-decay-time active-expire-effort "

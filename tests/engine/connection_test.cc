@@ -130,6 +130,27 @@ TEST_CASE("a client that has not authenticated and reads no replies is closed") 
   CHECK(reader.out.size() > 100'000);
 }
 
+TEST_CASE("a short request for very many bytes ends its client and nobody else") {
+  EngineFixture::Options options;
+  options.output_most = 1'000'000;
+  EngineFixture server(options);
+  server.run("SET", "k", std::string(100'000, 'v'));
+  Session& greedy = server.open();
+  std::vector<std::string> words{"MGET"};
+  words.insert(words.end(), 10'000, "k");
+  server.run_words(greedy, words);
+  CHECK(greedy.close_now);
+  CHECK(server.run("STRLEN", "k") == ":100000\r\n");
+  CHECK(server.run("EVAL", "return redis.pcall('mget', unpack(ARGV)).err", "0", "k") == "$-1\r\n");
+  const std::string script =
+      "local keys = {} for i = 1, 5000 do keys[i] = 'k' end "
+      "return redis.pcall('mget', unpack(keys)).err";
+  CHECK(server.run("EVAL", script, "0")
+            .find("ERR The reply of a command called from script is too large") !=
+        std::string::npos);
+  CHECK(server.run("EVAL", "return redis.call('strlen', 'k')", "0") == ":100000\r\n");
+}
+
 TEST_CASE("with requirepass nothing runs before AUTH") {
   EngineFixture server = with_password();
   CHECK(server.run("GET", "k") == "-NOAUTH Authentication required.\r\n");

@@ -141,3 +141,117 @@ TEST_CASE("what a client holds is not counted again for each of its commands") {
           server.engine().close(client);
         }) < kQuadraticCost);
 }
+
+TEST_CASE("a large value that a request names again and again is walked once") {
+  EngineFixture server;
+  const std::size_t members = 2000;
+  server.run_words(server.session(), with_names({"SADD", "set"}, members));
+  server.run("SET", "bits", std::string(100'000, 'x'));
+  server.run("SET", "other", std::string(50'000, 'y'));
+  Lines scored{"ZADD", "zset"};
+  for (std::size_t i = 0; i < members; ++i) {
+    scored.push_back(std::to_string(i));
+    scored.push_back("name:" + std::to_string(i));
+  }
+  server.run_words(server.session(), scored);
+  for (std::size_t i = 0; i < 40; ++i)
+    server.run("PFADD", "hll", "element:" + std::to_string(i * 977));
+  server.run("PFDEBUG", "TODENSE", "hll");
+  const auto repeated = [](Lines words, const std::string& key, std::size_t times) {
+    words.insert(words.end(), times, key);
+    return words;
+  };
+  // However often: the same reply, and no more time than the words take.
+  struct Case {
+    Lines words;
+    std::string key;
+    bool counts_keys = false;
+    std::string reply;
+  };
+  const std::string counted = server.run("PFCOUNT", "hll");
+  const std::vector<Case> cases = {
+      {{"SUNIONSTORE", "to"}, "set", false, ":2000\r\n"},
+      {{"SINTERSTORE", "to"}, "set", false, ":2000\r\n"},
+      {{"SDIFFSTORE", "to", "set", "none"}, "absent", false, ":2000\r\n"},
+      {{"ZDIFFSTORE", "to"}, "zset", true, ":0\r\n"},
+      {{"ZINTERCARD"}, "zset", true, ":2000\r\n"},
+      {{"ZUNIONSTORE", "to"}, "zset", true, ":2000\r\n"},
+      {{"ZINTERSTORE", "to"}, "zset", true, ":2000\r\n"},
+      {{"PFCOUNT"}, "hll", false, counted},
+      {{"PFMERGE", "to"}, "hll", false, "+OK\r\n"},
+      {{"BITOP", "AND", "to"}, "bits", false, ":100000\r\n"},
+      {{"BITOP", "OR", "to"}, "bits", false, ":100000\r\n"},
+      {{"BITOP", "XOR", "to"}, "bits", false, ":100000\r\n"},
+      {{"BITOP", "ONE", "to"}, "bits", false, ":100000\r\n"},
+      {{"BITOP", "DIFF", "to", "other"}, "bits", false, ":100000\r\n"},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.words);
+    const auto run = [&](std::size_t times) {
+      Lines words = c.words;
+      if (c.counts_keys) words.push_back(std::to_string(times));
+      server.run("DEL", "to");
+      CHECK(server.run_words(server.session(), repeated(words, c.key, times)) == c.reply);
+    };
+    run(2);
+    CHECK(cost_ratio(500, run) < 6);
+  }
+}
+
+TEST_CASE("a sorted set that is named often weighs as often as it is named") {
+  EngineFixture server;
+  server.run("ZADD", "a", "2", "m", "inf", "far");
+  server.run("ZADD", "b", "5", "m");
+  server.run("SADD", "plain", "m");
+  // Few times, each is added by itself; many times, the weights are added first.
+  for (const std::size_t times : {2, 8, 9, 40}) {
+    CAPTURE(times);
+    const auto combined = [&](const std::string& command, const std::string& how) {
+      Lines words{command, std::to_string(times + 1)};
+      words.insert(words.end(), times, "a");
+      words.push_back("b");
+      words.push_back("WEIGHTS");
+      for (std::size_t i = 0; i < times; ++i) words.push_back(i == 1 ? "-3" : "1");
+      words.insert(words.end(), {"10", "AGGREGATE", how});
+      words.insert(words.begin() + 1, "to");
+      words.front() += "STORE";
+      server.run_words(server.session(), words);
+      return server.run("ZSCORE", "to", "m");
+    };
+    const auto bulk = [](double score) {
+      const std::string text = std::to_string(static_cast<int>(score));
+      return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
+    };
+    const auto weights = static_cast<double>(times) - 4;
+    for (const std::string command : {"ZUNION", "ZINTER"}) {
+      CHECK(combined(command, "SUM") == bulk(2 * weights + 50));
+      CHECK(combined(command, "COUNT") == bulk(weights + 10));
+      CHECK(combined(command, "MIN") == bulk(-6));
+      CHECK(combined(command, "MAX") == bulk(50));
+    }
+    Lines members{"ZINTERSTORE", "to", std::to_string(2 * times)};
+    for (std::size_t i = 0; i < times; ++i) members.insert(members.end(), {"a", "plain"});
+    CHECK(server.run_words(server.session(), members) == ":1\r\n");
+    CHECK(server.run("ZSCORE", "to", "m") == bulk(3.0 * static_cast<double>(times)));
+  }
+}
+
+TEST_CASE("repeated sources of BITOP count as the operation says") {
+  EngineFixture server;
+  server.run("SET", "a", std::string(1, '\x0f'));
+  server.run("SET", "b", std::string(1, '\x3c'));
+  const auto result = [&](const Lines& words) {
+    server.run_words(server.session(), words);
+    return static_cast<unsigned char>(server.run("GET", "to").at(4));
+  };
+  CHECK(result({"BITOP", "XOR", "to", "a", "b", "a"}) == 0x3c);
+  CHECK(result({"BITOP", "XOR", "to", "a", "a", "a", "b"}) == 0x33);
+  CHECK(result({"BITOP", "XOR", "to", "a", "a"}) == 0);
+  CHECK(result({"BITOP", "ONE", "to", "a", "a", "a", "b"}) == 0x30);
+  CHECK(result({"BITOP", "ONE", "to", "a", "b"}) == 0x33);
+  CHECK(result({"BITOP", "DIFF", "to", "a", "b", "b"}) == 0x03);
+  CHECK(result({"BITOP", "DIFF", "to", "a", "a", "b"}) == 0);
+  CHECK(result({"BITOP", "DIFF1", "to", "a", "b", "b"}) == 0x30);
+  CHECK(result({"BITOP", "ANDOR", "to", "a", "b", "b"}) == 0x0c);
+  CHECK(result({"BITOP", "AND", "to", "a", "b", "a"}) == 0x0c);
+}

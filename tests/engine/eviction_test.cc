@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include "src/command/reclaimer.h"
+#include "src/command/replication_control.h"
 #include "src/store/memory.h"
 #include "tests/support/engine_fixture.h"
 #include "tests/support/fake_persistence.h"

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "src/command/hold_control.h"
 #include "tests/support/engine_fixture.h"
 
 using hearth::milliseconds;
@@ -232,7 +233,7 @@ TEST_CASE(
     "while clients are paused nothing expires, keys past their deadline are hidden all the same") {
   EngineFixture server;
   server.run("SET", "k", "v", "PX", "10");
-  server.engine().pause(hearth::PauseKind::kWrite, server.now() + milliseconds(1000));
+  server.engine().holds().pause(hearth::PauseKind::kWrite, server.now() + milliseconds(1000));
   server.advance(milliseconds(20));
   server.tick();
   CHECK(server.run("GET", "k") == "$-1\r\n");
@@ -240,7 +241,7 @@ TEST_CASE(
   CHECK(server.engine().keyspace().db(0).size() == 1);
   CHECK(server.run("RANDOMKEY") == "$1\r\nk\r\n");
   CHECK(server.run("KEYS", "*") == "*0\r\n");
-  server.engine().unpause();
+  server.engine().holds().unpause();
   server.tick();
   CHECK(server.engine().keyspace().db(0).size() == 0);
 }

@@ -1,6 +1,7 @@
 // FUNCTION and FCALL: libraries and what becomes of them.
 #include <doctest/doctest.h>
 
+#include "src/command/script_control.h"
 #include "src/proto/reply_parser.h"
 #include "tests/support/engine_fixture.h"
 

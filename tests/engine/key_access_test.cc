@@ -6,8 +6,8 @@
 
 #include <doctest/doctest.h>
 
-#include "src/command/access.h"
 #include "src/command/key_extract.h"
+#include "src/command/rights.h"
 #include "src/proto/reply_parser.h"
 #include "tests/support/command_generator.h"
 #include "tests/support/engine_fixture.h"
@@ -210,7 +210,7 @@ TEST_CASE("a command reaches the keys that extraction finds, and needs the right
   CommandGenerator generator(whole.table(), choices, whole.now(), scope);
   std::set<std::string> never_denied;
   for (const Command* command : generator.commands()) {
-    // What works on all keys of a database has no keys of its own.
+    // A command that works on all keys of a database has no keys of its own.
     if (!has_keys(*command) || has(command->flags, Flag::kTouchesArbitraryKeys)) continue;
     CAPTURE(command->full_name);
     Counts counts;

@@ -203,7 +203,7 @@ TEST_CASE("OBJECT tells encoding, idle time and reference count") {
         "between policies at runtime LRU and LFU data will take some time to adjust.\r\n");
   CHECK(server.run("OBJECT", "HELP")
             .starts_with(
-                "*11\r\n+OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n"));
+                "*13\r\n+OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:\r\n"));
   CHECK(server.run("OBJECT", "NOTHING") ==
         "-ERR unknown subcommand 'NOTHING'. Try OBJECT HELP.\r\n");
   CHECK(server.run("OBJECT", "ENCODING") ==

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "src/command/migration_control.h"
 #include "tests/support/engine_fixture.h"
 
 using hearth::MigrationControl;

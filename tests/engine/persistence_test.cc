@@ -1,16 +1,22 @@
 // The data set on the disk: an engine with its persistence on a disk in memory that crashes.
 #include "src/server/persistence.h"
+#include "src/command/replication_control.h"
 
 #include <doctest/doctest.h>
 
 #include "src/command/table.h"
 #include "src/commands/all.h"
 #include "tests/support/fake_persistence.h"
+#include "tests/support/figure_watch.h"
+#include "tests/support/figures_elsewhere.h"
+#include "tests/support/inline_launcher.h"
 #include "tests/support/manual_disk.h"
 #include "tests/support/mem_file_system.h"
 
 using namespace hearth;
 using hearth::test::FakeReplication;
+using hearth::test::FigureWatch;
+using hearth::test::InlineLauncher;
 using hearth::test::ManualDisk;
 using hearth::test::MemFileSystem;
 
@@ -23,52 +29,11 @@ class FakeClock final : public Clock {
   UnixMillis now{1'000'000'000'000};
 };
 
-// Runs the job at once; its end is told when the test says so.
-class InlineLauncher final : public ChildLauncher {
- public:
-  Result<int> start(Job job) override {
-    if (refuses) return fail(ErrorCode::kIo, "no child today");
-    job_ = std::move(job);
-    running_ = true;
-    stopped_ = false;
-    ++forks_;
-    const auto done = job_.run(kPid, [](std::uint64_t) {});
-    outcome_ = {};
-    outcome_.succeeded = static_cast<bool>(done);
-    if (!done) outcome_.error = done.error().context;
-    return kPid;
-  }
-  void stop() override {
-    stopped_ = true;
-    finish();
-  }
-  void stop_and_forget() override { running_ = false; }
-  bool is_running() const override { return running_; }
-  std::int64_t last_fork_us() const override { return 0; }
-  std::uint64_t forks() const override { return forks_; }
-
-  void finish() {
-    if (!running_) return;
-    running_ = false;
-    outcome_.stopped_by_us = stopped_;
-    if (stopped_) outcome_.succeeded = false;
-    const Job job = std::move(job_);
-    job.on_end(outcome_);
-  }
-  bool refuses = false;
-
- private:
-  static constexpr int kPid = 77;
-  Job job_;
-  ChildOutcome outcome_;
-  bool running_ = false, stopped_ = false;
-  std::uint64_t forks_ = 0;
-};
-
 class Server final : public EngineHost {
  public:
   using Config = std::vector<std::vector<std::string>>;
-  Server(MemFileSystem& disk, const Config& config, milliseconds later = milliseconds(0))
+  Server(MemFileSystem& disk, const Config& config, milliseconds later = milliseconds(0),
+         const std::function<void(Server&)>& while_loading = nullptr)
       : table_(specs_) {
     clock.now = clock.now + later;
     for (const auto& words : config) REQUIRE(config_.apply_directive(words));
@@ -97,7 +62,10 @@ class Server final : public EngineHost {
     engine_ = std::make_unique<Engine>(std::move(o));
     persistence->attach(*engine_);
     engine_->add_sink(persistence->sink());
-    started = persistence->load_at_start([] { return true; });
+    started = persistence->load_at_start([&] {
+      if (while_loading) while_loading(*this);
+      return true;
+    });
     engine_->set_time(clock.unix_now(), clock.mono_now());
     session_ = &engine_->open({"127.0.0.1:1", "127.0.0.1:2", 1, false, true, false});
     other_ = &engine_->open({"127.0.0.1:3", "127.0.0.1:2", 1, false, true, false});
@@ -113,8 +81,8 @@ class Server final : public EngineHost {
     return run_in(*other_, {std::string(words)...});
   }
   // The host holds back what these wrote.
-  bool must_wait() { return engine_->must_wait_for_disk(*session_); }
-  bool other_must_wait() { return engine_->must_wait_for_disk(*other_); }
+  bool must_wait() { return engine_->sessions().must_wait_for_disk(*session_); }
+  bool other_must_wait() { return engine_->sessions().must_wait_for_disk(*other_); }
   std::string digest() { return run("DEBUG", "DIGEST"); }
   std::string info(std::string_view field) {
     const std::string text = run("INFO", "persistence");
@@ -123,6 +91,7 @@ class Server final : public EngineHost {
     const std::size_t from = at + field.size() + 1;
     return text.substr(from, text.find("\r\n", from) - from);
   }
+  void look(FigureWatch& watch) { watch.look(*engine_->services().info); }
   void advance(milliseconds by) {
     clock.now = clock.now + by;
     engine_->set_time(clock.unix_now(), clock.mono_now());
@@ -731,4 +700,100 @@ TEST_CASE("a snapshot that can't be loaded is found out without touching the dat
     CHECK_FALSE(server.persistence->check_snapshot("cut.rdb", serve));
   }
   CHECK(server.digest() == before);
+}
+
+TEST_CASE("a library that can't be loaded is found out without touching those that are there") {
+  MemFileSystem disk;
+  Server server(disk, kPlain);
+  std::vector<std::string> tried;
+  int loaded = 0;
+  server.persistence->set_libraries(
+      {.sources =
+           [] {
+             return std::vector<std::string>{"first", "broken"};
+           },
+       .load = [&](const std::string&, bool) -> Result<void> { return ++loaded, Result<void>(); },
+       .clear = [] {},
+       .begin_trial = [&]() -> Persistence::Libraries::Trial {
+         return [&](const std::string& source) -> Result<void> {
+           tried.push_back(source);
+           if (source == "broken") return fail(ErrorCode::kCorrupt, "no library");
+           return {};
+         };
+       }});
+  REQUIRE(server.run("SAVE") == "+OK\r\n");
+  const auto checked = server.persistence->check_snapshot("dump.rdb", [] { return true; });
+  CHECK_FALSE(checked);
+  CHECK(tried == std::vector<std::string>{"first", "broken"});
+  CHECK(loaded == 0);
+}
+
+namespace {
+
+void watch_a_snapshot(FigureWatch& watch, MemFileSystem& disk) {
+  Server server(disk, kPlain);
+  server.look(watch);
+  fill(server);
+  server.run("SET", "stale", "v", "PX", "3000");
+  for (int i = 0; i < 2000; ++i) server.run("SET", "k" + std::to_string(i), std::string(500, 'x'));
+  server.advance(seconds(1));
+  server.children.fork_us = 70;
+  server.run("BGSAVE");
+  server.children.report({.keys = 2, .copied_bytes = 4096});
+  server.advance(seconds(1));
+  server.look(watch);
+  server.children.finish();
+  server.look(watch);
+  server.advance(seconds(2));
+  server.run("DEBUG", "RELOAD", "NOSAVE");
+  server.look(watch);
+}
+
+void watch_the_log(FigureWatch& watch) {
+  MemFileSystem disk;
+  Server server(disk, {{"save", ""}, {"appendfsync", "everysec"}});
+  watch.begin();
+  server.look(watch);
+  server.run("CONFIG", "SET", "appendonly", "yes");
+  server.children.report({.keys = 2, .copied_bytes = 4096});
+  server.look(watch);
+  server.advance(seconds(3));
+  server.children.finish();
+  server.persistence->end_turn();
+  server.look(watch);
+  server.run("BGSAVE");
+  server.run("BGREWRITEAOF");
+  server.look(watch);
+  server.children.finish();
+  server.persistence->tick();
+  server.children.fail_job();
+  server.children.finish();
+  server.look(watch);
+  server.disk_thread.hold(true);
+  server.advance(seconds(2));
+  server.run("SET", "a", "1");
+  server.run("SET", "b", "2");
+  server.look(watch);
+  server.advance(std::chrono::minutes(1));
+  server.persistence->end_turn();
+  server.look(watch);
+  server.disk_thread.hold(false);
+}
+
+}  // namespace
+
+TEST_CASE("the figures of snapshots and of the log move") {
+  MemFileSystem disk;
+  FigureWatch watch;
+  watch_a_snapshot(watch, disk);
+  Server again(disk, {{"save", ""}, {"loading-process-events-interval-bytes", "1024"}},
+               milliseconds(0), [&](Server& server) {
+                 server.advance(seconds(1));
+                 server.look(watch);
+               });
+  watch_the_log(watch);
+  for (const std::string_view row : hearth::test::kFiguresOfPersistence) {
+    CAPTURE(row);
+    CHECK(watch.has_moved(row));
+  }
 }

@@ -1,6 +1,7 @@
 // The engine of a replica: what it refuses its clients, and what it takes from its primary.
 #include <doctest/doctest.h>
 
+#include "src/command/replica_control.h"
 #include "src/store/memory.h"
 #include "tests/support/engine_fixture.h"
 #include "tests/support/fake_persistence.h"
@@ -19,7 +20,7 @@ class Replica : public EngineFixture {
     stream_ = &open();
     stream_->primary = stream_->replaying = true;
   }
-  // What the primary says.
+  // A command of the primary.
   template <typename... A>
   std::string told(const A&... words) {
     engine().begin_replay();
@@ -54,6 +55,16 @@ TEST_CASE("clients of a replica read, and write only where the configuration let
   server.run("CONFIG", "SET", "replica-read-only", "no");
   CHECK(server.run("SET", "k", "w") == "+OK\r\n");
   CHECK(server.run("GET", "k") == "$1\r\nw\r\n");
+}
+
+TEST_CASE("a primary does not decide whom its replica follows") {
+  Replica server;
+  for (const char* command : {"REPLICAOF", "SLAVEOF"}) {
+    CHECK(server.told(command, "10.0.0.2", "6379").starts_with("-ERR"));
+    CHECK(server.told(command, "", "6379").starts_with("-ERR"));
+    CHECK(server.told(command, "NO", "ONE").starts_with("-ERR"));
+  }
+  CHECK(server.replica.primary == "10.0.0.1:6379");
 }
 
 TEST_CASE("a transaction that was begun before the server became a replica is aborted") {

@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "src/command/script_control.h"
+#include "src/command/server_control.h"
 #include "tests/support/engine_fixture.h"
 #include "tests/support/fake_server.h"
 
@@ -349,7 +351,7 @@ TEST_CASE("above maxmemory a script is stopped before its first write") {
   CHECK(server.run("EVAL", "#!lua flags=allow-oom\nreturn redis.call('set', 'x', 2)", "1", "x") ==
         "+OK\r\n");
   CHECK(server.run("EVAL", "#!lua flags=no-writes\nreturn 1", "0") == ":1\r\n");
-  // What writes first without asking for memory may go on.
+  // A script that writes first without asking for memory may go on.
   CHECK(server.run("EVAL", "redis.call('del', 'x') return redis.call('set', 'x', 3)", "1", "x") ==
         "+OK\r\n");
   server.run("CONFIG", "SET", "maxmemory", "0");
@@ -442,7 +444,7 @@ TEST_CASE("a script past the busy threshold lets others speak, and SCRIPT KILL e
       CHECK(server.run_as(other, "SET", "k", "v").starts_with("-BUSY"));
       CHECK(server.run_as(other, "DISCARD") == "+OK\r\n");
       CHECK(server.run_as(other, "SHUTDOWN").starts_with("-BUSY"));
-      // Which it may be because of a script of the log that is being replayed.
+      // It may be busy with a script of the log that is being replayed.
       server.engine().set_loading(true);
       CHECK(server.run_as(other, "GET", "k").starts_with("-LOADING"));
       server.engine().set_loading(false);
@@ -467,7 +469,7 @@ TEST_CASE("a script that has written is not killed, only given up with the serve
     CHECK(server.run_as(other, "SCRIPT", "KILL").starts_with("-UNKILLABLE "));
     CHECK(server.run_as(other, "GET", "k").starts_with("-BUSY"));
     server.advance(hearth::milliseconds(5000));
-    server.engine().abandon_script();
+    server.engine().script_runs().abandon_script();
   };
   const std::string reply = server.run(
       "EVAL", "redis.call('set', 'k', 'v', 'px', 100) while true do redis.call('get', 'k') end",
@@ -831,9 +833,9 @@ TEST_CASE("writes ask for enough replicas, in scripts too unless they have writt
   server.run("MULTI");
   CHECK(server.run("SET", "x", "w") == kRefusal);
   CHECK(server.run("EXEC").starts_with("-EXECABORT"));
-  server.engine().set_good_replicas(1);
+  server.engine().gate().set_good_replicas(1);
   CHECK(server.run("SET", "x", "w") == "+OK\r\n");
-  server.engine().set_good_replicas(0);
+  server.engine().gate().set_good_replicas(0);
   CHECK(server.run("SET", "x", "w") == kRefusal);
   server.run("CONFIG", "SET", "min-replicas-to-write", "0");
   CHECK(server.run("SET", "x", "w") == "+OK\r\n");

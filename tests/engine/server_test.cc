@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/command/server_control.h"
 #include "src/proto/reply_parser.h"
 #include "tests/support/engine_fixture.h"
 #include "tests/support/fake_server.h"
@@ -220,17 +221,17 @@ TEST_CASE(
     "writes that are held for a shutdown go on after it, whatever CLIENT PAUSE said meanwhile") {
   EngineFixture server;
   Session& writer = server.open();
-  server.engine().hold_writes(true);
+  server.engine().holds().hold_writes(hearth::WriteHolder::kShutdown, true);
   CHECK(server.run_as(writer, "SET", "k", "v").empty());
   CHECK(server.run("GET", "k") == "$-1\r\n");
   server.run("CLIENT", "PAUSE", "10", "WRITE");
   server.run("CLIENT", "UNPAUSE");
-  CHECK(server.engine().is_paused());
+  CHECK(server.engine().holds().is_paused());
   server.run("CLIENT", "PAUSE", "1000", "WRITE");
-  server.engine().hold_writes(false);
-  CHECK(server.engine().is_paused());
+  server.engine().holds().hold_writes(hearth::WriteHolder::kShutdown, false);
+  CHECK(server.engine().holds().is_paused());
   server.run("CLIENT", "UNPAUSE");
-  CHECK_FALSE(server.engine().is_paused());
+  CHECK_FALSE(server.engine().holds().is_paused());
   CHECK(server.resumed() == std::vector<hearth::ConnId>{writer.id});
 }
 
@@ -561,6 +562,7 @@ TEST_CASE("DEBUG switches change how the server runs") {
   server.engine().services().server = &process;
   CHECK(server.run("DEBUG", "SLEEP", "0.5") == "+OK\r\n");
   CHECK(process.slept == milliseconds(500));
+  CHECK(server.run("DEBUG", "SLEEP", "0\r\n") == "+OK\r\n");  // hiredis asks so
   CHECK(server.run("DEBUG", "SET-ACTIVE-EXPIRE", "0") == "+OK\r\n");
   server.run("SET", "k", "v", "PX", "1");
   server.advance(milliseconds(10));

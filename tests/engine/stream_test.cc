@@ -224,7 +224,7 @@ TEST_CASE("XREAD waits for entries behind what was there when it was asked") {
   CHECK(Streams::parse(EngineFixture::take(reader)) == "[[x [[3-0 [f 3]]]]]");
   CHECK(s.run_as(reader, "XREAD", "BLOCK", "10", "STREAMS", "x", "$").empty());
   s.advance(milliseconds(11));
-  s.engine().run_due();
+  s.engine().blocking().run_due();
   CHECK(EngineFixture::take(reader) == "*-1\r\n");
   CHECK(s.run_as(reader, "XREAD", "BLOCK", "-1", "STREAMS", "x", "$") ==
         "-ERR timeout is negative\r\n");
@@ -333,13 +333,13 @@ TEST_CASE("XREADGROUP CLAIM waits for entries to become idle, but not longer tha
   };
   const auto pass = [&](std::int64_t ms) {
     s.advance(milliseconds(ms));
-    s.engine().run_due();
+    s.engine().blocking().run_due();
     return EngineFixture::take(reader);
   };
   CHECK(ask("0", "500").empty());
   CHECK(pass(499).empty());
   CHECK(Streams::parse(pass(1)) == "[[x [[1-0 [f 1] 500 1]]]]");
-  // What is looked for goes away meanwhile: the reader waits on, until its own time is over.
+  // The stream goes away meanwhile: the reader waits on, until its own time is over.
   CHECK(ask("1200", "500").empty());
   s.run("XACK", "x", "g", "1");
   CHECK(pass(500).empty());

@@ -44,7 +44,7 @@ TEST_CASE("SET conditions, GET and KEEPTTL do what they say and leave no effect 
   CHECK(server.run("SET", "k", "d", "KEEPTTL") == "+OK\r\n");
   server.advance(milliseconds(500));
   CHECK(server.run("GET", "k") == "$-1\r\n");
-  // Whoever wants the old value has looked for it.
+  // A command that wants the old value has looked for it.
   CHECK(server.run("SET", "absent", "v", "GET") == "$-1\r\n");
   CHECK(server.events() == Lines{"keymiss absent", "new absent", "set absent"});
   CHECK(server.run("GETSET", "absent2", "v") == "$-1\r\n");

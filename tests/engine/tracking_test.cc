@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "src/command/tracking_control.h"
 #include "tests/support/engine_fixture.h"
 
 namespace {
@@ -7,7 +8,7 @@ namespace {
 using namespace hearth;
 using test::EngineFixture;
 
-// What a RESP3 client is told when one key has changed.
+// The push message for a RESP3 client when one key has changed.
 std::string invalidated(const std::string& key) {
   return ">2\r\n$10\r\ninvalidate\r\n*1\r\n$" + std::to_string(key.size()) + "\r\n" + key + "\r\n";
 }

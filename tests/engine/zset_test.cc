@@ -103,6 +103,8 @@ TEST_CASE("ZADD refuses what makes no sense, before it changes anything") {
         "-ERR INCR option supports a single increment-element pair\r\n");
   CHECK(server.run("ZADD", "z", "1", "a", "x", "b") == "-ERR value is not a valid float\r\n");
   CHECK(server.run("ZADD", "z", "nan", "a") == "-ERR value is not a valid float\r\n");
+  // Nearer to 0 than any double.
+  CHECK(server.run("ZADD", "z", "1e-400", "a") == "-ERR value is not a valid float\r\n");
   CHECK(server.run("ZADD", "z", "1", "a", "2") == "-ERR syntax error\r\n");
   CHECK(server.run("ZADD", "z", "NX", "CH") == "-ERR syntax error\r\n");
   CHECK(server.run("EXISTS", "z") == ":0\r\n");
@@ -535,4 +537,31 @@ TEST_CASE("pops that wait answer at once if there is something, or when somethin
   server.run("MULTI");
   server.run("BZPOPMIN", "y", "0");
   CHECK(server.run("EXEC") == "*1\r\n*-1\r\n");
+}
+
+TEST_CASE("a difference is the same whichever side is walked") {
+  EngineFixture server;
+  std::vector<std::string> words{"ZADD", "first"};
+  for (int i = 0; i < 300; ++i) {
+    words.push_back(std::to_string(i));
+    words.push_back("m" + std::to_string(i));
+  }
+  server.run_words(server.session(), words);
+  std::vector<std::string> few{"ZDIFF", "101", "first"};
+  for (int i = 0; i < 100; ++i) {
+    const std::string key = "other" + std::to_string(i);
+    // Members of the first, one twice, a set among them, and one that the first does not have.
+    if (i % 10 == 0)
+      server.run("SADD", key, "m" + std::to_string(i), "stranger");
+    else
+      server.run("ZADD", key, "7", "m" + std::to_string(i), "7", "m5");
+    few.push_back(key);
+  }
+  const std::string all = server.run_words(server.session(), few);
+  CHECK(all.starts_with("*200\r\n$4\r\nm100\r\n"));
+  CHECK(all.ends_with("m299\r\n"));
+  server.run("ZADD", "many", "1", "m0");
+  for (int i = 1; i < 300; ++i) server.run("ZADD", "many", "1", "m" + std::to_string(i));
+  CHECK(server.run("ZDIFF", "2", "first", "many") == "*0\r\n");
+  CHECK(server.run("ZDIFF", "3", "first", "first", "first") == "*0\r\n");
 }

@@ -7,7 +7,7 @@
 
 #include "src/acl/users.h"
 #include "src/base/check.h"
-#include "src/command/access.h"
+#include "src/command/rights.h"
 #include "src/commands/all.h"
 
 namespace {

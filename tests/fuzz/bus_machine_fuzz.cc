@@ -67,11 +67,13 @@ class Run {
       settings_.expected_size = 1 + static_cast<int>(in.below(4));
       settings_.seeds = {{"10.0.0.2", 6379, 16379}};
     }
+    settings_.replica_validity_factor = static_cast<int>(in.below(3));
+    settings_.replicas_per_shard = static_cast<int>(in.below(2));
     restart(std::nullopt);
   }
 
   void one_event() {
-    switch (in_.below(16)) {
+    switch (in_.below(18)) {
       case 0: now_ms_ += in_.byte(); break;
       case 1: now_ms_ += 100 * in_.byte(); break;
       case 2:
@@ -87,16 +89,27 @@ class Run {
       case 12:
         if (in_.below(8) == 0 && !files_.empty()) restart(parse_nodes_file(files_.back()).value());
         break;
+      case 13: move_data(); break;
       default: message(); break;
     }
   }
 
  private:
   [[nodiscard]] Now now() const {
-    return {MonoTime{(now_ms_ + 1000) * 1000}, UnixMillis{1'700'000'000'000 + now_ms_}};
+    return {MonoTime{(now_ms_ + 1000) * 1000}, UnixMillis{1'700'000'000'000 + now_ms_}, data_};
+  }
+  void move_data() {
+    data_.offset = in_.number();
+    data_.is_empty = in_.below(2) == 0;
+    data_.writes_held = in_.below(2) == 0;
+    data_.link_up = in_.below(2) == 0;
+    data_.silence.reset();
+    if (in_.below(2) == 0) data_.silence = std::chrono::milliseconds{100 * in_.byte()};
+    feed(input::DataMoved{});
   }
   void restart(std::optional<View> saved) {
-    machine_.emplace(settings_, saved, 1, now());
+    // Each life of a process draws other ids.
+    machine_.emplace(settings_, saved, ++lives_, now());
     links_ = {0};
     save_due_ = false;
     tick();
@@ -204,7 +217,8 @@ class Run {
       case MessageType::kPublishShard: m.body = PublishBody{in_.text(), in_.text()}; break;
       case MessageType::kUpdate: m.body = UpdateBody{id(), in_.number(), slots()}; break;
       case MessageType::kModule:
-        m.body = ModuleBody{0x4845415254484631ULL, static_cast<std::uint8_t>(in_.below(4)),
+        m.body = ModuleBody{in_.below(4) == 0 ? 0x4845415254485231ULL : 0x4845415254484631ULL,
+                            static_cast<std::uint8_t>(in_.below(4)),
                             std::string(in_.frame().substr(0, 512))};
         break;
       default: break;
@@ -213,7 +227,7 @@ class Run {
   void admin() {
     const auto slot = static_cast<Slot>(in_.byte() * 64);
     const std::string name = id().str();
-    switch (in_.below(12)) {
+    switch (in_.below(17)) {
       case 0: feed(input::Admin{admin::AddSlots{{slot}}}); break;
       case 1: feed(input::Admin{admin::DelSlots{{slot}}}); break;
       case 2: feed(input::Admin{admin::SetSlotMigrating{slot, name}}); break;
@@ -226,13 +240,22 @@ class Run {
       case 9:
         feed(input::Admin{admin::SetConfigEpoch{static_cast<std::int64_t>(in_.number())}});
         break;
+      case 10:
+      case 11: feed(input::Admin{admin::Replicate{name, false}}); break;
+      case 12: feed(input::Admin{admin::ReplicateNoOne{}}); break;
+      case 13:
+        feed(input::Admin{admin::Failover{static_cast<admin::Failover::Mode>(in_.below(3))}});
+        break;
+      case 14: feed(input::Admin{admin::HandOver{}}); break;
       default: feed(input::Admin{admin::Meet{"10.0.0.5", 7000, 17000}}); break;
     }
   }
 
   Source& in_;
   BusSettings settings_;
+  std::uint64_t lives_ = 0;
   std::int64_t now_ms_ = 0;
+  DataState data_;
   std::optional<Machine> machine_;
   std::vector<LinkId> links_{0};
   LinkId next_inbound_ = 1;

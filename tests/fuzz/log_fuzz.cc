@@ -8,38 +8,15 @@
 #include "persistence/aof/replay.h"
 #include "src/base/check.h"
 #include "src/store/digest.h"
+#include "tests/fuzz/text_file.h"
 #include "tests/support/engine_fixture.h"
 
 namespace {
 
 using namespace hearth;
 using hearth::test::EngineFixture;
-
-class TextFile final : public io::File {
- public:
-  explicit TextFile(std::string_view bytes) : bytes_(bytes) {}
-  Result<void> append(std::string_view) override { return {}; }
-  Result<std::size_t> read(char* out, std::size_t size) override {
-    const std::size_t got = bytes_.copy(out, size);
-    bytes_.remove_prefix(got);
-    return got;
-  }
-  Result<void> sync() override { return {}; }
-  Result<std::uint64_t> size() override { return bytes_.size(); }
-  Result<void> truncate(std::uint64_t) override { return {}; }
-
- private:
-  std::string_view bytes_;
-};
-
-class TextSink final : public rdb::ByteSink {
- public:
-  Result<void> append(std::string_view bytes) override {
-    text += bytes;
-    return {};
-  }
-  std::string text;
-};
+using hearth::test::TextFile;
+using hearth::test::TextSink;
 
 // Commands on data: what others do is not the log's to say.
 bool is_about_data(const Command* command) {
@@ -60,7 +37,7 @@ class Replayed {
     handler.run = [&](std::span<const std::string_view> words) -> Result<void> {
       if (words_left < words.size()) return fail(ErrorCode::kLimit, "enough");
       words_left -= must_succeed ? 0 : words.size();
-      if (!is_about_data(server_.engine().find_command(words))) return {};
+      if (!is_about_data(server_.engine().services().commands->resolve(words))) return {};
       server_.engine().begin_replay();
       server_.engine().execute(session, words);
       server_.engine().end_replay();

@@ -27,7 +27,7 @@ std::unique_ptr<EngineFixture> make_server() {
   o.ticks = [] { return ticks += 1'000'000; };
   o.config = {{"busy-reply-threshold", "5"}};
   auto server = std::make_unique<EngineFixture>(o);
-  server->while_busy = [engine = server.get()] { engine->engine().abandon_script(); };
+  server->while_busy = [engine = server.get()] { engine->engine().script_runs().abandon_script(); };
   return server;
 }
 

@@ -3,11 +3,11 @@
 #include <string_view>
 
 #include "src/base/check.h"
-#include "tools/cache_warm/mapping.h"
+#include "tools/cache_warm/plan.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const auto plan =
-      hearth::warm::parse_mapping({reinterpret_cast<const char*>(data), size}, "mapping.toml");
+      hearth::warm::parse_plan({reinterpret_cast<const char*>(data), size}, "mapping.toml");
   if (plan)
     HEARTH_CHECK(!plan->mappings.empty());
   else

@@ -1,4 +1,4 @@
-// What a primary sends, of unknown origin, from its first answer to its stream. However the bytes
+// The bytes of a primary, of unknown origin, from its first answer to its stream. However the bytes
 // are cut into pieces the replica does the same, and it keeps no more than it was sent. The first
 // byte says how: where the handshake begins, and the size of the pieces.
 #include <cstdint>

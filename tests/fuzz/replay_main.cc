@@ -1,7 +1,7 @@
-// Replays a corpus without libFuzzer: every file, every file cut at each of its first bytes, and
-// every file with single bytes changed by a seeded generator. Large files get fewer rounds. With a
-// number of seconds it goes on for that long: the inputs are the same each time, how many of them
-// there are is up to the machine.
+// Replays a corpus without libFuzzer: every file as it is, then for a number of seconds every file
+// cut at each of its first bytes, with single bytes changed, and mixed with others. The inputs are
+// the same each time; the machine decides how many of them there are.
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -25,9 +25,10 @@ void feed(const std::string& bytes) {
   LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
 }
 
-// Some bytes changed, a part cut out, or the beginning of one file with the end of another.
-std::string changed_file(const std::vector<std::string>& files, hearth::Rng& rng) {
-  std::string bytes = files[rng.below(files.size())];
+// Single bytes changed, a part cut out, or the beginning of one file with the end of another.
+std::string changed_file(const std::string& file, const std::vector<std::string>& files,
+                         hearth::Rng& rng) {
+  std::string bytes = file;
   if (bytes.empty()) return bytes;
   if (rng.below(8) == 0) {
     const std::string& other = files[rng.below(files.size())];
@@ -40,36 +41,34 @@ std::string changed_file(const std::vector<std::string>& files, hearth::Rng& rng
   return bytes;
 }
 
+std::vector<std::string> read_files(const char* folder) {
+  std::vector<std::filesystem::path> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    paths.push_back(entry.path());
+  std::sort(paths.begin(), paths.end());
+  std::vector<std::string> files;
+  for (const auto& path : paths) {
+    std::ifstream in(path, std::ios::binary);
+    files.emplace_back(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+  }
+  return files;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2 && argc != 3)
-    return std::fprintf(stderr, "usage: %s CORPUS_DIRECTORY [SECONDS]\n", argv[0]), 2;
-  const auto start = std::chrono::steady_clock::now();
-  std::vector<std::string> all;
-  std::size_t files = 0;
+  if (argc != 3) return std::fprintf(stderr, "usage: %s CORPUS_DIRECTORY SECONDS\n", argv[0]), 2;
+  const std::vector<std::string> files = read_files(argv[1]);
+  if (files.empty()) return std::fprintf(stderr, "%s: the corpus is empty\n", argv[1]), 1;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(std::atoi(argv[2]));
+  for (const std::string& file : files) feed(file);
   hearth::Rng rng(1);
-  for (const auto& entry : std::filesystem::directory_iterator(argv[1])) {
-    std::ifstream in(entry.path(), std::ios::binary);
-    const std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    all.push_back(bytes);
-    feed(bytes);
-    for (std::size_t cut = 0; cut < bytes.size() && cut < 512; ++cut) feed(bytes.substr(0, cut));
-    const int rounds = bytes.size() > 1024 ? 100 : 1000;
-    for (int i = 0; i < rounds && !bytes.empty(); ++i) {
-      std::string changed = bytes;
-      for (std::uint64_t n = 1 + rng.below(4); n > 0; --n) {
-        changed[rng.below(changed.size())] = static_cast<char>(rng.next());
-      }
-      feed(changed);
+  for (std::size_t round = 0; std::chrono::steady_clock::now() < end; ++round) {
+    for (const std::string& file : files) {
+      if (round < std::min<std::size_t>(file.size(), 512)) feed(file.substr(0, round));
+      feed(changed_file(file, files, rng));
     }
-    ++files;
   }
-  if (files == 0) return std::fprintf(stderr, "%s: the corpus is empty\n", argv[1]), 1;
-  const std::chrono::seconds limit(argc == 3 ? std::atoi(argv[2]) : 0);
-  while (std::chrono::steady_clock::now() - start < limit) {
-    for (int i = 0; i < 100; ++i) feed(changed_file(all, rng));
-  }
-  std::printf("%zu corpus files replayed, %zu inputs\n", files, inputs);
+  std::printf("%zu corpus files replayed, %zu inputs\n", files.size(), inputs);
   return 0;
 }

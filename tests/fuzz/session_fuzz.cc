@@ -22,7 +22,7 @@ constexpr const char* kForbidden[] = {"s2", "s3", "h2", "l2", "t2", "z2", "x2", 
 class World {
  public:
   World() : server_(options()) {
-    server_.while_busy = [this] { server_.engine().abandon_script(); };
+    server_.while_busy = [this] { server_.engine().script_runs().abandon_script(); };
     // All commands but those that are about all keys, the server or other users.
     server_.run("ACL", "SETUSER", "default", "resetpass", ">secret");
     server_.run("ACL", "SETUSER", "ann", "on", ">ann", "~?1", "+@all", "-@dangerous", "-@admin",

@@ -9,39 +9,15 @@
 #include "src/base/check.h"
 #include "src/base/hash.h"
 #include "src/store/digest.h"
+#include "tests/fuzz/text_file.h"
 
 namespace {
 
 using namespace hearth;
+using hearth::test::TextFile;
+using hearth::test::TextSink;
 
 constexpr DbIndex kDatabases = 16;
-
-// Bytes as a file.
-class TextFile final : public io::File {
- public:
-  explicit TextFile(std::string_view bytes) : bytes_(bytes) {}
-  Result<void> append(std::string_view) override { return {}; }
-  Result<std::size_t> read(char* out, std::size_t size) override {
-    const std::size_t got = bytes_.copy(out, size);
-    bytes_.remove_prefix(got);
-    return got;
-  }
-  Result<void> sync() override { return {}; }
-  Result<std::uint64_t> size() override { return bytes_.size(); }
-  Result<void> truncate(std::uint64_t) override { return {}; }
-
- private:
-  std::string_view bytes_;
-};
-
-class TextSink final : public rdb::ByteSink {
- public:
-  Result<void> append(std::string_view bytes) override {
-    text += bytes;
-    return {};
-  }
-  std::string text;
-};
 
 bool load(std::string_view bytes, Keyspace& keyspace) {
   TextFile file(bytes);

@@ -1,4 +1,5 @@
-// What a stranger at the bus port, or a member that turned bad, can make a node keep and do.
+// A stranger at the bus port, or a member that turned bad: bounds of what it can make a node keep
+// and do.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -23,6 +23,24 @@ void Checker::violated(std::int64_t now_ms, const NodeId& node, std::string what
       fmt::format("at {} ms, node {}: {}", now_ms, node.view().substr(0, 8), what));
 }
 
+void Checker::on_view(const View& view, std::int64_t now_ms) {
+  const auto& me = view.me();
+  if (!me.is_primary() || view.served.none()) return;
+  auto& last = served_[me.id];
+  if (last.first == me.config_epoch && last.second == me.slots) return;
+  last = {me.config_epoch, me.slots};
+  auto& servers = servers_[me.config_epoch];
+  for (std::size_t slot = 0; slot < kSlotCount; ++slot) {
+    if (!view.served[slot]) continue;
+    const auto [at, added] = servers.try_emplace(static_cast<Slot>(slot), me.id);
+    if (added || at->second == me.id) continue;
+    violated(now_ms, me.id,
+             fmt::format("serves slot {} with epoch {}, as node {} did", slot, me.config_epoch,
+                         at->second.view().substr(0, 8)));
+    return;
+  }
+}
+
 void Checker::forget(const NodeId& id) { seen_.erase(id); }
 
 void Checker::on_send(const Message& message, const View& durable, const NodeId& to,

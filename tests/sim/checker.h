@@ -1,4 +1,4 @@
-// What must hold of everything that nodes say, at every moment. A broken rule is recorded with the
+// Rules for everything that nodes say, at every moment. A broken rule is recorded with the
 // moment and the node; the tests fail on the first.
 #pragma once
 
@@ -17,6 +17,8 @@ class Checker {
   // A node is about to send; `durable` is what its disk holds now.
   void on_send(const cluster::Message& message, const cluster::View& durable, const NodeId& to,
                std::int64_t now_ms);
+  // A node lets its clients see this.
+  void on_view(const cluster::View& view, std::int64_t now_ms);
   // The node was reset to a new life by an administrator: its id counts as unseen.
   void forget(const NodeId& id);
 
@@ -37,8 +39,11 @@ class Checker {
   void violated(std::int64_t now_ms, const NodeId& node, std::string what);
 
   std::map<NodeId, Seen> seen_;
-  // Who claimed a slot with an epoch, ever.
+  // The nodes that claimed a slot with an epoch, ever.
   std::map<Epoch, std::map<Slot, NodeId>> owners_;
+  // The nodes that served it, ever.
+  std::map<Epoch, std::map<Slot, NodeId>> servers_;
+  std::map<NodeId, std::pair<Epoch, cluster::SlotSet>> served_;  // last, by whom
   std::vector<std::string> violations_;
 };
 

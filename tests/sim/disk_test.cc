@@ -1,4 +1,4 @@
-// What waits for the disk, and what does not.
+// Messages and answers that wait for the disk, and others that do not.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "tests/sim/options.h"
 #include "tests/sim/sim_cluster.h"
@@ -211,4 +212,62 @@ TEST_CASE("a member that is lost for good holds the plan until an administrator 
     }
     check_rules(c);
   }
+}
+
+TEST_CASE("with replicas expected, the nodes form primaries and replicas by themselves") {
+  for (const auto seed : sim::seeds(4)) {
+    CAPTURE(seed);
+    Fresh c(seed, 6, 3, {0, 1, 2, 3, 4, 5});
+    for (int i = 0; i < 6; ++i) {
+      c.node(i).settings.replicas_per_shard = 1;
+      c.start(i);
+    }
+    const auto is_complete = [&c] {
+      int replicas = 0;
+      for (int i = 0; i < 6; ++i) replicas += c.view(i)->me().is_replica() ? 1 : 0;
+      return replicas == 3 && c.is_converged();
+    };
+    const bool complete = c.run_until(30'000, is_complete);
+    INFO(c.story(60));
+    REQUIRE(complete);
+    CHECK(c.owners_count(0) == 3);
+    CHECK(c.view(0)->assigned == kSlotCount);
+    std::set<NodeId> primaries;
+    for (int i = 0; i < 6; ++i) {
+      if (c.view(i)->me().is_replica()) primaries.insert(c.view(i)->me().replica_of);
+    }
+    CHECK(primaries.size() == 3);  // one each
+
+    // One that comes later finds a place where a replica is lost for good.
+    int lost = 0;
+    while (!c.view(lost)->me().is_replica()) ++lost;
+    const NodeId widow = c.view(lost)->me().replica_of;
+    const std::string gone = c.id(lost).str();
+    c.crash(lost);
+    c.run_for(8'000);
+    for (int i = 0; i < 6; ++i) {
+      if (i != lost) c.admin(i, admin::Forget{gone});
+    }
+    const int late = c.add_node();
+    c.node(late).settings.seeds = c.node(lost == 0 ? 1 : 0).settings.seeds;
+    c.node(late).settings.expected_size = 3;
+    c.node(late).settings.replicas_per_shard = 1;
+    c.start(late);
+    CHECK(c.run_until(20'000, [&] { return c.view(late)->me().replica_of == widow; }));
+    check_rules(c);
+  }
+}
+
+TEST_CASE("nodes that mean other numbers of replicas form no cluster together") {
+  Fresh c(9, 4, 4, {0, 1, 2, 3});
+  for (int i = 0; i < 4; ++i) {
+    if (i % 2 == 0) {
+      c.node(i).settings.expected_size = 2;
+      c.node(i).settings.replicas_per_shard = 1;
+    }
+    c.start(i);
+  }
+  c.run_for(20'000);
+  for (int i = 0; i < 4; ++i) CHECK(c.view(i)->assigned == 0);
+  check_rules(c);
 }

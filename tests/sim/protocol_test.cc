@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "cluster/nodes_file/nodes_file.h"
+#include "cluster/wire/codec.h"
+#include "tests/sim/bare_machine.h"
 #include "tests/sim/options.h"
 #include "tests/sim/sim_cluster.h"
 
@@ -242,17 +244,6 @@ TEST_CASE("RESET leaves the cluster; HARD takes a new id as well") {
 
 namespace {
 
-// A node of index `i` becomes a replica of node `of`, as a peer that can replicate would.
-void make_replica(SimCluster& c, int i, int of) {
-  c.crash(i);
-  View file = *c.node(i).durable;
-  auto& me = file.nodes[file.myself];
-  me.flags = node_flag::kMyself | node_flag::kReplica;
-  me.replica_of = c.id(of);
-  c.write_file(i, file);
-  c.start(i);
-}
-
 Message auth_request(SimCluster& c, int i, Epoch epoch) {
   Message m;
   m.type = MessageType::kAuthRequest;
@@ -272,8 +263,12 @@ TEST_CASE("one vote per epoch, for a replica of a failed primary, and the winner
   c.meet(0, 3);
   c.meet(0, 4);
   REQUIRE(c.run_until(10'000, [&] { return c.is_converged(); }));
-  make_replica(c, 3, 2);
-  make_replica(c, 4, 2);
+  // The replicas' own elections are of failover_test.cc.
+  c.node(3).settings.no_failover = c.node(4).settings.no_failover = true;
+  for (const int i : {3, 4}) {
+    c.feed(i, input::SettingsChanged{c.node(i).settings});
+    REQUIRE(c.replicate(i, 2).kind == AdminReply::Kind::kOk);
+  }
   REQUIRE(c.run_until(10'000, [&] {
     return (flags_seen(c, 0, c.id(3)) & flags_seen(c, 1, c.id(4)) & node_flag::kReplica) != 0;
   }));
@@ -320,9 +315,34 @@ TEST_CASE("one vote per epoch, for a replica of a failed primary, and the winner
     const auto at = c.view(0)->find(c.id(3));
     return c.view(0)->nodes[at].slots == slots && c.view(1)->state == ClusterState::kOk;
   }));
-  // The old primary returns and learns that it owns nothing any more.
+  // The old primary returns, learns that it owns nothing any more, and follows who does.
   c.start(2);
   CHECK(c.run_until(10'000, [&] { return c.view(2)->me().slot_count == 0; }));
-  CHECK(c.node(2).dropped == slots);
+  CHECK(c.view(2)->me().replica_of == c.id(3));
+  CHECK(c.node(2).dropped.empty());  // its data is its primary's business now
   check_rules(c);
+}
+
+TEST_CASE(
+    "a published message goes with a light header to those that take it, else with a full one") {
+  sim::BareMachine m;
+  const LinkId full = m.join(0);
+  const LinkId light = m.join(1);
+  REQUIRE(full != 0);
+  REQUIRE(light != 0);
+  Message pong = m.heartbeat(MessageType::kPong, 1);
+  pong.header.flags |= node_flag::kLightPublish;
+  m.receive(light, pong);
+  m.actions.clear();
+  m.feed(input::Publish{"channel", "text", false});
+  int seen = 0;
+  for (const auto& send : m.all<action::Send>()) {
+    if (send.message->type != MessageType::kPublish) continue;
+    ++seen;
+    CHECK(send.message->light == (send.link == light));
+    const std::size_t header =
+        send.link == light ? wire::kLightHeaderBytes : wire::kFullHeaderBytes;
+    CHECK(wire::encode(*send.message).size() == header + 8 + 7 + 4);
+  }
+  CHECK(seen == 2);
 }

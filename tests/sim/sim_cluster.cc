@@ -35,9 +35,86 @@ int SimCluster::add_node() {
   return size() - 1;
 }
 
+std::int64_t SimCluster::local_ms(int i) {
+  const SimNode& n = node(i);
+  const auto passed = static_cast<double>(now_ms_ - n.rate_since_ms);
+  return now_ms_ + n.clock_lead_ms + static_cast<std::int64_t>((n.clock_rate - 1) * passed);
+}
+
+void SimCluster::set_clock_rate(int i, double rate) {
+  SimNode& n = node(i);
+  n.clock_lead_ms = local_ms(i) - now_ms_;
+  n.rate_since_ms = now_ms_;
+  n.clock_rate = rate;
+}
+
+void SimCluster::fill_disk(int i, bool full) {
+  node(i).disk_full = full;
+  node(i).disk.fail_at(full ? 1 : 0);
+}
+
 Now SimCluster::clock(int i) {
-  return {MonoTime{(now_ms_ + 1000) * 1000},
-          UnixMillis{kEpochUnixMs + now_ms_ + node(i).clock_offset_ms}};
+  const std::int64_t local = local_ms(i);
+  return {MonoTime{(local + 1000) * 1000},
+          UnixMillis{kEpochUnixMs + local + node(i).clock_offset_ms}, data_of(i)};
+}
+
+DataState SimCluster::data_of(int i) {
+  const SimNode& n = node(i);
+  DataState data;
+  data.offset = n.offset;
+  data.is_empty = n.offset == 0;
+  data.writes_held = n.writes_held;
+  data.is_warming = n.is_warming;
+  if (n.followed.empty()) return data;
+  data.link_up = stream_source(i) >= 0;
+  if (n.stream_heard_ms >= 0) data.silence = std::chrono::milliseconds{now_ms_ - n.stream_heard_ms};
+  return data;
+}
+
+void SimCluster::node_starts(int i) {
+  SimNode& n = node(i);
+  n.followed.clear();
+  n.stream_heard_ms = -1;
+  n.writes_held = false;
+}
+
+void SimCluster::show(int i, const ViewPtr& view) {
+  node(i).view = view;
+  checker.on_view(*view, now_ms_);
+}
+
+void SimCluster::follow(int i, const action::Follow& action) {
+  node(i).followed = fmt::format("{}:{}", action.host, action.port);
+  if (action.other_data) node(i).stream_heard_ms = -1;
+}
+
+void SimCluster::drop_keys(int i, const SlotSet& slots) {
+  slots.for_each([this, i](Slot slot) { node(i).dropped.add(slot); });
+}
+
+int SimCluster::node_at(const std::string& ip, int port) {
+  for (const auto& n : nodes_) {
+    if (n->ip == ip && n->port == port) return n->index;
+  }
+  return -1;
+}
+
+int SimCluster::stream_source(int i) {
+  if (!node(i).replicates) return -1;
+  for (int k = 0; k < size(); ++k) {
+    const bool is_it = fmt::format("{}:{}", node(k).ip, node(k).port) == node(i).followed;
+    if (is_it && k != i && is_up(k) && can_hear(i, k)) return k;
+  }
+  return -1;
+}
+
+void SimCluster::move_data(int i) {
+  SimNode& n = node(i);
+  const int source = stream_source(i);
+  if (source < 0) return;
+  n.offset = node(source).offset;
+  n.stream_heard_ms = now_ms_;
 }
 
 std::int64_t SimCluster::delay() {
@@ -51,7 +128,14 @@ void SimCluster::at(std::int64_t delay_ms, std::function<void()> run) {
 
 void SimCluster::at_node(int i, std::int64_t delay_ms, std::function<void()> run) {
   at(delay_ms, [this, i, life = node(i).life, run = std::move(run)] {
-    if (node(i).life == life && node(i).machine != nullptr) run();
+    if (node(i).life != life || node(i).machine == nullptr) return;
+    if (node(i).paused_until_ms > now_ms_) {  // in the order of arrival, when it goes on
+      return at_node(i, node(i).paused_until_ms - now_ms_, run);
+    }
+    // As the server does before it looks at anything that arrived.
+    if (std::exchange(node(i).slept, false)) step(i, input::Tick{});
+    if (node(i).machine == nullptr) return;
+    run();
   });
 }
 
@@ -71,12 +155,16 @@ void SimCluster::start(int i) {
     n.durable = *saved;
   }
   n.dropped.clear();
+  n.paused_until_ms = 0;
+  n.slept = false;
+  node_starts(i);
   n.machine = std::make_unique<Machine>(n.settings, saved, rng.next(), clock(i));
-  n.view = n.machine->view(clock(i));
+  show(i, n.machine->view(clock(i)));
   at_node(i, static_cast<std::int64_t>(rng.below(100)), [this, i] { tick(i); });
 }
 
 void SimCluster::tick(int i) {
+  node_ticks(i);
   step(i, input::Tick{});
   if (node(i).machine != nullptr) at_node(i, kTickPeriod.count(), [this, i] { tick(i); });
 }
@@ -86,6 +174,8 @@ void SimCluster::crash(int i) {
   if (n.machine == nullptr) return;
   n.machine.reset();
   ++n.life;
+  waiting_.erase(i);
+  node_ended(i);
   if (n.saving != nullptr && rng.chance(0.5)) {
     // The crash comes in the middle of the write: at any of its operations, half of a write done.
     n.disk.fail_at(1 + static_cast<int>(rng.below(6)));
@@ -95,6 +185,7 @@ void SimCluster::crash(int i) {
   n.store.reset();
   n.disk.keep_unsynced(rng.below(400));
   n.disk.crash();
+  n.disk_full = false;
   std::vector<std::shared_ptr<Wire>> broken;
   for (const auto& [end, wire] : wires_) {
     if (end.first == i) broken.push_back(wire);
@@ -138,9 +229,15 @@ std::optional<AdminReply> SimCluster::step(int i, const Input& input) {
   if (n.machine == nullptr) return std::nullopt;
   Actions actions = n.machine->step(input, clock(i));
   auto reply = std::move(actions.reply);
+  reply_after_save_ = actions.reply_after_save;
   execute(i, std::move(actions));
   if (n.machine == nullptr) return reply;
-  if (auto view = n.machine->end_turn(clock(i)); view != nullptr) n.view = std::move(view);
+  if (auto view = n.machine->end_turn(clock(i)); view != nullptr) {
+    show(i, view);
+  }
+  if (n.machine->watches_data() && !std::holds_alternative<input::DataMoved>(input)) {
+    at_node(i, 0, [this, i] { step(i, input::DataMoved{}); });
+  }
   return reply;
 }
 
@@ -160,7 +257,13 @@ void SimCluster::execute(int i, Actions actions) {
     } else if (auto* send = std::get_if<action::Send>(&action)) {
       do_send(i, *send);
     } else if (auto* drop = std::get_if<action::DropKeys>(&action)) {
-      drop->slots.for_each([&n](Slot slot) { n.dropped.add(slot); });
+      drop_keys(i, drop->slots);
+    } else if (auto* to = std::get_if<action::Follow>(&action)) {
+      follow(i, *to);
+    } else if (std::holds_alternative<action::Lead>(action)) {
+      lead(i);
+    } else if (auto* hold = std::get_if<action::HoldWrites>(&action)) {
+      hold_writes(i, hold->on);
     } else if (auto* deliver = std::get_if<action::Deliver>(&action)) {
       n.delivered.push_back(deliver->channel + ":" + deliver->message);
     } else if (auto* resolve = std::get_if<action::ResolveSeed>(&action)) {
@@ -189,13 +292,37 @@ void SimCluster::finish_persist(int i) {
   n.saving = nullptr;
   if (n.disk_broken) n.disk.fail_at(1);
   const bool ok = n.store->save(text).has_value();
-  n.disk.fail_at(0);
+  n.disk.fail_at(n.disk_full ? 1 : 0);
   if (ok) {
     auto parsed = parse_nodes_file(text);
     HEARTH_CHECK(parsed.has_value());
     n.durable = std::move(*parsed);
   }
   step(i, input::Persisted{ok});
+  if (is_up(i)) answer_waiting(i, ok);
+}
+
+std::optional<AdminReply> SimCluster::administer(int i, AdminRequest request, Later later) {
+  auto reply = step(i, input::Admin{std::move(request)});
+  if (!reply || !is_up(i)) return AdminReply{AdminReply::Kind::kError, "down", 0};
+  if (later == nullptr || reply->is_error() || reply_after_save_ <= node(i).machine->saved())
+    return reply;
+  waiting_[i].push_back({reply_after_save_, std::move(*reply), std::move(later)});
+  return std::nullopt;
+}
+
+void SimCluster::answer_waiting(int i, bool saved) {
+  auto all = std::exchange(waiting_[i], {});
+  for (Waiting& one : all) {
+    if (!is_up(i)) return;
+    const bool is_done = one.save <= node(i).machine->saved();
+    if (!is_done && saved) {
+      waiting_[i].push_back(std::move(one));
+      continue;
+    }
+    if (!is_done) one.reply = {AdminReply::Kind::kError, "ERR the disk failed", 0};
+    one.later(one.reply);
+  }
 }
 
 void SimCluster::wipe(int i) {
@@ -271,11 +398,12 @@ void SimCluster::transmit(const std::shared_ptr<Wire>& wire, bool forward,
   const int from = forward ? wire->from : wire->to;
   const int to = forward ? wire->to : wire->from;
   const LinkId to_link = forward ? wire->to_link : wire->from_link;
+  bytes_sent_ += frame.size();
   if (rng.chance(faults.loss)) return;
   const int copies = rng.chance(faults.duplicate) ? 2 : 1;
   for (int copy = 0; copy < copies; ++copy) {
     at_node(to, delay(), [this, wire, from, to, to_link, frame] {
-      if (!wire->open || !can_hear(from, to)) return;
+      if (!wire->open || !reaches(from, to)) return;
       auto message = wire::decode(frame);
       HEARTH_CHECK(message.has_value());
       step(to,
@@ -332,6 +460,22 @@ void SimCluster::set_groups(const std::vector<int>& groups) {
 
 void SimCluster::heal() {
   for (auto& n : nodes_) n->group = 0;
+  cuts_.clear();
+}
+
+AdminReply SimCluster::replicate(int i, int primary) {
+  return admin(i, admin::Replicate{id(primary).str(), false});
+}
+
+int SimCluster::primary_of(int by, int i) {
+  const ViewPtr v = view(by);
+  const auto at = v->find(node(i).durable->me().id);
+  if (at == kNoNode) return -2;
+  if (v->nodes[at].is_primary()) return -1;
+  for (int k = 0; k < size(); ++k) {
+    if (node(k).durable && node(k).durable->me().id == v->nodes[at].replica_of) return k;
+  }
+  return -2;
 }
 
 ViewPtr SimCluster::view(int i) { return node(i).machine->view(clock(i)); }
@@ -367,7 +511,9 @@ bool SimCluster::agrees_now() {
       constexpr NodeFlags kUnsettled =
           node_flag::kPfail | node_flag::kFail | node_flag::kHandshake | node_flag::kNoAddr;
       if (n.has(kUnsettled) || !n.link_connected) return false;
-      if (n.id != same.id || n.config_epoch != same.config_epoch || !(n.slots == same.slots) ||
+      // A replica shows its primary's epoch; its own one, of former times, is nobody's business.
+      const bool same_epoch = n.is_replica() || n.config_epoch == same.config_epoch;
+      if (n.id != same.id || !same_epoch || !(n.slots == same.slots) ||
           n.replica_of != same.replica_of || n.shard_id != same.shard_id ||
           n.human_name != same.human_name || v.current_epoch != first->current_epoch) {
         return false;

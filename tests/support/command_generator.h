@@ -58,7 +58,7 @@ class ByteChoices final : public Choices {
   std::span<const std::uint8_t> bytes_;
 };
 
-// What a generator keeps to.
+// The bounds of a generator.
 struct GeneratorScope {
   // Commands, and of the others optional arguments and alternatives, that are left out.
   std::function<bool(const Command&)> leaves_out{};

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/command/script_control.h"
 #include "src/command/table.h"
 #include "src/commands/all.h"
 #include "src/config/registry.h"
@@ -31,6 +32,8 @@ class EngineFixture : public EngineHost, public EffectSink {
     // Directives, as in a configuration file: {"maxmemory", "100mb"}.
     std::vector<std::vector<std::string>> config;
     NanoTicks ticks = [] { return std::uint64_t{0}; };
+    ProcessFacts facts{};
+    std::size_t output_most = OutBuffer::kMost;
   };
   EngineFixture() : EngineFixture(Options{}) {}
   explicit EngineFixture(const Options& options) : table_(specs_), now_(options.now) {
@@ -42,14 +45,16 @@ class EngineFixture : public EngineHost, public EffectSink {
     }
     Engine::Options o;
     o.seed = options.seed;
+    o.output_most = options.output_most;
     o.config = &config_;
     o.commands = &table_;
     o.host = this;
     o.ticks = options.ticks;
+    o.facts = options.facts;
     o.now = now_;
     o.mono = MonoTime{1};
     engine_ = std::make_unique<Engine>(o);
-    scripts_ = std::make_unique<script::Runtime>(engine_->script_host(),
+    scripts_ = std::make_unique<script::Runtime>(engine_->script_runs(),
                                                  script::Identity{"7.4.0", "hearth", "0.1.0"});
     engine_->services().scripts = scripts_.get();
     engine_->add_sink(*this);
@@ -81,7 +86,7 @@ class EngineFixture : public EngineHost, public EffectSink {
     engine_->execute(session, argv);
     return take(session);
   }
-  // What was written to a session since it was asked last.
+  // The replies to a session since this was called last.
   static std::string take(Session& session) {
     std::string reply = session.out.str();
     session.out.clear();
@@ -122,10 +127,10 @@ class EngineFixture : public EngineHost, public EffectSink {
     debugger_commands.erase(debugger_commands.begin());
     return true;
   }
-  // What the client of SCRIPT DEBUG sends, a piece for each time it is asked, and what it heard.
+  // Words of the client of SCRIPT DEBUG, a piece for each time it is asked, and the answers.
   std::vector<std::string> debugger_commands;
   std::string debugged;
-  // What other clients do while a script is past the busy threshold.
+  // The work of other clients while a script is past the busy threshold.
   std::function<void()> while_busy;
   [[nodiscard]] const std::vector<ConnId>& resumed() const { return resumed_; }
 

@@ -3,7 +3,11 @@
 #pragma once
 
 #include "src/command/context.h"
-#include "src/command/services.h"
+#include "src/command/handover_control.h"
+#include "src/command/persistence_control.h"
+#include "src/command/replica_control.h"
+#include "src/command/replication_control.h"
+#include "src/metrics/figures.h"
 
 namespace hearth::test {
 
@@ -37,8 +41,10 @@ class FakePersistence final : public PersistenceControl {
   std::string_view write_refusal() const override { return refusal; }
   void flushed_all() override { ++flushes; }
   void slow_down_log(microseconds by) override { slowed = by; }
-  void write_info(InfoWriter& out) override { out.field("loading", loading ? 1 : 0); }
-  void write_fork_info(InfoWriter& out) override { out.field("total_forks", 0); }
+  void write_figures(FigureView& view) override { view.add(figure::gauge("loading", ""), loading); }
+  void write_fork_figures(FigureView& view) override {
+    view.add(figure::counter("total_forks", ""), 0);
+  }
 
   int saves = 0, background_saves = 0, rewrites = 0, flushes = 0;
   WhenBusy last_busy = WhenBusy::kRefuse;
@@ -46,6 +52,18 @@ class FakePersistence final : public PersistenceControl {
   bool loading = false;
   std::string refusal;
   microseconds slowed{0};
+};
+
+class FakeHandover final : public HandoverControl {
+ public:
+  Outcome begin(const Order& order) override {
+    last_order = order;
+    return {};
+  }
+  bool abort() override { return true; }
+  std::string_view state() const override { return "no-failover"; }
+
+  Order last_order;
 };
 
 class FakeReplica final : public ReplicaControl {
@@ -62,9 +80,10 @@ class FakeReplica final : public ReplicaControl {
   }
   bool is_replica() const override { return !primary.empty(); }
   bool link_is_up() const override { return link_up; }
+  void take_over() override { primary.clear(); }
   void write_role(ReplyWriter& out) override { out.array(0); }
-  void write_info(InfoWriter& out) override {
-    out.field("master_link_status", link_up ? "up" : "down");
+  void write_figures(FigureView& view) override {
+    view.add(figure::text("master_link_status", ""), link_up ? "up" : "down");
   }
 
   std::string primary;
@@ -82,8 +101,12 @@ class FakeReplication : public ReplicationControl {
     return {};
   }
   void write_role(ReplyWriter& out) override { out.array(0); }
-  void write_info(InfoWriter& out) override { out.field("connected_slaves", 0); }
-  void write_sync_info(InfoWriter& out) override { out.field("sync_full", 0); }
+  void write_figures(FigureView& view) override {
+    view.add(figure::gauge("connected_slaves", ""), 0);
+  }
+  void write_sync_figures(FigureView& view) override {
+    view.add(figure::counter("sync_full", ""), 0);
+  }
   void closed(Session&) override {}
   std::uint64_t offset() const override { return 7; }
   std::uint64_t backlog_bytes() const override { return 0; }

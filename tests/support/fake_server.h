@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-#include "src/command/services.h"
+#include "src/command/server_control.h"
 
 namespace hearth::test {
 
@@ -20,7 +20,7 @@ class FakeServer final : public ServerControl {
     last_shutdown = request;
     return {};
   }
-  void sleep(microseconds duration) override {
+  void stand_still(microseconds duration) override {
     slept += duration;
     if (on_sleep) on_sleep(duration);
   }

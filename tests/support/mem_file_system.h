@@ -148,6 +148,13 @@ class MemFileSystem : public io::FileSystem {
     return names_.contains(path) || dirs_.contains(path);
   }
 
+  // Paths of all files.
+  [[nodiscard]] std::vector<std::string> paths() const {
+    std::vector<std::string> all;
+    for (const auto& [path, inode] : names_) all.push_back(path);
+    return all;
+  }
+
   // Counts down operations; the n-th from now (1 is the next) and all later ones fail. 0: none
   // does.
   void fail_at(int n) {

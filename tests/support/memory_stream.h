@@ -51,7 +51,7 @@ class MemoryStream {
   }
   // Nothing moved for as long as the deadline says.
   void be_silent() { end(ByteStream::End::Reason::kTimeout); }
-  // What was written; the peer takes all of it.
+  // All that was written; the peer takes it.
   std::string take_sent() {
     taken_.clear();
     drain();

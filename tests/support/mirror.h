@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "src/command/blocking_control.h"
 #include "tests/support/engine_fixture.h"
 
 namespace hearth::test {
@@ -50,10 +51,10 @@ class Mirror final : private EffectSink {
     failure_.clear();
   }
 
-  // What an effect was refused with, "" if none was.
+  // The error of an effect that was refused, "" if none was.
   [[nodiscard]] const std::string& failure() const { return failure_; }
   [[nodiscard]] bool is_equal() { return digest(first_) == digest(second_); }
-  // Which of these keys differ, with the effects of the last request.
+  // The keys of these that differ, with the effects of the last request.
   [[nodiscard]] std::string difference(const std::vector<std::string>& keys) {
     std::string text = "effects:";
     for (const Effect& effect : effects_) text += "\n  " + joined(effect.argv);

@@ -60,6 +60,7 @@ struct ServerOptions {
   std::vector<std::string> arguments{};
   std::shared_ptr<TempDir> dir{};  // to start again on what an earlier server left
   int port = 0;                    // 0: a free one
+  bool may_be_loading = false;     // it is started when it answers, LOADING too
 };
 
 class ServerProcess {
@@ -69,7 +70,7 @@ class ServerProcess {
   static std::unique_ptr<ServerProcess> start(const ServerOptions& options) {
     for (int attempt = 0; attempt < 5; ++attempt) {
       auto server = std::unique_ptr<ServerProcess>(new ServerProcess(options));
-      if (server->wait_ready()) return server;
+      if (server->wait_ready(options.may_be_loading)) return server;
       const std::string log = server->log();
       const bool port_taken = log.find("in use") != std::string::npos;
       if (options.port == 0 && port_taken) continue;
@@ -102,13 +103,14 @@ class ServerProcess {
     command.insert(command.end(), options.arguments.begin(), options.arguments.end());
     process_ = std::make_unique<ChildProcess>(command, dir_->file("log"), dir_->file("log"));
   }
-  bool wait_ready() {
-    return eventually([this] {
+  bool wait_ready(bool may_be_loading) {
+    return eventually([this, may_be_loading] {
              if (!process_->is_running()) return true;
              RespClient probe(port_);
              if (!probe.is_connected()) return false;
              const auto reply = probe.run({"PING"});
-             return reply && !(reply->is_error() && reply->text().starts_with("LOADING"));
+             return reply && (may_be_loading ||
+                              !(reply->is_error() && reply->text().starts_with("LOADING")));
            }) &&
            process_->is_running();
   }

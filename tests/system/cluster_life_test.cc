@@ -13,7 +13,7 @@ using namespace hearth::test;
 
 namespace {
 
-// What one node says about who owns which slots: node id -> slot ranges, from CLUSTER NODES.
+// The owners of slots, as one node tells them: node id -> slot ranges, from CLUSTER NODES.
 std::map<std::string, std::string> slot_owners(const ServerProcess& node) {
   std::map<std::string, std::string> owners;
   std::istringstream lines(node.run({"CLUSTER", "NODES"}));

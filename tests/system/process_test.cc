@@ -107,6 +107,49 @@ TEST_CASE("lines of the log have the form and the times that were asked for") {
   CHECK(server->run({"CONFIG", "GET", "log-format"}).find("legacy") != std::string::npos);
 }
 
+TEST_CASE("the first version that --version names is that of the Redis spoken") {
+  const auto result = run_command({hearth_server().binary, "--version"}, milliseconds{10'000});
+  CHECK(result.exit_code == 0);
+  CHECK_MESSAGE(std::regex_search(result.out,
+                                  std::regex(R"(^Redis server v=7\.4\.\d+ hearth=\d+\.\d+\.\d+)")),
+                result.out);
+  const auto server = start_peer(hearth_server());
+  const std::string info = server->run({"INFO", "server"});
+  CHECK(info.find("redis_version:7.4.") != std::string::npos);
+}
+
+TEST_CASE("an empty server counts at most 0.9 MB") {
+  const auto server =
+      start_peer(hearth_server(), {"maxmemory 1mb", "maxmemory-policy allkeys-lru"});
+  const std::string memory = server->run({"INFO", "memory"});
+  if (memory.find("mem_allocator:jemalloc") == std::string::npos) {
+    MESSAGE("skipped: this build's allocator is not the one that is shipped");
+    return;
+  }
+  std::smatch used;
+  REQUIRE(std::regex_search(memory, used, std::regex(R"(used_memory:(\d+))")));
+  CHECK(std::stoul(used[1]) <= 900'000);
+  CHECK(server->run({"SET", "k", "v"}) == "OK");
+}
+
+TEST_CASE(
+    "a shutdown that the disk holds up says so, and how to end it; the version of a snapshot is "
+    "told") {
+  const auto server = start_peer(hearth_server());
+  REQUIRE(server->run({"CONFIG", "SET", "save", "3600 1"}) == "OK");
+  REQUIRE(server->run({"SET", "k", "v"}) == "OK");
+  REQUIRE(server->run({"SAVE"}) == "OK");
+  CHECK(server->log().find("'rdb-compat 7.0' writes for") != std::string::npos);
+  REQUIRE(server->run({"SET", "k", "w"}) == "OK");
+  std::filesystem::remove(server->dir()->file("dump.rdb"));
+  std::filesystem::create_directory(server->dir()->file("dump.rdb"));
+  server->process().send(SIGTERM);
+  CHECK(eventually([&] { return server->log().find("SHUTDOWN NOSAVE") != std::string::npos; }));
+  CHECK(server->run({"PING"}) == "PONG");
+  CHECK(server->run({"CONFIG", "SET", "save", ""}) == "OK");
+  CHECK(server->process().stop(SIGTERM) == 0);
+}
+
 TEST_CASE("a service manager is told when the server is ready and when it ends") {
   const NotifySocket socket;
   const Environment environment("NOTIFY_SOCKET", socket.path());
@@ -124,6 +167,22 @@ TEST_CASE("a service manager is told when the server is ready and when it ends")
   const auto server = start_peer(hearth_server(), {"supervised no"});
   CHECK(server->run({"INFO", "server"}).find("process_supervised:no") != std::string::npos);
   CHECK(socket.message().empty());
+}
+
+TEST_CASE("a service that waits to be warm counts as started when it is") {
+  const NotifySocket socket;
+  const Environment environment("NOTIFY_SOCKET", socket.path());
+  const auto server = start_peer(
+      hearth_server(), {"supervised systemd", "warm-gate loading", "warm-gate-deadline 3600"});
+  std::string told;
+  const auto is_told = [&](std::string_view what) {
+    told += socket.message();
+    return told.find(what) != std::string::npos;
+  };
+  CHECK(eventually([&] { return is_told("EXTEND_TIMEOUT_USEC=3630000000\n"); }));
+  CHECK_FALSE(is_told("READY=1\n"));
+  CHECK(server->run({"WARM", "OPEN"}) == "1");
+  CHECK(eventually([&] { return is_told("READY=1\n"); }));
 }
 
 TEST_CASE("the service unit is closed to an exposure of 1.5, as systemd counts it") {
@@ -179,7 +238,7 @@ TEST_CASE("SORT ALPHA gives texts in the order of the locale, and stores them in
   const TempDir locales;
   const std::string locale = "de_DE.UTF-8";
   const auto localedef = find_program("localedef");
-  // What it warns of makes it end with 1 at times; whether there is a locale is what counts.
+  // It ends with 1 at times because of warnings; whether there is a locale is what counts.
   if (!localedef ||
       std::system((*localedef + " -i de_DE -f UTF-8 " + locales.file(locale) + " >/dev/null 2>&1")
                       .c_str()) < 0 ||

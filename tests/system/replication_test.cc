@@ -32,7 +32,7 @@ std::unique_ptr<ServerProcess> start(const Peer& peer, std::vector<std::string> 
 void follow(const ServerProcess& replica, const ServerProcess& primary) {
   CHECK(replica.run({"REPLICAOF", "127.0.0.1", std::to_string(primary.port())}) == "OK");
   REQUIRE(eventually([&] { return replication_field(replica, "master_link_status") == "up"; },
-                     milliseconds{20'000}));
+                     milliseconds{60'000}));
 }
 
 long long stats_field(const ServerProcess& server, const std::string& name) {
@@ -321,7 +321,7 @@ TEST_CASE("who waits for replicas' disks asks them once") {
   REQUIRE(given_up.has_value());
   CHECK(given_up->items()[1].integer(-1) == 0);
   CHECK(offset() - before < 1'000);
-  // What reaches the disk later is told at once.
+  // Data that reaches the disk later is told at once.
   REQUIRE(replica->run({"CONFIG", "SET", "appendfsync", "everysec"}) == "OK");
   client->send({"WAITAOF", "0", "1", "10000"});
   const auto served = client->read();

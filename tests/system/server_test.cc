@@ -359,7 +359,7 @@ TEST_CASE("a server that no client could reach does not start, and says why") {
   const std::string longest = dir.file(std::string(107 - dir.file("").size(), 'x'));
   says(start({"--port", "0", "--unixsocket", longest + "x"}),
        "the path has 108 bytes, the most are 107");
-  // What stands there and is no socket stays.
+  // A file that is no socket stays.
   says(start({"--port", "0", "--unixsocket", dir.write("data", "precious")}), "already in use");
   CHECK(dir.read("data") == "precious");
   // Root may raise the limit again, unless the right to do so is taken away.
@@ -397,10 +397,16 @@ TEST_CASE("files have the permissions that the umask and data-file-mode leave") 
           (strict ? perms::owner_all : perms::owner_all | perms::group_read | perms::group_exec));
     CHECK(mode_of(dir->file("own.log")) ==
           (perms::owner_read | perms::owner_write | perms::group_read));
-    // What may hold passwords stays as closed, or as open, as it was.
+    // A file that may hold passwords stays as closed, or as open, as it was.
     std::filesystem::permissions(dir->file("server.conf"), perms::owner_read | perms::owner_write);
     CHECK(server->run({"CONFIG", "REWRITE"}) == "OK");
     CHECK(mode_of(dir->file("server.conf")) == (perms::owner_read | perms::owner_write));
+    // The next snapshot is a new file.
+    CHECK(server->run({"CONFIG", "SET", "data-file-mode", strict ? "640" : "600"}) == "OK");
+    CHECK(server->run({"SAVE"}) == "OK");
+    CHECK(mode_of(dir->file("dump.rdb")) ==
+          (strict ? perms::owner_read | perms::owner_write | perms::group_read
+                  : perms::owner_read | perms::owner_write));
   }
   ::umask(before);
 }

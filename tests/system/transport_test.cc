@@ -271,7 +271,7 @@ TEST_CASE("clients are served under a busy script, its own client after it, in o
                              request({"ECHO", "behind"})));
     const auto other = server->client();
     REQUIRE(eventually([&] { return other->text({"GET", "k"}).starts_with("-BUSY"); }));
-    // What the caller sends now waits behind its script.
+    // Requests that the caller sends now wait behind its script.
     for (int i = 0; i < 300; ++i) REQUIRE(caller->send_raw(request({"ECHO", std::to_string(i)})));
     CHECK(other->text({"GET", "k"}).starts_with("-BUSY"));
     CHECK(other->text({"SCRIPT", "KILL"}) == "OK");

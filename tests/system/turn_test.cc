@@ -1,5 +1,5 @@
-// What several clients sent before the server looked: it reads all of it, then runs it together. In
-// which order it takes the clients is not said; what one sends stays in order.
+// Requests that several clients sent before the server looked: it reads all, then runs them
+// together. In which order it takes the clients is not said; what one sends stays in order.
 #include <doctest/doctest.h>
 
 #include <sys/wait.h>

@@ -112,6 +112,12 @@ TEST_CASE("bad rows are skipped, counted and written down; on request they end t
         "{\"mapping\":\"t\",\"row\":2,\"key\":null,\"reason\":\"key column 'id' is NULL\"}\n"
         "{\"mapping\":\"t\",\"row\":3,\"key\":\"k:3\",\"reason\":\"column 'name' is not valid "
         "UTF-8\"}\n");
+  // A run that does not begin leaves the file of the one before.
+  CHECK(warm({mapping, "--target", "127.0.0.1:1", "--reject-file", dir.file("rejects"), "--only",
+              "nope"})
+            .exit_code == 2);
+  CHECK_FALSE(dir.read("rejects").empty());
+  CHECK(warm({mapping, "--target", server->address(), "--max-errors", "-1"}).exit_code == 2);
   CHECK(warm({mapping, "--target", server->address(), "--on-error", "fail"}).exit_code == 5);
   CHECK(warm({mapping, "--target", server->address(), "--max-errors", "1"}).exit_code == 5);
 }
@@ -138,7 +144,156 @@ TEST_CASE("a dry run shows keys and values and needs no server") {
   CHECK(result.exit_code == 0);
   CHECK(result.out.starts_with("product:1\n  SET product:1 {\"id\":1,"));
   CHECK(result.out.find("product:2\n") == std::string::npos);
-  CHECK(result.out.find("products: 100 rows read, 100 stored") != std::string::npos);
+  CHECK(result.out.find("products: about 100 rows; of the first 100: 100 keys, 0 bad") !=
+        std::string::npos);
+  const auto json = nlohmann::json::parse(
+      warm({kProducts, "--source", source, "--dry-run", "--show", "2", "--json"}).out);
+  CHECK(json["mappings"][0]["samples"].size() == 2);
+  CHECK(json["mappings"][0]["rows"] == 100);
+}
+
+TEST_CASE("a target that is not there is named while it is waited for") {
+  const TempDir dir;
+  const std::string source = "sqlite:" + sample_database(dir, 10);
+  const std::string patient = dir.write(
+      "patient.toml",
+      "[target]\nretry_for = \"1s\"\n[[mapping]]\ntable = \"products\"\nkey = \"{id}\"\n");
+  const auto result = warm({patient, "--source", source, "--target", "127.0.0.1:1"});
+  CHECK(result.exit_code == 4);
+  CHECK(result.err.find("waiting for 127.0.0.1:1: Connection refused") != std::string::npos);
+}
+
+TEST_CASE("a single table needs no mapping file") {
+  const TempDir dir;
+  const std::string source = "sqlite:" + sample_database(dir, 500);
+  const auto server = start_peer(hearth_server());
+  const auto result = warm({"--source", source, "--target", server->address(), "--table",
+                            "products", "--key", "p:{id:pad6}", "--ttl", "1h", "--limit", "20"});
+  CAPTURE(result.err);
+  CHECK(result.exit_code == 0);
+  CHECK(server->run({"DBSIZE"}) == "20");
+  CHECK(server->run({"EXISTS", "p:000007"}) == "1");
+}
+
+TEST_CASE(
+    "a hash that does not fit leaves the one that was there, and the load says why it waits") {
+  for (const Peer& peer : all_peers()) {
+    CAPTURE(peer.name);
+    const TempDir dir;
+    make_database(dir.file("t.db"),
+                  "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, "
+                  "'new');");
+    const std::string mapping = dir.write(
+        "m.toml", "[source]\nurl = \"sqlite:" + dir.file("t.db") +
+                      "\"\n[target]\nretry_for = \"500ms\"\n[[mapping]]\ntable = \"t\"\nkey = "
+                      "\"h:{id}\"\nvalue = \"hash\"\nttl = \"1h\"\n");
+    const auto server = start_peer(peer, {"maxmemory-policy noeviction"});
+    server->run({"HSET", "h:1", "v", "old"});
+    server->run({"CONFIG", "SET", "maxmemory", "1"});
+    const auto result = warm({mapping, "--target", server->address(), "--force"});
+    CHECK(result.exit_code == 4);
+    CHECK(result.err.find("OOM") + result.out.find("OOM") != 2 * std::string::npos);
+    CHECK(server->run({"HGET", "h:1", "v"}) == "old");
+    // Without --force it does not even begin.
+    CHECK(warm({mapping, "--target", server->address()}).exit_code == 2);
+    server->run({"CONFIG", "SET", "maxmemory", "0"});
+    CHECK(warm({mapping, "--target", server->address()}).exit_code == 0);
+    CHECK(server->run({"HGET", "h:1", "v"}) == "new");
+    CHECK(std::stoll(server->run({"PTTL", "h:1"})) > 3'500'000);
+  }
+}
+
+TEST_CASE("a load that would evict keys stops, and its exit code says so") {
+  for (const Peer& peer : all_peers()) {
+    CAPTURE(peer.name);
+    const TempDir dir;
+    const std::string source = "sqlite:" + sample_database(dir, 100'000);
+    const auto server = start_peer(peer, {"maxmemory 8mb", "maxmemory-policy allkeys-lru"});
+    const auto result = warm({kProducts, "--source", source, "--target", server->address(),
+                              "--rate", "40000", "--force", "--json"});
+    CHECK(result.exit_code == 6);
+    CHECK(summary_of(result)["result"] == "memory_full");
+  }
+}
+
+TEST_CASE("keys that are there stay when only absent ones are wanted") {
+  for (const Peer& peer : all_peers()) {
+    CAPTURE(peer.name);
+    const TempDir dir;
+    make_database(dir.file("t.db"),
+                  "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), "
+                  "(2, 'b');");
+    const std::string mapping =
+        dir.write("m.toml", "[source]\nurl = \"sqlite:" + dir.file("t.db") +
+                                "\"\n[[mapping]]\ntable = \"t\"\nkey = \"s:{id}\"\nvalue = "
+                                "\"string\"\ncolumn = \"v\"\nonly_if_absent = "
+                                "true\n[[mapping.output]]\nkey = \"h:{id}\"\nvalue = "
+                                "\"hash\"\nonly_if_absent = true\n");
+    const auto server = start_peer(peer);
+    server->run({"SET", "s:1", "mine"});
+    server->run({"HSET", "h:2", "v", "mine"});
+    const auto summary = summary_of(warm({mapping, "--target", server->address(), "--json"}));
+    CHECK(summary["exit_code"] == 0);
+    CHECK(summary["keys_kept"] == 2);
+    CHECK(server->run({"GET", "s:1"}) == "mine");
+    CHECK(server->run({"GET", "s:2"}) == "b");
+    CHECK(server->run({"HGET", "h:2", "v"}) == "mine");
+    CHECK(server->run({"HGET", "h:1", "v"}) == "a");
+  }
+}
+
+TEST_CASE("a hash that is added to gets its fields and its time to live in one command") {
+  for (const Peer& peer : all_peers()) {
+    CAPTURE(peer.name);
+    const TempDir dir;
+    make_database(dir.file("t.db"),
+                  "CREATE TABLE t(id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a');");
+    const std::string mapping =
+        dir.write("m.toml", "[source]\nurl = \"sqlite:" + dir.file("t.db") +
+                                "\"\n[[mapping]]\ntable = \"t\"\nkey = \"h:{id}\"\nvalue = "
+                                "\"hash\"\nreplace = false\nttl = \"1h\"\n");
+    const auto server = start_peer(peer);
+    server->run({"HSET", "h:1", "mine", "x"});
+    CHECK(warm({mapping, "--target", server->address()}).exit_code == 0);
+    CHECK(server->run({"HLEN", "h:1"}) == "3");
+    CHECK(std::stoll(server->run({"PTTL", "h:1"})) > 3'500'000);
+  }
+}
+
+TEST_CASE("an interrupt is heard inside of a query that takes long") {
+  const TempDir dir;
+  make_database(dir.file("t.db"), "CREATE TABLE t(id INTEGER);");
+  const auto server = start_peer(hearth_server());
+  ChildProcess load(
+      {built("cache-warm"), "--source", "sqlite:" + dir.file("t.db"), "--target", server->address(),
+       "--key", "{n}", "--query",
+       "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT max(n) AS n FROM c"},
+      dir.file("out"), dir.file("err"));
+  REQUIRE(eventually([&] {
+    return server->run({"CLIENT", "LIST"}).find("name=cache-warm ") != std::string::npos;
+  }));
+  load.send(SIGINT);
+  const auto code = load.wait(milliseconds{5'000});
+  REQUIRE(code.has_value());
+  CHECK(*code == 130);
+}
+
+TEST_CASE("counts are told to Prometheus while rows move") {
+  const TempDir dir;
+  const std::string source = "sqlite:" + sample_database(dir, 50'000);
+  const auto server = start_peer(hearth_server());
+  const std::string address = "127.0.0.1:" + std::to_string(free_port());
+  ChildProcess load({built("cache-warm"), kProducts, "--source", source, "--target",
+                     server->address(), "--rate", "10000", "--metrics", address},
+                    dir.file("out"), dir.file("err"));
+  CHECK(eventually([&] {
+    const auto got = run_command({"python3", "-c",
+                                  "import sys,urllib.request; "
+                                  "print(urllib.request.urlopen(sys.argv[1]).read().decode())",
+                                  "http://" + address + "/metrics"});
+    return got.out.find("cache_warm_rows_stored_total{mapping=\"products\"}") != std::string::npos;
+  }));
+  load.stop(SIGINT);
 }
 
 TEST_CASE("each way to fail has its exit code and says what is wrong") {
@@ -149,7 +304,7 @@ TEST_CASE("each way to fail has its exit code and says what is wrong") {
     CHECK(result.exit_code == code);
     CHECK(result.err.find(words) != std::string::npos);
   };
-  says(warm({}), 2, "mapping is required");
+  says(warm({}), 2, "mapping_file is required");
   says(warm({"/no/such.toml"}), 2, "/no/such.toml: cannot be read");
   says(warm({dir.write("bad.toml", "[source]\nurl = 1\n")}), 2,
        "bad.toml:2: source.url: must be a string");
@@ -157,7 +312,7 @@ TEST_CASE("each way to fail has its exit code and says what is wrong") {
   says(warm({kProducts, "--source", "sqlite:/no/such.db", "--null"}), 3, "/no/such.db");
   says(warm({dir.write("table.toml", "[[mapping]]\ntable = \"nope\"\nkey = \"{id}\"\n"), "--source",
              source, "--null"}),
-       3, "");
+       2, "mapping 'nope': SQLite: no such table: nope");
 
   const std::string impatient = dir.write(
       "impatient.toml",
@@ -193,7 +348,7 @@ TEST_CASE("an interrupt ends the load with a summary in which every row is accou
   CHECK(server->run({"DBSIZE"}) == std::to_string(summary["rows_stored"].get<int>()));
 }
 
-TEST_CASE("a server that restarts in the middle gets every row that it did not acknowledge") {
+TEST_CASE("a server that restarts empty in the middle has every row in the end") {
   const TempDir dir;
   const std::string source = "sqlite:" + sample_database(dir, 20'000);
   auto server = start_peer(hearth_server());
@@ -212,6 +367,79 @@ TEST_CASE("a server that restarts in the middle gets every row that it did not a
   const auto summary = nlohmann::json::parse(dir.read("out"));
   CHECK(summary["rows_stored"] == 20'000);
   CHECK(summary["connections_lost"] >= 1);
+  // It came back empty; what it had was loaded again.
+  CHECK(summary["reloads"] == 1);
+  CHECK(server->run({"DBSIZE"}) == "20000");
+}
+
+TEST_CASE("a load leaves alone what applications write and remove meanwhile") {
+  const TempDir dir;
+  const std::string source = "sqlite:" + sample_database(dir, 20'000);
+  const auto server = start_peer(hearth_server());
+  ChildProcess load({built("cache-warm"), kProducts, "--source", source, "--target",
+                     server->address(), "--rate", "10000", "--json"},
+                    dir.file("out"), dir.file("err"));
+  REQUIRE(eventually([&] { return std::stoll(server->run({"DBSIZE"})) > 1000; }));
+  const auto key = [](int id) { return "product:" + std::to_string(id); };
+  REQUIRE(server->run({"EXISTS", key(1)}) == "1");
+  REQUIRE(server->run({"EXISTS", key(19'999)}) == "0");
+  // Before the row came and after it: changed, removed, and removed without having been there.
+  CHECK(server->run({"SET", key(1), "by the application"}) == "OK");
+  CHECK(server->run({"SET", key(19'999), "by the application"}) == "OK");
+  CHECK(server->run({"DEL", key(2)}) == "1");
+  CHECK(server->run({"DEL", key(19'998)}) == "0");
+  const auto code = load.wait(milliseconds{30'000});
+  REQUIRE(code.has_value());
+  CHECK(*code == 0);
+  CHECK(server->run({"GET", key(1)}) == "by the application");
+  CHECK(server->run({"GET", key(19'999)}) == "by the application");
+  CHECK(server->run({"EXISTS", key(2), key(19'998)}) == "0");
+  CHECK(server->run({"DBSIZE"}) == "19998");
+  const auto summary = nlohmann::json::parse(dir.read("out"));
+  CHECK(summary["keys_kept"] == 2);
+  CHECK(summary["rows_stored"] == 20'000);
+  // No epoch is left open.
+  CHECK(server->run({"INFO", "warm"}).find("warm_epochs:0") != std::string::npos);
+}
+
+TEST_CASE("a flush in the middle of a load ends with all rows, of after the flush") {
+  const TempDir dir;
+  const std::string source = "sqlite:" + sample_database(dir, 20'000);
+  // A reader does not keep this kind of journal from being written to.
+  make_database(dir.file("products.db"), "PRAGMA journal_mode=WAL");
+  const auto server = start_peer(hearth_server());
+  ChildProcess load({built("cache-warm"), kProducts, "--source", source, "--target",
+                     server->address(), "--rate", "10000", "--json"},
+                    dir.file("out"), dir.file("err"));
+  REQUIRE(eventually([&] { return std::stoll(server->run({"DBSIZE"})) > 1000; }));
+  make_database(dir.file("products.db"), "DELETE FROM products WHERE id = 5");
+  CHECK(server->run({"FLUSHALL"}) == "OK");
+  const auto code = load.wait(milliseconds{30'000});
+  REQUIRE(code.has_value());
+  CHECK(*code == 0);
+  CHECK(server->run({"DBSIZE"}) == "19999");
+  CHECK(server->run({"EXISTS", "product:5"}) == "0");
+  CHECK(nlohmann::json::parse(dir.read("out"))["reloads"] == 1);
+}
+
+TEST_CASE("a target without epochs is loaded with a note, or not at all if one is asked for") {
+  const auto redis = redis_server();
+  if (!redis) return;
+  const TempDir dir;
+  const std::string source = "sqlite:" + sample_database(dir, 10);
+  const auto server = start_peer(*redis);
+  const auto loaded = warm({kProducts, "--source", source, "--target", server->address()});
+  CHECK(loaded.exit_code == 0);
+  CHECK(loaded.err.find("the target has no warm epochs") != std::string::npos);
+  CHECK(server->run({"DBSIZE"}) == "10");
+  const auto strict =
+      warm({kProducts, "--source", source, "--target", server->address(), "--guard", "epoch"});
+  CHECK(strict.exit_code != 0);
+  CHECK(strict.err.find("WARM") != std::string::npos);
+  const auto off =
+      warm({kProducts, "--source", source, "--target", server->address(), "--guard", "off"});
+  CHECK(off.exit_code == 0);
+  CHECK(off.err.find("warm epochs") == std::string::npos);
 }
 
 TEST_CASE("Unix sockets and IPv6 addresses are targets too") {

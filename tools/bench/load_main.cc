@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 
 #include "tools/bench/load_run.h"
 
@@ -28,9 +30,7 @@ int run(const LoadOptions& options) {
   return result->errors == 0 ? 0 : 3;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run_tool(int argc, char** argv) {
   CLI::App app{"Sends one kind of command to a server and prints what it cost, as JSON."};
   LoadOptions options;
   std::string server = "127.0.0.1:6379";
@@ -66,4 +66,17 @@ int main(int argc, char** argv) {
   options.workload.operation = *parsed;
   options.workload.order = sequential ? KeyOrder::kSequential : KeyOrder::kRandom;
   return run(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run_tool(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "hearth-load: %s\n", error.what());
+  } catch (...) {
+    std::fputs("hearth-load: failed\n", stderr);
+  }
+  return 1;
 }

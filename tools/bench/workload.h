@@ -1,4 +1,4 @@
-// What the load generator sends: one kind of command on numbered keys.
+// The requests of the load generator: one kind of command on numbered keys.
 #pragma once
 
 #include <cstdint>

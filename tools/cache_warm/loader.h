@@ -1,89 +1,127 @@
-// The load itself: every mapping of a plan, from the source to the sink.
+// A whole run: opens the source, looks at every mapping, reaches the target, and moves or compares
+// the rows.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
-#include "src/base/time.h"
-#include "tools/cache_warm/mapping.h"
+#include "tools/cache_warm/comparer.h"
+#include "tools/cache_warm/job.h"
+#include "tools/cache_warm/loss_history.h"
+#include "tools/cache_warm/node_watch.h"
 #include "tools/cache_warm/progress.h"
-#include "tools/cache_warm/rate_limit.h"
-#include "tools/cache_warm/rejects.h"
-#include "tools/cache_warm/row_encoder.h"
-#include "tools/cache_warm/sink.h"
-#include "tools/cache_warm/source.h"
+#include "tools/cache_warm/sender.h"
+#include "tools/client/client.h"
+#include "tools/warm_source/source.h"
 
 namespace hearth::warm {
 
-struct MappingTally {
-  std::string name;
-  std::uint64_t rows_read = 0;
-  std::uint64_t rows_stored = 0;   // acknowledged by the server
-  std::uint64_t rows_bad = 0;      // not encodable, or refused by the server
-  std::uint64_t rows_expired = 0;  // their time to live was over
-  std::uint64_t bytes = 0;         // of the commands
-  double seconds = 0;
+enum class RunKind : std::uint8_t {
+  kLoad,
+  kNull,    // rows are read and encoded, and dropped: measures the loader
+  kVerify,  // rows are compared with the cache
 };
 
-enum class LoadEnd : std::uint8_t {
-  kComplete,
-  kInterrupted,
-  kTooManyErrors,
-  kSourceFailed,
-  kTargetFailed
+enum class OrphanPolicy : std::uint8_t { kIgnore, kReport, kDelete };
+
+struct RunOptions {
+  RunKind kind = RunKind::kLoad;
+  // Of all rows together. 0 without `adapts`: as fast as it goes.
+  double rate = 0;
+  Throttle::Unit rate_unit = Throttle::Unit::kRows;
+  bool adapts = true;            // without a rate: as fast as the target can take it
+  std::uint64_t limit = 0;       // rows of each mapping; 0: all
+  std::string checkpoint;        // a file; empty: none
+  bool resume = false;           // goes on with the checkpoint
+  std::string plan_fingerprint;  // of what is loaded, for the checkpoint
+  std::string snapshot;          // PostgreSQL: all is read in this one, of another session
+  std::string replay;            // a reject file whose rows are read again; empty: none
+  bool force = false;            // also where the rows will not fit into memory
+  bool is_partial = false;       // of some mappings, or some of their rows
+  bool repair = false;           // kVerify: writes what is missing or different
+  double sample = 1;             // kVerify: part of the keys
+  OrphanPolicy orphans = OrphanPolicy::kIgnore;  // kVerify
 };
 
-struct LoadReport {
-  LoadEnd end = LoadEnd::kComplete;
-  std::string reason;                  // of a failure
-  std::vector<MappingTally> mappings;  // those that were begun
-  double seconds = 0;
+// The options of the clients of a load.
+[[nodiscard]] client::DispatcherOptions client_options(const Target& target,
+                                                       std::uint64_t random_seed);
 
-  [[nodiscard]] MappingTally total() const;
-  // Rows read that are neither stored, nor bad, nor expired: their fate is not known.
-  [[nodiscard]] std::uint64_t unconfirmed() const;
-};
+// Describes every mapping and looks up all that it names, so that nothing is wrong later. Errors:
+// kInvalid, naming the mapping; kIo, kBusy.
+Result<void> prepare_mappings(Source& source, Job& job, std::uint64_t limit);
 
-class Loader final : public client::CompletionSink {
+class Loader {
  public:
-  Loader(const WarmPlan& plan, const Clock& clock, Progress& progress, RejectLog& rejects,
-         const std::atomic<bool>& interrupt)
-      : plan_(plan), clock_(clock), progress_(progress), rejects_(rejects), interrupt_(interrupt) {}
+  Loader(WarmPlan plan, RunOptions options, const Clock& clock, Progress& progress,
+         RejectLog& rejects, const std::atomic<bool>& interrupt, std::uint64_t random_seed);
+  ~Loader();
+  Loader(const Loader&) = delete;
+  Loader& operator=(const Loader&) = delete;
 
-  // Reads everything and waits for every answer. An interrupt stops the reading; what was sent is
-  // still waited for, a few seconds at most.
-  LoadReport run(Source& source, RowSink& sink);
+  // Blocks. The calling thread draws the progress.
+  LoadReport run();
 
-  // Reads everything and stores nothing; prints the first `shown` keys and values of each mapping.
-  LoadReport dry_run(Source& source, std::uint64_t shown);
-
-  void on_done(std::uint64_t tag) override;
-  void on_reply(std::uint64_t, RespValue) override {}
-  void on_refused(std::uint64_t tag, std::string_view key, std::string_view error) override;
+  // For metrics: what is counted so far. Any thread.
+  [[nodiscard]] std::vector<MappingTally> tallies() const { return job_.tallies(); }
 
  private:
-  // Ends a mapping early, with the reason in the report. Empty: go on.
-  struct Stop {
-    LoadEnd end;
-    std::string reason;
-  };
-  using MaybeStop = std::optional<Stop>;
+  struct Seat;  // of a worker: its reader, its connections, its consumer
 
-  MaybeStop load_mapping(std::size_t index, Source& source, RowSink& sink);
-  MaybeStop load_part(std::size_t index, Source& source, const Partition& part, RowSink& sink);
-  MaybeStop wait_for_rate(RateLimit& limit, RowSink& sink);
-  void reject(std::size_t mapping, std::uint64_t row, std::string_view key,
-              std::string_view reason);
-  void show_progress(const MappingTally& tally, MonoTime now);
-  [[nodiscard]] static Stop target_stop(const Error& error);
+  void set_out();
+  Result<void> open_source_and_prepare();
+  Result<void> reach_target();
+  Result<void> begin_epoch();
+  void end_epoch();
+  Result<void> read_anew();
+  void leave_seats();
+  Result<void> check_rights();
+  Result<void> check_memory();
+  Result<void> queue_chunks();
+  Result<void> queue_mapping(std::size_t index);
+  Result<void> add_seats();
+  Result<void> run_pass();
+  Result<void> run_pass_over_losses();
+  void reach_source_again(const std::string& loss);
+  Result<void> go_on_with_source();
+  void wait_for(milliseconds pause);
+  Result<void> open_source();
+  void queue_hot_rows();
+  [[nodiscard]] bool reports() const;
+  void tell_progress(bool is_over);
+  void run_passes();
+  void find_orphans();
+  void tick();
+  [[nodiscard]] std::function<void(const std::optional<client::Dispatcher::Waiting>&)>
+  waiting_teller(int worker);
+  void stop_for(const Error& error, LoadEnd end);
 
-  const WarmPlan& plan_;
+  WarmPlan plan_;
+  RunOptions options_;
   const Clock& clock_;
   Progress& progress_;
-  RejectLog& rejects_;
-  const std::atomic<bool>& interrupt_;
+  std::uint64_t random_seed_;
+  Job job_;
+  std::unique_ptr<Checkpoint> checkpoint_;
+  std::unique_ptr<Source> source_;
+  std::atomic<bool> has_source_{false};
+  std::atomic<bool> is_prepared_{false};
+  MonoTime begun_{};
+  MonoTime interrupted_at_{};
+  std::unique_ptr<client::Client> front_;  // knows the slots
+  Sender nobody_;                          // of its answers
+  std::unique_ptr<NodeWatch> watch_;
+  std::vector<std::unique_ptr<Seat>> seats_;
+  std::bitset<kSlotCount> reload_slots_;
+  LossHistory losses_;
+  std::string epoch_;  // empty: rows are written without one
+  int epochs_ = 0;
   LoadReport report_;
 };
 

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace hearth::warm {
 namespace {
@@ -34,67 +35,115 @@ std::string clock_text(seconds length) {
   return fmt::format("{}:{:02}", total / 60, total % 60);
 }
 
-std::string progress_text(const ProgressState& state, bool with_bar) {
-  std::string text(state.name);
-  if (state.rows_expected && *state.rows_expected > 0) {
-    const double part =
-        std::min(1.0, static_cast<double>(state.rows) / static_cast<double>(*state.rows_expected));
-    if (with_bar) {
-      const auto full = static_cast<std::size_t>(part * kBarWidth);
-      text += "  [" + std::string(full, '#') + std::string(kBarWidth - full, '-') + "]";
+std::string progress_text(const ProgressState& state, bool with_bar, std::size_t width) {
+  const bool has_end = state.rows_expected && *state.rows_expected > 0;
+  const double part = !has_end ? 0
+                               : std::min(1.0, static_cast<double>(state.rows) /
+                                                   static_cast<double>(*state.rows_expected));
+  std::string bar;
+  if (has_end && with_bar) {
+    const auto full = static_cast<std::size_t>(part * kBarWidth);
+    bar = "  [" + std::string(full, '#') + std::string(kBarWidth - full, '-') + "]";
+  }
+  const std::string percent = has_end ? fmt::format("  {:3.0f}%", part * 100) : "";
+  const std::string count = fmt::format("  {} rows", grouped(state.rows));
+  std::string rate;
+  std::string speed;
+  std::string left;
+  if (state.waiting.empty()) {
+    rate = fmt::format("  {} rows/s", short_rate(state.rows_per_second));
+    speed = fmt::format("  {:.1f} MB/s", state.bytes_per_second / 1e6);
+    if (has_end && state.average_rate > 0 && *state.rows_expected > state.rows) {
+      const double rest =
+          static_cast<double>(*state.rows_expected - state.rows) / state.average_rate;
+      left = "  ETA " + clock_text(seconds{std::llround(rest)});
     }
-    text += fmt::format("  {:3.0f}%", part * 100);
   }
-  text += fmt::format("  {} rows  {} rows/s  {:.1f} MB/s", grouped(state.rows),
-                      short_rate(state.rows_per_second), state.bytes_per_second / 1e6);
-  if (state.rows_expected && state.average_rate > 0 && *state.rows_expected > state.rows) {
-    const double left = static_cast<double>(*state.rows_expected - state.rows) / state.average_rate;
-    text += "  ETA " + clock_text(seconds{static_cast<std::int64_t>(left + 0.5)});
+  const std::string bad = state.bad > 0 ? fmt::format("  {} bad", grouped(state.bad)) : "";
+  const std::string waiting = state.waiting.empty() ? "" : "  waiting for " + state.waiting;
+  const std::string note = state.note.empty() ? "" : "  " + state.note;
+  std::string text;
+  for (int left_out = 0; left_out < 5; ++left_out) {
+    text = state.name;
+    if (left_out < 2) text += bar;
+    text += percent;
+    if (left_out < 4) text += count;
+    if (left_out < 3) text += rate;
+    if (left_out < 1) text += speed;
+    text += left;
+    text += bad;
+    text += waiting;
+    text += note;
+    if (text.size() <= width) return text;
   }
-  if (state.bad > 0) text += fmt::format("  {} bad", grouped(state.bad));
-  return text;
+  return text.substr(0, width);
 }
 
 void Progress::begin(std::string_view name, std::optional<std::uint64_t> rows_expected,
                      MonoTime now) {
+  const std::scoped_lock lock(mutex_);
   name_ = name;
+  note_.clear();
   rows_expected_ = rows_expected;
   begun_ = shown_at_ = now;
   shown_rows_ = shown_bytes_ = 0;
 }
 
-void Progress::update(std::uint64_t rows, std::uint64_t bytes, std::uint64_t bad, MonoTime now) {
+void Progress::update(std::uint64_t rows, std::uint64_t bytes, std::uint64_t bad,
+                      std::string waiting, MonoTime now) {
+  const std::scoped_lock lock(mutex_);
+  const bool is_news = !waiting.empty() && !was_waiting_;
   const auto since = now - shown_at_;
-  if (style_ == ProgressStyle::kSilent ||
-      since < (style_ == ProgressStyle::kBar ? kBarEvery : kLineEvery))
-    return;
-  const double span = static_cast<double>(since.count()) / 1e6;
+  const bool is_bar = style_ == ProgressStyle::kBar;
+  if (style_ == ProgressStyle::kSilent) return;
+  if (!is_news && since < (is_bar ? kBarEvery : kLineEvery)) return;
+  was_waiting_ = !waiting.empty();
+  const double span = std::max(1e-6, static_cast<double>(since.count()) / 1e6);
   ProgressState state;
   state.name = name_;
   state.rows = rows;
   state.bytes = bytes;
   state.rows_expected = rows_expected_;
-  state.rows_per_second = static_cast<double>(rows - shown_rows_) / span;
-  state.bytes_per_second = static_cast<double>(bytes - shown_bytes_) / span;
+  state.rows_per_second = static_cast<double>(rows - std::min(rows, shown_rows_)) / span;
+  state.bytes_per_second = static_cast<double>(bytes - std::min(bytes, shown_bytes_)) / span;
   state.average_rate =
-      static_cast<double>(rows) / (static_cast<double>((now - begun_).count()) / 1e6);
+      static_cast<double>(rows) / std::max(1e-6, static_cast<double>((now - begun_).count()) / 1e6);
   state.bad = bad;
-  const bool bar = style_ == ProgressStyle::kBar;
-  fmt::print(stderr, "{}{}{}", bar ? "\r" : "", progress_text(state, bar), bar ? "\033[K" : "\n");
+  state.waiting = std::move(waiting);
+  state.note = note_;
+  // The last column stays free: some terminals wrap when it is written to.
+  const std::size_t width = is_bar ? std::max<std::size_t>(width_(), 20) - 1 : 1'000;
+  fmt::print(stderr, "{}{}{}", is_bar ? "\r" : "", progress_text(state, is_bar, width),
+             is_bar ? "\033[K" : "\n");
   std::fflush(stderr);
-  drawn_ = bar;
+  drawn_ = is_bar;
   shown_at_ = now;
   shown_rows_ = rows;
   shown_bytes_ = bytes;
 }
 
-void Progress::clear() {
+void Progress::note(std::string text) {
+  const std::scoped_lock lock(mutex_);
+  note_ = std::move(text);
+}
+
+void Progress::clear_bar() {
   if (!drawn_) return;
   fmt::print(stderr, "\r\033[K");
-  std::fflush(stderr);
   drawn_ = false;
 }
 
-void Progress::end() { clear(); }
+void Progress::print(std::string_view line) {
+  const std::scoped_lock lock(mutex_);
+  clear_bar();
+  fmt::print(stderr, "{}\n", line);
+  std::fflush(stderr);
+}
+
+void Progress::end() {
+  const std::scoped_lock lock(mutex_);
+  clear_bar();
+  std::fflush(stderr);
+}
 
 }  // namespace hearth::warm

@@ -2,18 +2,25 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "tools/cache_warm/json.h"
+#include "tools/warm_mapping/json.h"
 
 namespace hearth::warm {
 namespace {
 
+bool is_utf8(std::string_view bytes) {
+  Buffer probe;
+  return append_json_string(probe, bytes);
+}
+
 // Any bytes as text that a terminal and a JSON parser can take.
 std::string printable(std::string_view bytes) {
-  Buffer probe;
-  if (append_json_string(probe, bytes)) return std::string(bytes);
+  if (is_utf8(bytes)) return std::string(bytes);
   std::string out;
   for (const char c : bytes) {
     const auto byte = static_cast<unsigned char>(c);
@@ -26,46 +33,73 @@ std::string printable(std::string_view bytes) {
   return out;
 }
 
+std::string json_text(std::string_view bytes) {
+  Buffer out;
+  return append_json_string(out, printable(bytes)) ? std::string(out.view()) : "\"\"";
+}
+
 }  // namespace
 
 std::string reject_line(const Reject& reject) {
-  Buffer line;
-  bool good = true;
-  line.append("{\"mapping\":");
-  good &= append_json_string(line, printable(reject.mapping));
-  line.append(fmt::format(",\"row\":{},\"key\":", reject.row));
-  if (reject.key.empty()) {
-    line.append("null");
-  } else {
-    good &= append_json_string(line, printable(reject.key));
+  std::string line =
+      fmt::format("{{\"mapping\":{},\"row\":{},\"key\":{}", json_text(reject.mapping), reject.row,
+                  reject.key.empty() ? "null" : json_text(reject.key));
+  if (reject.primary_key != nullptr && !reject.primary_key->empty() &&
+      std::all_of(reject.primary_key->begin(), reject.primary_key->end(), is_utf8)) {
+    std::string values;
+    for (const auto& value : *reject.primary_key)
+      values += (values.empty() ? "" : ",") + json_text(value);
+    line += fmt::format(",\"primary_key\":[{}]", values);
   }
-  line.append(",\"reason\":");
-  good &= append_json_string(line, printable(reject.reason));
-  line.append("}\n");
-  return good ? std::string(line.view()) : std::string();
+  return line + fmt::format(",\"reason\":{}}}\n", json_text(reject.reason));
 }
 
-Result<RejectLog> RejectLog::open(const ErrorPolicy& policy) {
-  RejectLog log(policy);
-  if (policy.reject_file.empty()) return log;
-  log.file_.reset(std::fopen(policy.reject_file.c_str(), "w"));
-  if (!log.file_) {
-    return fail(ErrorCode::kIo,
-                fmt::format("{}: {}", policy.reject_file, std::generic_category().message(errno)));
+Result<RejectedRows> read_rejects(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return fail(ErrorCode::kIo, fmt::format("{}: cannot be read", path));
+  RejectedRows rows;
+  std::string text;
+  for (std::size_t number = 1; std::getline(in, text); ++number) {
+    const auto line = nlohmann::json::parse(text, nullptr, false);
+    const auto mapping = line.is_object() ? line.find("mapping") : line.end();
+    if (!line.is_object() || mapping == line.end() || !mapping->is_string())
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("{}:{}: no line of a reject file", path, number));
+    const auto key = line.find("primary_key");
+    if (key == line.end() || !key->is_array()) {
+      ++rows.without_key;
+      continue;
+    }
+    std::vector<std::string> values;
+    for (const auto& value : *key)
+      values.push_back(value.is_string() ? value.get<std::string>() : value.dump());
+    rows.keys[mapping->get<std::string>()].push_back(std::move(values));
   }
-  return log;
+  return rows;
+}
+
+Result<void> RejectLog::open() {
+  if (policy_.reject_file.empty()) return {};
+  file_.reset(std::fopen(policy_.reject_file.c_str(), "w"));
+  if (!file_) {
+    return fail(ErrorCode::kIo,
+                fmt::format("{}: {}", policy_.reject_file, std::generic_category().message(errno)));
+  }
+  return {};
 }
 
 void RejectLog::add(const Reject& reject) {
-  ++count_;
+  const std::scoped_lock lock(mutex_);
+  const std::uint64_t count = count_.fetch_add(1, std::memory_order_relaxed) + 1;
   if (file_) std::fputs(reject_line(reject).c_str(), file_.get());
-  if (count_ > policy_.printed) return;
-  fmt::print(stderr, "{}: row {}, key {}: {}\n", reject.mapping, reject.row,
-             reject.key.empty() ? "none" : fmt::format("'{}'", printable(reject.key)),
-             printable(reject.reason));
-  if (count_ == policy_.printed) {
-    fmt::print(stderr, "more bad rows are counted{}\n",
-               file_ ? fmt::format(" and written to {}", policy_.reject_file) : " but not printed");
+  if (count > policy_.printed) return;
+  print_(fmt::format("{}: row {}, key {}: {}", reject.mapping, reject.row,
+                     reject.key.empty() ? "none" : fmt::format("'{}'", printable(reject.key)),
+                     printable(reject.reason)));
+  if (count == policy_.printed) {
+    print_(fmt::format("more bad rows are counted{}",
+                       file_ ? fmt::format(" and written to {}", policy_.reject_file)
+                             : std::string(" but not printed")));
   }
 }
 

@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint64_t kCallTag = ~std::uint64_t{0};
 // Pauses and timeouts are looked at this often while nothing happens on the sockets.
 constexpr milliseconds kTickEvery{5};
+constexpr milliseconds kTellEvery{200};
 
 }  // namespace
 
@@ -57,7 +58,16 @@ Result<void> Client::connect() {
 Result<void> Client::turn(milliseconds wait) {
   transport_.turn(dispatcher_, clock_, wait);
   now_ = clock_.mono_now();
+  if (on_waiting_ && now_ - told_at_ >= kTellEvery) tell_waiting();
   return check(false);
+}
+
+void Client::tell_waiting() {
+  told_at_ = now_;
+  const auto waiting = dispatcher_.waiting_for(now_);
+  if (!waiting && !told_waiting_) return;
+  told_waiting_ = waiting.has_value();
+  on_waiting_(waiting);
 }
 
 Result<void> Client::submit(const Operation& operation) {

@@ -5,11 +5,12 @@
 //   for (...) HEARTH_TRY_VOID(client.submit(operation));   // blocks while the window is full
 //   HEARTH_TRY_VOID(client.drain());                       // every operation is done or refused
 //
-// What was not acknowledged is sent again (see dispatcher.h); so operations must be repeatable.
-// Two operations on one key may swap places when one of them is tried again.
+// An operation that was not acknowledged is sent again (see dispatcher.h); so operations must be
+// repeatable. Operations on one key keep their order, also when one of them is tried again.
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -56,8 +57,15 @@ class Client {
 
   [[nodiscard]] bool is_cluster() const { return dispatcher_.is_cluster(); }
   [[nodiscard]] std::vector<Endpoint> nodes() const { return dispatcher_.owners(); }
+  [[nodiscard]] std::bitset<kSlotCount> slots_of(std::span<const Endpoint> nodes) const {
+    return dispatcher_.slots_of(nodes);
+  }
   [[nodiscard]] const DispatcherCounters& counters() const { return dispatcher_.counters(); }
   [[nodiscard]] std::uint64_t outstanding() const { return dispatcher_.outstanding(); }
+  // Calls back a few times a second from blocking calls: with what is waited for, or with nothing
+  // when all goes well again.
+  using WaitingCallback = std::function<void(const std::optional<Dispatcher::Waiting>&)>;
+  void on_waiting(WaitingCallback callback) { on_waiting_ = std::move(callback); }
 
  private:
   // Keeps the reply of `call` apart from the caller's operations.
@@ -65,6 +73,7 @@ class Client {
    public:
     explicit CallSink(CompletionSink& user) : user_(user) {}
     void on_done(std::uint64_t tag) override { user_.on_done(tag); }
+    void on_kept(std::uint64_t tag) override { user_.on_kept(tag); }
     void on_reply(std::uint64_t tag, RespValue reply) override;
     void on_refused(std::uint64_t tag, std::string_view key, std::string_view error) override;
     std::optional<RespValue> answer;
@@ -74,6 +83,7 @@ class Client {
   };
 
   [[nodiscard]] Result<void> check(bool heed_interrupt) const;
+  void tell_waiting();
 
   const Clock& clock_;
   const std::atomic<bool>* interrupt_;
@@ -81,6 +91,9 @@ class Client {
   PollTransport transport_;
   Dispatcher dispatcher_;
   MonoTime now_{};
+  WaitingCallback on_waiting_;
+  MonoTime told_at_{};
+  bool told_waiting_ = false;
 };
 
 }  // namespace hearth::client

@@ -14,17 +14,20 @@ constexpr milliseconds kPauseLongest{1'000};
 // So many redirections are followed at once; nodes that send a slot to and fro get pauses.
 constexpr std::uint32_t kRedirectsAtOnce = 3;
 constexpr std::size_t kSpareBatches = 64;
+// Shorter waits are no news.
+constexpr milliseconds kWorthTelling{1'000};
 
 }  // namespace
 
 Dispatcher::Dispatcher(DispatcherOptions options, Transport& transport, CompletionSink& sink)
     : options_(std::move(options)), transport_(transport), sink_(sink), rng_(options_.random_seed) {
   owner_.fill(kNobody);
-  links_.push_back({Link(kControl), kNobody});
+  links_.push_back({Link(kControl), kNobody, 0});
 }
 
 void Dispatcher::start(MonoTime now) {
   now_ = started_ = now;
+  if (options_.single) return adopt(Topology::single(options_.seeds.front()));
   want_map(milliseconds{0});
   drive_control();
 }
@@ -43,6 +46,7 @@ bool Dispatcher::submit(const Operation& operation, MonoTime now) {
   counters_.bytes_queued += operation.bytes.size();
   BatchedOp op;
   op.tag = operation.tag;
+  op.sequence = next_sequence_++;
   op.slot = operation.slot;
   op.replies = operation.commands;
   op.capture = operation.capture;
@@ -52,36 +56,53 @@ bool Dispatcher::submit(const Operation& operation, MonoTime now) {
                      : static_cast<std::uint32_t>(operation.key.data() - operation.bytes.data());
 
   const std::uint16_t owner = owner_[operation.slot];
+  const bool goes_elsewhere = on_way_[operation.slot] > 0 && way_[operation.slot] != owner;
+  if (fenced_[operation.slot] > 0 || goes_elsewhere) [[unlikely]] {
+    keep({std::string(operation.bytes), op, now_, std::nullopt});
+    return true;
+  }
   if (owner == kNobody) [[unlikely]] {
     postpone({std::string(operation.bytes), op, {}, std::nullopt}, "its slot has no owner");
     return true;
   }
-  append(owner, operation.bytes, op);
-  const Batch& open = *nodes_[owner].open;
-  if (open.bytes.size() < options_.batch_bytes && open.ops.size() < options_.batch_ops)
-    return false;
-  seal(nodes_[owner]);
-  pump(owner);
+  Lane& lane = append(owner, operation.bytes, op);
+  if (!is_full(*lane.open)) return false;
+  seal(lane);
+  pump(owner, lane);
   return true;
 }
 
-BatchedOp& Dispatcher::append(std::uint16_t index, std::string_view bytes, const BatchedOp& op) {
-  Node& node = nodes_[index];
-  if (!node.open) node.open = fresh_batch(index);
-  Batch& batch = *node.open;
+bool Dispatcher::is_full(const Batch& batch) const {
+  return batch.bytes.size() >= options_.batch_bytes || batch.ops.size() >= options_.batch_ops;
+}
+
+Dispatcher::Lane& Dispatcher::lane_of(std::uint16_t node, Slot slot) {
+  auto& lanes = nodes_[node].lanes;
+  return lanes[slot % lanes.size()];
+}
+
+Dispatcher::Lane& Dispatcher::append(std::uint16_t index, std::string_view bytes,
+                                     const BatchedOp& op) {
+  Lane& lane = lane_of(index, op.slot);
+  if (!lane.open) lane.open = fresh_batch(index);
+  Batch& batch = *lane.open;
   BatchedOp& placed = batch.ops.emplace_back(op);
   placed.begin = batch.bytes.size();
   batch.bytes.append(bytes);
   batch.plain = batch.plain && op.replies == 1 && !op.capture;
-  node.window_used += bytes.size();
-  return placed;
+  nodes_[index].window_used += bytes.size();
+  ++on_way_[op.slot];
+  way_[op.slot] = index;
+  return lane;
 }
 
 void Dispatcher::flush(MonoTime now) {
   now_ = now;
-  for (std::uint16_t i = 0; i < nodes_.size(); ++i) {
-    if (nodes_[i].open) seal(nodes_[i]);
-    if (!nodes_[i].waiting.empty()) pump(i);
+  for (std::uint16_t i = 0; i < node_count(); ++i) {
+    for (Lane& lane : nodes_[i].lanes) {
+      if (lane.open) seal(lane);
+      if (!lane.waiting.empty()) pump(i, lane);
+    }
   }
 }
 
@@ -98,75 +119,113 @@ std::unique_ptr<Batch> Dispatcher::fresh_batch(std::uint16_t node) {
   return batch;
 }
 
-void Dispatcher::seal(Node& node) { node.waiting.push_back(std::move(node.open)); }
+void Dispatcher::seal(Lane& lane) { lane.waiting.push_back(std::move(lane.open)); }
 
-Link* Dispatcher::least_loaded_link(const Node& node) {
-  Link* best = nullptr;
-  for (const LinkId id : node.links) {
-    Link& link = links_[id].link;
-    if (link.state() != LinkState::kReady) continue;
-    if (best == nullptr || link.unanswered_bytes() < best->unanswered_bytes()) best = &link;
-  }
-  return best;
+bool Dispatcher::has_ready_link(const Node& node) const {
+  return std::any_of(node.lanes.begin(), node.lanes.end(), [&](const Lane& lane) {
+    return links_[lane.link].link.state() == LinkState::kReady;
+  });
 }
 
-void Dispatcher::pump(std::uint16_t index) {
-  Node& node = nodes_[index];
-  if (node.waiting.empty() || failure_) return;
+void Dispatcher::pump(std::uint16_t index, Lane& lane) {
+  if (lane.waiting.empty() || failure_) return;
   open_links(index);
-  while (!node.waiting.empty()) {
-    Link* link = least_loaded_link(node);
-    if (link == nullptr) return;
-    auto batch = std::move(node.waiting.front());
-    node.waiting.pop_front();
-    link->push(transport_, std::move(batch), now_);
+  Link& link = links_[lane.link].link;
+  if (link.state() != LinkState::kReady) return;
+  while (!lane.waiting.empty()) {
+    auto batch = std::move(lane.waiting.front());
+    lane.waiting.pop_front();
+    link.push(transport_, std::move(batch), now_);
   }
+}
+
+// A probe may end without an answer to anything: its connection is closed, or it greeted and there
+// was nothing to send.
+void Dispatcher::settle_probe(Node& node) {
+  if (node.breaker.state() != Breaker::State::kHalfOpen) return;
+  bool all_closed = true;
+  for (const Lane& lane : node.lanes) {
+    const Link& link = links_[lane.link].link;
+    all_closed = all_closed && link.state() == LinkState::kClosed;
+    if (link.state() == LinkState::kReady && !link.is_waiting() && lane.waiting.empty())
+      return node.breaker.succeed();
+  }
+  if (all_closed) node.breaker.fail(now_, rng_);
 }
 
 void Dispatcher::open_links(std::uint16_t index) {
   Node& node = nodes_[index];
-  while (node.links.size() < static_cast<std::size_t>(options_.links_per_node)) {
-    const auto id = static_cast<LinkId>(links_.size());
-    links_.push_back({Link(id), index});
-    node.links.push_back(id);
-  }
-  if (now_ < node.connect_at) return;
-  for (const LinkId id : node.links) {
-    if (links_[id].link.state() != LinkState::kClosed) continue;
-    if (!node.down_since && least_loaded_link(node) == nullptr) node.down_since = now_;
-    links_[id].link.opening(now_);
-    transport_.open(id, node.endpoint);
+  settle_probe(node);
+  if (!node.breaker.admits(now_)) return;
+  const bool probes = node.breaker.state() == Breaker::State::kHalfOpen;
+  for (const Lane& lane : node.lanes) {
+    Link& link = links_[lane.link].link;
+    if (link.state() != LinkState::kClosed) continue;
+    if (probes && lane.waiting.empty()) continue;  // it would have nothing to ask
+    if (!node.down_since && !has_ready_link(node)) node.down_since = now_;
+    link.opening(now_);
+    transport_.open(lane.link, node.endpoint);
+    if (probes) return;
   }
 }
 
 std::uint16_t Dispatcher::node_for(const Endpoint& endpoint) {
-  for (std::uint16_t i = 0; i < nodes_.size(); ++i) {
+  for (std::uint16_t i = 0; i < node_count(); ++i) {
     if (nodes_[i].endpoint == endpoint) return i;
   }
+  const auto index = static_cast<std::uint16_t>(nodes_.size());
   Node& node = nodes_.emplace_back();
   node.endpoint = endpoint;
-  return static_cast<std::uint16_t>(nodes_.size() - 1);
+  node.breaker = Breaker({kPauseFirst, kPauseLongest});
+  for (int lane = 0; lane < std::max(1, options_.links_per_node); ++lane) {
+    const auto id = static_cast<LinkId>(links_.size());
+    links_.push_back({Link(id), index, static_cast<std::uint16_t>(lane)});
+    node.lanes.push_back({id, nullptr, {}});
+  }
+  return index;
 }
 
 std::vector<Endpoint> Dispatcher::owners() const {
   std::vector<Endpoint> result;
-  for (std::uint16_t i = 0; i < nodes_.size(); ++i) {
+  for (std::uint16_t i = 0; i < node_count(); ++i) {
     if (std::find(owner_.begin(), owner_.end(), i) != owner_.end())
       result.push_back(nodes_[i].endpoint);
   }
   return result;
 }
 
+std::bitset<kSlotCount> Dispatcher::slots_of(std::span<const Endpoint> nodes) const {
+  std::bitset<kSlotCount> slots;
+  for (std::size_t slot = 0; slot < owner_.size(); ++slot) {
+    const std::uint16_t owner = owner_[slot];
+    slots[slot] = owner != kNobody &&
+                  std::find(nodes.begin(), nodes.end(), nodes_[owner].endpoint) != nodes.end();
+  }
+  return slots;
+}
+
+void DispatcherCounters::add(const DispatcherCounters& other) {
+  retried += other.retried;
+  moved += other.moved;
+  asked += other.asked;
+  postponed += other.postponed;
+  repeated += other.repeated;
+  links_lost += other.links_lost;
+  map_updates += other.map_updates;
+  bytes_queued += other.bytes_queued;
+}
+
 // ---- what the transport reports ----
 
 void Dispatcher::on_connected(LinkId id, MonoTime now) {
   now_ = now;
-  std::size_t replies = 0;
-  std::string text = greeting(replies);
-  links_[id].link.greet(transport_, std::move(text), replies, now);
+  links_[id].link.greet(transport_, greeting(), now);
 }
 
-void Dispatcher::on_writable(LinkId id) { links_[id].link.send(transport_); }
+void Dispatcher::on_writable(LinkId id, MonoTime now) {
+  now_ = now;
+  links_[id].link.send(transport_, now);
+}
 
 void Dispatcher::on_bytes(LinkId id, std::string_view bytes, MonoTime now) {
   now_ = now;
@@ -183,7 +242,7 @@ void Dispatcher::on_bytes(LinkId id, std::string_view bytes, MonoTime now) {
   } else if (!was_ready && link.state() == LinkState::kReady && id != kControl) {
     Node& node = nodes_[links_[id].node];
     node.down_since.reset();
-    pump(links_[id].node);
+    pump(links_[id].node, node.lanes[links_[id].lane]);
   }
   if (new_map_) {
     adopt(*new_map_);
@@ -212,17 +271,23 @@ void Dispatcher::link_lost(LinkId id, std::string_view reason) {
     retry_rest(*batch, reason, true);
     on_batch_end(std::move(batch));
   }
+  // Operations that were not sent yet come behind those that are sent again.
+  if (was_ready) take_back(nodes_[home.node].lanes[home.lane]);
   node_unreachable(home.node, reason, was_useful);
 }
 
 void Dispatcher::node_unreachable(std::uint16_t index, std::string_view reason, bool was_useful) {
   Node& node = nodes_[index];
   node.last_reason = reason;
-  if (!was_useful) node.connect_at = now_ + pause(node.connect_failures++);
-  if (least_loaded_link(node) != nullptr) return;
+  if (!was_useful) node.breaker.fail(now_, rng_);
+  if (has_ready_link(node)) return;
   if (!node.down_since) node.down_since = now_;
   // An ASK was for this node alone; the owner of the slot knows better by now.
-  take_back_waiting(index, false);
+  for (Lane& lane : node.lanes) {
+    const bool asks = std::any_of(lane.waiting.begin(), lane.waiting.end(),
+                                  [](const auto& batch) { return batch->asking; });
+    if (asks) take_back(lane);
+  }
   want_map(milliseconds{was_useful ? 0 : 200});
 }
 
@@ -238,20 +303,24 @@ void Dispatcher::tick(MonoTime now) {
       continue;
     }
     transport_.close(link.id());
-    link_lost(link.id(),
-              connecting
-                  ? fmt::format("no connection within {} ms", options_.connect_timeout.count())
-                  : fmt::format("no reply for {} ms", options_.reply_timeout.count()));
+    link_lost(link.id(), connecting ? fmt::format("no connection within {} ms",
+                                                  options_.connect_timeout.count())
+                                    : fmt::format("no reply for {} ms (reply_timeout)",
+                                                  options_.reply_timeout.count()));
   }
   release_held();
-  for (std::uint16_t i = 0; i < nodes_.size(); ++i) {
+  for (std::uint16_t i = 0; i < node_count(); ++i) {
     Node& node = nodes_[i];
-    if (node.waiting.empty()) continue;
-    pump(i);
+    bool is_wanted = false;
+    for (Lane& lane : node.lanes) {
+      is_wanted = is_wanted || !lane.waiting.empty();
+      pump(i, lane);
+    }
+    if (!is_wanted) continue;
     if (node.down_since && now - *node.down_since > options_.retry_for) {
       fail_client(ErrorCode::kIo, fmt::format("{}: not reachable for {} s: {}", node.endpoint.str(),
                                               options_.retry_for.count() / 1000, node.last_reason));
-    } else if (node.connect_failures > 0) {
+    } else if (node.breaker.failures() > 0) {
       want_map(milliseconds{500});
     }
   }
@@ -265,24 +334,61 @@ void Dispatcher::on_success(Batch& batch, std::size_t first, std::size_t count, 
     if (last != nullptr) on_map_reply(*last);
     return;
   }
-  outstanding_ -= count;
-  nodes_[batch.node].connect_failures = 0;
-  if (last != nullptr) {
-    sink_.on_reply(batch.ops[first].tag, std::move(*last));
+  nodes_[batch.node].breaker.succeed();
+  if (!held_.empty()) [[unlikely]] {
+    for (std::size_t i = first; i < first + count; ++i) finish_or_repeat(batch, i, last);
     return;
   }
-  for (std::size_t i = first; i < first + count; ++i) sink_.on_done(batch.ops[i].tag);
+  outstanding_ -= count;
+  for (std::size_t i = first; i < first + count; ++i) {
+    --on_way_[batch.ops[i].slot];
+    tell(batch.ops[i], last);
+  }
+}
+
+void Dispatcher::tell(const BatchedOp& op, RespValue* last) {
+  if (last == nullptr) {
+    sink_.on_done(op.tag);
+  } else if (op.capture) {
+    sink_.on_reply(op.tag, std::move(*last));
+  } else {
+    sink_.on_kept(op.tag);
+  }
+}
+
+// Whether an earlier operation of the slot is held, so that this one has to come once more behind
+// it, whatever its answer.
+bool Dispatcher::must_repeat(const BatchedOp& op) const {
+  return fenced_[op.slot] > 0 && fence_[op.slot] < op.sequence;
+}
+
+// One operation of the slot less is on its way.
+void Dispatcher::land(Slot slot) {
+  if (--on_way_[slot] == 0 && fenced_[slot] > 0) fence_opened_ = true;
+}
+
+void Dispatcher::finish_or_repeat(Batch& batch, std::size_t index, RespValue* last) {
+  const BatchedOp& op = batch.ops[index];
+  if (must_repeat(op)) return repeat_behind_fence(batch, index);
+  land(op.slot);
+  --outstanding_;
+  tell(op, last);
 }
 
 void Dispatcher::on_error(LinkId id, Batch& batch, std::size_t index, std::string_view error) {
   if (id == kControl) return on_map_error(error);
+  nodes_[batch.node].breaker.succeed();  // it is there, whatever it says
   const ReplyClass what = classify_error(error);
+  const Slot slot = batch.ops[index].slot;
   if (what == ReplyClass::kRefused) {
+    if (must_repeat(batch.ops[index])) return repeat_behind_fence(batch, index);
+    land(slot);
     --outstanding_;
     sink_.on_refused(batch.ops[index].tag, batch.key_of(index), error);
     return;
   }
   HeldOp held = hold(batch, index);
+  land(slot);
   if (what == ReplyClass::kMoved || what == ReplyClass::kAsk) {
     auto to = parse_redirection(error, nodes_[batch.node].endpoint);
     if (!to) return postpone(std::move(held), to.error().context);
@@ -298,14 +404,14 @@ void Dispatcher::on_error(LinkId id, Batch& batch, std::size_t index, std::strin
     if (held.op.failing_since == MonoTime{}) held.op.failing_since = now_;
     ++held.op.attempts;
     ++counters_.retried;
-    held_bytes_ += held.bytes.size();
-    ready_.push_back(std::move(held));
+    held.due = now_;
+    keep(std::move(held));
     return;
   }
   ++counters_.postponed;
   if (what == ReplyClass::kWrongRole || error.starts_with("CLUSTERDOWN"))
     want_map(milliseconds{100});
-  postpone(std::move(held), error);
+  postpone(std::move(held), fmt::format("{}: {}", nodes_[batch.node].endpoint.str(), error));
 }
 
 void Dispatcher::on_batch_end(std::unique_ptr<Batch> batch) {
@@ -326,24 +432,50 @@ milliseconds Dispatcher::pause(std::uint32_t failures) {
                                              static_cast<std::uint64_t>(full.count() / 2 + 1)))};
 }
 
+// Puts an operation that is in no batch among the held ones, those of its slot in their order.
+void Dispatcher::keep(HeldOp held) {
+  const Slot slot = held.op.slot;
+  const std::uint64_t sequence = held.op.sequence;
+  if (held_.empty() || held.due < held_due_) held_due_ = held.due;
+  fence_[slot] = fenced_[slot] == 0 ? sequence : std::min(fence_[slot], sequence);
+  held_bytes_ += held.bytes.size();
+  auto place = held_.end();
+  if (fenced_[slot] > 0) {
+    place = std::find_if(held_.begin(), held_.end(), [&](const HeldOp& other) {
+      return other.op.slot == slot && other.op.sequence > sequence;
+    });
+  }
+  ++fenced_[slot];
+  held_.insert(place, std::move(held));
+  if (on_way_[slot] == 0) fence_opened_ = true;
+}
+
 void Dispatcher::postpone(HeldOp held, std::string_view reason) {
   if (held.op.failing_since == MonoTime{}) held.op.failing_since = now_;
+  last_reason_ = reason;
   if (now_ - held.op.failing_since > options_.retry_for) {
     const auto key = std::string_view(held.bytes).substr(held.op.key_begin, held.op.key_size);
     fail_client(ErrorCode::kIo, fmt::format("key '{}' could not be written for {} s: {}", key,
                                             options_.retry_for.count() / 1000, reason));
   }
   held.due = now_ + pause(held.op.attempts++);
-  held_due_ = held_.empty() ? held.due : std::min(held_due_, held.due);
-  held_bytes_ += held.bytes.size();
   ++counters_.retried;
   if (owner_[held.op.slot] == kNobody) want_map(milliseconds{100});
-  held_.push_back(std::move(held));
+  keep(std::move(held));
+}
+
+void Dispatcher::repeat_behind_fence(const Batch& batch, std::size_t index) {
+  HeldOp held = hold(batch, index);
+  held.due = now_;
+  ++counters_.repeated;
+  land(held.op.slot);
+  keep(std::move(held));
 }
 
 void Dispatcher::retry_rest(const Batch& batch, std::string_view reason, bool counts_as_attempt) {
   for (std::size_t i = batch.answered; i < batch.ops.size(); ++i) {
     HeldOp held = hold(batch, i);
+    held.due = now_;
     if (counts_as_attempt) {
       if (held.op.failing_since == MonoTime{}) held.op.failing_since = now_;
       if (now_ - held.op.failing_since > options_.retry_for) {
@@ -353,82 +485,121 @@ void Dispatcher::retry_rest(const Batch& batch, std::string_view reason, bool co
       ++held.op.attempts;
       ++counters_.retried;
     }
-    held_bytes_ += held.bytes.size();
-    ready_.push_back(std::move(held));
+    land(held.op.slot);
+    keep(std::move(held));
   }
 }
 
-// Puts operations that have not been sent, and do not belong to the node any more, back in front
-// of the routing: those that followed an ASK when it is down, or (everything) all of a batch in
-// which the slot of any one has a new owner.
-void Dispatcher::take_back_waiting(std::uint16_t index, bool everything) {
-  Node& node = nodes_[index];
-  if (node.open) seal(node);
-  std::deque<std::unique_ptr<Batch>> kept;
-  for (auto& batch : node.waiting) {
-    const bool stray =
-        batch->asking
-            ? !everything || node.down_since.has_value()
-            : everything && std::any_of(batch->ops.begin(), batch->ops.end(),
-                                        [&](const auto& op) { return owner_[op.slot] != index; });
-    if (stray) {
-      retry_rest(*batch, "", false);
-      on_batch_end(std::move(batch));
-    } else {
-      kept.push_back(std::move(batch));
+// Puts everything that a lane has not sent back in front of the routing.
+void Dispatcher::take_back(Lane& lane) {
+  if (lane.open) seal(lane);
+  auto waiting = std::move(lane.waiting);
+  lane.waiting.clear();
+  for (auto& batch : waiting) {
+    retry_rest(*batch, "", false);
+    on_batch_end(std::move(batch));
+  }
+}
+
+// Lanes in which an operation waits for a node that does not own its slot any more.
+void Dispatcher::take_back_strays() {
+  for (std::uint16_t i = 0; i < node_count(); ++i) {
+    const auto is_stray = [&](const std::unique_ptr<Batch>& batch) {
+      return batch && !batch->asking &&
+             std::any_of(batch->ops.begin(), batch->ops.end(),
+                         [&](const auto& op) { return owner_[op.slot] != i; });
+    };
+    for (Lane& lane : nodes_[i].lanes) {
+      if (is_stray(lane.open) || std::any_of(lane.waiting.begin(), lane.waiting.end(), is_stray))
+        take_back(lane);
     }
   }
-  node.waiting = std::move(kept);
 }
 
+// Sends what is due and has nothing of its slot before it: neither on the way nor held. All that
+// is held of a slot leaves in one pass, or stays behind the first that has to stay.
 void Dispatcher::release_held() {
-  if (!held_.empty() && now_ >= held_due_) {
-    std::deque<HeldOp> later;
-    for (auto& held : held_) {
-      if (held.due > now_) {
-        held_due_ = later.empty() ? held.due : std::min(held_due_, held.due);
-        later.push_back(std::move(held));
-      } else {
-        ready_.push_back(std::move(held));
-      }
+  if (held_.empty() || (!fence_opened_ && now_ < held_due_)) return;
+  fence_opened_ = false;
+  ++pass_;
+  held_due_ = now_ + kPauseLongest;
+  auto all = std::move(held_);
+  held_.clear();
+  for (auto& held : all) {
+    const Slot slot = held.op.slot;
+    const bool has_way = held.ask.has_value() || owner_[slot] != kNobody;
+    const std::uint16_t node = held.ask ? node_for(*held.ask) : owner_[slot];
+    const bool is_free = on_way_[slot] == 0 || (released_[slot] == pass_ && way_[slot] == node);
+    if (blocked_[slot] != pass_ && is_free && has_way && held.due <= now_) {
+      released_[slot] = pass_;
+      --fenced_[slot];
+      held_bytes_ -= held.bytes.size();
+      route(held, node);
+      continue;
     }
-    held_ = std::move(later);
-  }
-  if (ready_.empty()) return;
-  while (!ready_.empty()) {
-    HeldOp next = std::move(ready_.front());
-    ready_.pop_front();
-    held_bytes_ -= next.bytes.size();
-    route(std::move(next));
+    if (blocked_[slot] != pass_) fence_[slot] = held.op.sequence;
+    blocked_[slot] = pass_;
+    if (!has_way && held.due <= now_) {
+      held.due = now_ + pause(held.op.attempts++);
+      want_map(milliseconds{100});
+      if (held.op.failing_since != MonoTime{} && now_ - held.op.failing_since > options_.retry_for)
+        fail_client(ErrorCode::kIo, fmt::format("slot {} had no owner for {} s", slot,
+                                                options_.retry_for.count() / 1000));
+    }
+    if (held.due > now_) held_due_ = std::min(held_due_, held.due);
+    held_.push_back(std::move(held));
   }
   flush(now_);
 }
 
-void Dispatcher::route(HeldOp held) {
-  if (held.ask) {
-    const std::uint16_t node = node_for(*held.ask);
-    send_asking(held, node);
-    return;
-  }
-  const std::uint16_t owner = owner_[held.op.slot];
-  if (owner == kNobody) return postpone(std::move(held), "its slot has no owner");
-  append(owner, held.bytes, held.op);
-  const Batch& open = *nodes_[owner].open;
-  if (open.bytes.size() >= options_.batch_bytes || open.ops.size() >= options_.batch_ops)
-    seal(nodes_[owner]);
+void Dispatcher::route(const HeldOp& held, std::uint16_t node) {
+  if (held.ask) return send_asking(held, node);
+  Lane& lane = append(node, held.bytes, held.op);
+  if (is_full(*lane.open)) seal(lane);
 }
 
 void Dispatcher::send_asking(const HeldOp& held, std::uint16_t index) {
-  Node& node = nodes_[index];
-  if (node.open) seal(node);
+  Lane& before = lane_of(index, held.op.slot);
+  if (before.open) seal(before);
   BatchedOp op = held.op;
   op.replies = static_cast<std::uint16_t>(op.replies * 2);
   const std::string bytes = with_asking(held.bytes);
   op.key_begin += static_cast<std::uint32_t>(command_length(bytes));
-  append(index, bytes, op);
-  node.open->asking = true;
-  node.open->plain = false;
-  seal(node);
+  Lane& lane = append(index, bytes, op);
+  lane.open->asking = true;
+  lane.open->plain = false;
+  seal(lane);
+}
+
+std::optional<Dispatcher::Waiting> Dispatcher::waiting_for(MonoTime now) const {
+  const auto since = [&](MonoTime begun) {
+    return std::chrono::duration_cast<milliseconds>(now - begun);
+  };
+  if (failure_) return std::nullopt;
+  if (!has_map_) {
+    const auto waited = since(started_);
+    if (control_failures_ == 0 && waited < kWorthTelling) return std::nullopt;
+    return Waiting{control_reason_, waited};
+  }
+  for (const Node& node : nodes_) {
+    if (node.down_since && outstanding_ > 0) {
+      return Waiting{fmt::format("{}: {}", node.endpoint.str(),
+                                 node.last_reason.empty() ? "connecting" : node.last_reason),
+                     since(*node.down_since)};
+    }
+  }
+  for (const auto& home : links_) {
+    if (home.node == kNobody || !home.link.is_waiting()) continue;
+    const auto quiet = since(home.link.last_progress());
+    if (quiet >= kWorthTelling)
+      return Waiting{nodes_[home.node].endpoint.str() + " does not answer", quiet};
+  }
+  for (const auto& held : held_) {
+    if (held.op.failing_since == MonoTime{}) continue;
+    const auto failing = since(held.op.failing_since);
+    if (failing >= kWorthTelling) return Waiting{last_reason_, failing};
+  }
+  return std::nullopt;
 }
 
 void Dispatcher::fail_client(ErrorCode code, std::string context) {

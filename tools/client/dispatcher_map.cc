@@ -18,14 +18,14 @@ bool says_unknown_command(std::string_view error) {
 
 }  // namespace
 
-// What each connection says first. The PING at its end is answered with -LOADING by a server that
-// is not ready, so that no batch is sent only to be refused row by row.
-std::string Dispatcher::greeting(std::size_t& replies) const {
-  std::string text;
-  replies = 0;
+// The first words of each connection. The PING at its end is answered with -LOADING by a server
+// that is not ready, so that no batch is sent only to be refused row by row. Name, WARM LOADER and
+// PING are no loss where the user may not run them, or the server does not know them.
+Greeting Dispatcher::greeting() const {
+  Greeting greeting;
   const auto add = [&](std::initializer_list<std::string_view> args) {
-    append_command(text, args);
-    ++replies;
+    append_command(greeting.text, args);
+    ++greeting.replies;
   };
   if (!options_.password.empty()) {
     if (options_.username.empty()) {
@@ -35,12 +35,16 @@ std::string Dispatcher::greeting(std::size_t& replies) const {
     }
   }
   if (options_.db != 0) add({"SELECT", int64_text(options_.db)});
+  const std::size_t needed = greeting.replies;
   if (!options_.client_name.empty()) add({"CLIENT", "SETNAME", options_.client_name});
+  if (options_.is_loader) add({"WARM", "LOADER"});
   add({"PING"});
-  return text;
+  greeting.optional = greeting.replies - needed;
+  return greeting;
 }
 
 void Dispatcher::want_map(milliseconds delay) {
+  if (options_.single) return;
   const MonoTime at = std::max(map_not_before_, now_ + delay);
   map_ask_at_ = map_wanted_ ? std::min(map_ask_at_, at) : at;
   map_wanted_ = true;
@@ -109,8 +113,15 @@ void Dispatcher::on_map_error(std::string_view error) {
     map_wanted_ = false;
     return;
   }
-  if (asked == MapQuestion::kShards && says_unknown_command(error))
+  const bool is_denied = error.starts_with("NOPERM");
+  if (asked == MapQuestion::kShards && (is_denied || says_unknown_command(error)))
     return ask_for_map(MapQuestion::kSlots);
+  if (is_denied) {
+    // Without a map the first MOVED of each slot tells its owner.
+    map_wanted_ = false;
+    if (!has_map_) new_map_ = Topology::single(control_endpoint_);
+    return;
+  }
   control_reason_ = fmt::format("{}: {}", control_endpoint_.str(), error);
   map_wanted_ = false;
   want_map(pause(control_failures_++));
@@ -133,7 +144,7 @@ void Dispatcher::adopt(const Topology& map) {
   for (std::size_t slot = 0; slot < owner_.size(); ++slot) {
     owner_[slot] = map.owner[slot] == kNobody ? kNobody : indexes[map.owner[slot]];
   }
-  for (std::uint16_t i = 0; i < nodes_.size(); ++i) take_back_waiting(i, true);
+  take_back_strays();
 }
 
 }  // namespace hearth::client

@@ -42,6 +42,17 @@ std::optional<std::string> percent_decoded(std::string_view text) {
   return out;
 }
 
+// A URL as it may be shown: the last '@' ends its password, which may hold others.
+std::string without_password(std::string_view url) {
+  const auto begin = url.find("://");
+  const auto at = url.rfind('@');
+  if (begin == std::string_view::npos || at == std::string_view::npos || at < begin)
+    return std::string(url);
+  const auto colon = url.find(':', begin + 3);
+  if (colon == std::string_view::npos || colon > at) return std::string(url);
+  return fmt::format("{}:***{}", url.substr(0, colon), url.substr(at));
+}
+
 }  // namespace
 
 std::string Endpoint::str() const {
@@ -85,7 +96,7 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
 Result<ServerUrl> parse_server_url(std::string_view text) {
   constexpr std::string_view kScheme = "redis://";
   const auto wrong = [&](std::string_view what) {
-    return fail(ErrorCode::kInvalid, fmt::format("'{}': {}", text, what));
+    return fail(ErrorCode::kInvalid, fmt::format("'{}': {}", without_password(text), what));
   };
   if (!text.starts_with(kScheme)) return wrong("a server's URL begins with redis://");
   std::string_view rest = text.substr(kScheme.size());
@@ -108,7 +119,9 @@ Result<ServerUrl> parse_server_url(std::string_view text) {
     url.password = *password;
     rest = rest.substr(at + 1);
   }
-  HEARTH_TRY(url.endpoint, parse_endpoint(rest));
+  auto endpoint = parse_endpoint(rest);
+  if (!endpoint) return wrong(endpoint.error().context);
+  url.endpoint = *std::move(endpoint);
   if (url.endpoint.is_unix()) return wrong("the URL names no host");
   return url;
 }

@@ -9,26 +9,25 @@ void Link::opening(MonoTime now) {
   last_progress_ = now;
 }
 
-void Link::greet(Transport& transport, std::string greeting, std::size_t replies, MonoTime now) {
+void Link::greet(Transport& transport, Greeting greeting, MonoTime now) {
   state_ = LinkState::kGreeting;
   last_progress_ = now;
   greeting_ = std::move(greeting);
   greeting_sent_ = 0;
-  greeting_replies_ = replies;
-  send(transport);
+  send(transport, now);
 }
 
 void Link::push(Transport& transport, std::unique_ptr<Batch> batch, MonoTime now) {
   if (batches_.empty()) last_progress_ = now;
   unanswered_bytes_ += batch->bytes.size();
   batches_.push_back(std::move(batch));
-  send(transport);
+  send(transport, now);
 }
 
-void Link::send(Transport& transport) {
-  while (greeting_sent_ < greeting_.size()) {
+void Link::send(Transport& transport, MonoTime now) {
+  while (greeting_sent_ < greeting_.text.size()) {
     const std::size_t sent =
-        transport.send(id_, std::string_view(greeting_).substr(greeting_sent_));
+        transport.send(id_, std::string_view(greeting_.text).substr(greeting_sent_));
     greeting_sent_ += sent;
     if (sent == 0) return;
   }
@@ -37,6 +36,8 @@ void Link::send(Transport& transport) {
     const std::string_view rest =
         std::string_view(batches_[unsent_batch_]->bytes).substr(unsent_offset_);
     const std::size_t sent = transport.send(id_, rest);
+    // One value may take longer to send than an answer may take to come.
+    if (sent > 0) last_progress_ = now;
     unsent_offset_ += sent;
     if (sent < rest.size()) return;
     ++unsent_batch_;
@@ -69,16 +70,19 @@ Result<void> Link::on_bytes(std::string_view bytes, LinkEvents& events, MonoTime
 }
 
 Result<void> Link::on_greeting_reply(const RespValue& reply) {
+  const std::string_view text = reply.text();
+  const bool is_optional = greeting_.replies <= greeting_.optional;
   // A server that does not know CLIENT SETNAME is served all the same.
-  if (reply.is_error() && !reply.text().starts_with("ERR unknown")) {
-    const std::string_view text = reply.text();
+  const bool is_no_loss =
+      text.starts_with("ERR unknown") || (is_optional && text.starts_with("NOPERM"));
+  if (reply.is_error() && !is_no_loss) {
     const bool denied = text.starts_with("WRONGPASS") || text.starts_with("NOAUTH") ||
                         text.starts_with("NOPERM") || text.starts_with("DENIED") ||
                         text.starts_with("ERR DB index") || text.starts_with("ERR SELECT") ||
                         text.starts_with("ERR AUTH") || text.starts_with("ERR Client sent AUTH");
     return fail(denied ? ErrorCode::kInvalid : ErrorCode::kBusy, std::string(text));
   }
-  if (--greeting_replies_ == 0) state_ = LinkState::kReady;
+  if (--greeting_.replies == 0) state_ = LinkState::kReady;
   return {};
 }
 
@@ -96,7 +100,8 @@ Result<void> Link::on_reply(RespValue& reply, LinkEvents& events) {
   ++front.answered;
   has_answered_ = true;
   if (error.empty()) {
-    events.on_success(front, index, 1, front.ops[index].capture ? &reply : nullptr);
+    const bool is_told = front.ops[index].capture || reply.is_null();
+    events.on_success(front, index, 1, is_told ? &reply : nullptr);
   } else {
     events.on_error(id_, front, index, error);
   }
@@ -121,8 +126,8 @@ std::deque<std::unique_ptr<Batch>> Link::reset() {
   state_ = LinkState::kClosed;
   has_answered_ = false;
   parser_ = ReplyParser();
-  greeting_.clear();
-  greeting_sent_ = greeting_replies_ = 0;
+  greeting_ = Greeting{};
+  greeting_sent_ = 0;
   unsent_batch_ = unsent_offset_ = unanswered_bytes_ = 0;
   return left;
 }

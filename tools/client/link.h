@@ -23,12 +23,20 @@ enum class LinkState : std::uint8_t {
   kReady,
 };
 
-// What a link learns from answers. Called from inside Link::on_bytes; the callee must not destroy
-// or close the link.
+// The beginning of a connection: `replies` commands, the last `optional` of which may be denied.
+struct Greeting {
+  std::string text;
+  std::size_t replies = 0;
+  std::size_t optional = 0;
+};
+
+// Things that a link learns from answers. Called from inside Link::on_bytes; the callee must not
+// destroy or close the link.
 class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
-  // ops[first .. first+count) of the batch succeeded; `last` is the reply of a captured one.
+  // ops[first .. first+count) of the batch succeeded; `last` is the reply of a captured one, or a
+  // null reply.
   virtual void on_success(Batch& batch, std::size_t first, std::size_t count, RespValue* last) = 0;
   virtual void on_error(LinkId link, Batch& batch, std::size_t index, std::string_view error) = 0;
   virtual void on_batch_end(std::unique_ptr<Batch> batch) = 0;
@@ -39,11 +47,11 @@ class Link {
   explicit Link(LinkId id) : id_(id) {}
 
   void opening(MonoTime now);
-  // The socket is there: sends the greeting, `replies` commands long.
-  void greet(Transport& transport, std::string greeting, std::size_t replies, MonoTime now);
+  // The socket is there: sends the greeting.
+  void greet(Transport& transport, Greeting greeting, MonoTime now);
   // Appends a batch and sends what the socket takes.
   void push(Transport& transport, std::unique_ptr<Batch> batch, MonoTime now);
-  void send(Transport& transport);
+  void send(Transport& transport, MonoTime now);
   // Errors: the bytes are no replies, answer nothing, or refuse the greeting. The link is useless
   // then.
   Result<void> on_bytes(std::string_view bytes, LinkEvents& events, MonoTime now);
@@ -58,7 +66,7 @@ class Link {
   }
   // Whether this connection has answered anything since it became ready.
   [[nodiscard]] bool has_answered() const { return has_answered_; }
-  // When something last moved: opened, connected, bytes received, or a first batch sent.
+  // When something last moved: opened, connected, bytes sent or received.
   [[nodiscard]] MonoTime last_progress() const { return last_progress_; }
 
  private:
@@ -71,9 +79,8 @@ class Link {
   MonoTime last_progress_{};
   bool has_answered_ = false;
   ReplyParser parser_;
-  std::string greeting_;
+  Greeting greeting_;  // `replies`: those that are still to come
   std::size_t greeting_sent_ = 0;
-  std::size_t greeting_replies_ = 0;
   std::deque<std::unique_ptr<Batch>> batches_;
   std::size_t unsent_batch_ = 0;   // index into batches_: the first that is not fully sent
   std::size_t unsent_offset_ = 0;  // bytes of it that are sent

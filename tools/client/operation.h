@@ -1,4 +1,4 @@
-// What the client is asked to do, and how it keeps it until a server has answered.
+// An operation for the client, and how it is kept until a server has answered.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +31,7 @@ struct Operation {
 // An operation inside a batch.
 struct BatchedOp {
   std::uint64_t tag = 0;
+  std::uint64_t sequence = 0;   // in the order of submission
   std::size_t begin = 0;        // its bytes in Batch::bytes; they end where the next begins
   std::uint32_t key_begin = 0;  // relative to begin
   std::uint32_t key_size = 0;
@@ -97,6 +98,8 @@ class CompletionSink {
  public:
   virtual ~CompletionSink() = default;
   virtual void on_done(std::uint64_t tag) = 0;
+  // Instead of on_done, for a null reply: the operation found what it did not want to change.
+  virtual void on_kept(std::uint64_t tag) { on_done(tag); }
   // Instead of on_done, for an operation that asked to capture its reply.
   virtual void on_reply(std::uint64_t tag, RespValue reply) = 0;
   // The server refused it. `key` and `error` are borrowed for the call.

@@ -170,7 +170,7 @@ void PollTransport::turn(Dispatcher& dispatcher, const Clock& clock, millisecond
     }
     if ((polled[i].revents & POLLOUT) != 0) {
       sockets_[link].blocked = false;
-      dispatcher.on_writable(link);
+      dispatcher.on_writable(link, now);
     }
     if ((polled[i].revents & (POLLIN | POLLERR | POLLHUP)) != 0) receive(link, dispatcher, now);
   }

@@ -11,8 +11,8 @@ ReplyClass classify_error(std::string_view error) noexcept {
   if (word == "MOVED") return ReplyClass::kMoved;
   if (word == "ASK") return ReplyClass::kAsk;
   if (word == "READONLY") return ReplyClass::kWrongRole;
-  for (const std::string_view later :
-       {"LOADING", "TRYAGAIN", "CLUSTERDOWN", "BUSY", "MASTERDOWN"}) {
+  for (const std::string_view later : {"LOADING", "TRYAGAIN", "CLUSTERDOWN", "BUSY", "MASTERDOWN",
+                                       "OOM", "NOREPLICAS", "MISCONF"}) {
     if (word == later) return ReplyClass::kTryLater;
   }
   return ReplyClass::kRefused;

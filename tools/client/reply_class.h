@@ -1,4 +1,4 @@
-// What an error reply tells a cluster client to do.
+// The reaction of a cluster client to an error reply.
 #pragma once
 
 #include <string_view>
@@ -10,10 +10,11 @@
 namespace hearth::client {
 
 enum class ReplyClass : unsigned char {
-  kRefused,   // the command itself is wrong or forbidden: trying again does not help
-  kMoved,     // the slot belongs to another node for good
-  kAsk,       // this one command goes to another node, after ASKING
-  kTryLater,  // the node or the slot is not ready: LOADING, TRYAGAIN, CLUSTERDOWN, BUSY, MASTERDOWN
+  kRefused,    // the command itself is wrong or forbidden: trying again does not help
+  kMoved,      // the slot belongs to another node for good
+  kAsk,        // this one command goes to another node, after ASKING
+  kTryLater,   // a state of the node or the slot that may pass: LOADING, TRYAGAIN, CLUSTERDOWN,
+               // BUSY, MASTERDOWN, OOM, NOREPLICAS, MISCONF
   kWrongRole,  // READONLY: this node became a replica; the slot map is old
 };
 

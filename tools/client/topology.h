@@ -1,4 +1,4 @@
-// Which node owns which slot, as a server tells it.
+// The owners of the slots, as a server tells them.
 #pragma once
 
 #include <array>

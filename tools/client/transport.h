@@ -11,7 +11,7 @@ namespace hearth::client {
 
 using LinkId = std::uint32_t;
 
-// What happens on a link comes back as calls of Dispatcher::on_connected, on_bytes, on_writable
+// Events of a link come back as calls of Dispatcher::on_connected, on_bytes, on_writable
 // and on_lost, never from inside one of these calls.
 class Transport {
  public:

@@ -1,9 +1,10 @@
-# hearth_module(NAME DEPS ... LINK ... PRIVATE_LINK ...) : one static library per module folder.
+# hearth_module(NAME [HOT] DEPS ... LINK ... PRIVATE_LINK ...) : one static library per module folder.
 #
 # NAME is the folder's path with '/' as '_' (src/base -> base, cluster/bus -> cluster_bus). Every
 # .cc of the folder belongs to it. DEPS are other modules, the same list that
 # tools/dev/layers.toml gives for the folder, so a call that the layers forbid does not link.
-# LINK and PRIVATE_LINK are third-party libraries.
+# LINK and PRIVATE_LINK are third-party libraries. HOT modules are those that every request passes: with HEARTH_LTO they are
+# optimised across modules, which is half of what a release build of them costs.
 
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
@@ -52,7 +53,6 @@ endif()
 if(HEARTH_LTO)
   include(CheckIPOSupported)
   check_ipo_supported(LANGUAGES CXX)
-  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
   add_link_options(-flto=auto)
 endif()
 
@@ -129,7 +129,7 @@ function(hearth_batches OUT)
 endfunction()
 
 function(hearth_module NAME)
-  cmake_parse_arguments(ARG "" "" "DEPS;LINK;PRIVATE_LINK" ${ARGN})
+  cmake_parse_arguments(ARG "HOT" "" "DEPS;LINK;PRIVATE_LINK" ${ARGN})
   file(GLOB SOURCES CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(TARGET hearth_${NAME})
   set(MODULES ${ARG_DEPS})
@@ -139,6 +139,11 @@ function(hearth_module NAME)
     add_library(${TARGET} STATIC ${BATCHES})
     target_link_libraries(${TARGET} PUBLIC hearth_flags ${MODULES} ${ARG_LINK})
     target_link_libraries(${TARGET} PRIVATE ${ARG_PRIVATE_LINK})
+    if(HEARTH_LTO AND ARG_HOT)
+      set_target_properties(${TARGET} PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
+    elseif(HEARTH_LTO)
+      target_compile_options(${TARGET} PRIVATE -O2)
+    endif()
     hearth_precompile(${TARGET})
   else()
     add_library(${TARGET} INTERFACE)

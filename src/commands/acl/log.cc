@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "src/command/account_control.h"
 #include "src/command/context.h"
 #include "src/commands/acl/family.h"
 
@@ -37,7 +38,7 @@ void write_entry(ReplyWriter& reply, const acl::Log::Entry& entry, UnixMillis no
 Outcome acl_log(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   if (args.size() > 3) return syntax_error();
-  acl::Log& log = ctx.services().access->log();
+  acl::Log& log = ctx.services().accounts->log();
   if (args.is(2, "RESET")) {
     log.reset();
     ctx.reply().ok();

@@ -1,8 +1,10 @@
 // ACL: what rules may name and how they come out, passwords, and the file of users.
 #include "src/acl/users.h"
 #include "src/base/log.h"
-#include "src/command/access.h"
+#include "src/command/account_control.h"
 #include "src/command/context.h"
+#include "src/command/rights.h"
+#include "src/command/server_control.h"
 #include "src/commands/acl/family.h"
 #include "src/commands/acl/spec_parts.h"
 
@@ -10,7 +12,7 @@ namespace hearth::commands {
 namespace {
 
 Outcome acl_cat(CommandContext& ctx) {
-  const acl::Catalog& catalog = ctx.services().access->users().catalog();
+  const acl::Catalog& catalog = ctx.services().accounts->users().catalog();
   const ArgReader& args = ctx.args();
   if (args.size() > 3) {
     return refuse("ERR unknown subcommand or wrong number of arguments for 'CAT'. Try ACL HELP.");
@@ -33,7 +35,7 @@ Outcome acl_cat(CommandContext& ctx) {
 
 Outcome acl_dryrun(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
-  const acl::User* user = ctx.services().access->users().find(args[2]);
+  const acl::User* user = ctx.services().accounts->users().find(args[2]);
   if (user == nullptr) return refuse("ERR User '" + std::string(args[2]) + "' not found");
   const auto words = args.from(3);
   const Command* command = ctx.services().commands->resolve(words);
@@ -84,7 +86,7 @@ Outcome check_has_file(const CommandContext& ctx) {
 
 Outcome acl_load(CommandContext& ctx) {
   HEARTH_TRY_VOID(check_has_file(ctx));
-  const auto loaded = ctx.services().access->load_file(&ctx.session());
+  const auto loaded = ctx.services().accounts->load_file(&ctx.session());
   if (!loaded) return refuse("ERR " + loaded.error());
   ctx.reply().ok();
   return {};
@@ -92,7 +94,7 @@ Outcome acl_load(CommandContext& ctx) {
 
 Outcome acl_save(CommandContext& ctx) {
   HEARTH_TRY_VOID(check_has_file(ctx));
-  if (const auto saved = ctx.services().access->save_file(); !saved) {
+  if (const auto saved = ctx.services().accounts->save_file(); !saved) {
     log::warning("ACL SAVE: {}", saved.error().context);
     return refuse(
         "ERR There was an error trying to save the ACLs. Please check the server logs for more "

@@ -1,5 +1,6 @@
 // ACL: users, one by one and as lists.
 #include "src/acl/users.h"
+#include "src/command/account_control.h"
 #include "src/command/context.h"
 #include "src/command/docs.h"
 #include "src/commands/acl/family.h"
@@ -18,7 +19,7 @@ Outcome acl_setuser(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   if (!acl::is_user_name(args[2]))
     return refuse("ERR Usernames can't contain spaces or null characters");
-  const auto done = ctx.services().access->set_user(args[2], args.from(3), ctx.session());
+  const auto done = ctx.services().accounts->set_user(args[2], args.from(3), ctx.session());
   if (!done) return refuse("ERR " + done.error());
   ctx.reply().ok();
   return {};
@@ -31,7 +32,7 @@ Outcome acl_deluser(CommandContext& ctx) {
   }
   std::int64_t deleted = 0;
   for (const std::string_view name : args.from(2)) {
-    if (ctx.services().access->delete_user(name, ctx.session())) ++deleted;
+    if (ctx.services().accounts->delete_user(name, ctx.session())) ++deleted;
   }
   ctx.reply().integer(deleted);
   return {};
@@ -55,7 +56,7 @@ void write_selector(ReplyWriter& reply, const acl::Selector& selector) {
 
 Outcome acl_getuser(CommandContext& ctx) {
   ReplyWriter& reply = ctx.reply();
-  const acl::User* user = ctx.services().access->users().find(ctx.arg(2));
+  const acl::User* user = ctx.services().accounts->users().find(ctx.arg(2));
   if (user == nullptr) {
     reply.null();
     return {};
@@ -80,14 +81,14 @@ Outcome acl_getuser(CommandContext& ctx) {
 }
 
 Outcome acl_list(CommandContext& ctx) {
-  const auto& users = ctx.services().access->users().all();
+  const auto& users = ctx.services().accounts->users().all();
   ctx.reply().array(users.size());
   for (const auto& [name, user] : users) ctx.reply().bulk("user " + name + " " + user.text());
   return {};
 }
 
 Outcome acl_users(CommandContext& ctx) {
-  const auto& users = ctx.services().access->users().all();
+  const auto& users = ctx.services().accounts->users().all();
   ctx.reply().array(users.size());
   for (const auto& [name, user] : users) ctx.reply().bulk(name);
   return {};

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "src/command/common_specs.h"
-#include "src/commands/bitmap/access.h"
+#include "src/commands/bitmap/bit_string.h"
 #include "src/commands/bitmap/family.h"
 #include "src/store/bits.h"
 

@@ -3,7 +3,7 @@
 
 #include "src/command/common_specs.h"
 #include "src/command/options.h"
-#include "src/commands/bitmap/access.h"
+#include "src/commands/bitmap/bit_string.h"
 #include "src/commands/bitmap/family.h"
 #include "src/store/bits.h"
 
@@ -88,7 +88,7 @@ Result<std::vector<Step>, ReplyError> parse(const CommandContext& ctx) {
   return steps;
 }
 
-// What a field becomes; nothing if that does not fit and the step fails then.
+// The new value of a field; nothing if it does not fit and the step fails then.
 std::optional<std::uint64_t> result_of(const Step& step, Wide old) {
   const FieldType& type = step.type;
   Wide wanted = old + step.operand;

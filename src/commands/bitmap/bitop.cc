@@ -2,7 +2,8 @@
 #include <algorithm>
 #include <array>
 
-#include "src/commands/bitmap/access.h"
+#include "src/command/repeats.h"
+#include "src/commands/bitmap/bit_string.h"
 #include "src/commands/bitmap/family.h"
 #include "src/store/bits.h"
 
@@ -37,6 +38,23 @@ Result<Operation, ReplyError> parse_operation(const ArgReader& args) {
   return o;
 }
 
+// Repeats change nothing, except that a bit that two sources have is not in ONE of them, and that
+// pairs end each other in XOR. The first source has a part of its own in some operations, and
+// stays.
+void drop_repeats_for(Operation operation, std::vector<std::string_view>& sources) {
+  const auto most = [operation](std::size_t times) -> std::size_t {
+    if (operation == Operation::kXor) return 2 - times % 2;
+    return operation == Operation::kOne ? std::min<std::size_t>(times, 2) : 1;
+  };
+  const bool first_is_special = operation == Operation::kDiff || operation == Operation::kDiff1 ||
+                                operation == Operation::kAndOr;
+  const std::string_view first = sources.front();
+  if (first_is_special) sources.erase(sources.begin());
+  keep_of_repeats(
+      sources, [](std::string_view source) { return source.data(); }, most);
+  if (first_is_special) sources.insert(sources.begin(), first);
+}
+
 void store_result(CommandContext& ctx, const KeyRef& key, Operation operation,
                   std::span<const std::string_view> sources, std::uint64_t size) {
   RawString* result = RawString::make(size, size);
@@ -68,6 +86,7 @@ Outcome bitop(CommandContext& ctx) {
     if (at) sources[i] = at->string_value(scratch[i].data());
     size = std::max<std::uint64_t>(size, sources[i].size());
   }
+  drop_repeats_for(operation, sources);
   const KeyRef key = ctx.key(2);
   if (size > 0) {
     store_result(ctx, key, operation, sources, size);

@@ -1,6 +1,6 @@
 // CLUSTER subcommands that change who belongs to the cluster, and epochs.
 #include "src/command/common_specs.h"
-#include "src/commands/cluster/access.h"
+#include "src/commands/cluster/administer.h"
 #include "src/commands/cluster/family.h"
 #include "src/commands/cluster/spec_parts.h"
 
@@ -40,7 +40,7 @@ Outcome reset(CommandContext& ctx) {
   const bool hard = ctx.args().is(2, "HARD");
   if (ctx.args().size() > 3 || (ctx.args().size() == 3 && !hard && !ctx.args().is(2, "SOFT")))
     return syntax_error();
-  return administer(ctx, admin::Reset{hard, ctx.keyspace().db(0).size() > 0});
+  return administer(ctx, admin::Reset{hard, ctx.keyspace().total_keys() > 0});
 }
 
 Outcome bumpepoch(CommandContext& ctx) { return administer(ctx, admin::BumpEpoch{}); }

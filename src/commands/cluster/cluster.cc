@@ -1,6 +1,6 @@
 // The CLUSTER container, and ASKING, READONLY and READWRITE: what a session says about redirects.
 #include "src/command/docs.h"
-#include "src/commands/cluster/access.h"
+#include "src/commands/cluster/administer.h"
 #include "src/commands/cluster/family.h"
 
 namespace hearth::commands {
@@ -27,28 +27,39 @@ constexpr const CommandSpec* kSubcommands[] = {
     &kClusterAddSlots,
     &kClusterAddSlotsRange,
     &kClusterBumpEpoch,
+    &kClusterCancelSlotMigrations,
     &kClusterCountFailureReports,
     &kClusterCountKeysInSlot,
     &kClusterDelSlots,
     &kClusterDelSlotsRange,
+    &kClusterDrain,
+    &kClusterFailover,
+    &kClusterFlushSlot,
     &kClusterFlushSlots,
     &kClusterForget,
     &kClusterGetKeysInSlot,
+    &kClusterGetSlotMigrations,
     &kClusterInfo,
     &kClusterKeySlot,
     &kClusterLinks,
     &kClusterMeet,
+    &kClusterMigrateSlots,
+    &kClusterMigration,
     &kClusterMyId,
     &kClusterMyShardId,
     &kClusterNodes,
+    &kClusterRecover,
     &kClusterReplicas,
+    &kClusterReplicate,
     &kClusterReset,
     &kClusterSaveConfig,
     &kClusterSetConfigEpoch,
     &kClusterSetSlot,
     &kClusterShards,
     &kClusterSlaves,
+    &kClusterSlotStats,
     &kClusterSlots,
+    &kClusterSyncSlots,
     &kHelp,
 };
 

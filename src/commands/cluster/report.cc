@@ -1,7 +1,8 @@
 // CLUSTER subcommands that tell what this node knows, as text and as lists of nodes and links.
 #include "cluster/model/render.h"
+#include "src/command/cluster_control.h"
 #include "src/command/common_specs.h"
-#include "src/commands/cluster/access.h"
+#include "src/commands/cluster/administer.h"
 #include "src/commands/cluster/family.h"
 #include "src/commands/cluster/spec_parts.h"
 
@@ -13,6 +14,10 @@ using cluster::NodeIndex;
 using cluster::NodeLineFor;
 using cluster::ViewPtr;
 
+NodeLineFor reader_of(CommandContext& ctx) {
+  return ctx.session().ipv6 ? NodeLineFor::kIpv6Clients : NodeLineFor::kClients;
+}
+
 Outcome info(CommandContext& ctx) {
   HEARTH_TRY(ClusterControl* const cluster, cluster_of(ctx));
   ctx.reply().verbatim("txt", cluster::cluster_info_text(*cluster->view()));
@@ -21,7 +26,7 @@ Outcome info(CommandContext& ctx) {
 
 Outcome nodes(CommandContext& ctx) {
   HEARTH_TRY(ClusterControl* const cluster, cluster_of(ctx));
-  ctx.reply().verbatim("txt", cluster::cluster_nodes_text(*cluster->view(), NodeLineFor::kClients));
+  ctx.reply().verbatim("txt", cluster::cluster_nodes_text(*cluster->view(), reader_of(ctx)));
   return {};
 }
 
@@ -49,8 +54,7 @@ Outcome replicas(CommandContext& ctx) {
     if (view->nodes[i].replica_of == id) found.push_back(static_cast<NodeIndex>(i));
   }
   ctx.reply().array(found.size());
-  for (const NodeIndex i : found)
-    ctx.reply().bulk(cluster::node_line(*view, i, NodeLineFor::kClients));
+  for (const NodeIndex i : found) ctx.reply().bulk(cluster::node_line(*view, i, reader_of(ctx)));
   return {};
 }
 

@@ -3,7 +3,8 @@
 
 #include "cluster/model/slot.h"
 #include "src/command/common_specs.h"
-#include "src/commands/cluster/access.h"
+#include "src/command/warm_gate_control.h"
+#include "src/commands/cluster/administer.h"
 #include "src/commands/cluster/family.h"
 #include "src/commands/cluster/spec_parts.h"
 
@@ -63,7 +64,7 @@ Outcome delslotsrange(CommandContext& ctx) {
 }
 
 Outcome flushslots(CommandContext& ctx) {
-  return administer(ctx, admin::FlushSlots{ctx.keyspace().db(0).size() > 0});
+  return administer(ctx, admin::FlushSlots{ctx.keyspace().total_keys() > 0});
 }
 
 Outcome setslot(CommandContext& ctx) {
@@ -75,11 +76,12 @@ Outcome setslot(CommandContext& ctx) {
   if (words.size() == 5) {
     const std::string node(ctx.arg(4));
     if (words.is(3, "MIGRATING")) return administer(ctx, admin::SetSlotMigrating{slot, node});
+    if (words.is(3, "IMPORTING") && ctx.services().warm_gate != nullptr &&
+        ctx.services().warm_gate->is_closed())
+      return refuse("ERR " + std::string(kNodeNotWarm));
     if (words.is(3, "IMPORTING")) return administer(ctx, admin::SetSlotImporting{slot, node});
-    if (words.is(3, "NODE")) {
-      return administer(
-          ctx, admin::SetSlotNode{slot, node, ctx.keyspace().db(0).count_in_slot(slot) > 0});
-    }
+    if (words.is(3, "NODE"))
+      return administer(ctx, admin::SetSlotNode{slot, node, keys_in_slot(ctx, slot) > 0});
   }
   return refuse("ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP");
 }
@@ -93,7 +95,7 @@ Outcome keyslot(CommandContext& ctx) {
 Outcome countkeysinslot(CommandContext& ctx) {
   HEARTH_TRY_VOID(cluster_of(ctx));
   HEARTH_TRY(const Slot slot, slot_at(ctx, 2, "ERR Invalid slot"));
-  ctx.reply().integer(static_cast<std::int64_t>(ctx.keyspace().db(0).count_in_slot(slot)));
+  ctx.reply().integer(static_cast<std::int64_t>(ctx.keys().database().count_in_slot(slot)));
   return {};
 }
 
@@ -104,7 +106,7 @@ Outcome getkeysinslot(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t most, ctx.args().integer(3));
   if (slot_number < 0 || slot_number >= kSlotCount || most < 0) return refuse(std::string(kError));
   const auto slot = static_cast<Slot>(slot_number);
-  const Database& db = ctx.keyspace().db(0);
+  const Database& db = ctx.keys().database();
   const std::uint64_t count = std::min(static_cast<std::uint64_t>(most), db.count_in_slot(slot));
   ctx.reply().array(count);
   db.for_each_in_slot(slot, count, [&ctx](const Entry& entry) { ctx.reply().bulk(entry.key()); });

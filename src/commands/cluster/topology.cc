@@ -3,8 +3,10 @@
 #include <map>
 
 #include "cluster/model/redirect.h"
+#include "src/command/cluster_control.h"
 #include "src/command/common_specs.h"
-#include "src/commands/cluster/access.h"
+#include "src/command/info_control.h"
+#include "src/commands/cluster/administer.h"
 #include "src/commands/cluster/family.h"
 
 namespace hearth::commands {

@@ -1,21 +1,23 @@
 // AUTH and HELLO.
 #include "src/acl/users.h"
+#include "src/command/account_control.h"
 #include "src/command/client_text.h"
 #include "src/command/context.h"
+#include "src/command/info_control.h"
 #include "src/commands/connection/family.h"
 
 namespace hearth::commands {
 namespace {
 
 Outcome authenticate(CommandContext& ctx, std::string_view user, std::string_view password) {
-  if (ctx.services().access->authenticate(ctx.session(), user, password, ctx.arg(0))) return {};
+  if (ctx.services().accounts->authenticate(ctx.session(), user, password, ctx.arg(0))) return {};
   return refuse("WRONGPASS invalid username-password pair or user is disabled.");
 }
 
 Outcome auth(CommandContext& ctx) {
   const ArgReader& args = ctx.args();
   if (args.size() > 3) return syntax_error();
-  if (args.size() == 2 && ctx.services().access->users().default_user().needs_no_password()) {
+  if (args.size() == 2 && ctx.services().accounts->users().default_user().needs_no_password()) {
     return refuse(
         "ERR AUTH <password> called without any password configured for the default user. Are you "
         "sure your "

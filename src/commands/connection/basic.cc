@@ -1,5 +1,10 @@
 // PING, ECHO, SELECT, QUIT and RESET.
+#include "src/command/account_control.h"
 #include "src/command/context.h"
+#include "src/command/monitor_control.h"
+#include "src/command/tracking_control.h"
+#include "src/command/transaction_control.h"
+#include "src/command/write_guard.h"
 #include "src/commands/connection/family.h"
 #include "src/pubsub/pubsub.h"
 
@@ -24,13 +29,14 @@ Outcome ping(CommandContext& ctx) {
 }
 
 Outcome echo(CommandContext& ctx) {
+  if (ctx.session().replaying) replay_guard(ctx, ctx.arg(1));
   ctx.reply().bulk(ctx.arg(1));
   return {};
 }
 
 Outcome select(CommandContext& ctx) {
   HEARTH_TRY(const std::int64_t index, ctx.args().int32(1));
-  if (index != 0 && ctx.settings().cluster_enabled)
+  if (index != 0 && ctx.settings().cluster_enabled && ctx.keyspace().db_count() == 1)
     return refuse("ERR SELECT is not allowed in cluster mode");
   if (index < 0 || index >= ctx.keyspace().db_count())
     return refuse("ERR DB index is out of range");
@@ -52,9 +58,10 @@ Outcome reset(CommandContext& ctx) {
   services.pubsub->unsubscribe_all(s.subscriptions);
   services.monitors->stop(s);
   s.db = 0;
+  s.loads = false;
   s.resp = ctx.settings().client_default_resp;
   services.tracking->stop(s);
-  services.access->become_default(s);
+  services.accounts->become_default(s);
   s.name.clear();
   s.field_sets.clear();
   s.readonly = s.asking = s.no_evict = s.no_touch = false;

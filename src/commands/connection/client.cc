@@ -1,4 +1,5 @@
 // CLIENT: what a connection says of itself, and lists of connections.
+#include "src/command/client_control.h"
 #include "src/command/client_text.h"
 #include "src/command/common_specs.h"
 #include "src/command/context.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/acl/users.h"
+#include "src/command/account_control.h"
 
 namespace hearth::commands {
 namespace {
@@ -16,7 +17,7 @@ bool has_all(std::string_view letters, std::string_view wanted) {
                      [&](char c) { return letters.find(c) != std::string_view::npos; });
 }
 
-// Which of the traits that are given does the client have: all, or any?
+// Matches a client that has all, or any, of the traits that are given.
 template <typename F>
 void for_each_given(const Traits& t, const Session& s, F&& fn) {
   const auto text = [&](const std::optional<std::string_view>& wanted, std::string_view value) {
@@ -84,7 +85,7 @@ Result<bool, ReplyError> parse_trait(const CommandContext& ctx, std::string_view
                                     [&](const Text& x) { return is(x.option); });
     if (text == std::end(texts)) return false;
     *text->place = value;
-    if (is("USER") && ctx.services().access->users().find(value) == nullptr)
+    if (is("USER") && ctx.services().accounts->users().find(value) == nullptr)
       return refuse("ERR No such user '" + std::string(value) + "'");
     if (is("FLAGS")) {
       HEARTH_TRY_VOID(check_letters(value, kClientFlagLetters, "flags"));

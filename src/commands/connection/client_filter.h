@@ -13,7 +13,7 @@
 namespace hearth::commands {
 
 struct ClientFilter {
-  // What one client must be, or must not be. Views are of the request.
+  // The traits that a client must have, or must not have. Views are of the request.
   struct Traits {
     std::vector<ConnId> ids;
     std::optional<ClientType> type;

@@ -1,4 +1,5 @@
 // CLIENT LIST and CLIENT KILL: connections by filters. KILL has an old form too, one address.
+#include "src/command/client_control.h"
 #include "src/command/common_specs.h"
 #include "src/commands/connection/client_filter.h"
 #include "src/commands/connection/family.h"

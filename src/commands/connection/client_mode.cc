@@ -1,5 +1,7 @@
 // CLIENT subcommands that change how a connection, or all of them, are served.
+#include "src/command/blocking_control.h"
 #include "src/command/context.h"
+#include "src/command/hold_control.h"
 #include "src/commands/connection/family.h"
 #include "src/commands/connection/spec_parts.h"
 

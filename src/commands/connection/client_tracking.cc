@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "src/command/client_control.h"
 #include "src/command/context.h"
+#include "src/command/tracking_control.h"
 #include "src/commands/connection/family.h"
 #include "src/commands/connection/spec_parts.h"
 #include "src/tracking/tracking.h"

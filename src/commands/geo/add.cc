@@ -1,8 +1,8 @@
 // GEOADD.
 #include "src/command/common_specs.h"
 #include "src/command/zset_values.h"
-#include "src/commands/geo/access.h"
 #include "src/commands/geo/family.h"
+#include "src/commands/geo/positions.h"
 
 namespace hearth::commands {
 namespace {

@@ -1,7 +1,7 @@
 // Single positions: GEOPOS, GEODIST, GEOHASH.
 #include "src/command/common_specs.h"
-#include "src/commands/geo/access.h"
 #include "src/commands/geo/family.h"
+#include "src/commands/geo/positions.h"
 #include "src/commands/geo/spec_parts.h"
 
 namespace hearth::commands {

@@ -7,13 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "src/commands/geo/access.h"
+#include "src/commands/geo/positions.h"
 
 namespace hearth::commands {
 
 enum class GeoOrder : std::uint8_t { kNone, kNearestFirst, kFarthestFirst };
 
-// What a search is asked for.
+// A search, as it is asked for.
 struct GeoQuery {
   // Missing only where the set that should hold the centre does not exist.
   std::optional<ds::GeoShape> shape;
@@ -28,7 +28,7 @@ struct GeoQuery {
   [[nodiscard]] bool has_extras() const { return with_distance || with_hash || with_position; }
 };
 
-// Which words a command has.
+// The forms of commands, by the words that they have.
 enum class GeoForm : std::uint8_t {
   kRadius,  // GEORADIUS key longitude latitude radius unit
   kRadiusReadOnly,

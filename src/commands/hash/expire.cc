@@ -1,14 +1,14 @@
 // Field deadlines: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HPERSIST.
 #include "src/command/common_specs.h"
 #include "src/command/deadline.h"
-#include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/hash_key.h"
 #include "src/commands/hash/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
 
-// What the reply says of one field.
+// Replies for one field.
 constexpr std::int64_t kNotTimed = -1;  // HPERSIST: it has no deadline
 constexpr std::int64_t kRefused = 0;    // the condition does not hold
 constexpr std::int64_t kChanged = 1;

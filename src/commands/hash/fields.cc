@@ -1,8 +1,9 @@
 // Reading and changing at once: HGETDEL, HGETEX, HSETEX.
 #include "src/command/common_specs.h"
 #include "src/command/deadline.h"
-#include "src/commands/hash/access.h"
+#include "src/command/write_guard.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/hash_key.h"
 #include "src/commands/hash/spec_parts.h"
 
 namespace hearth::commands {
@@ -52,10 +53,12 @@ struct Options {
   Life life = Life::kUnchanged;
   std::int64_t deadline = Hash::kNone;
   Only only = Only::kAlways;
+  WriteGuard guard;
   std::size_t fields_at = 0;  // the word FIELDS
 };
 
-// The words between the key and FIELDS. HGETEX knows PERSIST, HSETEX knows KEEPTTL, FNX and FXX.
+// The words between the key and FIELDS. HGETEX knows PERSIST, HSETEX knows KEEPTTL, FNX, FXX, VER
+// and WARM.
 Result<Options, ReplyError> parse_options(const CommandContext& ctx, std::string_view name,
                                           bool setting) {
   const ArgReader& args = ctx.args();
@@ -85,7 +88,12 @@ Result<Options, ReplyError> parse_options(const CommandContext& ctx, std::string
     } else if (is_condition) {
       o.only = args.is(i, "FNX") ? Only::kIfNone : Only::kIfAll;
     } else {
-      return refuse("ERR unknown argument: " + std::string(args[i]));
+      bool is_guard = false;
+      if (setting) {
+        HEARTH_TRY(is_guard, read_guard(args, i, o.guard));
+      }
+      if (!is_guard) return refuse("ERR unknown argument: " + std::string(args[i]));
+      ++i;
     }
   }
   o.fields_at = i;
@@ -134,7 +142,7 @@ bool may_set(const CommandContext& ctx, Only only, Found at,
   return true;
 }
 
-// What was set, as one command without its condition: the condition held here.
+// The effect: one command that sets the same fields without the condition, which held here.
 void log_set(CommandContext& ctx, const KeyRef& key, const Options& options,
              std::span<const std::string_view> pairs) {
   const std::vector<std::string> tail(pairs.begin(), pairs.end());
@@ -158,29 +166,36 @@ void log_set(CommandContext& ctx, const KeyRef& key, const Options& options,
 Outcome hsetex(CommandContext& ctx) {
   HEARTH_TRY(const Options options, parse_options(ctx, "hsetex", true));
   HEARTH_TRY(const auto pairs, fields_block(ctx.args(), options.fields_at, 2));
+  announce_guarded(ctx, options.guard);
   const KeyRef key = ctx.key(1);
   HEARTH_TRY(Found at, write_hash(ctx, key));
-  if (!may_set(ctx, options.only, at, pairs)) {
+  HEARTH_TRY(const bool admitted, admits(ctx, options.guard, key, at));
+  if (!admitted || !may_set(ctx, options.only, at, pairs)) {
     ctx.reply().integer(0);
     return {};
   }
+  begin_guarded(ctx, options.guard);
   ctx.reply().integer(1);
   if (options.life == Life::kDeadline && options.deadline <= ctx.now().ms) {
     // Set and gone in the same moment: what remains is that the old fields are gone.
     std::vector<std::string> fields;
     for (std::size_t i = 0; i < pairs.size(); i += 2) fields.emplace_back(pairs[i]);
     if (at) remove_fields(ctx, key, at, fields);
+    end_guarded(ctx, options.guard, key);
     return {};
   }
   at = made_hash(ctx, key, at);
   const HashLimits limits = hash_limits(ctx);
   const std::int64_t deadline = options.life == Life::kKeep ? Hash::kKeep : options.deadline;
-  const Change change = ctx.keys().change(key, at);
-  for (std::size_t i = 0; i < pairs.size(); i += 2) {
-    if (options.life == Life::kKeep) log_if_expired(ctx, key, *at->hash(), pairs[i]);
-    change->hash()->set(pairs[i], pairs[i + 1], deadline, ctx.now(), limits);
+  {
+    const Change change = ctx.keys().change(key, at);
+    for (std::size_t i = 0; i < pairs.size(); i += 2) {
+      if (options.life == Life::kKeep) log_if_expired(ctx, key, *at->hash(), pairs[i]);
+      change->hash()->set(pairs[i], pairs[i + 1], deadline, ctx.now(), limits);
+    }
   }
   log_set(ctx, key, options, pairs);
+  end_guarded(ctx, options.guard, key);
   return {};
 }
 
@@ -197,8 +212,11 @@ constexpr ArgDoc kSetLife[] = {args::integer("seconds", "EX"), args::integer("mi
 constexpr ArgDoc kFieldsConditions[] = {args::token("fnx", "FNX"), args::token("fxx", "FXX")};
 constexpr ArgDoc kGetDelArgs[] = {args::key(), kFields};
 constexpr ArgDoc kGetExArgs[] = {args::key(), args::one_of("expiration", kGetLife).opt(), kFields};
-constexpr ArgDoc kSetExArgs[] = {args::key(), args::one_of("condition", kFieldsConditions).opt(),
+constexpr ArgDoc kSetExArgs[] = {args::key(),
+                                 args::one_of("condition", kFieldsConditions).opt(),
                                  args::one_of("expiration", kSetLife).opt(),
+                                 args::integer("version", "VER").opt(),
+                                 args::string("epoch", "WARM").opt(),
                                  args::block("fields", kPairParts, "FIELDS")};
 constexpr KeySpec kTakeKey[] = {KeySpec::one(1, access::kRW | access::kAccess | access::kDelete)};
 constexpr KeySpec kTouchKey[] = {KeySpec::one(1, access::kModifyRead)};

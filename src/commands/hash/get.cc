@@ -1,7 +1,7 @@
 // Reading: HGET, HMGET, HGETALL, HKEYS, HVALS, HLEN, HEXISTS, HSTRLEN.
 #include "src/command/common_specs.h"
-#include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/hash_key.h"
 
 namespace hearth::commands {
 namespace {

@@ -2,8 +2,8 @@
 // connection; then every hash is a row of values.
 #include <algorithm>
 
-#include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/hash_key.h"
 
 namespace hearth::commands {
 namespace {

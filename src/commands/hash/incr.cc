@@ -1,8 +1,8 @@
 // Counters: HINCRBY, HINCRBYFLOAT.
 #include <cmath>
 
-#include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/hash_key.h"
 #include "src/commands/hash/spec_parts.h"
 
 namespace hearth::commands {

@@ -3,9 +3,10 @@
 #include <limits>
 
 #include "src/base/name_map.h"
+#include "src/command/client_control.h"
 #include "src/command/common_specs.h"
-#include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/hash_key.h"
 
 namespace hearth::commands {
 namespace {

@@ -1,8 +1,8 @@
 // HSCAN.
 #include "src/command/common_specs.h"
 #include "src/command/element_scan.h"
-#include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/hash_key.h"
 
 namespace hearth::commands {
 namespace {

@@ -1,7 +1,7 @@
 // Writing: HSET, HMSET, HSETNX, HDEL.
 #include "src/command/common_specs.h"
-#include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/hash_key.h"
 #include "src/commands/hash/spec_parts.h"
 
 namespace hearth::commands {

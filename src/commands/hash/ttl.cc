@@ -1,8 +1,8 @@
 // When fields expire: HTTL, HPTTL, HEXPIRETIME, HPEXPIRETIME.
 #include "src/command/common_specs.h"
 #include "src/command/deadline.h"
-#include "src/commands/hash/access.h"
 #include "src/commands/hash/family.h"
+#include "src/commands/hash/hash_key.h"
 #include "src/commands/hash/spec_parts.h"
 
 namespace hearth::commands {

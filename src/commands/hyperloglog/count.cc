@@ -1,8 +1,9 @@
 // PFADD, PFCOUNT, PFMERGE.
 #include <algorithm>
 
-#include "src/commands/hyperloglog/access.h"
+#include "src/command/repeats.h"
 #include "src/commands/hyperloglog/family.h"
+#include "src/commands/hyperloglog/hll_key.h"
 
 namespace hearth::commands {
 namespace {
@@ -58,13 +59,17 @@ Outcome pfadd(CommandContext& ctx) {
 // Reads and merges words [first, ...); absent keys count as empty. Tells whether one is dense.
 Result<bool, ReplyError> merge_all(CommandContext& ctx, std::size_t first, Hll& into) {
   bool dense = false;
+  ctx.let_expired_go(first, ctx.args().size());
+  std::vector<const Entry*> entries;
   for (std::size_t i = first; i < ctx.args().size(); ++i) {
-    const Found at = ctx.keys().read(ctx.key(i));
-    if (!at) continue;
-    HEARTH_TRY(const hll::Encoding encoding, checked_hll(*at));
+    if (const Found at = ctx.keys().read(ctx.key(i))) entries.push_back(&*at);
+  }
+  drop_repeats(entries);
+  for (const Entry* entry : entries) {
+    HEARTH_TRY(const hll::Encoding encoding, checked_hll(*entry));
     dense = dense || encoding == hll::Encoding::kDense;
     char scratch[kInt64TextMax];
-    hll::merge(at->string_value(scratch), into);
+    hll::merge(entry->string_value(scratch), into);
   }
   return dense;
 }

@@ -1,8 +1,8 @@
 // PFDEBUG and PFSELFTEST.
 #include <cmath>
 
-#include "src/commands/hyperloglog/access.h"
 #include "src/commands/hyperloglog/family.h"
+#include "src/commands/hyperloglog/hll_key.h"
 
 namespace hearth::commands {
 namespace {

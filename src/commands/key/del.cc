@@ -1,12 +1,42 @@
 // Removing keys, and asking whether and as what they exist: DEL, UNLINK, EXISTS, TOUCH, TYPE.
 #include "src/command/common_specs.h"
 #include "src/command/context.h"
+#include "src/command/write_guard.h"
 #include "src/commands/key/family.h"
 
 namespace hearth::commands {
 namespace {
 
+// DEL key VER n, and not the keys "VER" and "n" of a longer list.
+bool has_version(const ArgReader& args) {
+  return args.size() == 4 && args.is(2, "VER") && version_at(args, 3).has_value();
+}
+
+// Leaves a tombstone, also where there is no key. Replies with null to what is too old.
+Outcome remove_version(CommandContext& ctx, bool lazy) {
+  WriteGuard guard;
+  HEARTH_TRY(guard.version, version_at(ctx.args(), 3));
+  const KeyRef key = ctx.key(1);
+  const Found at = ctx.keys().peek(key);
+  HEARTH_TRY(const bool admitted, admits(ctx, guard, key, at));
+  if (!admitted) {
+    ctx.reply().null();
+    return {};
+  }
+  const bool was_there = static_cast<bool>(at);
+  if (was_there) {
+    ctx.keys().remove(key, at, lazy);
+    ctx.effects().replicate_as(lazy ? "UNLINK" : "DEL", key.name);
+    ctx.effects().event(Notify::kGeneric, "del", key.name);
+  }
+  end_guarded(ctx, guard, key);
+  ctx.reply().integer(was_there ? 1 : 0);
+  return {};
+}
+
 Outcome remove_keys(CommandContext& ctx, bool lazy) {
+  if (has_version(ctx.args())) [[unlikely]]
+    return remove_version(ctx, lazy);
   std::int64_t removed = 0;
   ctx.for_each_key(1, ctx.args().size(), 1, [&](const KeyRef& key, std::size_t) {
     const Found at = ctx.keys().peek(key);
@@ -52,7 +82,16 @@ Outcome type(CommandContext& ctx) {
   return {};
 }
 
+// One key with a version, else every word.
+bool removed_keys(std::span<const std::string_view> argv, std::vector<KeyPosition>& out) {
+  const std::size_t end = has_version(ArgReader(argv)) ? 2 : argv.size();
+  for (std::size_t i = 1; i < end; ++i)
+    out.push_back({static_cast<std::uint32_t>(i), access::kRemove});
+  return true;
+}
+
 constexpr ArgDoc kKeyList[] = {args::key().many()};
+constexpr ArgDoc kRemoveArgs[] = {args::key().many(), args::integer("version", "VER").opt()};
 constexpr KeySpec kRemoveKeys[] = {KeySpec::range(1, -1, 1, access::kRemove)};
 constexpr KeySpec kLookAtKeys[] = {KeySpec::range(1, -1, 1, access::kReadMeta)};
 constexpr KeySpec kDelLookAtKey[] = {KeySpec::one(1, access::kReadMeta)};
@@ -72,10 +111,11 @@ constexpr CommandSpec kDel{
     .acl = Acl::kKeyspace,
     .group = Group::kGeneric,
     .keys = kRemoveKeys,
-    .args = kKeyList,
-    .reply = Shape::kInteger,
+    .args = kRemoveArgs,
+    .reply = Shape::kInteger | Shape::kNull,
     .handler = del,
     .tips = kSumOverShards,
+    .find_keys = removed_keys,
 };
 constexpr CommandSpec kUnlink{
     .name = "UNLINK",
@@ -87,10 +127,11 @@ constexpr CommandSpec kUnlink{
     .acl = Acl::kKeyspace,
     .group = Group::kGeneric,
     .keys = kRemoveKeys,
-    .args = kKeyList,
-    .reply = Shape::kInteger,
+    .args = kRemoveArgs,
+    .reply = Shape::kInteger | Shape::kNull,
     .handler = unlink,
     .tips = kSumOverShards,
+    .find_keys = removed_keys,
 };
 constexpr CommandSpec kExists{
     .name = "EXISTS",

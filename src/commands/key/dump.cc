@@ -3,6 +3,8 @@
 #include "src/base/format_number.h"
 #include "src/command/common_specs.h"
 #include "src/command/context.h"
+#include "src/command/debug_switches.h"
+#include "src/command/write_guard.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/payload.h"
 
@@ -24,6 +26,7 @@ struct DumpOptions {
   bool absolute = false;
   std::optional<std::int64_t> idle_seconds;
   std::optional<std::int64_t> frequency;
+  WriteGuard guard;
 };
 
 Result<DumpOptions, ReplyError> parse_dump(const ArgReader& args) {
@@ -43,7 +46,9 @@ Result<DumpOptions, ReplyError> parse_dump(const ArgReader& args) {
         return refuse("ERR Invalid FREQ value, must be >= 0 and <= 255");
       }
     } else {
-      return syntax_error();
+      HEARTH_TRY(const bool is_guard, read_guard(args, i, o.guard));
+      if (!is_guard) return syntax_error();
+      ++i;
     }
   }
   return o;
@@ -85,11 +90,20 @@ void set_access(CommandContext& ctx, Found at, const DumpOptions& options) {
 
 void log_restore(CommandContext& ctx, const KeyRef& key, const DumpOptions& options,
                  std::int64_t deadline) {
-  if (ctx.effects().wants_commands() && deadline != kNoDeadline && !options.absolute) {
-    const auto given = ctx.args().from(0);
-    std::vector<std::string> words(given.begin(), given.end());
-    words[2] = int64_text(deadline);
-    words.emplace_back("ABSTTL");
+  const bool is_guarded = options.guard.version != kNoVersion || !options.guard.epoch.empty();
+  const bool is_relative = deadline != kNoDeadline && !options.absolute;
+  if (ctx.effects().wants_commands() && (is_relative || is_guarded)) {
+    std::vector<std::string> words;
+    for (std::size_t i = 0; i < ctx.args().size(); ++i) {
+      if (i > 3 && (ctx.args().is(i, "VER") || ctx.args().is(i, "WARM")))
+        ++i;
+      else
+        words.emplace_back(ctx.arg(i));
+    }
+    if (is_relative) {
+      words[2] = int64_text(deadline);
+      words.emplace_back("ABSTTL");
+    }
     ctx.effects().replicate_words(std::move(words));
   } else {
     ctx.effects().replicate_verbatim();
@@ -99,11 +113,18 @@ void log_restore(CommandContext& ctx, const KeyRef& key, const DumpOptions& opti
 
 Outcome restore(CommandContext& ctx) {
   HEARTH_TRY(const DumpOptions options, parse_dump(ctx.args()));
+  announce_guarded(ctx, options.guard);
   const KeyRef key = ctx.key(1);
   const Found at = ctx.keys().write(key);
   if (at && !options.replace) return refuse("BUSYKEY Target key name already exists.");
   HEARTH_TRY(const std::int64_t deadline, deadline_for(ctx, options));
   HEARTH_TRY(rdb::Object object, parse_payload(ctx));
+  HEARTH_TRY(const bool admitted, admits(ctx, options.guard, key, at));
+  if (!admitted) {
+    ctx.reply().null();
+    return {};
+  }
+  begin_guarded(ctx, options.guard);
 
   if (deadline != kNoDeadline && deadline <= ctx.now().ms) {
     // It would be gone at once; what it was to replace is gone all the same.
@@ -113,6 +134,7 @@ Outcome restore(CommandContext& ctx) {
       ctx.effects().replicate_as(lazy ? "UNLINK" : "DEL", key.name);
       ctx.effects().event(Notify::kGeneric, "del", key.name);
     }
+    end_guarded(ctx, options.guard, key);
     ctx.reply().ok();
     return {};
   }
@@ -120,6 +142,7 @@ Outcome restore(CommandContext& ctx) {
                  rdb::make_entry(key.name, std::move(object), deadline, ctx.keys().new_access()));
   set_access(ctx, ctx.keys().database().find(key), options);
   log_restore(ctx, key, options, deadline);
+  end_guarded(ctx, options.guard, key);
   ctx.reply().ok();
   return {};
 }
@@ -130,7 +153,9 @@ constexpr ArgDoc kRestoreArgs[] = {args::key(),
                                    args::token("replace", "REPLACE").opt().from("3.0.0"),
                                    args::token("absttl", "ABSTTL").opt().from("5.0.0"),
                                    args::integer("seconds", "IDLETIME").opt().from("5.0.0"),
-                                   args::integer("frequency", "FREQ").opt().from("5.0.0")};
+                                   args::integer("frequency", "FREQ").opt().from("5.0.0"),
+                                   args::integer("version", "VER").opt(),
+                                   args::string("epoch", "WARM").opt()};
 constexpr KeySpec kOverwriteKey[] = {KeySpec::one(1, access::kOverwrite)};
 constexpr std::string_view kDumpComplexity = "O(N) with the size of the value.";
 
@@ -162,7 +187,7 @@ constexpr CommandSpec kRestore{
     .group = Group::kGeneric,
     .keys = kOverwriteKey,
     .args = kRestoreArgs,
-    .reply = Shape::kOk,
+    .reply = Shape::kOk | Shape::kNull,
     .handler = restore,
 };
 constexpr CommandSpec kRestoreAsking{
@@ -176,7 +201,7 @@ constexpr CommandSpec kRestoreAsking{
     .group = Group::kServer,
     .keys = kOverwriteKey,
     .args = kRestoreArgs,
-    .reply = Shape::kOk,
+    .reply = Shape::kOk | Shape::kNull,
     .handler = restore,
 };
 

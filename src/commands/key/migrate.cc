@@ -8,9 +8,13 @@
 #include <string_view>
 
 #include "src/base/name_map.h"
+#include "src/command/client_control.h"
 #include "src/command/common_specs.h"
 #include "src/command/context.h"
+#include "src/command/hold_control.h"
+#include "src/command/migration_control.h"
 #include "src/command/options.h"
+#include "src/command/unit_control.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/payload.h"
 #include "src/commands/key/spec_parts.h"
@@ -118,7 +122,7 @@ std::vector<std::string> restore_words(const CommandContext& ctx, const Entry& e
   return words;
 }
 
-// What is left to do when the other side has answered. The session may have ended by then.
+// The work that is left when the other side has answered. The session may have ended by then.
 struct Completion {
   const Services& services;  // of the engine, which outlives every job
   ConnId client = 0;

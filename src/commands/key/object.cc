@@ -21,11 +21,7 @@ Outcome encoding(CommandContext& ctx) {
 bool counts_as_shared(const config::Settings& s, const Entry& e) {
   constexpr std::int64_t kSharedBelow = 10'000;
   if (!e.is_int() || e.int_value() < 0 || e.int_value() >= kSharedBelow) return false;
-  using config::MaxmemoryPolicy;
-  const MaxmemoryPolicy p = s.maxmemory_policy;
-  const bool tracks_access =
-      p == MaxmemoryPolicy::kAllkeysLru || p == MaxmemoryPolicy::kVolatileLru ||
-      p == MaxmemoryPolicy::kAllkeysLfu || p == MaxmemoryPolicy::kVolatileLfu;
+  const bool tracks_access = uses_lru(s.maxmemory_policy) || uses_lfu(s.maxmemory_policy);
   return s.maxmemory == 0 || !tracks_access;
 }
 
@@ -72,6 +68,17 @@ Outcome freq(CommandContext& ctx) {
   return {};
 }
 
+// Of a key that is gone, as long as its tombstone stands.
+Outcome version(CommandContext& ctx) {
+  const KeyRef key = ctx.key(2);
+  const std::uint64_t version = ctx.keys().version_of(key, ctx.keys().peek(key));
+  if (version == kNoVersion)
+    ctx.reply().null();
+  else
+    ctx.reply().integer(static_cast<std::int64_t>(version));
+  return {};
+}
+
 Outcome help(CommandContext& ctx) {
   static constexpr std::string_view kLines[] = {
       "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -83,6 +90,8 @@ Outcome help(CommandContext& ctx) {
       "    Tell for how many seconds <key> was not accessed, kept unless the policy is LFU.",
       "REFCOUNT <key>",
       "    Tell how many keys refer to the value of <key>.",
+      "VERSION <key>",
+      "    Tell the version that a write to <key> with VER has to exceed.",
       "HELP",
       "    Print this help.",
   };
@@ -119,6 +128,9 @@ constexpr CommandSpec kFreq = object_spec(
 constexpr CommandSpec kIdleTime =
     object_spec("IDLETIME", "Returns the seconds since a key was last accessed.", "2.2.3",
                 Shape::kInteger, idletime);
+constexpr CommandSpec kVersion =
+    object_spec("VERSION", "Returns the version that a key was last written with.", "7.4.0",
+                Shape::kInteger, version);
 constexpr CommandSpec kRefCount =
     object_spec("REFCOUNT", "Returns how many keys refer to a key's value.", "2.2.3",
                 Shape::kInteger, refcount);
@@ -134,7 +146,8 @@ constexpr CommandSpec kHelp{
     .reply = Shape::kArray,
     .handler = help,
 };
-constexpr const CommandSpec* kSubcommands[] = {&kEncoding, &kFreq, &kHelp, &kIdleTime, &kRefCount};
+constexpr const CommandSpec* kSubcommands[] = {&kEncoding, &kFreq,     &kHelp,
+                                               &kIdleTime, &kRefCount, &kVersion};
 
 }  // namespace
 

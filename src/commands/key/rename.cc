@@ -51,7 +51,8 @@ Result<DbIndex, ReplyError> parse_db(CommandContext& ctx, std::size_t word) {
 }
 
 Outcome move(CommandContext& ctx) {
-  if (ctx.settings().cluster_enabled) return refuse("ERR MOVE is not allowed in cluster mode");
+  if (ctx.settings().cluster_enabled && ctx.keyspace().db_count() == 1)
+    return refuse("ERR MOVE is not allowed in cluster mode");
   HEARTH_TRY(const DbIndex db, parse_db(ctx, 2));
   if (db == ctx.keys().index()) return refuse(std::string(kSameObject));
   const KeyRef key = ctx.key(1);

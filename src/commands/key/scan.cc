@@ -4,31 +4,66 @@
 #include <string>
 #include <vector>
 
-#include "src/base/glob.h"
+#include "src/command/client_control.h"
 #include "src/command/context.h"
 #include "src/command/element_scan.h"
 #include "src/commands/key/family.h"
-#include "src/commands/key/pattern_slot.h"
+#include "src/commands/key/key_scan.h"
 
 namespace hearth::commands {
+
+Result<Type, ReplyError> parse_type(std::string_view word) {
+  for (int i = 0; i < kTypeCount; ++i) {
+    const auto type = static_cast<Type>(i);
+    if (equals_ignore_case(word, type_name(type))) return type;
+  }
+  return refuse("ERR unknown type name '" + std::string(word) + "'");
+}
+
+Result<bool, ReplyError> take_filter(const ArgReader& args, std::size_t i, KeyFilter& filter) {
+  if (args.is(i, "COUNT", 1)) {
+    HEARTH_TRY(const std::int64_t count, args.integer(i + 1));
+    if (count < 1) return syntax_error();
+    filter.count = static_cast<std::uint64_t>(count);
+  } else if (args.is(i, "MATCH", 1)) {
+    filter.pattern = Matcher(args[i + 1]);
+  } else if (args.is(i, "TYPE", 1)) {
+    HEARTH_TRY(filter.type, parse_type(args[i + 1]));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void KeyHarvest::look_at(const Entry& entry) {
+  ++seen_;
+  if (filter_.type && entry.type() != *filter_.type) return;
+  if (!filter_.pattern.matches(entry.key())) return;
+  if (entry.expired(ctx_.now()))
+    expired_.emplace_back(entry.key());
+  else
+    found_.push_back(entry.key());
+}
+
+std::uint64_t KeyHarvest::walk(std::uint64_t cursor,
+                               const std::function<std::uint64_t(std::uint64_t)>& step) {
+  std::uint64_t steps = filter_.count > UINT64_MAX / 10 ? UINT64_MAX : filter_.count * 10;
+  do {
+    cursor = step(cursor);
+  } while (cursor != 0 && seen_ < filter_.count && --steps > 0);
+  return cursor;
+}
+
+void KeyHarvest::write(std::string_view cursor) {
+  // Removing moves no entry, so the names found stay where they are.
+  for (const std::string& name : expired_) (void)ctx_.keys().peek(ctx_.keys().make_ref(name));
+  ctx_.reply().array(2);
+  ctx_.reply().bulk(cursor);
+  ctx_.reply().array(found_.size());
+  for (const auto name : found_) ctx_.reply().bulk(name);
+}
+
 namespace {
-
-// A pattern, with the two cases told apart that need no matching at all.
-class Matcher {
- public:
-  Matcher() = default;
-  explicit Matcher(std::string_view pattern) : pattern_(pattern), all_(pattern == "*") {}
-  [[nodiscard]] bool matches(std::string_view key) const {
-    return all_ || glob_match(pattern_, key);
-  }
-  [[nodiscard]] std::optional<Slot> slot(const CommandContext& ctx) const {
-    return ctx.settings().cluster_enabled && !all_ ? fixed_slot(pattern_) : std::nullopt;
-  }
-
- private:
-  std::string_view pattern_;
-  bool all_ = true;
-};
 
 Outcome keys(CommandContext& ctx) {
   const Matcher pattern(ctx.arg(1));
@@ -78,40 +113,6 @@ Outcome randomkey(CommandContext& ctx) {
   }
 }
 
-struct ScanOptions {
-  std::uint64_t cursor = 0;
-  std::uint64_t count = 10;
-  Matcher pattern;
-  std::optional<Type> type;
-};
-
-Result<Type, ReplyError> parse_type(std::string_view word) {
-  for (int i = 0; i < kTypeCount; ++i) {
-    const auto type = static_cast<Type>(i);
-    if (equals_ignore_case(word, type_name(type))) return type;
-  }
-  return refuse("ERR unknown type name '" + std::string(word) + "'");
-}
-
-Result<ScanOptions, ReplyError> parse_scan(const ArgReader& args) {
-  ScanOptions o;
-  HEARTH_TRY(o.cursor, parse_cursor(args[1]));
-  for (std::size_t i = 2; i < args.size(); i += 2) {
-    if (args.is(i, "COUNT", 1)) {
-      HEARTH_TRY(const std::int64_t count, args.integer(i + 1));
-      if (count < 1) return syntax_error();
-      o.count = static_cast<std::uint64_t>(count);
-    } else if (args.is(i, "MATCH", 1)) {
-      o.pattern = Matcher(args[i + 1]);
-    } else if (args.is(i, "TYPE", 1)) {
-      HEARTH_TRY(o.type, parse_type(args[i + 1]));
-    } else {
-      return syntax_error();
-    }
-  }
-  return o;
-}
-
 // In cluster mode a cursor is the slot and the place in the slot's table, which the database
 // composes; a walk that stays in one slot uses the same form, so that cursors mean one thing.
 constexpr unsigned kSlotShift = 48;
@@ -121,42 +122,26 @@ std::uint64_t scan_one_slot(const Database& db, Slot slot, std::uint64_t cursor,
   const std::uint64_t at = cursor >> kSlotShift;
   if (at > slot) return 0;
   const std::uint64_t inner = at == slot ? cursor & ((1ULL << kSlotShift) - 1) : 0;
-  const std::uint64_t next = db.scan_slot(slot, inner, visit);
+  const std::uint64_t next = db.is_hidden(slot) ? 0 : db.scan_slot(slot, inner, visit);
   return next == 0 ? 0 : (static_cast<std::uint64_t>(slot) << kSlotShift) | next;
 }
 
 Outcome scan(CommandContext& ctx) {
-  HEARTH_TRY(const ScanOptions options, parse_scan(ctx.args()));
-  const UnixMillis now = ctx.now();
+  HEARTH_TRY(const std::uint64_t from, parse_cursor(ctx.arg(1)));
+  KeyFilter filter;
+  for (std::size_t i = 2; i < ctx.args().size(); i += 2) {
+    HEARTH_TRY(const bool taken, take_filter(ctx.args(), i, filter));
+    if (!taken) return syntax_error();
+  }
   const Database& db = ctx.keys().database();
-  std::vector<std::string_view> found;
-  std::vector<std::string> expired;
-  std::uint64_t seen = 0;
-  const std::function<void(const Entry&)> visit = [&](const Entry& e) {
-    ++seen;
-    if (options.type && e.type() != *options.type) return;
-    if (!options.pattern.matches(e.key())) return;
-    if (e.expired(now))
-      expired.emplace_back(e.key());
-    else
-      found.push_back(e.key());
-  };
-  const std::optional<Slot> slot = options.pattern.slot(ctx);
-  // Work is bounded by keys looked at, and where buckets are empty by buckets: ten for each key
-  // asked for.
-  std::uint64_t steps = options.count > UINT64_MAX / 10 ? UINT64_MAX : options.count * 10;
-  std::uint64_t cursor = options.cursor;
-  do {
-    cursor = slot ? scan_one_slot(db, *slot, cursor, visit) : db.scan(cursor, visit);
-  } while (cursor != 0 && seen < options.count && --steps > 0);
-  // Removing moves no entry, so the names found stay where they are.
-  for (const std::string& name : expired) (void)ctx.keys().peek(ctx.keys().make_ref(name));
-
-  ctx.reply().array(2);
+  KeyHarvest harvest(ctx, filter);
+  const std::function<void(const Entry&)> visit = [&](const Entry& e) { harvest.look_at(e); };
+  const std::optional<Slot> slot = filter.pattern.slot(ctx);
+  const std::uint64_t cursor = harvest.walk(from, [&](std::uint64_t at) {
+    return slot ? scan_one_slot(db, *slot, at, visit) : db.scan(at, visit);
+  });
   char text[kInt64TextMax];
-  ctx.reply().bulk({text, format_uint64(cursor, text)});
-  ctx.reply().array(found.size());
-  for (const auto name : found) ctx.reply().bulk(name);
+  harvest.write({text, format_uint64(cursor, text)});
   return {};
 }
 

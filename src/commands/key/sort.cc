@@ -3,9 +3,10 @@
 #include <memory>
 
 #include "src/base/check.h"
-#include "src/command/access.h"
 #include "src/command/context.h"
+#include "src/command/debug_switches.h"
 #include "src/command/options.h"
+#include "src/command/rights.h"
 #include "src/commands/key/family.h"
 #include "src/commands/key/pattern_slot.h"
 #include "src/commands/key/sort_order.h"

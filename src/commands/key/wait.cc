@@ -1,8 +1,11 @@
 // Waiting for others to have what this client wrote: WAIT, WAITAOF.
 #include <cstdint>
 
+#include "src/command/blocking_control.h"
+#include "src/command/client_control.h"
 #include "src/command/context.h"
 #include "src/command/deadline.h"
+#include "src/command/progress_source.h"
 #include "src/commands/key/family.h"
 
 namespace hearth::commands {

@@ -1,7 +1,7 @@
 // Changing what is there: LSET, LTRIM, LREM.
 #include "src/command/common_specs.h"
-#include "src/commands/list/access.h"
 #include "src/commands/list/family.h"
+#include "src/commands/list/list_key.h"
 #include "src/commands/list/range.h"
 
 namespace hearth::commands {

@@ -4,9 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "src/command/blocking_control.h"
+#include "src/command/client_control.h"
 #include "src/command/deadline.h"
-#include "src/commands/list/access.h"
 #include "src/commands/list/family.h"
+#include "src/commands/list/list_key.h"
 #include "src/commands/list/spec_parts.h"
 
 namespace hearth::commands {
@@ -65,8 +67,7 @@ std::vector<std::string> move_items(CommandContext& ctx, const Lists& lists, con
                                     std::uint64_t count) {
   const KeyRef source = ctx.key(1);
   const KeyRef destination = ctx.key(2);
-  const std::vector<std::string> items =
-      take_items(ctx.keys().change(source, lists.source), move, count);
+  std::vector<std::string> items = take_items(ctx.keys().change(source, lists.source), move, count);
   std::vector<std::string_view> words(items.begin(), items.end());
   if (move.to == ListEnd::kHead) std::reverse(words.begin(), words.end());
   push_items(ctx, destination, lists.destination, move.to, words);
@@ -162,7 +163,7 @@ Result<Move, ReplyError> parse_move(const ArgReader& args, std::size_t options) 
   return move;
 }
 
-// Those who repeat it need not know the command: what was taken, and what was added. `whole`: all
+// Replicas and the log need not know the command: they get a pop and a push. `whole`: all
 // of a list moved within it. It would be gone in between, with its time to live, so it grows first
 // and then loses what it had, at its other end.
 void log_move(CommandContext& ctx, const Move& move, const std::vector<std::string>& items,

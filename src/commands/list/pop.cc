@@ -1,10 +1,12 @@
 // Taking items: LPOP, RPOP, LMPOP, and BLPOP, BRPOP, BLMPOP, which wait for some.
 #include <algorithm>
 
+#include "src/command/blocking_control.h"
+#include "src/command/client_control.h"
 #include "src/command/deadline.h"
 #include "src/command/multi_pop.h"
-#include "src/commands/list/access.h"
 #include "src/commands/list/family.h"
+#include "src/commands/list/list_key.h"
 #include "src/commands/list/spec_parts.h"
 
 namespace hearth::commands {

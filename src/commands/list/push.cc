@@ -1,6 +1,6 @@
 // Adding items: LPUSH, RPUSH, LPUSHX, RPUSHX, LINSERT.
-#include "src/commands/list/access.h"
 #include "src/commands/list/family.h"
+#include "src/commands/list/list_key.h"
 
 namespace hearth::commands {
 namespace {

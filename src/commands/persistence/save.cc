@@ -1,5 +1,6 @@
 // SAVE, BGSAVE and BGREWRITEAOF.
 #include "src/command/context.h"
+#include "src/command/persistence_control.h"
 #include "src/commands/persistence/family.h"
 
 namespace hearth::commands {

@@ -2,6 +2,7 @@
 #include "src/base/glob.h"
 #include "src/command/context.h"
 #include "src/command/docs.h"
+#include "src/command/publish_relay.h"
 #include "src/commands/pubsub/family.h"
 #include "src/metrics/stats.h"
 #include "src/pubsub/pubsub.h"

@@ -5,9 +5,9 @@
 
 namespace hearth::commands {
 
-extern const CommandSpec kSync, kPsync, kReplConf, kReplicaOf, kSlaveOf;
+extern const CommandSpec kSync, kPsync, kReplConf, kReplicaOf, kSlaveOf, kFailover;
 
-inline constexpr const CommandSpec* kReplicationFamily[] = {&kSync, &kPsync, &kReplConf,
-                                                            &kReplicaOf, &kSlaveOf};
+inline constexpr const CommandSpec* kReplicationFamily[] = {&kSync,      &kPsync,   &kReplConf,
+                                                            &kReplicaOf, &kSlaveOf, &kFailover};
 
 }  // namespace hearth::commands

@@ -2,6 +2,8 @@
 // the stream of effects. None of them has an ordinary reply once the stream flows.
 #include "src/base/parse_number.h"
 #include "src/command/context.h"
+#include "src/command/replica_control.h"
+#include "src/command/replication_control.h"
 #include "src/commands/replication/family.h"
 
 namespace hearth::commands {

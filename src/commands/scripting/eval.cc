@@ -1,6 +1,7 @@
 // EVAL, EVALSHA and FCALL, with their read-only twins.
-#include "src/commands/scripting/access.h"
+#include "src/command/script_control.h"
 #include "src/commands/scripting/family.h"
+#include "src/commands/scripting/runtime.h"
 
 namespace hearth::commands {
 namespace {

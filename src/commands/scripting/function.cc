@@ -3,9 +3,12 @@
 #include "src/base/glob.h"
 #include "src/command/common_specs.h"
 #include "src/command/docs.h"
-#include "src/commands/scripting/access.h"
+#include "src/command/script_control.h"
+#include "src/command/script_flags.h"
+#include "src/command/script_host.h"
 #include "src/commands/scripting/family.h"
 #include "src/commands/scripting/payload.h"
+#include "src/commands/scripting/runtime.h"
 #include "src/commands/scripting/spec_parts.h"
 
 namespace hearth::commands {

@@ -1,7 +1,9 @@
 // SCRIPT: the cache of scripts, and the script that runs.
 #include "src/command/docs.h"
-#include "src/commands/scripting/access.h"
+#include "src/command/script_control.h"
+#include "src/command/script_host.h"
 #include "src/commands/scripting/family.h"
+#include "src/commands/scripting/runtime.h"
 #include "src/commands/scripting/spec_parts.h"
 
 namespace hearth::commands {

@@ -128,7 +128,7 @@ Outcome command_getkeysandflags(CommandContext& ctx) {
   for (const KeyPosition& p : found.positions) {
     reply.array(2);
     reply.bulk(found.words[p.index]);
-    // What the spec leaves open, the request in hand has settled.
+    // The request in hand has settled all that the spec leaves open.
     const auto names =
         key_access_names(p.access & static_cast<std::uint16_t>(~access::kIncomplete));
     reply.set(names.size());

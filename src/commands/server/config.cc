@@ -2,6 +2,9 @@
 #include "src/base/log.h"
 #include "src/command/context.h"
 #include "src/command/docs.h"
+#include "src/command/persistence_control.h"
+#include "src/command/reclaimer.h"
+#include "src/command/server_control.h"
 #include "src/commands/server/family.h"
 #include "src/metrics/stats.h"
 
@@ -27,7 +30,7 @@ bool may_change_protected(const CommandContext& ctx, const Session& session) {
   return false;
 }
 
-// What stands behind the name of a sensitive parameter, in requests of any form.
+// The words behind the name of a sensitive parameter, in requests of any form.
 void config_set_secrets(const Services& services, std::span<const std::string_view> argv,
                         std::vector<std::uint32_t>& words) {
   for (std::uint32_t i = 2; i + 1 < argv.size(); ++i) {

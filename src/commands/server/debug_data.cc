@@ -5,6 +5,7 @@
 
 #include "persistence/rdb/object.h"
 #include "src/base/glob.h"
+#include "src/command/persistence_control.h"
 #include "src/commands/server/debug.h"
 #include "src/store/digest.h"
 #include "src/store/hash.h"

@@ -4,6 +4,11 @@
 #include <string>
 
 #include "src/base/log.h"
+#include "src/command/debug_switches.h"
+#include "src/command/expiry_control.h"
+#include "src/command/info_control.h"
+#include "src/command/persistence_control.h"
+#include "src/command/server_control.h"
 #include "src/commands/server/debug.h"
 
 namespace hearth::commands {
@@ -19,7 +24,7 @@ Outcome sleep(CommandContext& ctx) {
   const double asked = std::strtod(std::string(ctx.arg(2)).c_str(), nullptr);
   const double seconds = asked > 0 ? std::min(asked, 3600.0) : 0;
   if (ctx.services().server == nullptr) return no_server();
-  ctx.services().server->sleep(microseconds(static_cast<std::int64_t>(seconds * 1e6)));
+  ctx.services().server->stand_still(microseconds(static_cast<std::int64_t>(seconds * 1e6)));
   ctx.reply().ok();
   return {};
 }

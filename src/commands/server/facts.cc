@@ -3,12 +3,19 @@
 
 #include "src/command/common_specs.h"
 #include "src/command/context.h"
+#include "src/command/info_control.h"
+#include "src/command/monitor_control.h"
+#include "src/command/persistence_control.h"
+#include "src/command/replica_control.h"
+#include "src/command/replication_control.h"
+#include "src/command/server_control.h"
 #include "src/commands/server/family.h"
+#include "src/metrics/info_text.h"
 
 namespace hearth::commands {
 namespace {
 
-// Which sections the words of INFO ask for; each once, in the server's order.
+// The sections that the words of INFO ask for; each once, in the server's order.
 bool is_asked_for(const ArgReader& args, const InfoControl::Section& section) {
   if (args.size() == 1) return section.by_default;
   for (std::size_t i = 1; i < args.size(); ++i) {
@@ -21,9 +28,9 @@ bool is_asked_for(const ArgReader& args, const InfoControl::Section& section) {
 
 Outcome info(CommandContext& ctx) {
   InfoControl& source = *ctx.services().info;
-  InfoWriter text;
+  InfoText text;
   for (const InfoControl::Section& section : source.sections()) {
-    if (is_asked_for(ctx.args(), section)) source.write(section.name, text);
+    if (is_asked_for(ctx.args(), section)) source.write(section, text);
   }
   ctx.reply().verbatim("txt", text.text());
   return {};
@@ -49,7 +56,7 @@ Outcome dbsize(CommandContext& ctx) {
 
 Outcome lastsave(CommandContext& ctx) {
   const PersistenceControl* persistence = ctx.services().persistence;
-  // What was there at the start is what was saved last.
+  // The data that was there at the start counts as saved last.
   ctx.reply().integer(persistence != nullptr ? persistence->last_save()
                                              : ctx.services().info->started().unix_seconds());
   return {};

@@ -7,12 +7,12 @@ namespace hearth::commands {
 
 extern const CommandSpec kCommand, kConfig, kInfo, kTime, kDbSize, kLastSave, kRole, kFlushDb,
     kFlushAll, kSwapDb, kSlowLog, kCommandLog, kLatency, kMemory, kLolwut, kMonitor, kShutdown,
-    kDebug, kModule, kHotKeys;
+    kDebug, kModule, kHotKeys, kWarm;
 
 inline constexpr const CommandSpec* kServerFamily[] = {
     &kCommand, &kConfig,   &kInfo,     &kTime,    &kDbSize,     &kLastSave, &kRole,
     &kFlushDb, &kFlushAll, &kSwapDb,   &kSlowLog, &kCommandLog, &kLatency,  &kMemory,
-    &kLolwut,  &kMonitor,  &kShutdown, &kDebug,   &kModule,     &kHotKeys,
+    &kLolwut,  &kMonitor,  &kShutdown, &kDebug,   &kModule,     &kHotKeys,  &kWarm,
 };
 
 }  // namespace hearth::commands

@@ -1,5 +1,8 @@
 // FLUSHDB, FLUSHALL and SWAPDB: whole databases at once.
 #include "src/command/context.h"
+#include "src/command/persistence_control.h"
+#include "src/command/reclaimer.h"
+#include "src/command/transaction_control.h"
 #include "src/commands/server/family.h"
 
 namespace hearth::commands {

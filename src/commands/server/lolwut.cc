@@ -4,6 +4,7 @@
 
 #include "src/command/common_specs.h"
 #include "src/command/context.h"
+#include "src/command/info_control.h"
 #include "src/commands/server/family.h"
 
 namespace hearth::commands {
@@ -16,7 +17,8 @@ constexpr int kColumnsMost = 200, kRowsMost = 60;
 std::string fire(int columns, int rows, Rng& rng) {
   constexpr std::string_view kShades = " .:-=+*#%@";
   const auto at = [&](int row, int column) {
-    return static_cast<std::size_t>(row * columns + column);
+    return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) +
+           static_cast<std::size_t>(column);
   };
   std::vector<int> heat(static_cast<std::size_t>(columns * rows), 0);
   for (int c = 0; c < columns; ++c) heat[at(rows - 1, c)] = 5 + static_cast<int>(rng.below(5));

@@ -3,6 +3,7 @@
 
 #include "src/command/context.h"
 #include "src/command/docs.h"
+#include "src/command/info_control.h"
 #include "src/commands/server/family.h"
 #include "src/store/memory.h"
 

@@ -1,6 +1,8 @@
 // SHUTDOWN.
 #include "src/command/context.h"
 #include "src/command/script_control.h"
+#include "src/command/script_host.h"
+#include "src/command/server_control.h"
 #include "src/commands/server/family.h"
 
 namespace hearth::commands {
@@ -19,12 +21,16 @@ Outcome shutdown(CommandContext& ctx) {
       request.now = true;
     else if (args.is(i, "FORCE"))
       request.force = true;
+    else if (args.is(i, "FAILOVER"))
+      request.failover = true;
     else if (args.is(i, "ABORT"))
       abort = true;
     else
       return syntax_error();
   }
-  if ((request.save && request.nosave) || (abort && args.size() > 2)) return syntax_error();
+  if ((request.save && request.nosave) || (abort && args.size() > 2) ||
+      (request.failover && request.now))
+    return syntax_error();
   if (abort) {
     if (ctx.services().server == nullptr || !ctx.services().server->abort_shutdown())
       return refuse("ERR No shutdown in progress.");
@@ -44,8 +50,10 @@ constexpr ArgDoc kSaves[] = {args::token("nosave", "NOSAVE"), args::token("save"
 constexpr ArgDoc kShutdownArgs[] = {args::one_of("save-selector", kSaves).opt(),
                                     args::token("now", "NOW").opt().from("7.0.0"),
                                     args::token("force", "FORCE").opt().from("7.0.0"),
-                                    args::token("abort", "ABORT").opt().from("7.0.0")};
-constexpr HistoryNote kShutdownHistory[] = {{"7.0.0", "NOW, FORCE and ABORT."}};
+                                    args::token("abort", "ABORT").opt().from("7.0.0"),
+                                    args::token("failover", "FAILOVER").opt().from("9.0.0")};
+constexpr HistoryNote kShutdownHistory[] = {{"7.0.0", "NOW, FORCE and ABORT."},
+                                            {"9.0.0", "FAILOVER."}};
 
 }  // namespace
 

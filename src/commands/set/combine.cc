@@ -6,8 +6,9 @@
 #include <algorithm>
 
 #include "src/command/common_specs.h"
-#include "src/commands/set/access.h"
+#include "src/command/repeats.h"
 #include "src/commands/set/family.h"
+#include "src/commands/set/set_key.h"
 #include "src/ds/hll.h"
 
 namespace hearth::commands {
@@ -32,7 +33,8 @@ void intersect(Sets sets, const Set::Predicate& each) {
 }
 
 // Adds the members of all sets to a set of `limits`; stops at `most` members.
-Set unite(const Sets& sets, const SetLimits& limits, std::uint64_t most) {
+Set unite(Sets sets, const SetLimits& limits, std::uint64_t most) {
+  drop_repeats(sets);
   Set all;
   std::uint64_t largest = 0;
   for (const Set* set : sets) largest = std::max(largest, set != nullptr ? set->size() : 0);
@@ -53,6 +55,7 @@ void subtract(Sets sets, const Set::Predicate& each) {
   const Set* first = sets.front();
   sets.erase(sets.begin());
   std::erase(sets, nullptr);
+  drop_repeats(sets);
   if (first == nullptr || std::find(sets.begin(), sets.end(), first) != sets.end()) return;
   std::uint64_t all_members = first->size();
   for (const Set* set : sets) all_members += set->size();
@@ -106,7 +109,7 @@ Outcome sdiff(CommandContext& ctx) { return reply_combined(ctx, Operation::kDiff
 Outcome store_combined(CommandContext& ctx, Operation operation, std::string_view event) {
   HEARTH_TRY(const Sets sets, read_sets(ctx, 2, ctx.args().size() - 2));
   Set result = combined(operation, sets, set_limits(ctx));
-  // What is left of a large set may be small, whatever came first.
+  // The rest of a large set may be small, whatever came first.
   if (operation != Operation::kUnion) result.compact_integers(set_limits(ctx));
   store_set(ctx, std::move(result), event);
   return {};

@@ -3,9 +3,10 @@
 #include <limits>
 #include <utility>
 
+#include "src/command/client_control.h"
 #include "src/command/common_specs.h"
-#include "src/commands/set/access.h"
 #include "src/commands/set/family.h"
+#include "src/commands/set/set_key.h"
 
 namespace hearth::commands {
 namespace {

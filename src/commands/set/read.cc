@@ -1,8 +1,8 @@
 // Looking at one set: SCARD, SISMEMBER, SMISMEMBER, SMEMBERS, SSCAN.
 #include "src/command/common_specs.h"
 #include "src/command/element_scan.h"
-#include "src/commands/set/access.h"
 #include "src/commands/set/family.h"
+#include "src/commands/set/set_key.h"
 #include "src/commands/set/spec_parts.h"
 
 namespace hearth::commands {

@@ -1,7 +1,7 @@
 // Changing members by name: SADD, SREM, SMOVE.
 #include "src/command/common_specs.h"
-#include "src/commands/set/access.h"
 #include "src/commands/set/family.h"
+#include "src/commands/set/set_key.h"
 #include "src/commands/set/spec_parts.h"
 
 namespace hearth::commands {

@@ -1,8 +1,10 @@
 // Adding: XADD; and what idempotent producers need: XCFGSET, XIDMPRECORD.
 #include "src/base/hash.h"
 #include "src/command/common_specs.h"
-#include "src/commands/stream/access.h"
+#include "src/commands/stream/entry_reply.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/groups.h"
+#include "src/commands/stream/ids.h"
 #include "src/commands/stream/spec_parts.h"
 #include "src/commands/stream/trim_options.h"
 #include "src/store/stream_idempotency.h"
@@ -114,7 +116,7 @@ void log_add(CommandContext& ctx, const AddOptions& o, const Stream& stream, Str
   words.push_back(stream_id_text(id));
   for (const std::string_view word : ctx.args().from(o.id_at + 1)) words.emplace_back(word);
   effects.replicate_words(std::move(words));
-  // What was trimmed at once can't be recorded elsewhere.
+  // An entry that was trimmed at once can't be recorded elsewhere.
   if (o.idempotent && stream.contains(id)) {
     effects.replicate_as("XIDMPRECORD", ctx.arg(1), o.producer, o.message, stream_id_text(id));
   }

@@ -2,8 +2,10 @@
 #include <algorithm>
 
 #include "src/command/common_specs.h"
-#include "src/commands/stream/access.h"
+#include "src/commands/stream/entry_reply.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/groups.h"
+#include "src/commands/stream/ids.h"
 
 namespace hearth::commands {
 namespace {

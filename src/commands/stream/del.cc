@@ -1,14 +1,15 @@
 // Deleting entries and acknowledging them: XDEL, XDELEX, XACK, XACKDEL, XNACK.
 #include "src/command/common_specs.h"
-#include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/groups.h"
+#include "src/commands/stream/ids.h"
 #include "src/commands/stream/spec_parts.h"
 #include "src/commands/stream/trim_options.h"
 
 namespace hearth::commands {
 namespace {
 
-// What the reply says of one id.
+// Replies for one id.
 constexpr std::int64_t kNotThere = -1;
 constexpr std::int64_t kDeleted = 1;
 constexpr std::int64_t kStillReferenced = 2;

@@ -1,7 +1,8 @@
 // Consumer groups: XGROUP CREATE, SETID, DESTROY, CREATECONSUMER, DELCONSUMER, HELP.
 #include "src/command/docs.h"
-#include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/groups.h"
+#include "src/commands/stream/ids.h"
 #include "src/commands/stream/spec_parts.h"
 
 namespace hearth::commands {

@@ -1,7 +1,7 @@
-// What a stream holds: XINFO STREAM, GROUPS, CONSUMERS, HELP.
+// Facts about a stream: XINFO STREAM, GROUPS, CONSUMERS, HELP.
 #include "src/command/common_specs.h"
 #include "src/command/docs.h"
-#include "src/commands/stream/access.h"
+#include "src/commands/stream/entry_reply.h"
 #include "src/commands/stream/family.h"
 #include "src/commands/stream/spec_parts.h"
 #include "src/store/stream_idempotency.h"

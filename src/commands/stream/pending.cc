@@ -1,7 +1,9 @@
-// What is pending: XPENDING.
+// Entries that are pending: XPENDING.
 #include "src/command/common_specs.h"
-#include "src/commands/stream/access.h"
+#include "src/commands/stream/entry_reply.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/groups.h"
+#include "src/commands/stream/ids.h"
 
 namespace hearth::commands {
 namespace {
@@ -60,7 +62,7 @@ void reply_pending(CommandContext& ctx, const PendingEntry& entry) {
   reply.array(4);
   reply_id(reply, entry.id);
   reply.bulk(entry.consumer != nullptr ? std::string_view(entry.consumer->name) : "");
-  // What was handed back has not been idle with anybody.
+  // An entry that was handed back has not been idle with anybody.
   reply.integer(entry.consumer == nullptr
                     ? -1
                     : std::max<std::int64_t>(0, ctx.clock().ms - entry.delivered_ms));

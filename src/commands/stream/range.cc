@@ -1,7 +1,8 @@
 // Reading by id: XRANGE, XREVRANGE, XLEN.
 #include "src/command/common_specs.h"
-#include "src/commands/stream/access.h"
+#include "src/commands/stream/entry_reply.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/ids.h"
 
 namespace hearth::commands {
 namespace {

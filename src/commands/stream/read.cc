@@ -5,10 +5,14 @@
 // wait for its keys: its command is run again when one of them changed.
 #include <algorithm>
 
+#include "src/command/blocking_control.h"
+#include "src/command/client_control.h"
 #include "src/command/deadline.h"
 #include "src/command/options.h"
-#include "src/commands/stream/access.h"
+#include "src/commands/stream/entry_reply.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/groups.h"
+#include "src/commands/stream/ids.h"
 
 namespace hearth::commands {
 namespace {
@@ -46,7 +50,7 @@ struct Source {
   std::uint64_t fresh = 0;
 };
 
-// What may still be given to this reader.
+// The budget that is left for this reader.
 struct Budget {
   std::uint64_t entries, bytes;
   bool spent_any = false;  // the first entry is always given, however large
@@ -261,7 +265,7 @@ void take_plain(Source& source, const ReadOptions& o, Budget& budget) {
   source.served = source.fresh > 0;
 }
 
-// What the consumer was given before and has not acknowledged.
+// Entries that the consumer was given before and has not acknowledged.
 void take_history(CommandContext& ctx, Source& source, const ReadOptions& o,
                   StreamConsumer& consumer, Budget& budget, PendingEffects& effects) {
   source.served = true;

@@ -1,7 +1,7 @@
 // Trimming and positions: XTRIM, XSETID.
 #include "src/command/common_specs.h"
-#include "src/commands/stream/access.h"
 #include "src/commands/stream/family.h"
+#include "src/commands/stream/ids.h"
 #include "src/commands/stream/spec_parts.h"
 #include "src/commands/stream/trim_options.h"
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "src/commands/stream/access.h"
+#include "src/commands/stream/ids.h"
 
 namespace hearth::commands {
 namespace {

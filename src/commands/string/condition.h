@@ -16,8 +16,8 @@ struct Condition {
   Kind kind = Kind::kEqual;
   std::string_view operand;
 
-  // What the condition says of a string; of an absent key, given as nullptr, only the negative
-  // ones hold. Refuses values of other types.
+  // Whether the condition holds for a string; for an absent key, given as nullptr, only the
+  // negative ones hold. Refuses values of other types.
   [[nodiscard]] Result<bool, ReplyError> holds(const Entry* entry) const;
 };
 

@@ -9,7 +9,7 @@ namespace hearth::commands {
   return deadline != kNoDeadline && deadline <= ctx.now().ms;
 }
 
-// What storing such a string comes to: the key is gone at once, and nobody who replays the log
+// Storing a string whose time is over: the key is gone at once, and nobody who replays the log
 // needs to look at a clock. `at` may be empty.
 inline void remove_as_past(CommandContext& ctx, const KeyRef& key, Found at) {
   if (!at) return;

@@ -4,6 +4,7 @@
 #include "src/command/context.h"
 #include "src/command/deadline.h"
 #include "src/command/options.h"
+#include "src/command/write_guard.h"
 #include "src/commands/string/condition.h"
 #include "src/commands/string/family.h"
 #include "src/commands/string/past.h"
@@ -16,6 +17,7 @@ struct SetOptions {
   bool only_if_absent = false, only_if_present = false, get = false, keep_ttl = false;
   std::int64_t deadline = kNoDeadline;
   std::optional<Condition> condition;
+  WriteGuard guard;
 };
 
 enum class SetWord : std::uint8_t {
@@ -28,6 +30,7 @@ enum class SetWord : std::uint8_t {
   kGet,
   kKeepTtl,
   kCondition,
+  kGuard,
 };
 // Times first: nearly every SET with options has one.
 constexpr OptionWord<SetWord> kSetWords[] = {{SetWord::kSeconds, "EX", 1},
@@ -41,7 +44,9 @@ constexpr OptionWord<SetWord> kSetWords[] = {{SetWord::kSeconds, "EX", 1},
                                              {SetWord::kCondition, "IFEQ", 1},
                                              {SetWord::kCondition, "IFNE", 1},
                                              {SetWord::kCondition, "IFDEQ", 1},
-                                             {SetWord::kCondition, "IFDNE", 1}};
+                                             {SetWord::kCondition, "IFDNE", 1},
+                                             {SetWord::kGuard, "VER", 1},
+                                             {SetWord::kGuard, "WARM", 1}};
 
 Result<SetOptions, ReplyError> parse_set_options(const CommandContext& ctx) {
   const ArgReader& args = ctx.args();
@@ -69,6 +74,11 @@ Result<SetOptions, ReplyError> parse_set_options(const CommandContext& ctx) {
         if (conditional) return syntax_error();
         break;
       }
+      case SetWord::kGuard: {
+        HEARTH_TRY(const bool is_new, read_guard(args, i, o.guard));
+        if (!is_new) return syntax_error();
+        break;
+      }
       default:  // a time
         if (unit || o.keep_ttl) return syntax_error();
         unit = time_unit(args[i]);
@@ -86,7 +96,7 @@ Result<SetOptions, ReplyError> parse_set_options(const CommandContext& ctx) {
 
 void log_set(CommandContext& ctx, const KeyRef& key, std::string_view value, std::int64_t deadline,
              bool keep_ttl) {
-  // What the reply and the conditions need is left out; a relative time would start again on
+  // Words for the reply and the conditions are left out; a relative time would start again on
   // replay.
   if (keep_ttl)
     ctx.effects().replicate_as("SET", key.name, value, "KEEPTTL");
@@ -107,9 +117,15 @@ Outcome set(CommandContext& ctx) {
   if (ctx.args().size() > 3) {
     HEARTH_TRY(options, parse_set_options(ctx));
   }
+  const bool is_guarded = options.guard.is_set();
+  if (is_guarded) [[unlikely]]
+    announce_guarded(ctx, options.guard);
   const Found at = options.get ? ctx.keys().read(key) : ctx.keys().write(key);
   bool holds = !(options.only_if_absent && at) && !(options.only_if_present && !at);
-  if (options.condition) {
+  if (holds && is_guarded) [[unlikely]] {
+    HEARTH_TRY(holds, admits(ctx, options.guard, key, at));
+  }
+  if (options.condition && holds) {
     HEARTH_TRY(holds, options.condition->holds(at ? &*at : nullptr));
   }
   if (options.get) {
@@ -125,14 +141,19 @@ Outcome set(CommandContext& ctx) {
     if (!options.get) ctx.reply().null();
     return {};
   }
+  if (is_guarded) [[unlikely]]
+    begin_guarded(ctx, options.guard);
   if (is_past(ctx, options.deadline)) {
     remove_as_past(ctx, key, at);
+    end_guarded(ctx, options.guard, key);
     if (!options.get) ctx.reply().ok();
     return {};
   }
   const std::int64_t deadline = options.keep_ttl && at ? at->deadline() : options.deadline;
   ctx.keys().put_string(key, at, value, deadline);
   log_set(ctx, key, value, options.deadline, options.keep_ttl);
+  if (is_guarded) [[unlikely]]
+    end_guarded(ctx, options.guard, key);
   if (!options.get) ctx.reply().ok();
   return {};
 }
@@ -189,9 +210,13 @@ constexpr ArgDoc kTtl[] = {args::integer("seconds", "EX").from("2.6.12"),
                            args::unix_time("unix-time-seconds", "EXAT").from("6.2.0"),
                            args::unix_time("unix-time-milliseconds", "PXAT").from("6.2.0"),
                            args::token("keepttl", "KEEPTTL").from("6.0.0")};
-constexpr ArgDoc kSetArgs[] = {
-    args::key(), args::string("value"), args::one_of("condition", kCondition).opt().from("2.6.12"),
-    args::token("get", "GET").opt().from("6.2.0"), args::one_of("expiration", kTtl).opt()};
+constexpr ArgDoc kSetArgs[] = {args::key(),
+                               args::string("value"),
+                               args::one_of("condition", kCondition).opt().from("2.6.12"),
+                               args::token("get", "GET").opt().from("6.2.0"),
+                               args::one_of("expiration", kTtl).opt(),
+                               args::integer("version", "VER").opt(),
+                               args::string("epoch", "WARM").opt()};
 constexpr ArgDoc kSetExArgs[] = {args::key(), args::integer("seconds"), args::string("value")};
 constexpr ArgDoc kPSetExArgs[] = {args::key(), args::integer("milliseconds"),
                                   args::string("value")};

@@ -1,5 +1,6 @@
 // MULTI, EXEC, DISCARD, WATCH and UNWATCH. The queue and the watches are the engine's.
 #include "src/command/context.h"
+#include "src/command/transaction_control.h"
 #include "src/commands/transaction/family.h"
 
 namespace hearth::commands {

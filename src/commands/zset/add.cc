@@ -2,8 +2,8 @@
 #include <array>
 
 #include "src/command/common_specs.h"
-#include "src/commands/zset/access.h"
 #include "src/commands/zset/family.h"
+#include "src/commands/zset/members.h"
 
 namespace hearth::commands {
 namespace {

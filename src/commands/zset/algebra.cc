@@ -2,9 +2,13 @@
 // their members count with score 1.
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
+#include <utility>
 
-#include "src/commands/zset/access.h"
+#include "src/command/repeats.h"
 #include "src/commands/zset/family.h"
+#include "src/commands/zset/members.h"
 #include "src/commands/zset/spec_parts.h"
 #include "src/store/set.h"
 
@@ -19,6 +23,10 @@ struct Source {
   const Set* set = nullptr;
   double weight = 1;
 
+  // Tells one value from another.
+  [[nodiscard]] const void* value() const {
+    return zset != nullptr ? static_cast<const void*>(zset) : set;
+  }
   [[nodiscard]] std::uint64_t size() const {
     if (zset != nullptr) return zset->size();
     return set != nullptr ? set->size() : 0;
@@ -69,12 +77,51 @@ struct AlgebraRequest {
   Scores scores = Scores::kLeaveOut;
   std::uint64_t limit = 0;  // 0: none
 
-  // What a source contributes for a member that has `score` there.
+  // The share of a source for a member that has `score` there.
   [[nodiscard]] double weighted(const Source& source, double score) const {
     const double value = aggregate == Aggregate::kCount ? source.weight : source.weight * score;
     return std::isnan(value) ? 0 : value;  // 0 times infinity
   }
 };
+
+// Makes one source, or two, of a key that the request names more than kRepeatsMax times, so that
+// such a key costs a word and not its whole value again. MIN and MAX only need the outermost
+// weights; a sum takes the sum of the weights, which may round differently from one addition for
+// each.
+void join_repeats(AlgebraRequest& request) {
+  constexpr std::size_t kRepeatsMax = 8;
+  struct Repeated {
+    std::size_t times = 0;
+    double lowest = std::numeric_limits<double>::infinity();
+    double highest = -std::numeric_limits<double>::infinity();
+    double sum = 0;
+    bool is_joined = false;
+  };
+  if (request.sources.size() <= kRepeatsMax) return;
+  std::map<const void*, Repeated> by_value;
+  for (const Source& source : request.sources) {
+    Repeated& repeated = by_value[source.value()];
+    ++repeated.times;
+    repeated.lowest = std::min(repeated.lowest, source.weight);
+    repeated.highest = std::max(repeated.highest, source.weight);
+    repeated.sum = sum_of(repeated.sum, source.weight);
+  }
+  const bool adds = request.aggregate == Aggregate::kSum || request.aggregate == Aggregate::kCount;
+  std::vector<Source> joined;
+  for (Source source : request.sources) {
+    Repeated& repeated = by_value[source.value()];
+    if (repeated.times > kRepeatsMax) {
+      if (std::exchange(repeated.is_joined, true)) continue;
+      if (!adds) {
+        source.weight = repeated.lowest;
+        joined.push_back(source);
+      }
+      source.weight = adds ? repeated.sum : repeated.highest;
+    }
+    joined.push_back(source);
+  }
+  request.sources = std::move(joined);
+}
 
 enum class AlgebraForm : std::uint8_t { kReply, kStore, kCount };
 
@@ -135,6 +182,7 @@ Result<AlgebraRequest, ReplyError> parse_algebra(CommandContext& ctx, std::size_
       return syntax_error();
     }
   }
+  if (weighs) join_repeats(request);
   // Small ones first: the intersection looks the members of the first up in the others. Sums of
   // floating point depend on the order, and this is the one that clients know.
   if (operation != Operation::kDiff) {
@@ -171,13 +219,33 @@ void intersect(const AlgebraRequest& request, F&& found) {
   });
 }
 
-void subtract(const AlgebraRequest& request, ZsetBuilder& result) {
-  const auto others = std::span(request.sources).subspan(1);
-  request.sources.front().for_each([&](const Zset::Item& item) {
-    const bool elsewhere = std::any_of(others.begin(), others.end(), [&](const Source& other) {
-      return other.score(item.member).has_value();
+// Asks the others for each member of the first, or, when that would ask more often than the others
+// have members, looks theirs up in the first.
+void subtract(const AlgebraRequest& request, const SetLimits& limits, ZsetBuilder& result) {
+  const Source& first = request.sources.front();
+  std::vector<Source> others(request.sources.begin() + 1, request.sources.end());
+  keep_of_repeats(others, &Source::value, [](std::size_t) { return std::size_t{1}; });
+  std::uint64_t members = 0;
+  for (const Source& other : others) members += other.size();
+  if (first.size() * others.size() / 2 <= members) {
+    first.for_each([&](const Zset::Item& item) {
+      const bool elsewhere = std::any_of(others.begin(), others.end(), [&](const Source& other) {
+        return other.score(item.member).has_value();
+      });
+      if (!elsewhere) result.add(item.member, item.score);
+      return true;
     });
-    if (!elsewhere) result.add(item.member, item.score);
+    return;
+  }
+  Set elsewhere;
+  for (const Source& other : others) {
+    other.for_each([&](const Zset::Item& item) {
+      if (first.score(item.member)) elsewhere.add(item.member, limits);
+      return elsewhere.size() < first.size();
+    });
+  }
+  first.for_each([&](const Zset::Item& item) {
+    if (!elsewhere.contains(item.member)) result.add(item.member, item.score);
     return true;
   });
 }
@@ -190,7 +258,7 @@ Zset result_of(CommandContext& ctx, const AlgebraRequest& request, Operation ope
       intersect(request,
                 [&](std::string_view member, double score) { return result.add(member, score); });
       break;
-    case Operation::kDiff: subtract(request, result); break;
+    case Operation::kDiff: subtract(request, {.seed = ctx.keyspace().seed()}, result); break;
   }
   return result.build(zset_limits(ctx));
 }
@@ -216,8 +284,8 @@ Outcome zinterstore(CommandContext& ctx) { return store(ctx, Operation::kInter, 
 Outcome zdiffstore(CommandContext& ctx) { return store(ctx, Operation::kDiff, "zdiffstore"); }
 
 Outcome zintercard(CommandContext& ctx) {
-  HEARTH_TRY(const AlgebraRequest request,
-             parse_algebra(ctx, 1, Operation::kInter, AlgebraForm::kCount));
+  HEARTH_TRY(AlgebraRequest request, parse_algebra(ctx, 1, Operation::kInter, AlgebraForm::kCount));
+  keep_of_repeats(request.sources, &Source::value, [](std::size_t) { return std::size_t{1}; });
   std::uint64_t count = 0;
   intersect(request, [&](std::string_view, double) {
     ++count;
@@ -251,7 +319,7 @@ constexpr std::string_view kUnionCost =
 constexpr std::string_view kInterCost =
     "O(N*K)+O(M*log(M)) with N the members of the smallest of K inputs and M those of the result.";
 constexpr std::string_view kDiffCost =
-    "O(N*K)+O(M*log(M)) with N the members of the first of K inputs and M those of the result.";
+    "O(N)+O(M*log(M)) with N the members of all inputs and M those of the result.";
 
 }  // namespace
 

@@ -1,4 +1,6 @@
 // Pops that wait: BZPOPMIN, BZPOPMAX, BZMPOP.
+#include "src/command/blocking_control.h"
+#include "src/command/client_control.h"
 #include "src/command/deadline.h"
 #include "src/commands/zset/family.h"
 #include "src/commands/zset/pop.h"

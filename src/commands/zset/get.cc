@@ -1,8 +1,8 @@
 // Reading one or a few members: ZCARD, ZSCORE, ZMSCORE, ZRANK, ZREVRANK, ZCOUNT, ZLEXCOUNT.
 #include "src/command/common_specs.h"
-#include "src/commands/zset/access.h"
 #include "src/commands/zset/bounds.h"
 #include "src/commands/zset/family.h"
+#include "src/commands/zset/members.h"
 
 namespace hearth::commands {
 namespace {

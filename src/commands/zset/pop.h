@@ -5,11 +5,11 @@
 #include <string_view>
 
 #include "src/command/multi_pop.h"
-#include "src/commands/zset/access.h"
+#include "src/commands/zset/members.h"
 
 namespace hearth::commands {
 
-// Which end; the names of the command that takes one off it and of its event.
+// An end, with the names of the command that takes one off it and of its event.
 enum class ZsetEnd : bool { kMin, kMax };
 [[nodiscard]] std::string_view zset_pop_command(ZsetEnd end);
 

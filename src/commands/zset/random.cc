@@ -4,9 +4,10 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "src/command/client_control.h"
 #include "src/command/common_specs.h"
-#include "src/commands/zset/access.h"
 #include "src/commands/zset/family.h"
+#include "src/commands/zset/members.h"
 
 namespace hearth::commands {
 namespace {

@@ -1,14 +1,14 @@
 // Ranges of members: ZRANGE, ZRANGESTORE and the older commands for each kind of range.
 #include "src/command/common_specs.h"
-#include "src/commands/zset/access.h"
 #include "src/commands/zset/bounds.h"
 #include "src/commands/zset/family.h"
+#include "src/commands/zset/members.h"
 #include "src/commands/zset/spec_parts.h"
 
 namespace hearth::commands {
 namespace {
 
-// What a command leaves to its options, and where its words begin.
+// The choices that a command leaves to its options, and where its words begin.
 struct RangeForm {
   std::optional<RangeKind> kind;
   std::optional<Zset::Direction> direction;

@@ -1,8 +1,8 @@
 // Removing ranges: ZREMRANGEBYRANK, ZREMRANGEBYSCORE, ZREMRANGEBYLEX.
 #include "src/command/common_specs.h"
-#include "src/commands/zset/access.h"
 #include "src/commands/zset/bounds.h"
 #include "src/commands/zset/family.h"
+#include "src/commands/zset/members.h"
 
 namespace hearth::commands {
 namespace {

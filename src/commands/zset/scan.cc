@@ -1,8 +1,8 @@
 // ZSCAN.
 #include "src/command/common_specs.h"
 #include "src/command/element_scan.h"
-#include "src/commands/zset/access.h"
 #include "src/commands/zset/family.h"
+#include "src/commands/zset/members.h"
 
 namespace hearth::commands {
 namespace {

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <ctime>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "persistence/io/posix_fs.h"
@@ -41,6 +42,7 @@ class DiskConfigFiles final : public config::ConfigFiles {
   std::vector<std::string> matching(const std::string& pattern) override {
     std::vector<std::string> paths;
     glob_t found{};
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before there are threads, as all in this file
     if (::glob(pattern.c_str(), 0, nullptr, &found) == 0)
       paths.assign(found.gl_pathv, found.gl_pathv + found.gl_pathc);
     globfree(&found);
@@ -87,7 +89,7 @@ int main(int argc, char** argv) {
       (arguments[0] == "-h" || arguments[0] == "--help")) {
     return print_help(arguments.size() == 2 ? arguments[1] : "");
   }
-  setlocale(LC_COLLATE, "");
+  setlocale(LC_COLLATE, "");  // NOLINT(concurrency-mt-unsafe)
   tzset();
 
   config::Registry registry;
@@ -99,9 +101,13 @@ int main(int argc, char** argv) {
     return 1;
   }
   const std::string config_file = absolute(line.config_file);
+  // Before the working directory changes.
+  if (const std::string warm = registry.settings().warm; !warm.empty())
+    static_cast<void>(registry.replace("warm", absolute(warm)));
   const config::Settings& settings = registry.settings();
   if (!settings.dir.empty() && settings.dir != "." && chdir(settings.dir.c_str()) != 0) {
-    std::fprintf(stderr, "Can't chdir to '%s': %s\n", settings.dir.c_str(), std::strerror(errno));
+    const std::string why = std::error_code(errno, std::generic_category()).message();
+    std::fprintf(stderr, "Can't chdir to '%s': %s\n", settings.dir.c_str(), why.c_str());
     return 1;
   }
   char cwd[PATH_MAX];

@@ -1,4 +1,4 @@
-// What applications do with ioredis: node ioredis.mjs <port> <port of a cluster's node>
+// The uses that applications make of ioredis: node ioredis.mjs <port> <port of a cluster's node>
 import assert from 'node:assert/strict';
 import Redis from 'ioredis';
 

@@ -1,4 +1,4 @@
-// What applications do with node-redis: node node_redis.mjs <port> <port of a cluster's node> <resp version>
+// The uses that applications make of node-redis: node node_redis.mjs <port> <port of a cluster's node> <resp version>
 import assert from 'node:assert/strict';
 import { createClient, createCluster } from 'redis';
 

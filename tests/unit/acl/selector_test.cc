@@ -99,6 +99,37 @@ TEST_CASE("databases are all until some are named") {
   CHECK(with(catalog, {"db=1", "alldbs"}).text() == "resetchannels -@all");
 }
 
+TEST_CASE("rules that repeat change nothing, and what takes them back takes all of them") {
+  const Catalog catalog = small_catalog();
+  Selector s = with(catalog, {"~b", "%R~a", "&y", "&x", "~b", "%W~a", "&y", "db=2,1,2"});
+  CHECK(s.text() == "~b ~a resetchannels &y &x db=2,1 -@all");
+  for (const std::string_view rule : {"resetkeys", "resetchannels", "resetdbs", "~c", "&z", "db=5"})
+    REQUIRE(s.apply(catalog, rule).has_value());
+  CHECK(s.text() == "~c resetchannels &z db=5 -@all");
+  CHECK_FALSE(s.allows_channel_pattern("y"));
+  CHECK_FALSE(s.allows_database(1));
+  CHECK(s.allows_key("c", kAnyKeyUse));
+}
+
+TEST_CASE("what every new entry is compared with has a limit") {
+  const Catalog catalog = small_catalog();
+  Selector s(Selector::Channels::kNone);
+  for (std::size_t i = 0; i < kEntriesMost; ++i)
+    REQUIRE(s.apply(catalog, "+select|" + std::to_string(i)).has_value());
+  CHECK(s.apply(catalog, "+select|7").has_value());
+  const auto more = s.apply(catalog, "+select|more");
+  REQUIRE_FALSE(more.has_value());
+  CHECK(more.error().why == "A command can have at most 1024 allowed first arguments");
+
+  Users users(small_catalog());
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i <= kEntriesMost; ++i) texts.push_back(">p" + std::to_string(i));
+  std::vector<std::string_view> rules(texts.begin(), texts.end());
+  CHECK_FALSE(users.with_rules("many", rules).has_value());
+  rules.pop_back();
+  CHECK(users.with_rules("many", rules).has_value());
+}
+
 TEST_CASE("a wrong rule changes nothing and says what is wrong") {
   const Catalog catalog = small_catalog();
   Selector s(Selector::Channels::kNone);

@@ -91,7 +91,7 @@ TEST_CASE("a client in the middle of a large request keeps its buffer when it is
     if (watched.buffer.capacity() != before) watched.copied += watched.buffer.size();
   }
   CHECK(watched.copied <= 6 * watched.buffer.size());
-  // What stands empty for the most part is given back.
+  // A buffer that stands empty for the most part is given back.
   watched.buffer.consume(watched.buffer.size() - 1000);
   watched.buffer.trim(0);
   CHECK(watched.buffer.capacity() <= 4096);

@@ -142,3 +142,27 @@ TEST_CASE("what stands behind the first segment is told apart from it") {
   CHECK(out.first_size() == 400);
   CHECK(out.size() == 5400);
 }
+
+TEST_CASE("bytes past the bound are dropped, and what stood before stays where it is") {
+  OutBuffer out;
+  out.set_most(100'000);
+  const std::string piece(30'000, 'a');
+  for (int i = 0; i < 3; ++i) out.append(piece);
+  CHECK_FALSE(out.overflowed());
+  const std::size_t held = out.capacity_bytes();
+  for (int i = 0; i < 1000; ++i) {
+    out.append(piece);
+    out.reserve(piece.size())[0] = 'x';
+    out.commit(piece.size());
+    out.append("small");
+  }
+  CHECK(out.overflowed());
+  CHECK(out.capacity_bytes() < held + 300'000);
+  CHECK(out.str().substr(0, 90'000) == piece + piece + piece);
+  out.consume(90'000);
+  CHECK(out.overflowed());
+  out.clear();
+  CHECK_FALSE(out.overflowed());
+  out.append("again");
+  CHECK(out.str() == "again");
+}

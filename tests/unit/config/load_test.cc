@@ -160,9 +160,11 @@ TEST_CASE("a mistake names its line, its text and the reason") {
         fatal("port \"--loglevel\" \"verbose\"", "wrong number of arguments"));
   CHECK(start({"--port", "--bla", "--loglevel", "verbose"}).error ==
         fatal("port \"--bla\"", "argument couldn't be parsed into an integer"));
-  CHECK(start({"--shutdown-on-sigint"}).error ==
-        fatal("shutdown-on-sigint",
-              "argument(s) must be one of the following: default, save, nosave, now, force"));
+  CHECK(
+      start({"--shutdown-on-sigint"}).error ==
+      fatal(
+          "shutdown-on-sigint",
+          "argument(s) must be one of the following: default, save, nosave, now, force, failover"));
   CHECK(start({"--replicaof", "--127.0.0.1", "abc"}).error ==
         fatal("replicaof \"--127.0.0.1\" \"abc\"", "Invalid primary port"));
   CHECK(start({"--replicaof", "--127.0.0.1", "--abc"}).error ==

@@ -42,7 +42,7 @@ TEST_CASE("a new registry has the documented defaults, as text and as fields") {
         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60");
   CHECK(registry.settings().client_output_buffer_limit[1].hard_bytes == 268435456);
   CHECK(registry.settings().client_output_buffer_limit[2].soft_time == seconds{60});
-  CHECK(registry.settings().maxmemory_policy == MaxmemoryPolicy::kNoEviction);
+  CHECK(registry.settings().maxmemory_policy == EvictionPolicy::kNoEviction);
   CHECK(registry.settings().bind == std::vector<std::string>{"*", "-::*"});
   CHECK(registry.settings().cluster_node_timeout == milliseconds{15000});
   CHECK(registry.settings().latency_tracking_info_percentiles == std::vector<double>{50, 99, 99.9});
@@ -277,7 +277,7 @@ TEST_CASE("CONFIG SET takes no control characters, whatever the parameter") {
   }
 }
 
-// What a word means stands next to it: it can't get out of step with the enum of the field.
+// The meaning of a word stands next to it: it can't get out of step with the enum of the field.
 TEST_CASE("every choice is taken and told as it is spelled") {
   Registry registry;
   for (const Section& section : sections()) {
@@ -294,7 +294,7 @@ TEST_CASE("every choice is taken and told as it is spelled") {
   }
   const std::vector<std::string> words{"maxmemory-policy", "ALLKEYS-LFU"};
   CHECK(registry.apply_directive(words).has_value());
-  CHECK(registry.settings().maxmemory_policy == MaxmemoryPolicy::kAllkeysLfu);
+  CHECK(registry.settings().maxmemory_policy == EvictionPolicy::kAllKeysLfu);
 }
 
 TEST_CASE("a hook for any change hears of each") {

@@ -120,3 +120,12 @@ TEST_CASE("a snapshot is announced by its length or by its end mark") {
     CHECK_FALSE(parse_snapshot_header(line).has_value());
   }
 }
+
+TEST_CASE("a replica that is to take over is asked with the PSYNC") {
+  Handshake::Hello hello = full_hello();
+  hello.asks_takeover = true;
+  Handshake handshake(hello);
+  std::string out = handshake.begin();
+  while (out.find("PSYNC") == std::string::npos) out = handshake.hear("+OK");
+  CHECK(out == words({"PSYNC", kId, "101", "FAILOVER"}));
+}

@@ -67,7 +67,7 @@ class Primary {
     }
   }
   void append(std::string_view bytes) { side.append(bytes, 0); }
-  // What the peers' connections did in the turn: all that was sent has left but for `stuck`.
+  // The peers' connections in the turn: all that was sent has left but for `stuck`.
   void end_turn() {
     std::vector<PeerOutput> outputs;
     for (const auto& [peer, replica] : side.peers()) {
@@ -128,6 +128,14 @@ PrimarySettings without_delay() {
   PrimarySettings settings;
   settings.diskless_delay = seconds{0};
   settings.timeout = seconds{10};
+  return settings;
+}
+
+// 5 MB may wait for a replica, and no silence ends it.
+PrimarySettings limited_output() {
+  PrimarySettings settings = without_delay();
+  settings.output_hard = 5'000'000;
+  settings.timeout = seconds{1000};
   return settings;
 }
 
@@ -244,12 +252,14 @@ TEST_CASE("whatever a replica acknowledges, it has no more than there is") {
   primary.step(Acknowledged{1, UINT64_MAX, UINT64_MAX});
   CHECK(primary.side.replicas_at(3, true) == 1);
   CHECK(primary.side.replicas_at(4, false) == 0);
+  CHECK(primary.side.confirmed_by(1) >= 3);
+  CHECK(primary.side.confirmed_by(2) == 0);  // there is one
 }
 
 TEST_CASE("each state ends by its time-out") {
   PrimarySettings settings = without_delay();
   settings.ping_period = seconds{1000};
-  const auto time_out = [&](Primary& primary, const std::string& why) {
+  const auto check_time_out = [&](Primary& primary, const std::string& why) {
     for (int i = 0; i < 12 && primary.dropped.empty(); ++i) {
       primary.end_turn();
       primary.tick(1000);
@@ -263,13 +273,13 @@ TEST_CASE("each state ends by its time-out") {
     primary.child_runs = true;
     primary.sync(1);
     primary.stuck = {1};
-    time_out(primary, "(full sync)");
+    check_time_out(primary, "(full sync)");
   }
   SUBCASE("a direct snapshot: the child is let go of") {
     Primary primary(settings);
     primary.sync(1);
     primary.stuck = {1};
-    time_out(primary, "(full sync)");
+    check_time_out(primary, "(full sync)");
     CHECK(primary.stops == 1);
     CHECK_FALSE(primary.child_runs);
     // The next one gets its own.
@@ -284,18 +294,18 @@ TEST_CASE("each state ends by its time-out") {
     primary.files[1] = std::string(3'000'000, 'f');
     primary.step(FileOpened{1, 3'000'000});
     CHECK(primary.state(1) == ReplicaState::kSending);
-    time_out(primary, "(full sync)");
+    check_time_out(primary, "(full sync)");
   }
   SUBCASE("no acknowledgement of the snapshot") {
     Primary primary(settings);
     primary.sync(1);
     primary.child_ended(true);
-    time_out(primary, "(full sync)");
+    check_time_out(primary, "(full sync)");
   }
   SUBCASE("no acknowledgement of the stream") {
     Primary primary(settings);
     primary.bring_online(1);
-    time_out(primary, "(streaming sync)");
+    check_time_out(primary, "(streaming sync)");
   }
   SUBCASE("a replica that never acknowledges, once it takes nothing") {
     Primary primary(settings);
@@ -310,7 +320,7 @@ TEST_CASE("each state ends by its time-out") {
     CHECK(primary.dropped.empty());
     primary.stuck = {1};
     primary.append("more");
-    time_out(primary, "(streaming sync)");
+    check_time_out(primary, "(streaming sync)");
   }
 }
 
@@ -365,44 +375,42 @@ TEST_CASE("the stream stands once for all replicas, and as far as the slowest ne
   CHECK(primary.side.backlog()->memory_bytes() < 200'000);
 }
 
-TEST_CASE("the output limits of replicas bound what waits for one of them") {
-  PrimarySettings settings = without_delay();
-  settings.output_hard = 5'000'000;
-  settings.timeout = seconds{1000};
-  SUBCASE("the hard one, online") {
-    Primary primary(settings);
-    primary.bring_online(1);
-    primary.stuck = {1};
-    for (int i = 0; i < 51; ++i) {
-      primary.append(std::string(100'000, 's'));
-      primary.end_turn();
-      CHECK(primary.dropped.contains(1) == (i >= 50));
-    }
-    CHECK(primary.dropped[1] == Drop::Why::kOutputLimit);
+TEST_CASE("the hard output limit bounds what waits for a replica that is online") {
+  Primary primary(limited_output());
+  primary.bring_online(1);
+  primary.stuck = {1};
+  for (int i = 0; i < 51; ++i) {
+    primary.append(std::string(100'000, 's'));
+    primary.end_turn();
+    CHECK(primary.dropped.contains(1) == (i >= 50));
   }
-  SUBCASE("the hard one, while its snapshot is written") {
-    Primary primary(settings);
-    primary.sync(1);
-    primary.append(std::string(5'000'001, 's'));
-    primary.end_turn();
-    CHECK(primary.dropped[1] == Drop::Why::kOutputLimit);
-    CHECK(primary.stops == 1);
-  }
-  SUBCASE("the soft one, after its time") {
-    settings.output_soft = 1000;
-    settings.soft_for = seconds{3};
-    Primary primary(settings);
-    primary.bring_online(1);
-    primary.stuck = {1};
-    primary.append(std::string(2000, 's'));
-    primary.end_turn();
-    primary.now_ms += 3000;
-    primary.end_turn();
-    CHECK(primary.dropped.empty());
-    primary.now_ms += 1;
-    primary.end_turn();
-    CHECK(primary.dropped[1] == Drop::Why::kOutputLimit);
-  }
+  CHECK(primary.dropped[1] == Drop::Why::kOutputLimit);
+}
+
+TEST_CASE("the hard output limit bounds what waits while the snapshot is written") {
+  Primary primary(limited_output());
+  primary.sync(1);
+  primary.append(std::string(5'000'001, 's'));
+  primary.end_turn();
+  CHECK(primary.dropped[1] == Drop::Why::kOutputLimit);
+  CHECK(primary.stops == 1);
+}
+
+TEST_CASE("the soft output limit bounds what waits after its time") {
+  PrimarySettings settings = limited_output();
+  settings.output_soft = 1000;
+  settings.soft_for = seconds{3};
+  Primary primary(settings);
+  primary.bring_online(1);
+  primary.stuck = {1};
+  primary.append(std::string(2000, 's'));
+  primary.end_turn();
+  primary.now_ms += 3000;
+  primary.end_turn();
+  CHECK(primary.dropped.empty());
+  primary.now_ms += 1;
+  primary.end_turn();
+  CHECK(primary.dropped[1] == Drop::Why::kOutputLimit);
 }
 
 TEST_CASE("a snapshot that fails, or can't be started, drops those who waited for it") {

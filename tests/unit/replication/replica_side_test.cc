@@ -171,6 +171,20 @@ TEST_CASE("a replica that must not run the stream does not blame the primary for
   CHECK(replica.ran.size() == 1);
 }
 
+TEST_CASE("data is as old as the last that was heard, whenever the end of the link was noticed") {
+  Replica replica;
+  replica.go_online();
+  replica.hear("*1\r\n$4\r\nPING\r\n");
+  const auto heard = replica.side.in_touch_at();
+  CHECK(heard == MonoTime{replica.now_ms * 1000});
+  replica.now_ms += 20'000;  // the process stood still
+  replica.step(ReplicaSide::Lost{"killed"});
+  CHECK(replica.side.in_touch_at() == heard);
+  CHECK(replica.side.down_since() == MonoTime{replica.now_ms * 1000});
+  replica.connect();
+  CHECK(replica.side.in_touch_at() == heard);
+}
+
 TEST_CASE("lines without an end, and answers that are none, end the link") {
   for (const std::string& before : {std::string(), "+FULLRESYNC " + kName + " 1\r\n"}) {
     CAPTURE(before);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "src/command/migration_control.h"
 #include "src/server/migration_link.h"
 #include "src/server/primary_link.h"
 #include "tests/support/memory_stream.h"
@@ -106,16 +107,24 @@ TEST_CASE("a channel is used again for ten seconds, and an end while it was idle
 TEST_CASE("each phase of a migration has its error") {
   Migration m;
   m.start();
+  REQUIRE(m.opener.streams.size() == 1);
   MemoryStream& peer = m.opener.last();
   SUBCASE("connecting") {
     peer.end();
     CHECK(m.results.at(0).failure == "IOERR error or timeout connecting to the client");
   }
-  SUBCASE("writing") {
+  SUBCASE("writing: the peer is gone before it has taken all") {
+    peer.open();
+    peer.end();
+    CHECK(m.results.at(0).failure == "IOERR error or timeout writing to target instance");
+  }
+  SUBCASE("a second one meanwhile goes on a connection of its own") {
     peer.open();
     m.start();
-    m.opener.last().open();
-    CHECK(m.results.empty());
+    REQUIRE(m.opener.streams.size() == 2);
+    peer.take_sent();
+    peer.deliver("+OK\r\n+OK\r\n");
+    CHECK(m.results.size() == 1);
   }
   SUBCASE("reading") {
     peer.open();

@@ -388,7 +388,7 @@ TEST_CASE("expiry finds what joins of buckets have carried behind it") {
     if (early_is_due) f.erase("early");
     std::set<std::string> found;
     for (const std::int64_t now : {20, 2000}) {
-      // What is removed joins buckets, behind the walk too: a whole round finds nothing at the end.
+      // Removals join buckets, behind the walk too: a whole round finds nothing at the end.
       bool round_found = false;
       for (int steps = 0; steps < 500; ++steps) {
         due.clear();
@@ -455,3 +455,61 @@ TEST_CASE("in checked builds a place that is used after its end stops the proces
   }));
 }
 #endif
+
+TEST_CASE("keys of a hidden slot are found by name, and by nothing else") {
+  Fixture f(true, 5);
+  for (int i = 0; i < 300; ++i)
+    f.put("{a}" + std::to_string(i), "v", i % 2 == 0 ? 1000 + i : kNoDeadline);
+  for (int i = 0; i < 20; ++i) f.put("{b}" + std::to_string(i), "v", 1000);
+  const Slot hidden = hearth::cluster::slot_of("a");
+  f.db.set_hidden(hidden, true);
+  f.db.set_hidden(hidden, true);
+  const auto check = [&](std::uint64_t stored) {
+    CHECK(f.db.size() == 20);
+    CHECK(f.db.stored_size() == stored);
+    CHECK(f.db.volatile_count() == 20);
+    CHECK(f.db.timed_count() == 20);
+    CHECK(f.db.count_in_slot(hidden) == 0);
+    CHECK(f.db.stored_in_slot(hidden) == stored - 20);
+  };
+  check(320);
+  CHECK(static_cast<bool>(f.db.find(f.ref("{a}7"))));
+  f.put("{a}new", "v", 77);
+  f.put("{a}7", "w", 78);
+  f.set_deadline("{a}9", 79);
+  f.erase("{a}11");
+  check(320);
+  std::uint64_t seen = 0, stored = 0, cursor = 0;
+  f.db.for_each([&](const Entry&) { ++seen; });
+  f.db.for_each_stored([&](const Entry&) { ++stored; });
+  CHECK(seen == 20);
+  CHECK(stored == 320);
+  seen = 0;
+  do {
+    cursor =
+        f.db.scan(cursor, [&](const Entry& e) { seen += e.key().starts_with("{b}") ? 1 : 99; });
+  } while (cursor != 0);
+  CHECK(seen == 20);
+  std::vector<const Entry*> drawn;
+  for (int i = 0; i < 50; ++i) {
+    CHECK(f.db.random(f.rng)->key().starts_with("{b}"));
+    f.db.sample(f.rng, 5, i % 2 == 0, drawn);
+  }
+  for (const Entry* e : drawn) CHECK(e->key().starts_with("{b}"));
+  std::vector<const Entry*> due;
+  while (!f.db.expire_step(UnixMillis{500}, 1000, due).finished_round) {
+  }
+  CHECK(due.empty());
+  f.db.set_hidden(hidden, false);
+  f.check_contents();
+  while (!f.db.expire_step(UnixMillis{500}, 1000, due).finished_round && due.size() < 3) {
+  }
+  CHECK(due.size() == 3);
+  f.db.set_hidden(hidden, true);
+  CHECK(f.db.take_slot(hidden).object_count() == 300);
+  check(20);
+  f.put("{a}1", "v", kNoDeadline);
+  static_cast<void>(f.db.take_all());
+  CHECK(f.db.stored_size() == 0);
+  CHECK(f.db.is_hidden(hidden));
+}

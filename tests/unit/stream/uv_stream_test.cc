@@ -127,20 +127,32 @@ TEST_CASE("the end of the peer is told once, and nothing after it") {
 }
 
 TEST_CASE("attempts that cannot come to anything end later, with a reason") {
-  Wire wire;
-  SUBCASE("nobody listens") { wire.target.port = 1; }
-  SUBCASE("a name that is none") { wire.target.host = "no such name"; }
-  SUBCASE("an empty name") { wire.target.host = ""; }
-  SUBCASE("an address to connect from that is none") { wire.target.source_ip = "nowhere"; }
-  SUBCASE("an address to connect from that this host does not have") {
-    wire.target.source_ip = "203.0.113.1";
+  struct Attempt {
+    std::string what;
+    std::function<void(StreamTarget&)> spoil;
+  };
+  const std::vector<Attempt> attempts = {
+      {"nobody listens", [](auto& to) { to.port = 1; }},
+      {"a name that is none", [](auto& to) { to.host = "no such name"; }},
+      {"an empty name",
+       [](auto& to) {
+         to.host = "";
+         to.port = 1;
+       }},
+      {"an address to connect from that is none", [](auto& to) { to.source_ip = "nowhere"; }},
+      {"an address to connect from that this host does not have",
+       [](auto& to) { to.source_ip = "203.0.113.1"; }},
+  };
+  for (const Attempt& attempt : attempts) {
+    CAPTURE(attempt.what);
+    Wire wire;
+    attempt.spoil(wire.target);
+    wire.connect();
+    CHECK(wire.client.ends.empty());
+    REQUIRE(wire.run_until([&] { return !wire.client.ends.empty(); }));
+    CHECK_FALSE(wire.client.ends[0].why.empty());
+    CHECK_FALSE(wire.client.opened);
   }
-  if (wire.target.host.empty()) wire.target.port = 1;
-  wire.connect();
-  CHECK(wire.client.ends.empty());
-  REQUIRE(wire.run_until([&] { return !wire.client.ends.empty(); }));
-  CHECK_FALSE(wire.client.ends[0].why.empty());
-  CHECK_FALSE(wire.client.opened);
 }
 
 TEST_CASE("a stream on which nothing moves ends at its deadline") {
@@ -154,6 +166,7 @@ TEST_CASE("a stream on which nothing moves ends at its deadline") {
 
 TEST_CASE("a peer that takes nothing, or sends what has no end, ends the stream") {
   Wire wire;
+  REQUIRE(wire.client.ends.empty());
   SUBCASE("unsent bytes have a limit") {
     wire.target.limits.unsent_most = 1'000'000;
     wire.connect();

@@ -1,18 +1,22 @@
 // cache-warm: fills a cache from a database. Parses the command line, builds the parts, runs them.
 #include <fmt/core.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
+#include <exception>
 
+#include "tools/cache_warm/app/arguments.h"
+#include "tools/cache_warm/app/follow.h"
+#include "tools/cache_warm/app/metrics.h"
+#include "tools/cache_warm/dry_run.h"
 #include "tools/cache_warm/loader.h"
-#include "tools/cache_warm/mapping.h"
+#include "tools/cache_warm/rights.h"
 #include "tools/cache_warm/summary.h"
-#include "tools/client/client.h"
 #include "tools/client/system_clock.h"
 
 namespace {
@@ -33,122 +37,27 @@ void heed_signals() {
   ::sigaction(SIGTERM, &action, nullptr);
 }
 
-struct Arguments {
-  std::string mapping_file;
-  std::string source_url;
-  std::vector<std::string> targets;
-  std::vector<std::string> only;
-  std::string on_error;
-  std::optional<std::uint64_t> max_errors;
-  std::string reject_file;
-  std::optional<int> connections;
-  std::optional<std::uint64_t> rate;
-  bool dry_run = false;
-  std::uint64_t show = 5;
-  bool null_sink = false;
-  bool json = false;
-  bool quiet = false;
-};
-
-constexpr const char* kFooter =
-    "Exit codes: 0 every row is stored; 1 some rows could not be stored; 2 wrong arguments or\n"
-    "mapping file; 3 the source failed; 4 the target failed; 5 stopped by --on-error fail or\n"
-    "--max-errors; 130 interrupted (what was sent is still confirmed; a second signal ends at "
-    "once).\n"
-    "The password of the target may be given in the environment as HEARTH_PASSWORD.";
-
-void describe(CLI::App& app, Arguments& args) {
-  app.add_option("mapping", args.mapping_file, "TOML file that says which rows become which keys");
-  app.add_option("--source", args.source_url, "URL of the database, instead of the mapping file's");
-  app.add_option("--target", args.targets,
-                 "host:port, [v6]:port or unix:/path of a server or of any node of a cluster; may "
-                 "be repeated");
-  app.add_option("--only", args.only, "name of a mapping to load; may be repeated (default: all)");
-  app.add_option("--on-error", args.on_error, "what a bad row does: skip or fail")
-      ->check(CLI::IsMember({"skip", "fail"}));
-  app.add_option("--max-errors", args.max_errors,
-                 "more bad rows than this end the run (default 1000)");
-  app.add_option("--reject-file", args.reject_file,
-                 "writes each bad row here, one JSON object a line");
-  app.add_option("--connections", args.connections, "connections to each node")
-      ->check(CLI::Range(1, 64));
-  app.add_option("--rate", args.rate, "rows per second of each mapping, at most")
-      ->check(CLI::PositiveNumber);
-  auto* dry = app.add_flag(
-      "--dry-run", args.dry_run,
-      "reads and encodes everything, prints the first keys and values, stores nothing");
-  app.add_option("--show", args.show, "how many keys of each mapping --dry-run prints (default 5)");
-  app.add_flag("--null", args.null_sink,
-               "reads and encodes everything and drops it: measures the loader")
-      ->excludes(dry);
-  app.add_flag("--json", args.json, "prints the summary as one JSON object");
-  app.add_flag("--quiet", args.quiet, "no progress");
-  app.set_version_flag("--version", "cache-warm " HEARTH_VERSION);
-  app.footer(kFooter);
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
 }
 
-Result<void> apply(const Arguments& args, WarmPlan& plan) {
-  if (!args.source_url.empty()) plan.source_url = args.source_url;
-  if (plan.source_url.empty())
-    return fail(ErrorCode::kInvalid, "no source: give source.url in the mapping file or --source");
-  if (!args.targets.empty()) {
-    plan.target.seeds.clear();
-    for (const auto& text : args.targets) {
-      HEARTH_TRY(auto endpoint, client::parse_endpoint(text));
-      plan.target.seeds.push_back(std::move(endpoint));
-    }
-  }
-  if (plan.target.seeds.empty() && !args.dry_run && !args.null_sink) {
-    return fail(ErrorCode::kInvalid,
-                "no target: give target.address in the mapping file or --target");
-  }
-  if (const char* password = std::getenv("HEARTH_PASSWORD")) plan.target.password = password;
-  if (!args.on_error.empty())
-    plan.errors.on_error = args.on_error == "fail" ? OnError::kFail : OnError::kSkip;
-  if (args.max_errors) plan.errors.max_errors = *args.max_errors;
-  if (!args.reject_file.empty()) plan.errors.reject_file = args.reject_file;
-  if (args.connections) plan.target.connections_per_node = *args.connections;
-  for (auto& mapping : plan.mappings) {
-    if (args.rate) mapping.rows_per_second = *args.rate;
-  }
-  if (args.only.empty()) return {};
-  std::vector<Mapping> chosen;
-  for (const auto& name : args.only) {
-    const auto found = std::find_if(plan.mappings.begin(), plan.mappings.end(),
-                                    [&](const Mapping& m) { return m.name == name; });
-    if (found == plan.mappings.end())
-      return fail(ErrorCode::kInvalid, fmt::format("--only {}: there is no such mapping", name));
-    chosen.push_back(*found);
-  }
-  plan.mappings = std::move(chosen);
-  return {};
+// The password of a database of that kind, where it has no way of its own to read one.
+Secrets secrets_for(const std::string& source_url) {
+  Secrets secrets;
+  secrets.target_password = environment("HEARTH_PASSWORD");
+  secrets.source_password = environment("HEARTH_SOURCE_PASSWORD");
+  const bool is_mysql = source_url.starts_with("mysql:") || source_url.starts_with("mariadb:");
+  if (secrets.source_password.empty() && is_mysql)
+    secrets.source_password = environment("MYSQL_PWD");
+  return secrets;
 }
 
-Result<WarmPlan> read_plan(const Arguments& args) {
-  std::ifstream file(args.mapping_file, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf()))
-    return fail(ErrorCode::kIo, fmt::format("{}: cannot be read", args.mapping_file));
-  HEARTH_TRY(WarmPlan plan, parse_mapping(text.str(), args.mapping_file));
-  HEARTH_TRY_VOID(apply(args, plan));
-  return plan;
-}
-
-client::DispatcherOptions client_options(const Target& target, const Clock& clock) {
-  client::DispatcherOptions options;
-  options.seeds = target.seeds;
-  options.username = target.username;
-  options.password = target.password;
-  options.db = target.db;
-  options.client_name = "cache-warm";
-  options.links_per_node = target.connections_per_node;
-  options.batch_ops = target.batch_rows;
-  options.batch_bytes = target.batch_bytes;
-  options.window_bytes = target.window_bytes;
-  options.retry_for = target.retry_for;
-  options.random_seed =
-      static_cast<std::uint64_t>(clock.mono_now().us) ^ static_cast<std::uint64_t>(::getpid());
-  return options;
+// Asked for each time it is drawn, so that a terminal that changes its size is followed.
+std::size_t terminal_width() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) return 80;
+  return size.ws_col;
 }
 
 int complain(int code, std::string_view what) {
@@ -156,10 +65,171 @@ int complain(int code, std::string_view what) {
   return code;
 }
 
-// Prints the summary and says how the process ends.
-int conclude(const Arguments& args, const LoadReport& report,
-             const client::DispatcherCounters& counters, std::size_t nodes, RejectLog& rejects) {
-  fmt::print("{}", args.json ? summary_json(report, counters, nodes) : summary_text(report));
+int exit_code_for(const Error& error, int otherwise) {
+  return error.code == ErrorCode::kBusy      ? static_cast<int>(kExitInterrupted)
+         : error.code == ErrorCode::kInvalid ? static_cast<int>(kExitUsage)
+                                             : otherwise;
+}
+
+SourceOptions source_options(const WarmPlan& plan) {
+  SourceOptions options;
+  options.url = plan.source.url;
+  options.password = plan.source.password;
+  options.consistent = plan.source.consistent;
+  options.connect_timeout = plan.source.connect_timeout;
+  options.interrupt = &g_interrupted;
+  return options;
+}
+
+std::uint64_t random_seed(const Clock& clock) {
+  return static_cast<std::uint64_t>(clock.mono_now().us) ^ static_cast<std::uint64_t>(::getpid());
+}
+
+int dry_run(const Arguments& args, const WarmPlan& plan, const Clock& clock) {
+  constexpr std::uint64_t kSampled = 1'000;
+  RejectLog rejects(plan.errors, [](const std::string&) {});
+  Job job(plan, clock, rejects, g_interrupted);
+  auto source = open_source(source_options(plan));
+  if (!source) return complain(exit_code_for(source.error(), kExitSource), source.error().context);
+  if (auto prepared = prepare_mappings(**source, job, 0); !prepared)
+    return complain(exit_code_for(prepared.error(), kExitSource), prepared.error().context);
+  const auto options = run_options(args, plan);
+  if (!options) return complain(kExitUsage, options.error().context);
+  const std::uint64_t sampled = args.limit > 0 ? args.limit : std::max(kSampled, args.show);
+  const auto previews = preview_mappings(**source, job, sampled, args.show);
+  if (!previews)
+    return complain(exit_code_for(previews.error(), kExitSource), previews.error().context);
+  const double rate = options->rate_unit == Throttle::Unit::kRows ? options->rate : 0;
+  fmt::print("{}", args.json ? preview_json(*previews, rate) : preview_text(*previews, rate));
+  for (const auto& preview : *previews) {
+    if (preview.rows_bad > 0) return kExitSomeBad;
+  }
+  return kExitAllStored;
+}
+
+// Prints a finding of `check`.
+void tell(std::string_view what, std::string_view statement) {
+  fmt::print("{}\n  {}\n", what, statement);
+}
+
+int check_source(const WarmPlan& plan, bool& is_well) {
+  auto source = open_source(source_options(plan));
+  if (!source) return complain(exit_code_for(source.error(), kExitSource), source.error().context);
+  for (const auto& mapping : plan.mappings) {
+    const auto missing = (*source)->missing_rights(mapping.selection);
+    if (!missing) {
+      is_well = false;
+      tell(fmt::format("mapping '{}':", mapping.name), missing.error().context);
+      continue;
+    }
+    for (const auto& statement : *missing) {
+      is_well = false;
+      tell(fmt::format("mapping '{}': the database's user may not read it", mapping.name),
+           statement);
+    }
+    if (!missing->empty()) continue;
+    const auto shape = (*source)->describe(mapping.selection);
+    const auto encoder = shape ? RowEncoder::bind(mapping, shape->columns)
+                               : Result<RowEncoder>(unexpected<Error>(shape.error()));
+    if (!encoder) {
+      is_well = false;
+      tell(fmt::format("mapping '{}':", mapping.name), encoder.error().context);
+    }
+  }
+  return kExitAllStored;
+}
+
+int check_target(const WarmPlan& plan, const Clock& clock, bool& is_well) {
+  RejectLog rejects(plan.errors, [](const std::string&) {});
+  Job job(plan, clock, rejects, g_interrupted);
+  Sender nobody(job);
+  client::Client client(client_options(plan.target, random_seed(clock)), clock, nobody,
+                        &g_interrupted);
+  if (auto connected = client.connect(); !connected)
+    return complain(exit_code_for(connected.error(), kExitTarget), connected.error().context);
+  const auto missing = missing_target_rights(client, plan);
+  if (!missing)
+    return complain(exit_code_for(missing.error(), kExitTarget), missing.error().context);
+  for (const auto& one : *missing) {
+    is_well = is_well && !one.is_needed;
+    tell(one.is_needed ? fmt::format("the target's user may not run {}", one.command)
+                       : fmt::format("the target's user may not run {}; {}", one.command, one.loss),
+         one.grant);
+  }
+  return kExitAllStored;
+}
+
+int check(const Arguments& args, const WarmPlan& plan, const Clock& clock) {
+  bool is_well = true;
+  if (const int code = check_source(plan, is_well); code != 0) return code;
+  if (const int code = check_target(plan, clock, is_well); code != 0) return code;
+  if (args.also_follow) {
+    const int code = check_follow(plan, args.name, source_options(plan), clock, is_well);
+    if (code != 0) return code;
+  }
+  if (is_well) fmt::print("all that a load needs is there\n");
+  return is_well ? kExitAllStored : kExitUsage;
+}
+
+ProgressStyle progress_style(const Arguments& args) {
+  if (args.quiet) return ProgressStyle::kSilent;
+  return ::isatty(STDERR_FILENO) == 1 ? ProgressStyle::kBar : ProgressStyle::kLines;
+}
+
+int follow_changes(const Arguments& args, const WarmPlan& plan, const Clock& clock) {
+  const auto options = follow_options(args, plan);
+  if (!options) return complain(kExitUsage, options.error().context);
+  if (args.drop_slot) {
+    const auto dropped = drop_follow(plan, args.name, source_options(plan), clock);
+    if (!dropped)
+      return complain(exit_code_for(dropped.error(), kExitSource), dropped.error().context);
+    return kExitAllStored;
+  }
+  Progress progress(progress_style(args), terminal_width);
+  RejectLog rejects(plan.errors, [&](const std::string& line) { progress.print(line); });
+  Follower follower(plan, *options, clock, progress, rejects, g_interrupted, random_seed(clock));
+  std::unique_ptr<Metrics> metrics;
+  if (!args.metrics.empty()) {
+    auto listening = Metrics::listen(
+        args.metrics, [&] { return follower.status().tallies; },
+        [&] { return follow_gauges(follower.status()); });
+    if (!listening) return complain(kExitUsage, listening.error().context);
+    metrics = *std::move(listening);
+  }
+  const LoadReport report = follower.run();
+  const FollowStatus status = follower.status();
+  const bool never_began = report.end != LoadEnd::kComplete && status.loads == 0;
+  if (args.json || !never_began)
+    fmt::print("{}", args.json ? follow_json(report, status) : follow_text(status));
+  if (report.end != LoadEnd::kComplete) complain(0, report.reason);
+  std::fflush(stdout);
+  if (auto closed = rejects.close(); !closed) return complain(kExitUsage, closed.error().context);
+  return exit_code_of(report);
+}
+
+int move_rows(const Arguments& args, WarmPlan plan, const Clock& clock) {
+  auto options = run_options(args, plan);
+  if (!options) return complain(kExitUsage, options.error().context);
+  Progress progress(progress_style(args), terminal_width);
+  RejectLog rejects(plan.errors, [&](const std::string& line) { progress.print(line); });
+  const bool compares = options->kind == RunKind::kVerify;
+  Loader loader(std::move(plan), *std::move(options), clock, progress, rejects, g_interrupted,
+                random_seed(clock));
+  std::unique_ptr<Metrics> metrics;
+  if (!args.metrics.empty()) {
+    auto listening = Metrics::listen(args.metrics, [&] { return loader.tallies(); });
+    if (!listening) return complain(kExitUsage, listening.error().context);
+    metrics = *std::move(listening);
+  }
+  const LoadReport report = loader.run();
+  for (const auto& note : report.notes) {
+    if (!args.json && !args.quiet) fmt::print(stderr, "note: {}\n", note);
+  }
+  // A run that ended before its first row has a complaint rather than a result.
+  const bool never_began = report.end != LoadEnd::kComplete && report.total().rows_read == 0;
+  if (never_began && !args.json) return complain(exit_code_of(report), report.reason);
+  fmt::print("{}", args.json ? summary_json(report) : summary_text(report, compares));
+  if (never_began) fmt::print(stderr, "cache-warm: {}\n", report.reason);
   std::fflush(stdout);
   if (auto closed = rejects.close(); !closed) return complain(kExitUsage, closed.error().context);
   return exit_code_of(report);
@@ -167,50 +237,60 @@ int conclude(const Arguments& args, const LoadReport& report,
 
 int run(const Arguments& args) {
   const client::SystemClock clock;
-  const auto plan = read_plan(args);
+  auto plan = read_plan(args, Secrets{});
   if (!plan) return complain(kExitUsage, plan.error().context);
-  auto source = open_source(plan->source_url);
-  if (!source) return complain(kExitSource, source.error().context);
-  auto rejects = RejectLog::open(plan->errors);
-  if (!rejects) return complain(kExitUsage, rejects.error().context);
+  plan = read_plan(args, secrets_for(plan->source.url));
+  if (args.verb == Verb::kCheck) return check(args, *plan, clock);
+  if (args.verb == Verb::kFollow) return follow_changes(args, *plan, clock);
+  if (args.dry_run) return dry_run(args, *plan, clock);
+  return move_rows(args, *std::move(plan), clock);
+}
 
-  const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
-  Progress progress(args.quiet || args.dry_run ? ProgressStyle::kSilent
-                    : on_terminal              ? ProgressStyle::kBar
-                                               : ProgressStyle::kLines);
-  Loader loader(*plan, clock, progress, *rejects, g_interrupted);
-  if (args.dry_run) return conclude(args, loader.dry_run(**source, args.show), {}, 0, *rejects);
-  if (args.null_sink) {
-    NullSink sink(loader);
-    return conclude(args, loader.run(**source, sink), {}, 0, *rejects);
+// Takes the verb off the arguments, if there is one.
+Verb take_verb(std::vector<std::string>& words) {
+  static constexpr std::pair<std::string_view, Verb> kVerbs[] = {{"warm", Verb::kWarm},
+                                                                 {"follow", Verb::kFollow},
+                                                                 {"verify", Verb::kVerify},
+                                                                 {"check", Verb::kCheck}};
+  for (const auto& [word, verb] : kVerbs) {
+    if (words.empty() || words.front() != word) continue;
+    words.erase(words.begin());
+    return verb;
   }
+  return Verb::kWarm;
+}
 
-  client::Client client(client_options(plan->target, clock), clock, loader, &g_interrupted);
-  if (auto connected = client.connect(); !connected) {
-    const bool interrupted = connected.error().code == ErrorCode::kBusy;
-    return complain(interrupted ? kExitInterrupted : kExitTarget, connected.error().context);
+int run_tool(int argc, char** argv) {
+  CLI::App app{"Fills a cache server or cluster from a database."};
+  Arguments args;
+  describe_arguments(app, args);
+  app.set_version_flag("--version", "cache-warm " HEARTH_VERSION);
+  std::vector<std::string> words(argv + 1, argv + argc);
+  args.verb = take_verb(words);
+  std::reverse(words.begin(), words.end());  // the order in which the library takes them
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {  // how the library ends --help and reports mistakes
+    return app.exit(error) == 0 ? 0 : kExitUsage;
   }
-  ClusterSink sink(client);
-  const LoadReport report = loader.run(**source, sink);
-  return conclude(args, report, client.counters(), client.nodes().size(), *rejects);
+  // Looked at last: a misspelt option is the mistake to tell, not what it left out.
+  if (args.mapping_file.empty() && args.one_mapping.empty()) {
+    app.exit(CLI::RequiredError("mapping_file"));
+    return kExitUsage;
+  }
+  heed_signals();
+  return run(args);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Fills a cache server or cluster from a database."};
-  Arguments args;
-  describe(app, args);
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {  // how the library ends --help and reports mistakes
-    return app.exit(error) == 0 ? 0 : kExitUsage;
+    return run_tool(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "cache-warm: %s\n", error.what());
+  } catch (...) {
+    std::fputs("cache-warm: failed\n", stderr);
   }
-  // Looked at last: a misspelt option is the mistake to tell, not what it left out.
-  if (args.mapping_file.empty()) {
-    app.exit(CLI::RequiredError("mapping"));
-    return kExitUsage;
-  }
-  heed_signals();
-  return run(args);
+  return kExitSource;
 }

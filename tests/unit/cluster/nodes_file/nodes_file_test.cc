@@ -54,7 +54,7 @@ View three_nodes() {
 
 TEST_CASE("a view survives the way through nodes.conf") {
   View view = three_nodes();
-  view.formation = {FormationState::Phase::kPromised, 4, 2, {NodeId(kA), NodeId(kB)}};
+  view.formation = {FormationState::Phase::kPromised, 4, 2, {NodeId(kA), NodeId(kB)}, 1};
   const std::string text = nodes_file_text(view);
   const auto back = parse_nodes_file(text);
   REQUIRE(back.has_value());
@@ -132,6 +132,34 @@ TEST_CASE("CLUSTER NODES shows clients the host name and no auxiliary fields") {
   CHECK(node_line(view, 0, NodeLineFor::kClients).find("30001@40001,a.example.org myself,master") !=
         std::string::npos);
   CHECK(flags_text(0) == "noflags");
+}
+
+TEST_CASE("a node that is drained is so after a restart") {
+  View view;
+  NodeView me;
+  me.id = NodeId(kA);
+  me.flags = node_flag::kMyself | node_flag::kPrimary;
+  me.address = {"10.0.0.1", 6379, 0, 16379};
+  view.nodes.push_back(me);
+  view.myself = 0;
+  view.index();
+  CHECK(nodes_file_text(view).find("draining") == std::string::npos);
+  view.draining = true;
+  const std::string text = nodes_file_text(view);
+  CHECK(text.ends_with("lastVoteEpoch 0 draining 1\n"));
+  REQUIRE(parse_nodes_file(text).has_value());
+  CHECK(parse_nodes_file(text)->draining);
+  CHECK_FALSE(parse_nodes_file(text.substr(0, text.size() - 2) + "2\n").has_value());
+}
+
+TEST_CASE("CLUSTER NODES shows clients of each family the address that is meant for them") {
+  View view = three_nodes();
+  view.nodes[1].client_ipv4 = "192.0.2.7";
+  view.nodes[1].client_ipv6 = "2001:db8::77";
+  CHECK(node_line(view, 1, NodeLineFor::kClients).starts_with(kB + " 192.0.2.7:30002@40002 "));
+  CHECK(
+      node_line(view, 1, NodeLineFor::kIpv6Clients).starts_with(kB + " 2001:db8::77:30002@40002 "));
+  CHECK(node_line(view, 1, NodeLineFor::kFile).starts_with(kB + " 2001:db8::7:30002@40002,"));
 }
 
 TEST_CASE("CLUSTER INFO counts slots by the health of their owner") {

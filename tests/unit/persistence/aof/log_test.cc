@@ -52,7 +52,7 @@ class Logged {
     for (const Log::Event& event : log.take_events()) events.push_back(event.kind);
   }
   [[nodiscard]] std::uint64_t barrier() const { return log.barrier(turn_); }
-  // What the child writes: the base of this moment.
+  // The file of the child: the base of this moment.
   Result<void> write_base() {
     HEARTH_TRY(const std::unique_ptr<io::File> file, fs_.open("temp-base", io::OpenMode::kCreate));
     HEARTH_TRY_VOID(file->append("*2\r\n$4\r\nBASE\r\n$" +
@@ -375,7 +375,7 @@ TEST_CASE("the note of where the stream stands is read as it was written, and no
 
 namespace {
 
-// What the files of a log come to: the number of the last unit, if all units up to it are in it
+// The content of a log's files: the number of the last unit, if all units up to it are in it
 // once; else a text that says what is wrong.
 std::string loaded(MemFileSystem& fs, int& last) {
   aof::LogFiles files(fs, "dir", "log");

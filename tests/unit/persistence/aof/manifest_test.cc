@@ -21,7 +21,7 @@ void put_file(MemFileSystem& fs, const std::string& path, const std::string& byt
   if (file && (*file)->append(bytes)) static_cast<void>((*file)->sync());
 }
 
-// What a server does with its files over its life. Stops at the first failure.
+// The work of a server with its files over its life. Stops at the first failure.
 void live(MemFileSystem& fs) {
   LogFiles files(fs, "dir", "log");
   const auto rewrite = [&](bool temp_increment) {

@@ -13,7 +13,7 @@ using namespace hearth::rdb;
 
 namespace {
 
-// What redis-server 7.0.15 answered to DUMP after: six entries with the fields f and g or h, one of
+// The answer of redis-server 7.0.15 to DUMP after: six entries with the fields f and g or h, one of
 // them deleted (marked in the node); group g1 with alice, bob and zed, who have four entries
 // pending; group g2 at the end.
 constexpr std::string_view kFromRedis70 =

@@ -83,7 +83,7 @@ TEST_CASE("error classes go by the first word alone") {
   CHECK(classify_error("CLUSTERDOWN Hash slot not served") == ReplyClass::kTryLater);
   CHECK(classify_error("READONLY x") == ReplyClass::kWrongRole);
   CHECK(classify_error("ERR MOVED") == ReplyClass::kRefused);
-  CHECK(classify_error("OOM command not allowed") == ReplyClass::kRefused);
+  CHECK(classify_error("OOM command not allowed") == ReplyClass::kTryLater);
   CHECK(classify_error("ASKED") == ReplyClass::kRefused);
   CHECK(classify_error("") == ReplyClass::kRefused);
 }

@@ -156,6 +156,9 @@ TEST_CASE("an asked node that dies gives the operation back to the owner of the 
 
 TEST_CASE("nodes that are not ready are asked again until they are") {
   for (const char* error : {"LOADING data set", "CLUSTERDOWN The cluster is down", "TRYAGAIN later",
+                            "OOM command not allowed when used memory > 'maxmemory'.",
+                            "NOREPLICAS Not enough good replicas to write.",
+                            "MISCONF Errors writing to the AOF file: No space left on device",
                             "READONLY You can't write against a read only replica."}) {
     CAPTURE(error);
     Harness h(3);
@@ -323,6 +326,123 @@ TEST_CASE("several links to a node share its batches") {
   CHECK(h.settle());
   CHECK(h.sink.done.size() == 500);
   CHECK(h.servers.opened >= 5);
+}
+
+TEST_CASE("the last value of a key stays the last one when an earlier one is tried again") {
+  for (const int links : {1, 3}) {
+    CAPTURE(links);
+    Harness h(2, true, {.links_per_node = links, .batch_ops = 2});
+    h.set("warm", "up");
+    REQUIRE(h.settle());
+    h.servers.node(h.servers.owner(cluster::slot_of("k"))).refuses_all = "TRYAGAIN later";
+    for (int i = 0; i < 5; ++i) h.set("k", fmt::format("v{}", i));
+    h.dispatcher.flush(h.servers.now());
+    h.steps(1);
+    h.servers.node(h.servers.owner(cluster::slot_of("k"))).refuses_all.clear();
+    for (int i = 5; i < 10; ++i) h.set("k", fmt::format("v{}", i));
+    CHECK(h.settle());
+    h.check_stored("k", "v9");
+    CHECK(h.sink.done.size() == 11);
+  }
+}
+
+TEST_CASE("the order of a key holds through lost links, moved slots and refusals, seeded") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    Rng rng(seed);
+    Harness h(3, true,
+              {.links_per_node = 1 + static_cast<int>(rng.below(3)),
+               .batch_ops = 1 + rng.below(10),
+               .window_bytes = 4000,
+               .retry_for = milliseconds{60'000},
+               .random_seed = seed});
+    h.set("warm", "up");
+    REQUIRE(h.settle());
+    std::map<std::string, std::string> last;
+    std::map<Slot, int> moving;
+    int next = 0;
+    for (int step = 0; step < 2'000; ++step) {
+      h.servers.bytes_per_step = 1 + rng.below(100);
+      for (std::uint64_t n = rng.below(6); n > 0; --n) {
+        const std::string key = fmt::format("k{}", rng.below(5));
+        if (!h.dispatcher.has_room(cluster::slot_of(key))) break;
+        h.set(key, last[key] = fmt::format("v{}", next++));
+      }
+      const Slot slot = cluster::slot_of(fmt::format("k{}", rng.below(5)));
+      // A slot moves as a whole: what is written at its new owner meanwhile stays there.
+      if (rng.chance(0.03)) {
+        if (const auto found = moving.find(slot); found != moving.end()) {
+          h.servers.give(slot, found->second);
+          moving.erase(found);
+        } else if (const int to = static_cast<int>(rng.below(3)); to != h.servers.owner(slot)) {
+          h.servers.migrate(slot, to);
+          moving[slot] = to;
+        }
+      }
+      if (rng.chance(0.01)) h.servers.cut(static_cast<int>(rng.below(3)), h.dispatcher);
+      auto& node = h.servers.node(static_cast<int>(rng.below(3)));
+      if (rng.chance(0.02)) node.refuses_all = "OOM no room";
+      if (rng.chance(0.1)) node.refuses_all.clear();
+      if (rng.chance(0.2)) h.dispatcher.flush(h.servers.now());
+      h.servers.step(h.dispatcher);
+    }
+    for (int i = 0; i < 3; ++i) h.servers.node(i).refuses_all.clear();
+    h.servers.bytes_per_step = 1 << 20;
+    REQUIRE(h.settle(60'000));
+    for (const auto& [slot, to] : moving) h.servers.give(slot, to);
+    for (const auto& [key, value] : last) h.check_stored(key, value);
+  }
+}
+
+TEST_CASE("a value that takes long to send is progress, not silence") {
+  Harness h(1, false, {.batch_bytes = 100, .reply_timeout = milliseconds{100}});
+  h.set("warm", "up");
+  REQUIRE(h.settle());
+  h.servers.send_room = 50;
+  h.set("k", std::string(50 * 1'000, 'x'));
+  h.dispatcher.flush(h.servers.now());
+  h.steps(1'200);
+  CHECK(h.dispatcher.counters().links_lost == 0);
+  CHECK(h.settle());
+}
+
+TEST_CASE("what a load can do without may be denied") {
+  Harness h(2, true, {.client_name = "test"});
+  for (int i = 0; i < 2; ++i) h.servers.node(i).denied = {"CLIENT", "PING", "CLUSTER"};
+  for (int i = 0; i < 50; ++i) h.set(key_of(i), "v");
+  CHECK(h.settle());
+  CHECK(h.sink.done.size() == 50);
+  CHECK(h.dispatcher.counters().moved > 0);
+  for (int i = 0; i < 50; ++i) h.check_stored(key_of(i), "v");
+}
+
+TEST_CASE("a null reply is told apart from a stored value") {
+  Harness h(1, false);
+  std::string bytes;
+  append_command(bytes, {"NULL", "k"});
+  h.submit(bytes, "k", 1);
+  h.set("other", "v");
+  CHECK(h.settle());
+  CHECK(h.sink.kept == std::set<std::uint64_t>{0});
+  CHECK(h.sink.done == std::set<std::uint64_t>{1});
+}
+
+TEST_CASE("what is waited for has a name") {
+  Harness h(2, true, {.retry_for = milliseconds{10'000}});
+  h.servers.node(0).up = false;
+  h.steps(50);
+  REQUIRE(h.dispatcher.waiting_for(h.servers.now()).has_value());
+  CHECK(h.dispatcher.waiting_for(h.servers.now())->what == "10.0.0.1:7000: connection refused");
+  h.servers.node(0).up = true;
+  h.set("warm", "up");
+  REQUIRE(h.settle());
+  CHECK_FALSE(h.dispatcher.waiting_for(h.servers.now()).has_value());
+  h.servers.node(1).refuses_all = "OOM no room";
+  for (int i = 0; i < 20; ++i) h.set(key_of(i), "v");
+  h.dispatcher.flush(h.servers.now());
+  h.steps(1'500);
+  REQUIRE(h.dispatcher.waiting_for(h.servers.now()).has_value());
+  CHECK(h.dispatcher.waiting_for(h.servers.now())->what == "10.0.0.1:7001: OOM no room");
 }
 
 TEST_CASE("random cuts, migrations, outages and partial reads lose nothing, seeded") {

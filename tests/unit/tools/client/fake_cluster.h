@@ -23,8 +23,9 @@ namespace hearth::client {
 struct FakeNode {
   Endpoint endpoint;
   bool up = true;
-  bool hangs_up = false;    // closes the connection at the first data command
-  std::string refuses_all;  // an error every data command gets
+  bool hangs_up = false;         // closes the connection at the first data command
+  std::string refuses_all;       // an error every data command gets
+  std::set<std::string> denied;  // commands that the user may not run
   std::string password;
   std::map<std::string, std::string> data;
   std::uint64_t commands = 0;
@@ -131,7 +132,7 @@ class FakeCluster final : public Transport {
       return;
     }
     auto& connection = links_.at(id);
-    if (connection.blocked) dispatcher.on_writable(id);
+    if (connection.blocked) dispatcher.on_writable(id, now_);
     for (;;) {
       auto request = connection.requests.next();
       REQUIRE(request.has_value());
@@ -157,6 +158,8 @@ class FakeCluster final : public Transport {
     }
     if (!server.password.empty() && !connection.authenticated)
       return "-NOAUTH Authentication required.\r\n";
+    if (server.denied.contains(name))
+      return "-NOPERM User default has no permissions to run the '" + name + "' command\r\n";
     if (name == "PING")
       return server.refuses_all.starts_with("LOADING") ? "-" + server.refuses_all + "\r\n"
                                                        : "+PONG\r\n";
@@ -187,6 +190,7 @@ class FakeCluster final : public Transport {
       return "+OK\r\n";
     }
     if (name == "APPLY") return ":1\r\n";
+    if (name == "NULL") return "$-1\r\n";
     const auto found = server.data.find(key);
     return found == server.data.end()
                ? "$-1\r\n"
@@ -233,11 +237,13 @@ class FakeCluster final : public Transport {
 class RecordingSink final : public CompletionSink {
  public:
   void on_done(std::uint64_t tag) override { CHECK(done.insert(tag).second); }
+  void on_kept(std::uint64_t tag) override { CHECK(kept.insert(tag).second); }
   void on_reply(std::uint64_t tag, RespValue reply) override { replies[tag] = std::move(reply); }
   void on_refused(std::uint64_t tag, std::string_view key, std::string_view error) override {
     refused[tag] = std::string(key) + ": " + std::string(error);
   }
   std::set<std::uint64_t> done;
+  std::set<std::uint64_t> kept;
   std::map<std::uint64_t, RespValue> replies;
   std::map<std::uint64_t, std::string> refused;
 };

@@ -1,0 +1,158 @@
+#include "src/command/write_guard.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+#include "src/base/parse_number.h"
+#include "src/command/warm_control.h"
+#include "src/command/warm_gate_control.h"
+
+namespace hearth {
+namespace {
+
+constexpr std::string_view kVersionEcho = "hearth:version:";   // version ':' key
+constexpr std::string_view kWriteEcho = "hearth:warm-write:";  // id
+constexpr std::string_view kTouchEcho = "hearth:warm-touch:";  // (bytes ':' key) ...
+constexpr std::string_view kBeginEcho = "hearth:warm-begin:";  // seconds ':' id
+constexpr std::string_view kEndEcho = "hearth:warm-end:";      // 0 ':' id
+constexpr std::string_view kReadyEcho = "hearth:warm-ready";
+constexpr std::string_view kNotReadyEcho = "hearth:warm-not-ready";
+
+// "number:rest"
+struct Numbered {
+  std::int64_t number = 0;
+  std::string_view rest;
+};
+std::optional<Numbered> numbered(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto number = parse_int64(text.substr(0, colon));
+  if (!number || *number < 0) return std::nullopt;
+  return Numbered{*number, text.substr(colon + 1)};
+}
+
+void replay_version(CommandContext& ctx, std::string_view text) {
+  const auto told = numbered(text);
+  if (!told || told->number == 0) return;
+  // The key is no word of the request, so that this goes past Keys.
+  Database& db = ctx.keyspace().db(ctx.keys().index());
+  const KeyRef key = ctx.keys().make_ref(told->rest);
+  db.raise_version(key, db.find(key), static_cast<std::uint64_t>(told->number));
+}
+
+void replay_touches(CommandContext& ctx, std::string_view text) {
+  while (const auto told = numbered(text)) {
+    const auto bytes = static_cast<std::uint64_t>(told->number);
+    if (bytes > told->rest.size()) return;
+    const KeyRef key = ctx.keys().make_ref(told->rest.substr(0, bytes));
+    ctx.services().warm->touch(ctx.keys().index(), key.hash);
+    text = told->rest.substr(bytes);
+  }
+}
+
+}  // namespace
+
+Result<std::uint64_t, ReplyError> version_at(const ArgReader& args, std::size_t i) {
+  HEARTH_TRY(const std::int64_t version,
+             args.integer_between(i, 1, INT64_MAX, "ERR version must be a positive integer"));
+  return static_cast<std::uint64_t>(version);
+}
+
+Result<bool, ReplyError> read_guard(const ArgReader& args, std::size_t i, WriteGuard& guard) {
+  if (args.is(i, "VER", 1) && guard.version == kNoVersion) {
+    HEARTH_TRY(guard.version, version_at(args, i + 1));
+    return true;
+  }
+  if (!args.is(i, "WARM", 1) || !guard.epoch.empty()) return false;
+  guard.epoch = args[i + 1];
+  if (guard.epoch.empty()) return refuse("ERR a warm epoch has a name");
+  return true;
+}
+
+Result<bool, ReplyError> admits(CommandContext& ctx, const WriteGuard& guard, const KeyRef& key,
+                                Found at) {
+  if (guard.version != kNoVersion && guard.version <= ctx.keys().version_of(key, at)) return false;
+  if (guard.epoch.empty()) return true;
+  WarmControl* warm = ctx.services().warm;
+  const WarmAnswer answer = warm == nullptr
+                                ? WarmAnswer::kUnknownEpoch
+                                : warm->ask(guard.epoch, ctx.keys().index(), key.hash, key.slot);
+  if (answer == WarmAnswer::kUnknownEpoch)
+    return refuse("NOWARM this node has no such warm epoch, or not for this key");
+  return answer == WarmAnswer::kMayWrite;
+}
+
+void announce_guarded(CommandContext& ctx, const WriteGuard& guard) {
+  if (!guard.epoch.empty() && ctx.services().warm != nullptr)
+    ctx.services().warm->excuse(WarmControl::Excuse::kNow);
+}
+
+void begin_guarded(CommandContext& ctx, const WriteGuard& guard) {
+  if (guard.epoch.empty()) return;
+  ctx.services().warm->note_write(guard.epoch);
+  if (ctx.effects().wants_commands())
+    ctx.effects().relay_words({"ECHO", fmt::format("{}{}", kWriteEcho, guard.epoch)});
+}
+
+void end_guarded(CommandContext& ctx, const WriteGuard& guard, const KeyRef& key) {
+  if (guard.version == kNoVersion) return;
+  ctx.keys().raise_version(key, ctx.keys().peek(key), guard.version);
+  if (ctx.effects().wants_commands()) {
+    ctx.effects().relay_words(
+        {"ECHO", fmt::format("{}{}:{}", kVersionEcho, guard.version, key.name)});
+  }
+}
+
+void add_touch(std::string& message, std::string_view key) {
+  if (message.empty()) message = kTouchEcho;
+  fmt::format_to(std::back_inserter(message), "{}:{}", key.size(), key);
+}
+
+std::optional<std::string_view> key_of_version_echo(std::span<const std::string_view> words) {
+  if (words.size() != 2 || !equals_ignore_case(words[0], "ECHO") ||
+      !words[1].starts_with(kVersionEcho))
+    return std::nullopt;
+  const auto told = numbered(words[1].substr(kVersionEcho.size()));
+  if (!told) return std::nullopt;
+  return told->rest;
+}
+
+void relay_epoch(CommandContext& ctx, std::string_view what, std::string_view id, seconds life) {
+  const std::string_view prefix = what == "BEGIN" ? kBeginEcho : kEndEcho;
+  if (ctx.effects().wants_commands())
+    ctx.effects().relay_words({"ECHO", fmt::format("{}{}:{}", prefix, life.count(), id)});
+}
+
+void relay_warm_state(EffectLog& effects, bool is_ready) {
+  const std::string_view words[] = {"ECHO", is_ready ? kReadyEcho : kNotReadyEcho};
+  effects.relay({0, 0}, words);
+}
+
+void replay_guard(CommandContext& ctx, std::string_view message) {
+  const auto behind = [&](std::string_view prefix) {
+    return message.starts_with(prefix) ? std::optional(message.substr(prefix.size()))
+                                       : std::nullopt;
+  };
+  if (const auto told = behind(kVersionEcho)) return replay_version(ctx, *told);
+  if (message == kReadyEcho || message == kNotReadyEcho) {
+    if (ctx.services().warm_gate != nullptr) ctx.services().warm_gate->hear(message == kReadyEcho);
+    return;
+  }
+  WarmControl* warm = ctx.services().warm;
+  if (warm == nullptr) return;
+  if (const auto id = behind(kWriteEcho)) {
+    warm->note_write(*id);
+    warm->excuse(WarmControl::Excuse::kNext);
+    return;
+  }
+  if (const auto keys = behind(kTouchEcho)) return replay_touches(ctx, *keys);
+  if (const auto told = behind(kBeginEcho)) {
+    if (const auto begun = numbered(*told))
+      static_cast<void>(warm->begin(begun->rest, seconds{begun->number}));
+  } else if (const auto ended = behind(kEndEcho)) {
+    if (const auto id = numbered(*ended)) static_cast<void>(warm->end(id->rest));
+  }
+}
+
+}  // namespace hearth

@@ -1,0 +1,45 @@
+// The cost of commands by slot: CLUSTER SLOT-STATS.
+//
+// A command counts for the slot of its first key; commands without keys, and those of scripts,
+// which count as a whole, for none of their own. Sizes are those on the wire in RESP.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "src/base/ids.h"
+
+namespace hearth {
+
+struct SlotFigures {
+  std::uint64_t cpu_ns = 0;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t bytes_out = 0;
+};
+
+class SlotStats {
+ public:
+  // 400 KB, from the first call on.
+  void add(Slot slot, const SlotFigures& more) {
+    if (all_ == nullptr) all_ = std::make_unique<All>();
+    SlotFigures& figures = (*all_)[slot];
+    figures.cpu_ns += more.cpu_ns;
+    figures.bytes_in += more.bytes_in;
+    figures.bytes_out += more.bytes_out;
+  }
+  [[nodiscard]] SlotFigures of(Slot slot) const {
+    return all_ == nullptr ? SlotFigures{} : (*all_)[slot];
+  }
+  void forget(Slot slot) {
+    if (all_ != nullptr) (*all_)[slot] = {};
+  }
+  [[nodiscard]] bool empty() const { return all_ == nullptr; }
+  void reset() { all_.reset(); }
+
+ private:
+  using All = std::array<SlotFigures, kSlotCount>;
+  std::unique_ptr<All> all_;
+};
+
+}  // namespace hearth

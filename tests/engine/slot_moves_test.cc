@@ -1,0 +1,270 @@
+// The data of a move of slots: two engines, one of which sends what the other one runs, while
+// clients change it.
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cluster/model/slot.h"
+#include "src/command/blocking_control.h"
+#include "src/command/key_extract.h"
+#include "src/server/slot_drops.h"
+#include "src/server/slot_source.h"
+#include "src/server/slot_target.h"
+#include "tests/support/command_generator.h"
+#include "tests/support/engine_fixture.h"
+
+using namespace hearth;
+using namespace hearth::test;
+
+namespace {
+
+constexpr const char* kTags[] = {"{a}", "{b}", "{c}"};
+
+EngineFixture::Options options(std::uint64_t seed) {
+  EngineFixture::Options o;
+  o.seed = seed;
+  o.config = {{"cluster-enabled", "yes"}, {"enable-debug-command", "yes"}};
+  return o;
+}
+
+cluster::SlotSet slots_of(std::initializer_list<std::string_view> names) {
+  cluster::SlotSet slots;
+  for (const std::string_view name : names) slots.add(cluster::slot_of(name));
+  return slots;
+}
+
+std::string digest(EngineFixture& server) { return server.run("DEBUG", "DIGEST"); }
+
+// A source that clients write to, and a target.
+class Move final : private EffectSink {
+ public:
+  explicit Move(std::uint64_t seed)
+      : first(options(seed)), second(options(seed + 1000)), choices_(seed) {
+    first.engine().add_sink(*this);
+    GeneratorScope scope;
+    scope.leaves_out = [](const Command& c) { return c.full_name.starts_with("flush"); };
+    generator_.emplace(first.table(), choices_, first.now(), scope);
+  }
+
+  void begin(const cluster::SlotSet& slots) {
+    source.emplace(first.engine(), first.table(), slots);
+    target.emplace(second.engine(), slots);
+  }
+
+  // Something that a client does. All keys of a request have one tag.
+  void write() {
+    generator_->set_now(first.now());
+    const std::string tag = kTags[choices_.below(3)];
+    switch (choices_.below(10)) {
+      case 0: return pass_time();
+      case 1: return (void)first.run("SET", tag + "v" + any(300), "text", "PX", any(5000) + "1");
+      case 2: return (void)first.run("DEL", tag + "v" + any(300));
+      case 3: return transaction(tag);
+      default: return request(tag, generator_->next());
+    }
+  }
+  void pass_time() {
+    const milliseconds by(choices_.below(400));
+    first.advance(by);
+    second.advance(by);
+    first.tick();
+    second.tick();
+  }
+  // A few keys further; what is there is run by the target.
+  void carry(std::size_t keys) {
+    source->walk(1 << 20, keys);
+    while (source->has_chunk()) REQUIRE(target->apply(source->take_chunk()) == "");
+  }
+
+  EngineFixture first, second;
+  std::optional<SlotSource> source;
+  std::optional<SlotTarget> target;
+
+ private:
+  std::string any(std::uint64_t below) { return std::to_string(choices_.below(below)); }
+  void transaction(const std::string& tag) {
+    first.run("MULTI");
+    for (int i = 0; i < 3; ++i) request(tag, generator_->next());
+    first.run("EXEC");
+  }
+  void request(const std::string& tag, std::vector<std::string> words) {
+    const std::vector<std::string_view> views(words.begin(), words.end());
+    const Command* command = first.table().resolve(views);
+    if (command == nullptr || !command->spec->arity.accepts(words.size())) return;
+    std::vector<KeyPosition> keys;
+    if (!extract_keys(*command, views, keys)) return;
+    for (const KeyPosition& key : keys) words[key.index] = tag + words[key.index];
+    Session& session = first.session();
+    first.run_words(session, words);
+    if (session.is_blocked()) {
+      static_cast<void>(first.engine().services().blocking->unblock(
+          session.id, BlockingControl::Unblock::kTimeout));
+      EngineFixture::take(session);
+    }
+  }
+  void on_commit(const CommittedUnit& unit) override {
+    if (source) source->note(unit);
+  }
+
+  SeededChoices choices_;
+  std::optional<CommandGenerator> generator_;
+};
+
+}  // namespace
+
+TEST_CASE("slots arrive as they are at the source, whatever clients do meanwhile") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    CAPTURE(seed);
+    Move move(seed);
+    for (int i = 0; i < 400; ++i) move.write();
+    move.begin(slots_of({"a", "b", "c"}));
+    int steps = 0;
+    while (!move.source->is_walked()) {
+      move.write();
+      move.carry(4);
+      CHECK(move.second.run("DBSIZE") == ":0\r\n");
+      REQUIRE(++steps < 10'000);
+    }
+    for (int i = 0; i < 100; ++i) {
+      move.write();
+      if (i % 7 == 0) move.carry(1);
+    }
+    move.carry(1);
+    move.target->keep();
+    CHECK(digest(move.first) == digest(move.second));
+    if (digest(move.first) != digest(move.second)) return;
+  }
+}
+
+TEST_CASE("a key that is written all the time does not keep a slot from being through") {
+  Move move(1);
+  for (int i = 0; i < 500; ++i) move.first.run("SET", "{a}" + std::to_string(i), "x");
+  move.begin(slots_of({"a"}));
+  int steps = 0;
+  for (; !move.source->is_walked(); ++steps) {
+    for (int i = 0; i < 20; ++i) move.first.run("INCR", "{a}hot");
+    move.carry(32);
+    REQUIRE(steps < 1000);
+  }
+  move.first.run("INCR", "{a}hot");
+  move.carry(1);
+  move.target->keep();
+  CHECK(digest(move.first) == digest(move.second));
+}
+
+TEST_CASE("keys of other slots are not sent, and keep their place at the target") {
+  Move move(1);
+  move.first.run("SET", "{a}k", "1");
+  move.first.run("SET", "{b}k", "2");
+  move.second.run("SET", "{b}own", "3");
+  move.begin(slots_of({"a"}));
+  move.carry(100'000);
+  move.first.run("SET", "{b}k", "4");
+  move.first.run("FUNCTION", "FLUSH");
+  move.first.run("PUBLISH", "{a}channel", "text");
+  move.carry(1);
+  CHECK(move.source->is_walked());
+  CHECK(move.second.run("DBSIZE") == ":1\r\n");
+  move.target->keep();
+  CHECK(move.second.run("DBSIZE") == ":2\r\n");
+  CHECK(move.second.run("GET", "{b}k") == "$-1\r\n");
+}
+
+TEST_CASE("imported keys have no events, are replicated, and are seen by nobody") {
+  Move move(1);
+  for (int i = 0; i < 50; ++i) move.first.run("SET", "{a}" + std::to_string(i), "x", "PX", "100");
+  move.begin(slots_of({"a"}));
+  move.second.run("PING");  // forgets what was noted
+  move.carry(100'000);
+  CHECK(move.second.effects().size() == 50);
+  CHECK(move.second.events().empty());
+  move.second.advance(milliseconds(200));
+  move.second.tick();
+  CHECK(move.second.run("KEYS", "*") == "*0\r\n");
+  CHECK(move.second.run("SCAN", "0", "COUNT", "100000") == "*2\r\n$1\r\n0\r\n*0\r\n");
+  CHECK(move.second.run("RANDOMKEY") == "$-1\r\n");
+  CHECK(move.second.run("INFO", "keyspace").find("db0") == std::string::npos);
+  CHECK(move.second.engine().keyspace().db(0).stored_size() == 50);  // nothing expired
+  move.target->keep();
+  move.second.tick();
+  CHECK(move.second.engine().keyspace().db(0).stored_size() == 0);
+}
+
+TEST_CASE("a flush of everything is noticed") {
+  Move move(1);
+  move.begin(slots_of({"a"}));
+  CHECK_FALSE(move.source->was_flushed());
+  move.first.run("FLUSHALL");
+  CHECK(move.source->was_flushed());
+}
+
+TEST_CASE("a source may write keys of the moving slots, and nothing else") {
+  const char* const hostile[] = {
+      "*1\r\n$8\r\nFLUSHALL\r\n",
+      "*3\r\n$3\r\nSET\r\n$4\r\n{b}k\r\n$1\r\n1\r\n",
+      "*3\r\n$3\r\nSET\r\n$4\r\n{a}k\r\n",
+      "*2\r\n$3\r\nGET\r\n$4\r\n{a}k\r\n",
+      "*4\r\n$6\r\nCONFIG\r\n$3\r\nSET\r\n$4\r\nport\r\n$1\r\n1\r\n",
+      "*1\r\n$8\r\nSHUTDOWN\r\n",
+      "*2\r\n$5\r\nLPUSH\r\n$4\r\n{a}k\r\n",
+      "*1\r\n$5\r\nMULTI\r\n",
+      "*2\r\n$6\r\nSELECT\r\n$3\r\nabc\r\n",
+      "*0\r\n",
+      "SET {a}k 1\r\n",
+      "*999999999999\r\n",
+      "$3\r\nabc\r\n",
+      "*4\r\n$7\r\nRESTORE\r\n$4\r\n{a}k\r\n$1\r\n0\r\n$3\r\nabc\r\n",
+      "\r\n",
+  };
+  for (const char* chunk : hostile) {
+    CAPTURE(chunk);
+    EngineFixture server(options(1));
+    SlotTarget target(server.engine(), slots_of({"a"}));
+    CHECK(target.apply(chunk).starts_with("ERR "));
+    CHECK(server.engine().keyspace().db(0).stored_size() == 0);
+  }
+}
+
+TEST_CASE("keys of lost slots are out of sight at once, and go by and by") {
+  EngineFixture server(options(1));
+  for (int i = 0; i < 100; ++i) server.run("SET", "{a}" + std::to_string(i), "x", "EX", "100");
+  server.run("SET", "{b}k", "x");
+  SlotDrops drops(server.engine());
+  drops.add(slots_of({"a", "c"}), SlotDrops::Events::kTold);
+  CHECK(server.run("DBSIZE") == ":1\r\n");
+  CHECK(drops.has(cluster::slot_of("a")));
+  CHECK_FALSE(drops.has(cluster::slot_of("c")));
+  server.run("PING");
+  CHECK(drops.step(30) == 30);
+  CHECK(server.effects().size() == 30);
+  CHECK(server.events().size() == 30);
+  CHECK(server.engine().keyspace().db(0).stored_size() == 71);
+  CHECK(drops.step(1000) == 70);
+  CHECK(drops.is_empty());
+  CHECK_FALSE(server.engine().keyspace().db(0).is_hidden(cluster::slot_of("a")));
+  server.run("SET", "{a}new", "x");
+  CHECK(server.run("DBSIZE") == ":2\r\n");
+}
+
+TEST_CASE("writes to held slots wait, reads where they are to wait too") {
+  EngineFixture server(options(1));
+  Holds& holds = server.engine().holds();
+  Session& writer = server.open();
+  holds.hold_slots(slots_of({"a"}), slots_of({"b"}));
+  CHECK(server.run("GET", "{a}k") == "$-1\r\n");
+  CHECK(server.run("SET", "{c}k", "1") == "+OK\r\n");
+  CHECK(server.run_as(writer, "SET", "{a}k", "1").empty());
+  CHECK(writer.is_held());
+  Session& reader = server.open();
+  CHECK(server.run_as(reader, "GET", "{b}k").empty());
+  CHECK(reader.is_held());
+  Session& flusher = server.open();
+  CHECK(server.run_as(flusher, "FLUSHALL").empty());
+  holds.hold_slots({}, {});
+  CHECK_FALSE(writer.is_held());
+  CHECK_FALSE(reader.is_held());
+  CHECK(server.resumed().size() == 3);
+  CHECK(server.run_as(writer, "SET", "{a}k", "1") == "+OK\r\n");
+}

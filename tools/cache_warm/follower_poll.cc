@@ -1,0 +1,61 @@
+// The part of `follow` that looks at tables instead of reading a change stream.
+#include <fmt/core.h>
+
+#include "tools/cache_warm/follower.h"
+#include "tools/cache_warm/follower_session.h"
+
+namespace hearth::warm {
+
+Result<void> Follower::make_pollers() {
+  const bool is_mysql =
+      plan_.source.url.starts_with("mysql:") || plan_.source.url.starts_with("mariadb:");
+  for (std::size_t i = 0; i < plan_.mappings.size(); ++i) {
+    const Mapping& mapping = plan_.mappings[i];
+    if (mapping.follow.poll.empty()) continue;
+    HEARTH_TRY(auto poller, Poller::make(mapping, is_mysql ? '`' : '"'));
+    session_->pollers.emplace_back(i, std::move(poller));
+    if (!has_begun_ && mapping.delete_if.empty())
+      progress_.print(
+          fmt::format("note: mapping '{}': a look at column '{}' does not see rows that "
+                      "are deleted; delete_if names a column that tells of them",
+                      mapping.name, mapping.follow.poll));
+  }
+  return {};
+}
+
+// Before a load the greatest values are noted, so that nothing between is missed.
+Result<void> Follower::set_pollers(bool will_load) {
+  Session& s = *session_;
+  for (auto& [index, poller] : s.pollers) {
+    const std::string& name = plan_.mappings[index].name;
+    const auto saved = s.state.polls.find(name);
+    if (will_load) {
+      HEARTH_TRY_VOID(poller.begin(*s.finder, clock_.mono_now()));
+    } else {
+      HEARTH_TRY_VOID(
+          poller.resume(saved == s.state.polls.end() ? "" : saved->second, clock_.mono_now()));
+    }
+    s.state.polls[name] = poller.saved();
+  }
+  return {};
+}
+
+Result<void> Follower::poll_tables() {
+  Session& s = *session_;
+  for (auto& [index, poller] : s.pollers) {
+    if (!poller.is_due(clock_.mono_now())) continue;
+    const std::size_t mapping = index;
+    HEARTH_TRY_VOID(poller.look(
+        *s.finder, clock_.unix_now(), clock_.mono_now(),
+        [&](const Unit& unit) -> Result<void> { return s.machine->put(mapping, unit); }));
+    // Rows that a look found are stored before the next one leaves them out.
+    HEARTH_TRY_VOID(s.sink->finish(std::nullopt));
+    std::string& saved = s.state.polls[plan_.mappings[index].name];
+    if (saved == poller.saved()) continue;
+    saved = poller.saved();
+    HEARTH_TRY_VOID(write_follow_state(*s.notebook, options_.name, s.state));
+  }
+  return {};
+}
+
+}  // namespace hearth::warm

@@ -1,0 +1,208 @@
+#include "tools/cache_warm/node_watch.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+namespace hearth::warm {
+namespace {
+
+constexpr milliseconds kWaitStep{5};
+constexpr int kStepsOfWait = 20;
+constexpr int kPingsPerLook = 5;
+constexpr std::size_t kNameBytesMost = 128;
+constexpr std::size_t kHotKeysMost = 100'000;
+
+}  // namespace
+
+NodeWatch::NodeWatch(client::DispatcherOptions options, const Clock& clock,
+                     std::vector<client::Endpoint> nodes)
+    : options_(std::move(options)), clock_(clock) {
+  options_.single = true;
+  options_.links_per_node = 1;
+  options_.client_name = "cache-warm-watch";
+  for (auto& endpoint : nodes) nodes_.emplace_back().endpoint = std::move(endpoint);
+}
+
+NodeWatch::~NodeWatch() = default;
+
+Result<RespValue> NodeWatch::call(Node& node, std::initializer_list<std::string_view> command) {
+  if (!node.client) {
+    client::DispatcherOptions options = options_;
+    options.seeds = {node.endpoint};
+    node.client = std::make_unique<client::Client>(std::move(options), clock_, silent_, stop_);
+    if (auto connected = node.client->connect(); !connected) {
+      node.client.reset();
+      return unexpected<Error>(connected.error());
+    }
+  }
+  auto reply = node.client->call(command);
+  if (!reply) node.client.reset();
+  return reply;
+}
+
+std::optional<RespValue> NodeWatch::ask(Node& node,
+                                        std::initializer_list<std::string_view> command) {
+  auto reply = call(node, command);
+  if (!reply || reply->is_error()) return std::nullopt;
+  return *std::move(reply);
+}
+
+Result<void> NodeWatch::tell_all(std::initializer_list<std::string_view> command) {
+  Result<void> outcome;
+  for (Node& node : nodes_) {
+    const auto reply = call(node, command);
+    if (!outcome || (reply && !reply->is_error())) continue;
+    outcome = fail(ErrorCode::kInvalid, fmt::format("{}: {}", node.endpoint.str(),
+                                                    reply ? reply->text() : reply.error().context));
+  }
+  return outcome;
+}
+
+Result<void> NodeWatch::tell_progress(const Job& job, bool is_over) {
+  if (!takes_reports_) return {};
+  const std::vector<MappingTally> tallies = job.tallies();
+  Result<void> told;
+  for (std::size_t i = 0; told && i < job.mappings.size(); ++i) {
+    const MappingTally& tally = tallies[i];
+    // As a server takes them.
+    std::string name = tally.name.substr(0, kNameBytesMost);
+    for (char& c : name) {
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    }
+    const std::uint64_t done = tally.rows_stored + tally.rows_bad + tally.rows_expired +
+                               tally.rows_skipped + tally.rows_resumed;
+    const std::uint64_t expected = job.mappings[i].expected_rows;
+    told = tell_all({"WARM", "PROGRESS", name, std::to_string(done),
+                     expected > 0 ? std::to_string(expected) : "-"});
+    if (told && is_over) told = tell_all({"WARM", "READY", name});
+  }
+  takes_reports_ = told.has_value();
+  return told;
+}
+
+std::vector<std::string> NodeWatch::hot_keys(std::size_t most_of_node) {
+  std::vector<std::string> keys;
+  for (Node& node : nodes_) {
+    const auto reply = ask(node, {"WARM", "HOT", std::to_string(most_of_node)});
+    if (!reply) continue;
+    for (const RespValue& key : reply->items()) {
+      if (keys.size() >= kHotKeysMost) return keys;
+      keys.emplace_back(key.text());
+    }
+  }
+  return keys;
+}
+
+void NodeWatch::look_at(Node& node) {
+  const auto reply = ask(node, {"INFO"});
+  if (!reply) return;
+  auto info = parse_node_info(reply->text());
+  if (!info) return;
+  if (!node.first) node.first = info;
+  if (node.last && node.last->run_id != info->run_id) {
+    node.has_restarted = true;
+    node.evicted += node.last->evicted_keys;
+  }
+  node.last = std::move(info);
+}
+
+void NodeWatch::look() {
+  for (Node& node : nodes_) look_at(node);
+}
+
+microseconds NodeWatch::slowest_ping() {
+  microseconds slowest{0};
+  for (Node& node : nodes_) {
+    const MonoTime begun = clock_.mono_now();
+    if (!ask(node, {"PING"})) continue;
+    slowest = std::max(slowest, clock_.mono_now() - begun);
+  }
+  return slowest;
+}
+
+void NodeWatch::run(Job& job, const std::atomic<bool>& stop, bool adapts, bool reports) {
+  if (nodes_.empty()) return;
+  stop_ = &stop;
+  for (Node& node : nodes_) node.client.reset();  // they look at another flag
+  Pacer pacer(job.plan.target.latency_limit);
+  MonoTime before = clock_.mono_now();
+  std::uint64_t rows_before = 0;
+  for (int turn = 1; !stop.load(std::memory_order_relaxed); ++turn) {
+    const microseconds ping = slowest_ping();
+    if (turn % kPingsPerLook == 0) {
+      look();
+      check_memory(job);
+      if (reports) static_cast<void>(tell_progress(job, false));
+    }
+    const MonoTime now = clock_.mono_now();
+    std::uint64_t rows = 0;
+    for (const auto& tally : job.tallies()) rows += tally.rows_stored;
+    const double span = static_cast<double>((now - before).count()) / 1e6;
+    if (adapts && span > 0)
+      job.rate.set_rate(pacer.next(ping, static_cast<double>(rows - rows_before) / span));
+    before = now;
+    rows_before = rows;
+    // In small steps, so that the end of the load is not waited for.
+    for (int step = 0; step < kStepsOfWait && !stop.load(std::memory_order_relaxed); ++step) {
+      if (nodes_.front().client) static_cast<void>(nodes_.front().client->turn(kWaitStep));
+    }
+  }
+  for (Node& node : nodes_) node.client.reset();
+  stop_ = &never_;
+}
+
+void NodeWatch::check_memory(Job& job) const {
+  const double limit = job.plan.target.memory_limit;
+  if (limit >= 1) return;
+  for (const Node& node : nodes_) {
+    if (!node.last || !node.last->evicts()) continue;
+    const auto fill =
+        static_cast<double>(node.last->used_memory) / static_cast<double>(node.last->max_memory);
+    if (fill >= limit) {
+      job.stop(LoadEnd::kMemoryFull,
+               fmt::format("{}: {:.0f} % of maxmemory is used; going on would evict keys "
+                           "(memory_limit = \"100%\" allows it)",
+                           node.endpoint.str(), fill * 100));
+    }
+  }
+}
+
+std::uint64_t NodeWatch::evicted() const {
+  std::uint64_t sum = 0;
+  for (const Node& node : nodes_) {
+    if (!node.first || !node.last) continue;
+    const std::uint64_t now = node.evicted + node.last->evicted_keys;
+    sum += now - std::min(now, node.first->evicted_keys);
+  }
+  return sum;
+}
+
+std::vector<client::Endpoint> NodeWatch::take_restarted() {
+  std::vector<client::Endpoint> result;
+  for (Node& node : nodes_) {
+    if (std::exchange(node.has_restarted, false)) result.push_back(node.endpoint);
+  }
+  return result;
+}
+
+bool NodeWatch::knows_nodes() const {
+  return std::all_of(nodes_.begin(), nodes_.end(),
+                     [](const Node& node) { return node.last.has_value(); });
+}
+
+bool NodeWatch::evicts() const {
+  return std::any_of(nodes_.begin(), nodes_.end(),
+                     [](const Node& node) { return node.last && node.last->evicts(); });
+}
+
+std::optional<std::uint64_t> NodeWatch::room_bytes() const {
+  std::uint64_t room = 0;
+  for (const Node& node : nodes_) {
+    if (!node.last || node.last->max_memory == 0) return std::nullopt;
+    room += node.last->max_memory - std::min(node.last->max_memory, node.last->used_memory);
+  }
+  return room;
+}
+
+}  // namespace hearth::warm

@@ -1,0 +1,85 @@
+// Looks at the servers of the target while a load runs: who they are, what they evict, how full
+// they are and how fast they answer.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/cache_warm/job.h"
+#include "tools/cache_warm/node_info.h"
+#include "tools/client/client.h"
+
+namespace hearth::warm {
+
+class NodeWatch {
+ public:
+  // `options`: those of the load's clients. Connections of its own, one to each node.
+  NodeWatch(client::DispatcherOptions options, const Clock& clock,
+            std::vector<client::Endpoint> nodes);
+  ~NodeWatch();
+  NodeWatch(const NodeWatch&) = delete;
+  NodeWatch& operator=(const NodeWatch&) = delete;
+
+  // Looks at every node once. What may not be asked stays unknown.
+  void look();
+  // Looks until `stop` turns true. Sets the rate of the job when `adapts`, stops the job before
+  // memory runs out, and tells the nodes of the progress when `reports`.
+  void run(Job& job, const std::atomic<bool>& stop, bool adapts, bool reports);
+
+  // Sends a command to every node. The first error, naming the node, if one refused it.
+  Result<void> tell_all(std::initializer_list<std::string_view> command);
+
+  // Tells every node how far the load of each mapping is, and `is_over`: that all its rows are
+  // there. The first error, if a node takes no such reports; they end then.
+  Result<void> tell_progress(const Job& job, bool is_over);
+  // Keys that the nodes say are used most, of all nodes together; none where they don't know.
+  [[nodiscard]] std::vector<std::string> hot_keys(std::size_t most_of_node);
+
+  // Keys evicted since the first look.
+  [[nodiscard]] std::uint64_t evicted() const;
+  // Nodes whose run id has changed since the last call.
+  std::vector<client::Endpoint> take_restarted();
+  // Whether INFO could be asked for.
+  [[nodiscard]] bool knows_nodes() const;
+  // Bytes of room before maxmemory; nothing where a node has no limit or is not known.
+  [[nodiscard]] std::optional<std::uint64_t> room_bytes() const;
+  [[nodiscard]] bool evicts() const;
+
+ private:
+  class Silent final : public client::CompletionSink {
+   public:
+    void on_done(std::uint64_t) override {}
+    void on_reply(std::uint64_t, RespValue) override {}
+    void on_refused(std::uint64_t, std::string_view, std::string_view) override {}
+  };
+  struct Node {
+    client::Endpoint endpoint;
+    std::unique_ptr<client::Client> client;
+    std::optional<NodeInfo> first;
+    std::optional<NodeInfo> last;
+    std::uint64_t evicted = 0;  // by earlier lives of the node
+    bool has_restarted = false;
+  };
+  void look_at(Node& node);
+  // Errors: of the connection.
+  Result<RespValue> call(Node& node, std::initializer_list<std::string_view> command);
+  // Nothing for an error of either kind.
+  std::optional<RespValue> ask(Node& node, std::initializer_list<std::string_view> command);
+  microseconds slowest_ping();
+  void check_memory(Job& job) const;
+
+  client::DispatcherOptions options_;
+  const Clock& clock_;
+  std::atomic<bool> never_{false};
+  const std::atomic<bool>* stop_ = &never_;
+  Silent silent_;
+  std::vector<Node> nodes_;
+  bool takes_reports_ = true;
+};
+
+}  // namespace hearth::warm
