@@ -80,8 +80,6 @@ class PostgresProcess {
                                                                       "-c",
                                                                       "fsync=off",
                                                                       "-c",
-                                                                      "synchronous_commit=off",
-                                                                      "-c",
                                                                       "full_page_writes=off",
                                                                       "-c",
                                                                       "shared_buffers=32MB",

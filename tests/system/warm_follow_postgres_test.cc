@@ -33,7 +33,7 @@ class PostgresFollower : public FollowerProcess {
       : FollowerProcess(db.url(), cache, std::move(name), mappings), db_(db) {}
   // Whether all that is committed now was acknowledged and confirmed in the end.
   bool catches_up() {
-    const std::string end = db_.run("SELECT pg_current_wal_lsn()").out;
+    const std::string end = db_.run("SELECT pg_current_wal_insert_lsn()").out;
     run_sql(db_, "SELECT pg_logical_emit_message(false, 'test', 'x')");
     const std::string sql = "SELECT confirmed_flush_lsn >= '" + end.substr(0, end.find('\n')) +
                             "' FROM pg_replication_slots WHERE slot_name = '" + name() + "'";

@@ -305,6 +305,7 @@ Result<bool> PgChanges::take_message() {
   switch (message_.kind) {
     case PgMessageKind::kBegin:
       in_transaction_ = true;
+      idle_end_ = 0;  // the commit's position is further
       change_.transaction = message_.transaction;
       change_.committed = UnixMillis{message_.time / 1000 + kMillisTo2000};
       return false;
