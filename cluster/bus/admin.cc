@@ -84,18 +84,31 @@ AdminReply refuse_if_replica(const State& s) {
   return s.myself->is_replica() ? error("Please use SETSLOT only with masters.") : ok();
 }
 
+using admin::SlotOrder;
+
+// The primary's word for it is enough: it has checked it.
+AdminReply follow(State& s, const OpenSlot& open) {
+  if (s.myself->is_replica()) open_slot(s, open);
+  return ok();
+}
+
 AdminReply run(State& s, const admin::SetSlotMigrating& in) {
+  if (in.order == SlotOrder::kFollow)
+    return NodeId::is_valid(in.node) ? follow(s, {in.slot, NodeId(in.node), false}) : ok();
   AdminReply refusal = refuse_if_replica(s);
   if (refusal.is_error()) return refusal;
   if (s.owner[in.slot] != s.myself) return error("I'm not the owner of hash slot {}", in.slot);
   Node* target = primary_named(s, in.node, "I don't know about node", refusal);
   if (target == nullptr) return refusal;
+  if (in.order == SlotOrder::kAsk) return ok();
   s.migrating[in.slot] = target;
   s.may_save();
   return ok();
 }
 
 AdminReply run(State& s, const admin::SetSlotImporting& in) {
+  if (in.order == SlotOrder::kFollow)
+    return NodeId::is_valid(in.node) ? follow(s, {in.slot, NodeId(in.node), true}) : ok();
   AdminReply refusal = refuse_if_replica(s);
   if (refusal.is_error()) return refusal;
   if (s.owner[in.slot] == s.myself) {
@@ -103,20 +116,23 @@ AdminReply run(State& s, const admin::SetSlotImporting& in) {
   }
   Node* source = primary_named(s, in.node, "I don't know about node", refusal);
   if (source == nullptr) return refusal;
+  if (in.order == SlotOrder::kAsk) return ok();
   s.importing[in.slot] = source;
   s.may_save();
   return ok();
 }
 
 AdminReply run(State& s, const admin::SetSlotStable& in) {
-  if (auto refusal = refuse_if_replica(s); refusal.is_error()) return refusal;
-  s.importing.erase(in.slot);
-  s.migrating.erase(in.slot);
-  s.may_save();
+  if (in.order != SlotOrder::kFollow) {
+    if (auto refusal = refuse_if_replica(s); refusal.is_error()) return refusal;
+    if (in.order == SlotOrder::kAsk) return ok();
+  }
+  close_slot(s, in.slot);
   return ok();
 }
 
 AdminReply run(State& s, const admin::SetSlotNode& in) {
+  if (in.order == SlotOrder::kFollow) return ok();
   AdminReply refusal = refuse_if_replica(s);
   if (refusal.is_error()) return refusal;
   Node* node = primary_named(s, in.node, "Unknown node", refusal);
@@ -128,6 +144,7 @@ AdminReply run(State& s, const admin::SetSlotNode& in) {
         "hash slot.",
         in.slot);
   }
+  if (in.order == SlotOrder::kAsk) return ok();
   stop_formation(s, "slots were assigned by an administrator");
   if (!in.has_keys) s.migrating.erase(in.slot);
   s.take_slot(in.slot);
@@ -137,6 +154,8 @@ AdminReply run(State& s, const admin::SetSlotNode& in) {
     s.must_save();
   } else {
     s.may_save();
+    // Who imports the slot may be waiting for this node to give it up.
+    if (was_mine) s.broadcast_pong_when_saved();
   }
   if (node == s.myself && s.importing.erase(in.slot) > 0) {
     // The import is over: with a greater epoch than everyone's, every other claim of this slot is
@@ -144,6 +163,11 @@ AdminReply run(State& s, const admin::SetSlotNode& in) {
     bump_my_epoch(s);
     s.broadcast_pong_when_saved();
   }
+  return ok();
+}
+
+AdminReply run(State& s, const admin::AdoptOpenSlots& in) {
+  if (s.myself->is_replica()) adopt_open_slots(s, in.slots);
   return ok();
 }
 
@@ -215,8 +239,7 @@ AdminReply run(State& s, const admin::Reset& in) {
   stop_formation(s, "the node was reset");
   s.formation.state = {};
   s.draining = false;
-  s.migrating.clear();
-  s.importing.clear();
+  close_all_slots(s);
   for (auto& [id, node] : s.nodes) s.take_all_slots(node);
   std::vector<Node*> others;
   for (auto& [id, node] : s.nodes) {

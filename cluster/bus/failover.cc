@@ -205,6 +205,7 @@ void promote(State& s, Epoch epoch) {
     s.take_slot(slot);
     s.give_slot(me, slot);
   });
+  keep_own_open_slots(s);
   end_failover(s);
   s.must_save();
   // Should it be lost before it is on the disk, no client may have been told that a write is done.

@@ -196,6 +196,7 @@ void on_tick(State& s) {
   tick_empty_start(s);
   tick_recovery(s);
   tick_replicas(s);
+  tick_open_slots(s);
   tick_formation(s);
   if (s.ticks % kTicksPerSecond == 0) {
     check_own_ip(s);

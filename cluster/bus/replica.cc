@@ -154,11 +154,11 @@ void follow_node(State& s, Node& primary) {
   Node& me = *s.myself;
   end_failover(s);
   const Node* before = s.primary_of(me);
-  s.other_data = s.other_data || (primary.shard_id != me.shard_id &&
-                                  (before == nullptr || !succeeds(primary, *before)));
+  const bool other_shard =
+      primary.shard_id != me.shard_id && (before == nullptr || !succeeds(primary, *before));
+  s.other_data = s.other_data || other_shard;
   s.take_all_slots(me);
-  s.migrating.clear();
-  s.importing.clear();
+  if (other_shard) close_all_slots(s);
   me.unset(node_flag::kPrimary | node_flag::kMigrateTo);
   me.set(node_flag::kReplica);
   me.replica_of = primary.id;

@@ -10,9 +10,18 @@ namespace hearth::cluster::bus {
 namespace {
 
 void take_over(State& s, Node& sender, Slot slot) {
-  if (s.owner[slot] == s.myself) s.dirty_slots.add(slot);
+  const Node* before = s.owner[slot];
+  if (before == s.myself) s.dirty_slots.add(slot);
+  // Whoever takes the place of the source goes on with the move.
+  const bool goes_on = before != nullptr && succeeds(sender, *before);
+  if (!goes_on) s.migrating.erase(slot);
+  if (const auto import = s.importing.find(slot); import != s.importing.end()) {
+    if (s.myself->replica_of == sender.id)
+      s.importing.erase(import);
+    else if (goes_on && import->second == before)
+      import->second = &sender;
+  }
   s.take_slot(slot);
-  s.migrating.erase(slot);
   s.give_slot(sender, slot);
 }
 
@@ -23,7 +32,29 @@ void learn_what_is_claimed(State& s, Node& sender, const SlotSet& claimed) {
   unclaimed.subtract(claimed);
   if (unclaimed == sender.unclaimed) return;
   sender.unclaimed = unclaimed;
+  note_given_up(s, sender);
   s.may_save();
+}
+
+// An import of this slot stands in the way of the claim.
+bool is_held_by_import(const State& s, const Node& sender, Slot slot) {
+  const auto import = s.importing.find(slot);
+  if (import == s.importing.end()) return false;
+  // A replica's primary claims it: that is the end of the import.
+  if (s.myself->replica_of == sender.id) return false;
+  const Node* owner = s.owner[slot];
+  // The source is another node now, after a failover.
+  if (owner == import->second && succeeds(sender, *owner)) return false;
+  // Else its end is the administrator's: SETSLOT NODE, here or at a source that gave the slot up.
+  return owner == nullptr || !owner->unclaimed.has(slot);
+}
+
+// Slots that were on their way to a primary go on to the node that takes its place.
+void redirect_moves(State& s, const Node& before, Node& after) {
+  if (&before == s.myself) return;
+  for (auto& [slot, target] : s.migrating) {
+    if (target == &before) target = &after;
+  }
 }
 
 }  // namespace
@@ -53,13 +84,7 @@ void learn_claims(State& s, Node& sender, Epoch epoch, const SlotSet& claimed) {
   news.subtract(sender.slots);
   news.for_each([&](Slot slot) {
     const Node* owner = s.owner[slot];
-    // The end of an import is the administrator's: SETSLOT NODE. That the source is another node
-    // now, after a failover, does not end it.
-    const auto import = s.importing.find(slot);
-    if (import != s.importing.end()) {
-      if (owner != import->second || !succeeds(sender, *import->second)) return;
-      import->second = &sender;
-    }
+    if (is_held_by_import(s, sender, slot)) return;
     const bool free = owner == nullptr || owner->unclaimed.has(slot);
     if (!free && owner->config_epoch >= epoch) return;
     take_over(s, sender, slot);
@@ -134,6 +159,9 @@ void become_replica(State& s, Node& node, const MessageHeader& header) {
   node.unclaimed = node.slots;
   s.may_save();
   s.check_state = true;
+  // It said that it took the place before this node heard that the place was given up.
+  if (successor != nullptr && successor->is_primary() && succeeds(*successor, node))
+    redirect_moves(s, node, *successor);
   if (elsewhere || successor == nullptr || successor == s.myself || successor == &node) return;
   if (header.config_epoch < successor->config_epoch) return;  // an older word that came late
   become_primary(s, *successor);
@@ -144,14 +172,9 @@ void become_replica(State& s, Node& node, const MessageHeader& header) {
 void become_primary(State& s, Node& node) {
   if (node.is_primary()) return;
   node.promoted_from = node.replica_of;
-  // Slots that were on their way to the primary whose place it takes go on to it.
-  if (const Node* before = s.find(node.replica_of); before != nullptr && before != s.myself) {
-    for (auto& [slot, target] : s.migrating) {
-      if (target == before && (before->is_replica() || before->has(node_flag::kFail))) {
-        target = &node;
-      }
-    }
-  }
+  const Node* before = s.find(node.replica_of);
+  if (before != nullptr && (before->is_replica() || before->has(node_flag::kFail)))
+    redirect_moves(s, *before, node);
   node.replica_of = NodeId{};
   node.unset(node_flag::kReplica);
   node.set(node_flag::kPrimary);

@@ -21,6 +21,7 @@
 #include "cluster/bus/inputs.h"
 #include "cluster/bus/limits.h"
 #include "cluster/bus/settings.h"
+#include "cluster/model/admin.h"
 #include "cluster/model/message.h"
 #include "cluster/model/view.h"
 #include "src/base/random.h"
@@ -185,6 +186,8 @@ struct State {
   std::array<Node*, kSlotCount> owner{};
   std::map<Slot, Node*> migrating;
   std::map<Slot, Node*> importing;
+  std::vector<OpenSlot> unplaced;  // open slots of a replica whose other node is not known yet
+  std::map<Slot, Ms> given_up;     // slots that are imported and that nobody claims, since when
   std::map<LinkId, Link> links;
   std::set<LinkId> unknown_links;  // incoming, nobody identified; the smallest is the oldest
   LinkId next_link = 2;
@@ -385,6 +388,18 @@ void become_replica(State& s, Node& node, const MessageHeader& header);
 [[nodiscard]] SlotSet slots_claimed_by(const Node& node);
 // Whether the node took the place of the other one: it was its replica, or is of its shard.
 [[nodiscard]] bool succeeds(const Node& node, const Node& before);
+
+// --- open_slots.cc
+// A replica's, for its primary.
+void open_slot(State& s, const OpenSlot& open);
+void adopt_open_slots(State& s, const std::vector<OpenSlot>& all);
+void close_slot(State& s, Slot slot);
+void close_all_slots(State& s);
+// After a promotion: those that fit to what this node owns.
+void keep_own_open_slots(State& s);
+// The owner's heartbeat claims less than before.
+void note_given_up(State& s, const Node& owner);
+void tick_open_slots(State& s);
 
 // --- epochs.cc
 // A new epoch of my own without asking anyone; false if mine is the greatest already.

@@ -13,7 +13,21 @@
 
 namespace hearth::cluster {
 
+// A slot that moves the classic way: to the node, or from it.
+struct OpenSlot {
+  Slot slot = 0;
+  NodeId node;
+  bool imports = false;
+};
+
 namespace admin {
+// How far a SETSLOT goes. A primary asks first, tells its replicas next and does it last, so that
+// the replica that takes its place knows of the move.
+enum class SlotOrder : std::uint8_t {
+  kAsk,     // the answer alone
+  kDo,      // a primary, for a client
+  kFollow,  // a replica, for its primary
+};
 struct AddSlots {
   std::vector<Slot> slots;
 };
@@ -26,18 +40,27 @@ struct FlushSlots {
 struct SetSlotMigrating {
   Slot slot = 0;
   std::string node;
+  SlotOrder order = SlotOrder::kDo;
 };
 struct SetSlotImporting {
   Slot slot = 0;
   std::string node;
+  SlotOrder order = SlotOrder::kDo;
 };
 struct SetSlotStable {
   Slot slot = 0;
+  SlotOrder order = SlotOrder::kDo;
 };
+// A replica learns the new owner from that one's heartbeats, as everybody does.
 struct SetSlotNode {
   Slot slot = 0;
   std::string node;
   bool has_keys = false;  // the slot holds keys here
+  SlotOrder order = SlotOrder::kDo;
+};
+// A replica's: all open slots of its primary, as they came with the data set.
+struct AdoptOpenSlots {
+  std::vector<OpenSlot> slots;
 };
 struct Meet {
   std::string ip;
@@ -104,11 +127,12 @@ struct CountFailureReports {
 
 using AdminRequest =
     std::variant<admin::AddSlots, admin::DelSlots, admin::FlushSlots, admin::SetSlotMigrating,
-                 admin::SetSlotImporting, admin::SetSlotStable, admin::SetSlotNode, admin::Meet,
-                 admin::Forget, admin::BumpEpoch, admin::SetConfigEpoch, admin::SaveConfig,
-                 admin::Reset, admin::Replicate, admin::ReplicateNoOne, admin::Failover,
-                 admin::HandOver, admin::ReserveEpoch, admin::TakeSlots, admin::Outbid,
-                 admin::Drain, admin::TellBalance, admin::Recover, admin::CountFailureReports>;
+                 admin::SetSlotImporting, admin::SetSlotStable, admin::SetSlotNode,
+                 admin::AdoptOpenSlots, admin::Meet, admin::Forget, admin::BumpEpoch,
+                 admin::SetConfigEpoch, admin::SaveConfig, admin::Reset, admin::Replicate,
+                 admin::ReplicateNoOne, admin::Failover, admin::HandOver, admin::ReserveEpoch,
+                 admin::TakeSlots, admin::Outbid, admin::Drain, admin::TellBalance, admin::Recover,
+                 admin::CountFailureReports>;
 
 struct AdminReply {
   enum class Kind : std::uint8_t { kOk, kStatus, kInteger, kError };

@@ -40,12 +40,15 @@ Redirect redirect(const View& view, const RedirectQuery& query) {
     const NodeIndex target = view.migrating_to(slot);
     const NodeIndex source = view.importing_from(slot);
     if (query.moves_slots && (target != kNoNode || source != kNoNode)) return {};
-    if (owner == view.myself && target != kNoNode && query.keys_missing > 0) {
+    const bool is_read_here = owner == view.myself || replica_may_read(view, query, owner);
+    if (is_read_here && target != kNoNode && query.keys_missing > 0) {
       // With some keys here and some already there, neither side can run the command.
       if (query.keys_present > 0) return {RedirectKind::kTryAgain, slot, kNoNode};
       return {RedirectKind::kAsk, slot, target};
     }
-    if (source != kNoNode && query.session_asking) {
+    const bool may_ask =
+        !view.me().is_replica() || (query.session_readonly && !query.command_writes);
+    if (source != kNoNode && query.session_asking && may_ask) {
       if (query.slots.size() > 1 && !query.one_key && query.keys_missing > 0) {
         return {RedirectKind::kTryAgain, slot, kNoNode};
       }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cluster/model/redirect.h"
+#include "src/base/parse_number.h"
 
 namespace hearth::cluster {
 namespace {
@@ -169,6 +170,36 @@ std::string cluster_info_text(const View& view) {
   fmt::format_to(std::back_inserter(out), "total_cluster_links_buffer_limit_exceeded:{}\r\n",
                  view.stats.links_over_buffer_limit);
   return out;
+}
+
+std::string open_slots_text(const View& view) {
+  std::string text;
+  const auto add = [&](const std::vector<SlotInMotion>& moving, char arrow) {
+    for (const SlotInMotion& m : moving)
+      fmt::format_to(std::back_inserter(text), "{}{}{},", m.slot, arrow,
+                     view.nodes[m.peer].id.view());
+  };
+  add(view.importing, '<');
+  add(view.migrating, '>');
+  return text;
+}
+
+std::optional<std::vector<OpenSlot>> parse_open_slots(std::string_view text) {
+  std::vector<OpenSlot> slots;
+  while (!text.empty()) {
+    const auto arrow = text.find_first_of("<>");
+    const auto end = text.find(',');
+    if (arrow == std::string_view::npos || end == std::string_view::npos || end < arrow)
+      return std::nullopt;
+    const auto slot = parse_uint64(text.substr(0, arrow));
+    const std::string_view node = text.substr(arrow + 1, end - arrow - 1);
+    if (!slot || *slot >= kSlotCount || !NodeId::is_valid(node) ||
+        slots.size() >= std::size_t{2} * kSlotCount)
+      return std::nullopt;
+    slots.push_back({static_cast<Slot>(*slot), NodeId(node), text[arrow] == '<'});
+    text.remove_prefix(end + 1);
+  }
+  return slots;
 }
 
 }  // namespace hearth::cluster

@@ -1,8 +1,12 @@
 // A view as the text that clients read.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
+#include "cluster/model/admin.h"
 #include "cluster/model/view.h"
 
 namespace hearth::cluster {
@@ -27,5 +31,13 @@ enum class NodeLineFor : std::uint8_t {
 
 // CLUSTER INFO: "name:value" lines with CRLF ends.
 [[nodiscard]] std::string cluster_info_text(const View& view);
+
+// The field of a snapshot that has them.
+inline constexpr std::string_view kOpenSlotsField = "cluster-slot-states";
+// The slots in motion as they go along with the data set to a replica: "609>target,77<source,",
+// imports first. Empty: there are none.
+[[nodiscard]] std::string open_slots_text(const View& view);
+// The same, read; nothing if it is something else. At most every slot each way.
+[[nodiscard]] std::optional<std::vector<OpenSlot>> parse_open_slots(std::string_view text);
 
 }  // namespace hearth::cluster

@@ -12,6 +12,8 @@ class ProgressSource {
   virtual ~ProgressSource() = default;
   // Replicas that get the stream.
   [[nodiscard]] virtual std::size_t online_replicas() const = 0;
+  // All of them take SETSLOT from their primary; servers before Valkey 8 take it from nobody.
+  [[nodiscard]] virtual bool replicas_take_open_slots() const = 0;
   // Replicas that have confirmed everything up to the offset; `on_disk`: in their logs.
   [[nodiscard]] virtual std::size_t replicas_at(std::uint64_t offset, bool on_disk) const = 0;
   [[nodiscard]] virtual bool is_on_disk_here(std::uint64_t offset) const = 0;

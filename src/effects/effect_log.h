@@ -141,6 +141,13 @@ class EffectLog {
     if (records_commands()) [[unlikely]]
       record(place, words);
   }
+  // The same for these targets alone.
+  void relay_to(std::uint8_t targets, EffectPlace place, std::span<const std::string_view> words) {
+    const std::uint8_t usual =
+        std::exchange(targets_, static_cast<std::uint8_t>(targets_ & targets));
+    relay(place, words);
+    targets_ = usual;
+  }
   // The last replicated command made this many changes more than one.
   void count_changes(std::uint64_t more) { changes_ += more; }
 
@@ -195,6 +202,8 @@ class CommandEffects {
   void replicate_verbatim() const { log_.replicate(place_, request_); }
   // The request changed no data, but is to run elsewhere too.
   void relay_verbatim() const { log_.relay(place_, request_); }
+  // The same for replicas alone: the log of this server has no use for it.
+  void relay_to_replicas() const { log_.relay_to(Effect::kToReplicas, place_, request_); }
   // Another command that is to run elsewhere too and changes no data.
   void relay_words(std::initializer_list<std::string_view> words) const {
     log_.relay(place_, {words.begin(), words.size()});

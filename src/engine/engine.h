@@ -105,6 +105,10 @@ class Engine final : public UnitControl, private Executor {
   void set_following(bool on);
   // The cluster's newest view; nullptr: not in cluster mode.
   void set_cluster_view(std::shared_ptr<const cluster::View> view);
+  // Null outside of cluster mode.
+  [[nodiscard]] const std::shared_ptr<const cluster::View>& cluster_view() const {
+    return core_.view;
+  }
 
   // --- effects ---
   void add_sink(EffectSink& sink);

@@ -35,6 +35,12 @@ std::string shown(std::string_view text) {
   return out;
 }
 
+bool takes_open_slots(std::string_view version) {
+  constexpr std::uint64_t kFirst = 8;
+  const auto major = parse_uint64(version.substr(0, version.find('.')));
+  return major && *major >= kFirst;
+}
+
 Handshake::Handshake(Hello hello) {
   lines_.push_back({Step::kPing, {"PING"}});
   if (!hello.password.empty()) {
@@ -47,6 +53,7 @@ Handshake::Handshake(Hello hello) {
   if (!hello.address.empty())
     lines_.push_back({Step::kAddress, {"REPLCONF", "ip-address", hello.address}});
   lines_.push_back({Step::kCapabilities, {"REPLCONF", "capa", "eof", "capa", "psync2"}});
+  lines_.push_back({Step::kVersion, {"REPLCONF", "version", std::string(kReplicaVersion)}});
   const bool knows = !hello.replication_id.empty();
   std::vector<std::string> psync{"PSYNC", knows ? hello.replication_id : "?",
                                  knows ? std::to_string(hello.next_offset) : "-1"};
@@ -87,7 +94,8 @@ std::string Handshake::hear(std::string_view line) {
       break;
     case Step::kPort:
     case Step::kAddress:
-    case Step::kCapabilities: break;  // an old primary does not know them; that is no obstacle
+    case Step::kCapabilities:
+    case Step::kVersion: break;  // an old primary does not know them; that is no obstacle
     case Step::kPsync: hear_psync(line); return {};
   }
   ++at_;

@@ -1,7 +1,7 @@
 // Handshake: the conversation in which a replica introduces itself to its primary and asks for the
 // stream of effects. One line goes out, one comes back, up to the answer to PSYNC:
 //
-//   PING, AUTH, REPLCONF listening-port / ip-address / capa, PSYNC
+//   PING, AUTH, REPLCONF listening-port / ip-address / capa / version, PSYNC
 //
 // Without sockets: what is to be sent is taken from the return values.
 //
@@ -24,6 +24,11 @@ inline constexpr std::size_t kIdBytes = 40;
 [[nodiscard]] bool is_stream_id(std::string_view text);
 // The first part of a peer's text, without control characters: for logs.
 [[nodiscard]] std::string shown(std::string_view text);
+
+// A replica that says so, or a later one, follows the open slots of its primary (Valkey 8).
+inline constexpr std::string_view kReplicaVersion = "8.0.0";
+// Whether a replica of this version does. False for text that is no version.
+[[nodiscard]] bool takes_open_slots(std::string_view version);
 
 class Handshake {
  public:
@@ -55,7 +60,7 @@ class Handshake {
   [[nodiscard]] const std::string& error() const { return error_; }
 
  private:
-  enum class Step : std::uint8_t { kPing, kAuth, kPort, kAddress, kCapabilities, kPsync };
+  enum class Step : std::uint8_t { kPing, kAuth, kPort, kAddress, kCapabilities, kVersion, kPsync };
   struct Line {
     Step step;
     std::vector<std::string> words;

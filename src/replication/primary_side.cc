@@ -514,6 +514,13 @@ std::size_t PrimarySide::online_replicas() const {
       }));
 }
 
+bool PrimarySide::replicas_take_open_slots() const {
+  return std::all_of(replicas_.begin(), replicas_.end(), [](const auto& entry) {
+    const Replica& replica = entry.second;
+    return replica.state != ReplicaState::kOnline || replica.dropped || replica.takes_open_slots;
+  });
+}
+
 std::uint64_t PrimarySide::confirmed_by(std::size_t replicas) const {
   std::vector<std::uint64_t> offsets;
   for (const auto& [peer, r] : replicas_) {

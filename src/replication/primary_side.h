@@ -74,7 +74,8 @@ struct Replica {
   // Facts that it told of itself.
   bool takes_eof = false;  // a snapshot of unknown length, ended by a mark
   bool takes_psync2 = false;
-  bool snapshot_only = false;  // wants no stream
+  bool snapshot_only = false;     // wants no stream
+  bool takes_open_slots = false;  // SETSLOT in the stream: it is a cluster node that knows how
   SnapshotContent content;
   bool acknowledges = false;  // came by PSYNC
   int port = 0;
@@ -260,6 +261,8 @@ class PrimarySide {
   [[nodiscard]] const std::map<PeerId, Replica>& peers() const { return replicas_; }
   [[nodiscard]] std::size_t online_replicas() const;
   [[nodiscard]] std::size_t replicas_at(std::uint64_t offset, bool on_disk) const;
+  // All that are online do.
+  [[nodiscard]] bool replicas_take_open_slots() const;
   // The offset that so many online replicas have confirmed; 0 if there are fewer.
   [[nodiscard]] std::uint64_t confirmed_by(std::size_t replicas) const;
   [[nodiscard]] std::size_t good_replicas() const { return good_; }

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "cluster/model/render.h"
 #include "src/base/bytes.h"
 #include "src/base/log.h"
+#include "src/command/cluster_control.h"
 #include "src/command/context.h"
 #include "src/effects/command_stream.h"
 
@@ -302,6 +304,16 @@ Result<DbIndex> Follower::load_file(const std::function<bool()>& turn) {
   return loaded;
 }
 
+void Follower::adopt_open_slots() {
+  ClusterControl* const cluster = engine_->services().cluster;
+  if (cluster == nullptr) return;
+  auto open = cluster::parse_open_slots(ports_.persistence->loaded_open_slots());
+  if (!open) log::warning("The PRIMARY's snapshot tells of open slots in a form that is unknown.");
+  if (open)
+    static_cast<void>(
+        cluster->administer(cluster::admin::AdoptOpenSlots{*std::move(open)}, nullptr));
+}
+
 void Follower::load(const std::function<bool()>& serve) {
   const std::uint64_t attempt = side_.attempt();
   const std::string id = side_.handshake().id();
@@ -328,6 +340,7 @@ void Follower::load(const std::function<bool()>& serve) {
   } else if (const auto synced = ports_.disk->sync_dir("."); !synced) {
     log::warning("{}", synced.error().context);
   }
+  adopt_open_slots();
   ports_.replication->adopt(id, offset);
   ports_.replication->relay({}, *loaded);  // the stream begins in that database
   step(Side::Loaded{true, ""});

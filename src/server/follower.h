@@ -111,6 +111,7 @@ class Follower final : public ReplicaControl, public PrimaryLink::Listener {
   void note_refusal();
   bool note_synced();
   void acknowledge();
+  void adopt_open_slots();
   [[nodiscard]] Result<DbIndex> load_file(const std::function<bool()>& turn);
 
   Ports ports_;

@@ -94,6 +94,8 @@ class Persistence final : public PersistenceControl {
   // `serve` as for load_at_start. Returns the database in which the primary's stream goes on. On
   // failure there is no data.
   [[nodiscard]] Result<DbIndex> replace_data(const std::string& path, std::function<bool()> serve);
+  // The open slots that the last snapshot told of, as text: cluster/model/render.h.
+  [[nodiscard]] const std::string& loaded_open_slots() const { return loaded_open_slots_; }
   // The data set is on the disk, with everything that was logged. Not so before the first base is
   // complete.
   [[nodiscard]] bool log_is_synced() const { return log_.is_synced(); }
@@ -226,6 +228,7 @@ class Persistence final : public PersistenceControl {
 
   std::optional<LoadState> load_;
   std::optional<aof::StreamPosition> loaded_position_;
+  std::string loaded_open_slots_;
   std::function<bool()> serve_;  // only while the server starts
   snapshot::LoadFigures figures_;
 };

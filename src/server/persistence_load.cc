@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cluster/model/render.h"
 #include "persistence/aof/base.h"
 #include "persistence/aof/replay.h"
 #include "src/base/log.h"
@@ -78,9 +79,11 @@ Result<void> Persistence::load_snapshot(const std::string& path, bool merge, Exp
   snapshot::LoadOptions options = load_options(merge);
   options.skip_expired = expired == Expired::kSkip;
   aof::PositionFields fields;
+  loaded_open_slots_.clear();
   options.aux = [&](const std::string& name, const std::string& value) {
     fields.take(name, value);
     if (name == WarmGate::kField) engine_->warm_gate().set_partial(true);
+    if (name == cluster::kOpenSlotsField) loaded_open_slots_ = value;
     // Replicas that go on from there hear of keys that are past their deadline by their removal.
     if (fields.position()) options.skip_expired = false;
   };

@@ -13,12 +13,14 @@
 #include <utility>
 #include <vector>
 
+#include "cluster/model/render.h"
 #include "src/base/bytes.h"
 #include "src/base/log.h"
 #include "src/command/blocking_control.h"
 #include "src/command/context.h"
 #include "src/command/replica_control.h"
 #include "src/config/words.h"
+#include "src/replication/handshake.h"
 
 namespace hearth {
 
@@ -402,7 +404,9 @@ Outcome Replication::configure_word(CommandContext& ctx, std::size_t at, Replica
     replica.snapshot_only = on == 1;
   } else if (args.is(at, "rdb-filter-only")) {
     HEARTH_TRY(replica.content, content_of(value));
-  } else if (!args.is(at, "version")) {
+  } else if (args.is(at, "version")) {
+    replica.takes_open_slots = replication::takes_open_slots(value);
+  } else {
     return refuse("ERR Unrecognized REPLCONF option: " + std::string(args[at]));
   }
   return {};
@@ -414,6 +418,11 @@ rdb::FileOptions Replication::snapshot_options(const ChildLauncher::Report& repo
                                                SnapshotContent content) {
   rdb::FileOptions options = ports_.persistence->sync_options(report);
   options.with_keys = content.keys;
+  // A file that is kept says nothing of slots: they move on without it.
+  if (const auto& view = engine_->cluster_view(); view != nullptr) {
+    if (std::string open = cluster::open_slots_text(*view); !open.empty())
+      options.aux.emplace_back(cluster::kOpenSlotsField, std::move(open));
+  }
   if (!content.functions) options.functions = {};
   return options;
 }

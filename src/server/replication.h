@@ -102,6 +102,9 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
 
   // --- ProgressSource ---
   [[nodiscard]] std::size_t online_replicas() const override { return side_.online_replicas(); }
+  [[nodiscard]] bool replicas_take_open_slots() const override {
+    return side_.replicas_take_open_slots();
+  }
   [[nodiscard]] std::size_t replicas_at(std::uint64_t offset, bool on_disk) const override {
     return side_.replicas_at(offset, on_disk);
   }

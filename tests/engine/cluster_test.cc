@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "cluster/model/slot.h"
+#include "src/command/progress_source.h"
 #include "tests/engine/cluster_fixture.h"
 
 using namespace hearth;
@@ -340,4 +341,80 @@ TEST_CASE("RECOVER wants to hear what is lost, and refuses while a majority is h
   CHECK(f.run("CLUSTER", "RECOVER", "NODES", "x") == "-ERR Unknown node x\r\n");
   CHECK(f.run("CLUSTER", "RECOVER", "ALL", "1") == "-ERR syntax error\r\n");
   CHECK(f.run("CLUSTER", "INFO").find("cluster_recovery_hint") == std::string::npos);
+}
+
+namespace {
+
+// Replicas that confirm when they are told to.
+class FakeReplicas final : public ProgressSource {
+ public:
+  [[nodiscard]] std::size_t online_replicas() const override { return online; }
+  [[nodiscard]] std::size_t replicas_at(std::uint64_t, bool) const override { return confirmed; }
+  [[nodiscard]] bool replicas_take_open_slots() const override { return take; }
+  [[nodiscard]] bool is_on_disk_here(std::uint64_t) const override { return false; }
+  [[nodiscard]] bool has_log() const override { return false; }
+  [[nodiscard]] bool is_replica() const override { return false; }
+  void ask_replicas() override { ++asked; }
+  std::size_t online = 2, confirmed = 0;
+  bool take = true;
+  int asked = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a slot is opened when the replicas have heard of it") {
+  ClusterFixture f;
+  FakeReplicas replicas;
+  f.server.engine().services().progress = &replicas;
+  Session& admin = f.server.open();
+  const std::vector<std::string> words{"CLUSTER", "SETSLOT", "0", "MIGRATING", kOther};
+  // A request that is wrong goes nowhere.
+  CHECK(f.run("CLUSTER", "SETSLOT", "9000", "MIGRATING", kOther) ==
+        "-ERR I'm not the owner of hash slot 9000\r\n");
+  CHECK(f.server.effects().empty());
+  CHECK(f.server.run_words(admin, words).empty());
+  CHECK(f.server.effects() == std::vector<std::string>{"CLUSTER SETSLOT 0 MIGRATING " + kOther});
+  CHECK(replicas.asked == 1);
+  CHECK(f.cluster.view()->migrating_to(0) == cluster::kNoNode);
+  replicas.confirmed = 1;
+  f.server.engine().blocking().progressed();
+  CHECK(EngineFixture::take(admin).empty());
+  replicas.confirmed = 2;
+  f.server.engine().blocking().progressed();
+  CHECK(EngineFixture::take(admin) == kOk);
+  CHECK(f.cluster.view()->migrating_to(0) != cluster::kNoNode);
+
+  // They don't answer in time: nothing is done.
+  replicas.confirmed = 0;
+  CHECK(f.server.run_words(admin, {"CLUSTER", "SETSLOT", "0", "STABLE", "TIMEOUT", "500"}).empty());
+  f.server.advance(milliseconds{499});
+  f.server.tick();
+  CHECK(EngineFixture::take(admin).empty());
+  f.server.advance(milliseconds{1});
+  f.server.tick();
+  CHECK(EngineFixture::take(admin) == "-NOREPLICAS Not enough good replicas to write.\r\n");
+  CHECK(f.cluster.view()->migrating_to(0) != cluster::kNoNode);
+
+  // Replicas that would refuse it are not told, and not waited for.
+  replicas.take = false;
+  CHECK(f.server.run_words(admin, {"CLUSTER", "SETSLOT", "0", "STABLE"}) == kOk);
+  CHECK(f.server.effects().empty());
+}
+
+TEST_CASE("SETSLOT reads its time-out") {
+  ClusterFixture f;
+  const auto ask = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"CLUSTER", "SETSLOT", "0", "MIGRATING", kOther};
+    words.insert(words.end(), more.begin(), more.end());
+    return f.server.run_words(f.server.session(), words);
+  };
+  CHECK(ask({"TIMEOUT"}) == "-ERR Missing timeout value\r\n");
+  CHECK(ask({"TIMEOUT", "-1"}) == "-ERR timeout is negative\r\n");
+  CHECK(ask({"TIMEOUT", "99999999999999999999"}) ==
+        "-ERR timeout is not an integer or out of range\r\n");
+  CHECK(ask({"TIMEOUT", "1", "2"}).starts_with("-ERR Invalid CLUSTER SETSLOT"));
+  CHECK(ask({"FOO", "1"}).starts_with("-ERR Invalid CLUSTER SETSLOT"));
+  CHECK(f.run("CLUSTER", "SETSLOT", "0", "TIMEOUT", "100", "MIGRATING", kOther)
+            .starts_with("-ERR Invalid CLUSTER SETSLOT"));
+  CHECK(ask({"TIMEOUT", "100"}) == kOk);
 }

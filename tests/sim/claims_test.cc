@@ -74,6 +74,10 @@ TEST_CASE("an importing node takes the word of a replica that took the source's 
   CHECK(m.owner(151) == BareMachine::id_of(1));
   const ViewPtr v = m.view();
   CHECK(v->importing_from(150) == v->find(BareMachine::id_of(1)));
+  // The old source wakes up and does not know yet.
+  m.receive(m.primary, m.word(0, 1, {100, 199}));
+  CHECK(m.owner(150) == BareMachine::id_of(1));
+  CHECK(m.view()->importing_from(150) == m.view()->find(BareMachine::id_of(1)));
 }
 
 TEST_CASE("an importing node does not take the word of anyone else") {
@@ -170,4 +174,102 @@ TEST_CASE("two votes for replicas of one failed primary need two epochs, and not
   CHECK(votes_after(20) == 1);
   CHECK(votes_after(20) == 0);
   CHECK(votes_after(21) == 1);
+}
+
+namespace {
+
+// The same machine as a replica of node 0, with node 2 as another primary.
+struct FollowingShard : Shard {
+  LinkId other = 0;
+  FollowingShard() {
+    feed(input::Admin{admin::DelSlots{view_slots()}});
+    join(2);
+    other = accept();
+    receive(other, word(2, 2, {200, 299}));
+    feed(input::Admin{admin::Replicate{id_of(0).str(), false}});
+    REQUIRE(!reply.is_error());
+    tick();
+  }
+  [[nodiscard]] static std::vector<Slot> view_slots() {
+    std::vector<Slot> slots;
+    for (Slot s = 0; s < 100; ++s) slots.push_back(s);
+    return slots;
+  }
+  [[nodiscard]] NodeId target(Slot slot) { return peer(view()->migrating_to(slot)); }
+  [[nodiscard]] NodeId source(Slot slot) { return peer(view()->importing_from(slot)); }
+  [[nodiscard]] NodeId peer(NodeIndex index) {
+    return index == kNoNode ? NodeId{} : view()->nodes[index].id;
+  }
+};
+
+constexpr auto kFollow = admin::SlotOrder::kFollow;
+
+}  // namespace
+
+TEST_CASE("a replica follows the open slots of its primary, by its word alone") {
+  FollowingShard m;
+  m.feed(input::Admin{admin::SetSlotMigrating{150, BareMachine::id_of(2).str()}});
+  CHECK(m.reply.is_error());
+  m.feed(input::Admin{admin::SetSlotMigrating{150, BareMachine::id_of(2).str(), kFollow}});
+  m.feed(input::Admin{admin::SetSlotImporting{250, BareMachine::id_of(2).str(), kFollow}});
+  CHECK(m.target(150) == BareMachine::id_of(2));
+  CHECK(m.source(250) == BareMachine::id_of(2));
+  m.feed(input::Admin{admin::SetSlotStable{150, kFollow}});
+  CHECK(m.target(150).is_null());
+  // Who owns the slot is said by claims; that of its own primary ends the import.
+  m.feed(input::Admin{admin::SetSlotNode{250, BareMachine::id_of(0).str(), false, kFollow}});
+  CHECK(m.owner(250) == BareMachine::id_of(2));
+  Message claim = m.word(0, 9, {100, 199});
+  claim.header.slots.add(SlotRange{250, 250});
+  m.receive(m.primary, claim);
+  CHECK(m.owner(250) == BareMachine::id_of(0));
+  CHECK(m.source(250).is_null());
+}
+
+TEST_CASE("open slots that come with the data set replace those before, also of unknown nodes") {
+  FollowingShard m;
+  m.feed(input::Admin{admin::SetSlotMigrating{150, BareMachine::id_of(2).str(), kFollow}});
+  m.feed(input::Admin{admin::AdoptOpenSlots{
+      {{151, BareMachine::id_of(2), false}, {252, BareMachine::id_of(3), true}}}});
+  CHECK(m.target(150).is_null());
+  CHECK(m.target(151) == BareMachine::id_of(2));
+  CHECK(m.source(252).is_null());
+  m.join(3);
+  m.tick(10);
+  CHECK(m.source(252) == BareMachine::id_of(3));
+  m.feed(input::Admin{admin::AdoptOpenSlots{}});
+  CHECK(m.target(151).is_null());
+  CHECK(m.source(252).is_null());
+}
+
+TEST_CASE("a replica that takes its primary's place goes on with its open slots") {
+  FollowingShard m;
+  m.feed(input::Admin{admin::SetSlotMigrating{150, BareMachine::id_of(2).str(), kFollow}});
+  m.feed(input::Admin{admin::SetSlotImporting{250, BareMachine::id_of(2).str(), kFollow}});
+  m.feed(input::Admin{admin::Failover{admin::Failover::Mode::kTakeover}});
+  REQUIRE(!m.reply.is_error());
+  CHECK(m.view()->me().is_primary());
+  CHECK(m.target(150) == BareMachine::id_of(2));
+  CHECK(m.source(250) == BareMachine::id_of(2));
+}
+
+TEST_CASE("a slot that its source gave up is taken by the node that imports it, after a while") {
+  BusSettings settings = BareMachine::default_settings();
+  FollowingShard m;
+  m.feed(input::Admin{admin::Failover{admin::Failover::Mode::kTakeover}});
+  REQUIRE(m.view()->me().is_primary());
+  const LinkId old = m.accept();
+  for (const Slot slot : {Slot{250}, Slot{251}})
+    m.feed(input::Admin{admin::SetSlotImporting{slot, BareMachine::id_of(2).str()}});
+  REQUIRE(!m.reply.is_error());
+  m.receive(m.other, m.word(2, 2, {200, 249}));
+  CHECK(m.owner(250) == BareMachine::id_of(2));
+  // Somebody who claims it comes first.
+  m.receive(old, m.word(0, 99, {251, 251}));
+  CHECK(m.owner(251) == BareMachine::id_of(0));
+  m.tick(static_cast<int>(settings.node_timeout / kTickPeriod));
+  INFO("state ", static_cast<int>(m.view()->state));
+  CHECK(m.owner(250) == m.view()->me().id);
+  CHECK(m.owner(251) == BareMachine::id_of(0));
+  CHECK(m.owner(252) == BareMachine::id_of(2));
 }

@@ -170,6 +170,90 @@ TEST_CASE(
   CHECK(writer.longest_gap() < milliseconds{1500});
 }
 
+namespace {
+
+// The open slots of a node, as its own line of CLUSTER NODES has them.
+std::string open_slots(const ServerProcess& node) {
+  const std::string text = node.run({"CLUSTER", "NODES"});
+  const std::size_t at = text.find("myself");
+  if (at == std::string::npos) return "no line";
+  const std::string line = text.substr(at, text.find('\n', at) - at);
+  const std::size_t open = line.find('[');
+  return open == std::string::npos ? "" : line.substr(open);
+}
+
+}  // namespace
+
+TEST_CASE("slots that move key by key go on moving when the replica of either side takes over") {
+  if (!has_cli()) return;
+  Nodes nodes = created();
+  const auto [source, source_replica] = some_pair(nodes);
+  const int source_port = nodes[source]->port();
+  std::size_t target = nodes.size();
+  std::size_t target_replica = nodes.size();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const int port = primary_port(*nodes[i]);
+    if (port == 0 || port == source_port) continue;
+    target_replica = i;
+    target = with_port(nodes, port);
+  }
+  REQUIRE(target < nodes.size());
+  const auto id = [&](std::size_t i) { return nodes[i]->run({"CLUSTER", "MYID"}); };
+  // A slot of the source, and keys of it.
+  std::string tag;
+  for (int i = 0; tag.empty(); ++i) {
+    const std::string name = "{t" + std::to_string(i) + "}";
+    if (nodes[source]->run({"SET", name + "here", "v"}) == "OK") tag = name;
+  }
+  const std::string slot = nodes[source]->run({"CLUSTER", "KEYSLOT", tag + "here"});
+  REQUIRE(nodes[source]->run({"CLUSTER", "SETSLOT", slot, "MIGRATING", id(target)}) == "OK");
+  REQUIRE(nodes[target]->run({"CLUSTER", "SETSLOT", slot, "IMPORTING", id(source)}) == "OK");
+  const auto leaves_for = [&](std::size_t i) { return "[" + slot + "->-" + id(i) + "]"; };
+  const auto comes_from = [&](std::size_t i) { return "[" + slot + "-<-" + id(i) + "]"; };
+  // They have confirmed it.
+  CHECK(open_slots(*nodes[source_replica]) == leaves_for(target));
+  CHECK(open_slots(*nodes[target_replica]) == comes_from(source));
+
+  // A replica sends its readers on like its primary.
+  RespClient reader(nodes[source_replica]->port());
+  REQUIRE(reader.text({"READONLY"}) == "OK");
+  CHECK(reader.text({"GET", tag + "here"}) == "v");
+  CHECK(reader.text({"GET", tag + "gone"}) ==
+        "-ASK " + slot + " 127.0.0.1:" + std::to_string(nodes[target]->port()));
+
+  REQUIRE(nodes[target_replica]->run({"CLUSTER", "FAILOVER"}) == "OK");
+  INFO(logs_of(nodes));
+  CHECK(eventually([&] { return open_slots(*nodes[source]) == leaves_for(target_replica); }));
+  CHECK(open_slots(*nodes[target_replica]) == comes_from(source));
+  REQUIRE(eventually([&] { return is_synced(*nodes[target]); }));
+  CHECK(open_slots(*nodes[target]) == comes_from(source));
+  REQUIRE(nodes[source_replica]->run({"CLUSTER", "FAILOVER"}) == "OK");
+  CHECK(
+      eventually([&] { return open_slots(*nodes[target_replica]) == comes_from(source_replica); }));
+  CHECK(open_slots(*nodes[source_replica]) == leaves_for(target_replica));
+  REQUIRE(eventually([&] { return is_synced(*nodes[source]); }));
+
+  // A replica that comes without data gets them with it.
+  REQUIRE(nodes[source]->run({"CLUSTER", "RESET"}) == "OK");
+  CHECK(open_slots(*nodes[source]) == "");
+  REQUIRE(nodes[source]->run({"CLUSTER", "MEET", "127.0.0.1",
+                              std::to_string(nodes[source_replica]->port())}) == "OK");
+  REQUIRE(eventually([&] {
+    return nodes[source]->run({"CLUSTER", "REPLICATE", id(source_replica)}) == "OK";
+  }));
+  CHECK(eventually([&] { return open_slots(*nodes[source]) == leaves_for(target_replica); }));
+
+  // The end of it, and everybody's slots are closed.
+  REQUIRE(nodes[source_replica]->run({"MIGRATE", "127.0.0.1",
+                                      std::to_string(nodes[target_replica]->port()), tag + "here",
+                                      "0", "5000"}) == "OK");
+  for (const std::size_t i : {target_replica, source_replica}) {
+    REQUIRE(nodes[i]->run({"CLUSTER", "SETSLOT", slot, "NODE", id(target_replica)}) == "OK");
+  }
+  for (const auto& node : nodes) CHECK(eventually([&] { return open_slots(*node) == ""; }));
+  CHECK(nodes[target_replica]->run({"GET", tag + "here"}) == "v");
+}
+
 TEST_CASE("hearth takes the place of redis-server, and redis-server that of hearth") {
   const auto redis = redis_server();
   if (!has_cli() || !redis) return;

@@ -2,7 +2,10 @@
 #include <algorithm>
 
 #include "cluster/model/slot.h"
+#include "src/command/blocking_control.h"
 #include "src/command/common_specs.h"
+#include "src/command/deadline.h"
+#include "src/command/progress_source.h"
 #include "src/command/warm_gate_control.h"
 #include "src/commands/cluster/administer.h"
 #include "src/commands/cluster/family.h"
@@ -12,6 +15,8 @@ namespace hearth::commands {
 namespace {
 
 namespace admin = cluster::admin;
+constexpr std::string_view kNoSetSlot =
+    "ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP";
 using SlotList = std::vector<Slot>;
 
 Result<SlotList, ReplyError> listed_slots(const CommandContext& ctx) {
@@ -67,23 +72,73 @@ Outcome flushslots(CommandContext& ctx) {
   return administer(ctx, admin::FlushSlots{ctx.keyspace().total_keys() > 0});
 }
 
-Outcome setslot(CommandContext& ctx) {
-  HEARTH_TRY_VOID(cluster_of(ctx));
+using admin::SlotOrder;
+
+Result<cluster::AdminRequest, ReplyError> slot_request(CommandContext& ctx, SlotOrder order) {
   HEARTH_TRY(const Slot slot, slot_at(ctx, 2));
   const ArgReader& words = ctx.args();
-  if (words.is(3, "STABLE") && words.size() == 4)
-    return administer(ctx, admin::SetSlotStable{slot});
-  if (words.size() == 5) {
+  if (words.is(3, "STABLE")) return admin::SetSlotStable{slot, order};
+  if (words.size() > 4) {
     const std::string node(ctx.arg(4));
-    if (words.is(3, "MIGRATING")) return administer(ctx, admin::SetSlotMigrating{slot, node});
-    if (words.is(3, "IMPORTING") && ctx.services().warm_gate != nullptr &&
-        ctx.services().warm_gate->is_closed())
-      return refuse("ERR " + std::string(kNodeNotWarm));
-    if (words.is(3, "IMPORTING")) return administer(ctx, admin::SetSlotImporting{slot, node});
+    if (words.is(3, "MIGRATING")) return admin::SetSlotMigrating{slot, node, order};
+    if (words.is(3, "IMPORTING")) return admin::SetSlotImporting{slot, node, order};
     if (words.is(3, "NODE"))
-      return administer(ctx, admin::SetSlotNode{slot, node, keys_in_slot(ctx, slot) > 0});
+      return admin::SetSlotNode{slot, node, keys_in_slot(ctx, slot) > 0, order};
   }
-  return refuse("ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP");
+  return refuse(std::string(kNoSetSlot));
+}
+
+// The deadline for the replicas: TIMEOUT at the end, or the usual one.
+Result<MonoTime, ReplyError> slot_deadline(CommandContext& ctx) {
+  constexpr microseconds kUsual{2'000'000};
+  const ArgReader& words = ctx.args();
+  const std::size_t at = words.is(3, "STABLE") ? 4 : 5;
+  const MonoTime now = ctx.services().clients->mono_now();
+  if (words.size() <= at) return now + kUsual;
+  if (!words.is(at, "TIMEOUT") || words.size() > at + 2) return refuse(std::string(kNoSetSlot));
+  if (words.size() == at + 1) return refuse("ERR Missing timeout value");
+  return wait_deadline(words, at + 1, TimeUnit::kMilliseconds, now);
+}
+
+// Replicas hear of it first and confirm: one of them may have to go on in the place of this node.
+// True: the client waits for them.
+bool tells_replicas(CommandContext& ctx, MonoTime deadline) {
+  ProgressSource* const progress = ctx.services().progress;
+  if (progress == nullptr || progress->is_replica() || progress->online_replicas() == 0 ||
+      !progress->replicas_take_open_slots() || !ctx.effects().wants_commands())
+    return false;
+  if (ctx.session().attempt == Attempt::kFirst) {
+    ctx.effects().relay_to_replicas();
+    if (!ctx.may_block()) return false;
+    progress->ask_replicas();
+  } else if (progress->replicas_at(ctx.session().write_offset, false) >=
+             progress->online_replicas()) {
+    return false;
+  }
+  ctx.services().blocking->wait_for_progress(ctx, deadline);
+  return true;
+}
+
+Outcome setslot(CommandContext& ctx) {
+  HEARTH_TRY(ClusterControl* const cluster, cluster_of(ctx));
+  HEARTH_TRY(const MonoTime deadline, slot_deadline(ctx));
+  if (ctx.session().primary) {
+    HEARTH_TRY(auto order, slot_request(ctx, SlotOrder::kFollow));
+    // The stream does not wait for the disk.
+    static_cast<void>(cluster->administer(std::move(order), nullptr));
+    ctx.reply().ok();
+    return {};
+  }
+  if (ctx.timed_out()) return refuse("NOREPLICAS Not enough good replicas to write.");
+  if (ctx.args().is(3, "IMPORTING") && ctx.services().warm_gate != nullptr &&
+      ctx.services().warm_gate->is_closed())
+    return refuse("ERR " + std::string(kNodeNotWarm));
+  HEARTH_TRY(auto question, slot_request(ctx, SlotOrder::kAsk));
+  const auto answer = cluster->administer(std::move(question), nullptr);
+  if (answer && answer->is_error()) return refuse(answer->text);
+  if (tells_replicas(ctx, deadline)) return {};
+  HEARTH_TRY(auto request, slot_request(ctx, SlotOrder::kDo));
+  return administer(ctx, std::move(request));
 }
 
 Outcome keyslot(CommandContext& ctx) {
@@ -123,7 +178,8 @@ constexpr ArgDoc kSetSlotActions[] = {
     args::token("stable", "STABLE"),
 };
 constexpr ArgDoc kSetSlotArgs[] = {args::integer("slot"),
-                                   args::one_of("subcommand", kSetSlotActions)};
+                                   args::one_of("subcommand", kSetSlotActions),
+                                   args::integer("timeout", "TIMEOUT").opt().from("8.0.0")};
 constexpr ArgDoc kKeyArgs[] = {args::string("key")};
 constexpr ArgDoc kSlotArgs[] = {args::integer("slot")};
 constexpr ArgDoc kGetKeysArgs[] = {args::integer("slot"), args::integer("count")};

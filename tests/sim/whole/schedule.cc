@@ -18,12 +18,13 @@ struct KindRow {
   int weight;
 };
 constexpr KindRow kKinds[] = {
-    {Kind::kCrash, "crash", 3},        {Kind::kStart, "start", 5},
-    {Kind::kSplit, "split", 2},        {Kind::kCut, "cut", 2},
-    {Kind::kHeal, "heal", 4},          {Kind::kPause, "pause", 2},
-    {Kind::kFailover, "failover", 3},  {Kind::kDrift, "drift", 1},
-    {Kind::kJump, "jump", 1},          {Kind::kSlowDisk, "slow disk", 2},
-    {Kind::kFullDisk, "full disk", 1}, {Kind::kMove, "move", 4},
+    {Kind::kCrash, "crash", 3},         {Kind::kStart, "start", 5},
+    {Kind::kSplit, "split", 2},         {Kind::kCut, "cut", 2},
+    {Kind::kHeal, "heal", 4},           {Kind::kPause, "pause", 2},
+    {Kind::kFailover, "failover", 3},   {Kind::kDrift, "drift", 1},
+    {Kind::kJump, "jump", 1},           {Kind::kSlowDisk, "slow disk", 2},
+    {Kind::kFullDisk, "full disk", 1},  {Kind::kMove, "move", 4},
+    {Kind::kAddress, "new address", 1},
 };
 
 Fault random_fault(Rng& rng, int nodes) {
@@ -47,6 +48,7 @@ Fault random_fault(Rng& rng, int nodes) {
     case Kind::kSlowDisk:
     case Kind::kFullDisk: fault.amount = below(2); break;
     case Kind::kMove: fault.amount = 1 + below(3'000); break;
+    case Kind::kAddress: fault.amount = 1 + below(200); break;
     default: break;
   }
   fault.then_ms = below(3'000);
@@ -105,6 +107,11 @@ void apply(Trial& trial, const Fault& fault) {
       if (c.is_up(i)) c.fill_disk(i, fault.amount != 0);
       return;
     case Kind::kMove: return move_slots(trial, fault);
+    case Kind::kAddress:
+      if (c.is_up(i)) c.slow_disk(i, false);
+      c.crash(i);
+      c.node(i).ip = fmt::format("10.7.{}.{}", i, fault.amount);
+      return c.start(i);
   }
 }
 

@@ -25,6 +25,7 @@ struct Fault {
     kSlowDisk,  // amount: 0 ends it
     kFullDisk,  // amount: 0 ends it
     kMove,      // of `amount` slots, to `other`
+    kAddress,   // it ends and starts again elsewhere; amount: the last number of the address
   };
   Kind kind{};
   int node = 0;

@@ -161,7 +161,7 @@ TEST_CASE("a schedule that fails is shrunk to the faults that matter") {
              return fault.kind == sim::Fault::Kind::kCrash;
            }) >= 2;
   };
-  const sim::Schedule schedule = sim::random_schedule(7, 40, 6);
+  const sim::Schedule schedule = sim::random_schedule(8, 40, 6);
   REQUIRE(fails(schedule));
   const sim::Schedule least = sim::shrunk(schedule, fails, 200);
   CHECK(least.size() == 2);

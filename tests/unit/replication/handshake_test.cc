@@ -44,7 +44,9 @@ TEST_CASE("a replica introduces itself line by line") {
   CHECK(handshake.hear("+OK") == words({"REPLCONF", "ip-address", "10.0.0.1"}));
   CHECK(handshake.hear("-ERR an old primary") ==
         words({"REPLCONF", "capa", "eof", "capa", "psync2"}));
-  CHECK(handshake.hear("+OK") == words({"PSYNC", kId, "101"}));
+  CHECK(handshake.hear("+OK") == words({"REPLCONF", "version", std::string(kReplicaVersion)}));
+  CHECK(handshake.hear("-ERR Unrecognized REPLCONF option: version") ==
+        words({"PSYNC", kId, "101"}));
   CHECK(handshake.end() == Handshake::End::kNone);
   CHECK(handshake.hear("+CONTINUE").empty());
   CHECK(handshake.end() == Handshake::End::kContinue);
@@ -58,6 +60,7 @@ TEST_CASE("who has no stream and no password asks for everything at once") {
   CHECK(handshake.begin() == words({"PING"}));
   CHECK(handshake.hear("-NOAUTH Authentication required.") ==
         words({"REPLCONF", "listening-port", "1"}));
+  static_cast<void>(handshake.hear("+OK"));
   static_cast<void>(handshake.hear("+OK"));
   CHECK(handshake.hear("+OK") == words({"PSYNC", "?", "-1"}));
   static_cast<void>(handshake.hear("+FULLRESYNC " + kId + " 4711"));
@@ -128,4 +131,13 @@ TEST_CASE("a replica that is to take over is asked with the PSYNC") {
   std::string out = handshake.begin();
   while (out.find("PSYNC") == std::string::npos) out = handshake.hear("+OK");
   CHECK(out == words({"PSYNC", kId, "101", "FAILOVER"}));
+}
+
+TEST_CASE("replicas of Valkey 8 and later, and of hearth, follow open slots") {
+  CHECK(takes_open_slots(kReplicaVersion));
+  CHECK(takes_open_slots("8.0.0"));
+  CHECK(takes_open_slots("10.1"));
+  CHECK_FALSE(takes_open_slots("7.2.255"));
+  CHECK_FALSE(takes_open_slots(""));
+  CHECK_FALSE(takes_open_slots("new"));
 }

@@ -108,6 +108,36 @@ TEST_CASE("a replica serves reads of READONLY sessions for its own primary") {
   CHECK(answer(view, {.shard_pubsub = true}, {150}) == "");
 }
 
+TEST_CASE("a replica sends readers after the keys that have left its primary") {
+  View view = two_nodes();
+  view.nodes[0].flags = node_flag::kReplica;
+  view.nodes[0].slots.clear();
+  view.nodes[0].replica_of = view.nodes[1].id;
+  view.nodes.push_back(node('c', 6382, {200, 299}));
+  view.migrating = {{150, 2}};
+  view.importing = {{250, 2}};
+  const RedirectQuery reads{.command_writes = false, .session_readonly = true, .keys_missing = 1};
+  CHECK(answer(view, reads, {150}) == "ASK 150 127.0.0.1:6382");
+  RedirectQuery half = reads;
+  half.keys_present = 1;
+  CHECK(answer(view, half, {150, 150}) ==
+        "TRYAGAIN Multiple keys request during rehashing of slot");
+  CHECK(answer(view, {.command_writes = false, .keys_missing = 1}, {150}) ==
+        "MOVED 150 127.0.0.1:6381");
+  // The same on the side of the target.
+  CHECK(answer(view, reads, {250}) == "MOVED 250 127.0.0.1:6382");
+  RedirectQuery asks = reads;
+  asks.session_asking = true;
+  CHECK(answer(view, asks, {250}) == "");
+  asks.keys_missing = 2;
+  CHECK(answer(view, asks, {250, 250}) ==
+        "TRYAGAIN Multiple keys request during rehashing of slot");
+  asks.command_writes = true;
+  CHECK(answer(view, asks, {250}) == "MOVED 250 127.0.0.1:6382");
+  asks.command_writes = asks.session_readonly = false;
+  CHECK(answer(view, asks, {250}) == "MOVED 250 127.0.0.1:6382");
+}
+
 TEST_CASE("the fast answer covers exactly the settled slots of a healthy cluster") {
   View view = two_nodes();
   view.migrating = {{7, 1}};
