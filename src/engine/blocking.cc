@@ -86,7 +86,7 @@ void Blocking::run_again(Session& session, BlockedClient& client) {
 void Blocking::release(Session& session, std::size_t out_before) {
   clients_.remove(session.id);
   // Its command has given the rest to somebody else, who resumes it.
-  if (session.is_waiting()) return parts_.executor.refresh_wants();
+  if (session.run_state() == RunState::kWaiting) return parts_.executor.refresh_wants();
   parts_.executor.after_reply(session, out_before);
   parts_.executor.refresh_wants();
   parts_.sessions.go_on(session);

@@ -22,6 +22,7 @@ TEST_CASE("open slots as text are read as what they were") {
     node.flags = node_flag::kPrimary;
     view.nodes.push_back(node);
   }
+  view.myself = 0;
   view.index();
   CHECK(open_slots_text(view).empty());
   view.migrating = {{0, 1}, {16383, 1}};
