@@ -78,7 +78,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const bool knows = (data[0] & 1) != 0;
   const std::size_t piece = 1 + (data[0] >> 1);
-  const std::string_view greeting = "+PONG\r\n+OK\r\n+OK\r\n";
+  const std::string_view greeting = "+PONG\r\n+OK\r\n+OK\r\n+OK\r\n";
   Replica at_once(knows), in_pieces(knows);
   at_once.hear(greeting);
   in_pieces.hear(greeting);

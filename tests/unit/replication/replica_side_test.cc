@@ -73,7 +73,7 @@ class Replica {
     hello.replication_id = id;
     hello.next_offset = next;
     step(ReplicaSide::Connected{hello});
-    for (int i = 0; i < 3; ++i) hear("+OK\r\n");
+    for (int i = 0; i < 4; ++i) hear("+OK\r\n");
   }
   void go_online() {
     connect(kName, 1);
