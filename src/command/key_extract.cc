@@ -1,5 +1,6 @@
 #include "src/command/key_extract.h"
 
+#include "cluster/model/slot.h"
 #include "src/base/parse_number.h"
 
 namespace hearth {
@@ -40,6 +41,17 @@ bool extract_keys(const Command& command, Argv argv, std::vector<KeyPosition>& o
     }
   }
   return true;
+}
+
+// Commands without keys stand in slot 0, and so do some whose keys have no fixed place.
+std::optional<Slot> slot_of_effect(const CommandTable& commands, const Effect& effect,
+                                   std::vector<KeyPosition>& positions) {
+  if (effect.slot != 0) return effect.slot;
+  const std::vector<std::string_view> words(effect.argv.begin(), effect.argv.end());
+  const Command* command = commands.resolve(words);
+  if (command == nullptr || !extract_keys(*command, words, positions) || positions.empty())
+    return std::nullopt;
+  return cluster::slot_of(words[positions.front().index]);
 }
 
 bool reaches_other_database(const Command& command, std::span<const std::string_view> argv) {

@@ -1,6 +1,7 @@
 // ReplicationControl: the stream of effects to replicas. Implemented by the composition root.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "src/command/outcome.h"
@@ -31,6 +32,8 @@ class ReplicationControl {
   // Memory that holds what replicas have not taken yet: no reason to evict keys, since telling them
   // of each eviction would make it more.
   [[nodiscard]] virtual std::uint64_t unsent_bytes() const = 0;
+  // Replicas that get the stream of this server.
+  [[nodiscard]] virtual std::size_t fed_replicas() const = 0;
   virtual void id_changed() = 0;
 };
 

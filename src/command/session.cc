@@ -5,16 +5,20 @@
 
 namespace hearth {
 
-void Session::on_message(std::string_view pattern, std::string_view channel,
-                         std::string_view payload, bool shard) {
-  ReplyWriter reply(message_output(*this), resp);
+std::size_t Session::on_message(std::string_view pattern, std::string_view channel,
+                                std::string_view payload, bool shard) {
+  OutBuffer& out_to = message_output(*this);
+  const std::size_t before = out_to.size();
+  ReplyWriter reply(out_to, resp);
   const bool by_pattern = !pattern.empty();
   reply.push(by_pattern ? 4 : 3);
   reply.bulk(by_pattern ? "pmessage" : shard ? "smessage" : "message");
   if (by_pattern) reply.bulk(pattern);
   reply.bulk(channel);
   reply.bulk(payload);
+  const std::size_t bytes = out_to.size() - before;
   if (!is_running() && clients != nullptr) clients->wrote_to(*this);
+  return bytes;
 }
 
 void Session::on_shard_channel_lost(std::string_view channel) {

@@ -136,6 +136,12 @@ struct SessionTransaction {
   bool watch_broken = false;   // a watched key changed: EXEC answers null
   std::vector<QueuedCommand> queue;
   std::size_t queue_bytes = 0;
+  // Bytes of MULTI and the queued commands, and of what they were answered; kept with
+  // cluster-slot-stats-enabled alone.
+  struct Traffic {
+    std::uint64_t in = 0, out = 0;
+  };
+  Traffic queue_traffic;
   std::vector<WatchedKey*> watched;
   // The rest of an EXEC one of whose commands waits.
   std::vector<QueuedCommand> rest;
@@ -147,8 +153,8 @@ struct Session final : Subscriber, SessionNetwork, SessionModes, SessionRole, Se
   Session& operator=(const Session&) = delete;
 
   // Renders a pub/sub message; set by the engine.
-  void on_message(std::string_view pattern, std::string_view channel, std::string_view payload,
-                  bool shard) override;
+  std::size_t on_message(std::string_view pattern, std::string_view channel,
+                         std::string_view payload, bool shard) override;
   // A subscription ended because the channel's slot went elsewhere.
   void on_shard_channel_lost(std::string_view channel);
 
@@ -186,9 +192,10 @@ struct Session final : Subscriber, SessionNetwork, SessionModes, SessionRole, Se
   std::unique_ptr<tracking::Client> tracking;  // null: CLIENT TRACKING is off
   std::int64_t frozen_micros = 0;              // in a script: what TIME answered first, 0 before
 
-  std::uint64_t held_turn = 0;     // its place among those that are held; 0: none
-  std::uint64_t write_offset = 0;  // where the stream of effects stood after its last write
-  MonoTime soft_limit_since{};     // output is above the soft limit since; 0: it is not
+  std::uint64_t request_bytes = 0;  // of the request that runs, for SlotCosts; 0: not known
+  std::uint64_t held_turn = 0;      // its place among those that are held; 0: none
+  std::uint64_t write_offset = 0;   // where the stream of effects stood after its last write
+  MonoTime soft_limit_since{};      // output is above the soft limit since; 0: it is not
   MonoTime created_at{};
   MonoTime last_active{};
   MonoTime reply_peak_since{};

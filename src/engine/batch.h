@@ -29,6 +29,7 @@ struct RequestBatch {
 
   std::vector<std::string_view> words;
   std::vector<ParsedRequest> requests;
+  std::size_t begin = 0;  // offset of the first request, in the connection's buffer
 
   [[nodiscard]] std::span<const std::string_view> argv(const ParsedRequest& r) const {
     return {words.data() + r.first, r.count};
@@ -38,6 +39,7 @@ struct RequestBatch {
     if (words.capacity() > kWordsKept) std::vector<std::string_view>().swap(words);
     words.clear();
     requests.clear();
+    begin = 0;
   }
 };
 

@@ -132,7 +132,8 @@ void Blocking::serve_ready() {
 }
 
 // Ends the wait without running the command, with what its caller has written.
-void Blocking::count_unserved(Session& session, const BlockedClient& client) {
+void Blocking::count_unserved(Session& session, const BlockedClient& client,
+                              std::uint64_t reply_bytes) {
   EngineCore& core = parts_.core;
   CommandStats& c = core.stats.commands[client.command->id];
   ++c.calls;
@@ -140,10 +141,12 @@ void Blocking::count_unserved(Session& session, const BlockedClient& client) {
   ++core.stats.commands_processed;
   ++session.commands;
   if (core.hot.latency_tracking) core.stats.add_latency(client.command->id, client.ns);
-  if (client.ns >= core.hot.slow_ns) {
-    const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
-    parts_.observers.log_slow(session, *client.command, argv, client.ns);
-  }
+  const bool is_slow = client.ns >= core.hot.slow_ns;
+  if (!is_slow && !core.hot.slot_stats) return;
+  const std::vector<std::string_view> argv(client.argv.begin(), client.argv.end());
+  if (is_slow) parts_.observers.log_slow(session, *client.command, argv, client.ns);
+  if (core.hot.slot_stats)
+    parts_.observers.note_unserved(session, *client.command, argv, client.ns, reply_bytes);
 }
 
 void Blocking::end_wait(Session& session, BlockedClient& client) {
@@ -160,14 +163,14 @@ void Blocking::end_wait(Session& session, BlockedClient& client) {
     reply.null();
   else
     reply.null_array();
-  count_unserved(session, client);
+  count_unserved(session, client, session.out.size() - out_before);
   release(session, out_before);
 }
 
 void Blocking::refuse_wait(Session& session, const BlockedClient& client, std::string_view error) {
   const std::size_t out_before = session.out.size();
   parts_.executor.reply_error(session, client.command, error, false);
-  count_unserved(session, client);
+  count_unserved(session, client, session.out.size() - out_before);
   release(session, out_before);
 }
 

@@ -62,7 +62,7 @@ class Blocking final : public BlockingControl, public EffectSink {
   void release(Session& session, std::size_t out_before);
   void serve_woken();
   void serve_key(const BlockedClients::Key& key);
-  void count_unserved(Session& session, const BlockedClient& client);
+  void count_unserved(Session& session, const BlockedClient& client, std::uint64_t reply_bytes);
   void end_wait(Session& session, BlockedClient& client);
   void refuse_wait(Session& session, const BlockedClient& client, std::string_view error);
 

@@ -184,13 +184,15 @@ std::size_t Engine::run_prepared(Session& session, RequestBatch& batch) {
     tracker_.limit_table();
   core_.last_ticks = core_.ticks();
   std::size_t done = 0;
-  std::size_t begin = 0;
+  std::size_t begin = batch.begin;
   for (const ParsedRequest& r : batch.requests) {
     if (stopped_ || session.is_parked() || session.close_now || session.close_after_reply) break;
+    if (core_.hot.slot_stats) [[unlikely]]
+      session.request_bytes = r.end - begin;
     if (r.count > 0) execute_one(session, r, batch.argv(r));
     if (session.is_held()) break;  // it did not run: it comes again
     if (r.end - begin > core_.hot.large_request && r.command != nullptr) [[unlikely]] {
-      // Offsets bound the size from above: what stood before the batch counts with its first.
+      // The size on the wire is an upper bound of that of the words.
       std::uint64_t bytes = 0;
       for (const std::string_view word : batch.argv(r)) bytes += word.size();
       if (bytes > core_.hot.large_request) {
@@ -286,8 +288,11 @@ void Engine::execute_one(Session& session, const ParsedRequest& request, Words a
   switch (gate_.admit(session, *command, argv, request.key)) {
     case Verdict::kPass: break;
     case Verdict::kParked: return;
-    case Verdict::kRefused:
-    case Verdict::kQueued: return after_reply(session, out_before);
+    case Verdict::kQueued:
+      if (core_.hot.slot_stats) [[unlikely]]
+        observers_.note_queued(session, argv, session.out.size() - out_before);
+      return after_reply(session, out_before);
+    case Verdict::kRefused: return after_reply(session, out_before);
   }
   session.become(RunState::kRunning);
   core_.actor = &session;
@@ -337,6 +342,7 @@ void Engine::run_unit(Session& session, const std::function<void()>& work) {
   ++core_.depth;
   work();
   --core_.depth;
+  observers_.after_unit();
   finish_unit(session);
   core_.actor = outer;
   if (session.is_running()) session.become(RunState::kIdle);
@@ -466,6 +472,8 @@ void Engine::commit() {
   // server run on) becomes part of it.
   if (core_.depth > 0) return;
   const CommittedUnit unit = core_.effects.unit();
+  if (core_.hot.slot_stats) [[unlikely]]
+    observers_.note_stream(unit);
   for (EffectSink* sink : sinks_) sink->on_commit(unit);
   core_.effects.clear();
   serve_ready();

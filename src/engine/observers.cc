@@ -30,7 +30,7 @@ std::vector<std::string_view> Observers::without_secrets(const Command& command,
   return shown;
 }
 
-void Observers::note_call(const Session& session, const Session& client, const Command& command,
+void Observers::note_call(Session& session, const Session& client, const Command& command,
                           Words argv, std::uint64_t ns, std::uint64_t reply_bytes, bool announced) {
   if (ns >= core_.hot.slow_ns) [[unlikely]]
     log_slow(client, command, argv, ns);
@@ -43,24 +43,7 @@ void Observers::note_call(const Session& session, const Session& client, const C
   if (core_.hot_keys.is_active()) [[unlikely]]
     note_hot_keys(command, argv, ns, reply_bytes);
   if (core_.hot.slot_stats) [[unlikely]]
-    note_slot(session, command, argv, ns, reply_bytes);
-}
-
-void Observers::note_slot(const Session& session, const Command& command, Words argv,
-                          std::uint64_t ns, std::uint64_t reply_bytes) {
-  // A script counts as a whole; of an EXEC, whose commands have one slot, they count each.
-  if (session.in_script || session.replaying || has(command.flags, Flag::kRunsQueue)) return;
-  if (!extract_keys(command, argv, positions_) || positions_.empty()) return;
-  // "*2\r\n$3\r\nGET\r\n ..."
-  const auto header = [](std::size_t n) {
-    std::size_t bytes = 4;
-    for (; n >= 10; n /= 10) ++bytes;
-    return bytes;
-  };
-  std::uint64_t request_bytes = header(argv.size());
-  for (const std::string_view word : argv) request_bytes += header(word.size()) + word.size() + 2;
-  core_.stats.slots.add(cluster::slot_of(argv[positions_.front().index]),
-                        {ns, request_bytes, reply_bytes});
+    slot_costs_.note_call(session, command, argv, ns, reply_bytes);
 }
 
 void Observers::announce(const Session& session, const Command& command, Words argv) {

@@ -10,13 +10,15 @@
 #include "src/command/monitor_control.h"
 #include "src/engine/core.h"
 #include "src/engine/sessions.h"
+#include "src/engine/slot_costs.h"
 
 namespace hearth {
 
 class Observers final : public MonitorControl {
  public:
   using Words = std::span<const std::string_view>;
-  Observers(EngineCore& core, Sessions& sessions) : core_(core), sessions_(sessions) {}
+  Observers(EngineCore& core, Sessions& sessions)
+      : core_(core), sessions_(sessions), slot_costs_(core) {}
 
   // MonitorControl
   void start(Session& session) override;
@@ -30,12 +32,23 @@ class Observers final : public MonitorControl {
       feed(session, command, argv);
   }
   // A command ran. `announced`: monitors were shown it before.
-  void after_call(const Session& session, const Session& client, const Command& command, Words argv,
+  void after_call(Session& session, const Session& client, const Command& command, Words argv,
                   std::uint64_t ns, std::uint64_t reply_bytes, bool announced) {
     if (ns >= core_.hot.slow_ns || ns >= core_.hot.latency_ns || !monitors_.empty() ||
         core_.hot_keys.is_active() || core_.hot.slot_stats) [[unlikely]]
       note_call(session, client, command, argv, ns, reply_bytes, announced);
   }
+  // To be called with cluster-slot-stats-enabled alone.
+  void note_unserved(Session& session, const Command& command, Words argv, std::uint64_t ns,
+                     std::uint64_t reply_bytes) {
+    slot_costs_.note_unserved(session, command, argv, ns, reply_bytes);
+  }
+  void note_queued(Session& session, Words argv, std::uint64_t reply_bytes) {
+    slot_costs_.note_queued(session, argv, reply_bytes);
+  }
+  void note_stream(const CommittedUnit& unit) { slot_costs_.note_stream(unit); }
+  // A unit that was no call ended.
+  void after_unit() { slot_costs_.forget_nested(); }
   // Shows a command that waits.
   void announce(const Session& session, const Command& command, Words argv);
   void log_slow(const Session& client, const Command& command, Words argv, std::uint64_t ns);
@@ -43,18 +56,17 @@ class Observers final : public MonitorControl {
                 std::uint64_t bytes);
 
  private:
-  void note_call(const Session& session, const Session& client, const Command& command, Words argv,
+  void note_call(Session& session, const Session& client, const Command& command, Words argv,
                  std::uint64_t ns, std::uint64_t reply_bytes, bool announced);
   [[nodiscard]] std::vector<std::string_view> without_secrets(const Command& command,
                                                               Words argv) const;
   void feed(const Session& from, const Command& command, Words argv);
-  void note_slot(const Session& session, const Command& command, Words argv, std::uint64_t ns,
-                 std::uint64_t reply_bytes);
   void note_hot_keys(const Command& command, Words argv, std::uint64_t ns,
                      std::uint64_t reply_bytes);
 
   EngineCore& core_;
   Sessions& sessions_;
+  SlotCosts slot_costs_;
   std::map<ConnId, Session*> monitors_;
   std::vector<KeyPosition> positions_;
 };

@@ -1,7 +1,4 @@
-// The cost of commands by slot: CLUSTER SLOT-STATS.
-//
-// A command counts for the slot of its first key; commands without keys, and those of scripts,
-// which count as a whole, for none of their own. Sizes are those on the wire in RESP.
+// The cost of slots: CLUSTER SLOT-STATS. What counts for which slot: src/engine/slot_costs.h.
 #pragma once
 
 #include <array>
@@ -13,7 +10,7 @@
 namespace hearth {
 
 struct SlotFigures {
-  std::uint64_t cpu_ns = 0;
+  std::uint64_t cpu_us = 0;
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
 };
@@ -24,7 +21,7 @@ class SlotStats {
   void add(Slot slot, const SlotFigures& more) {
     if (all_ == nullptr) all_ = std::make_unique<All>();
     SlotFigures& figures = (*all_)[slot];
-    figures.cpu_ns += more.cpu_ns;
+    figures.cpu_us += more.cpu_us;
     figures.bytes_in += more.bytes_in;
     figures.bytes_out += more.bytes_out;
   }

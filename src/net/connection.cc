@@ -127,6 +127,7 @@ RequestParser::Status Connection::parse(std::string_view data, std::size_t from,
                             0x7fffffff, 64 * 1024, session_->authenticated};
   auto status = RequestParser::Status::kNeedMore;
   batch.clear();
+  batch.begin = from;
   while (batch.requests.size() < RequestBatch::kRequestsMost) {
     const auto first = static_cast<std::uint32_t>(batch.words.size());
     std::size_t used = 0;

@@ -73,11 +73,13 @@ std::size_t PubSub::publish(std::string_view channel, std::string_view payload) 
   return receivers;
 }
 
-std::size_t PubSub::publish_shard(std::string_view channel, std::string_view payload) {
+PubSub::Heard PubSub::publish_shard(std::string_view channel, std::string_view payload) {
+  Heard heard;
   const auto at = shard_channels_.find(channel);
-  if (at == shard_channels_.end()) return 0;
-  for (const Listener& l : at->second) l.who->on_message({}, channel, payload, true);
-  return at->second.size();
+  if (at == shard_channels_.end()) return heard;
+  heard.receivers = at->second.size();
+  for (const Listener& l : at->second) heard.bytes += l.who->on_message({}, channel, payload, true);
+  return heard;
 }
 
 std::size_t PubSub::count(Kind kind, std::string_view name) const {

@@ -19,9 +19,10 @@ namespace hearth {
 class Subscriber {
  public:
   virtual ~Subscriber() = default;
-  // pattern is empty unless the subscription is one; shard marks a shard channel.
-  virtual void on_message(std::string_view pattern, std::string_view channel,
-                          std::string_view payload, bool shard) = 0;
+  // pattern is empty unless the subscription is one; shard marks a shard channel. Returns the size
+  // of the message as the subscriber hears it.
+  virtual std::size_t on_message(std::string_view pattern, std::string_view channel,
+                                 std::string_view payload, bool shard) = 0;
 };
 
 // A channel, pattern or shard channel with all who listen to it, in no order.
@@ -57,7 +58,11 @@ class PubSub {
 
   // Returns how many received it. O(listeners + patterns).
   std::size_t publish(std::string_view channel, std::string_view payload);
-  std::size_t publish_shard(std::string_view channel, std::string_view payload);
+  struct Heard {
+    std::size_t receivers = 0;
+    std::uint64_t bytes = 0;  // of all their messages
+  };
+  Heard publish_shard(std::string_view channel, std::string_view payload);
 
   [[nodiscard]] std::size_t count(Kind kind, std::string_view name) const;
   [[nodiscard]] std::size_t pattern_count() const { return patterns_.size(); }

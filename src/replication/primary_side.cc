@@ -532,6 +532,13 @@ std::uint64_t PrimarySide::confirmed_by(std::size_t replicas) const {
   return *nth;
 }
 
+std::size_t PrimarySide::fed_replicas() const {
+  if (!wants_stream()) return 0;
+  return static_cast<std::size_t>(std::count_if(
+      replicas_.begin(), replicas_.end(),
+      [](const auto& entry) { return entry.second.next != 0 && !entry.second.dropped; }));
+}
+
 std::size_t PrimarySide::replicas_at(std::uint64_t offset, bool on_disk) const {
   return static_cast<std::size_t>(
       std::count_if(replicas_.begin(), replicas_.end(), [&](const auto& entry) {

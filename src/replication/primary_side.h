@@ -260,6 +260,8 @@ class PrimarySide {
   [[nodiscard]] bool is_frozen() const { return frozen_; }
   [[nodiscard]] const std::map<PeerId, Replica>& peers() const { return replicas_; }
   [[nodiscard]] std::size_t online_replicas() const;
+  // Those that units of this server go to, now or once their snapshot is there.
+  [[nodiscard]] std::size_t fed_replicas() const;
   [[nodiscard]] std::size_t replicas_at(std::uint64_t offset, bool on_disk) const;
   // All that are online do.
   [[nodiscard]] bool replicas_take_open_slots() const;

@@ -2,13 +2,16 @@
 
 #include <utility>
 
+#include "cluster/model/slot.h"
 #include "src/base/log.h"
 
 namespace hearth {
 
 cluster::DataState ClusterData::state() const {
   cluster::DataState data;
-  data.offset = parts_.replication->offset();
+  // While a replica loads a snapshot its data is nobody's.
+  const bool is_whole = !parts_.follower->is_replica() || parts_.replication->can_continue();
+  data.offset = is_whole ? parts_.replication->offset() : 0;
   data.is_empty = parts_.engine->keyspace().total_keys() == 0;
   data.writes_held = parts_.engine->holds().holds_writes(WriteHolder::kFailover);
   data.link_up = parts_.follower->link_is_up();
@@ -139,10 +142,13 @@ void ClusterData::settle_slots(const cluster::View& view) {
 void ClusterData::deliver(const std::string& channel, const std::string& message, bool shard) {
   parts_.before_change();
   PubSub& pubsub = parts_.engine->pubsub();
-  if (shard)
-    pubsub.publish_shard(channel, message);
-  else
+  if (!shard) {
     pubsub.publish(channel, message);
+    return;
+  }
+  const PubSub::Heard heard = pubsub.publish_shard(channel, message);
+  if (heard.bytes > 0 && parts_.engine->settings().cluster_slot_stats_enabled)
+    parts_.engine->stats().slots.add(cluster::slot_of(channel), {0, 0, heard.bytes});
 }
 
 }  // namespace hearth

@@ -98,6 +98,7 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
   [[nodiscard]] std::uint64_t offset() const override { return side_.offset(); }
   [[nodiscard]] std::uint64_t backlog_bytes() const override;
   [[nodiscard]] std::uint64_t unsent_bytes() const override;
+  [[nodiscard]] std::size_t fed_replicas() const override { return side_.fed_replicas(); }
   void id_changed() override { side_.rename(std::string(engine_->reports().replication_id())); }
 
   // --- ProgressSource ---

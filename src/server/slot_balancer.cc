@@ -46,7 +46,7 @@ void SlotBalancer::work(BalanceMode mode, const cluster::View& view) {
   if (counts && mode == BalanceMode::kLoad) {
     measure_cpu(now);
   } else {
-    cpu_ns_.clear();
+    cpu_us_.clear();
     cpu_rate_.clear();
   }
   cluster::migration::Rebalancer::Situation situation{.view = view, .mode = mode};
@@ -82,19 +82,19 @@ std::optional<bool> SlotBalancer::end_of_order(const cluster::View& view) {
 
 void SlotBalancer::measure_cpu(MonoTime now) {
   const SlotStats& stats = parts_.engine->stats().slots;
-  const bool first = cpu_ns_.empty();
+  const bool first = cpu_us_.empty();
   if (first) {
-    cpu_ns_.assign(kSlotCount, 0);
+    cpu_us_.assign(kSlotCount, 0);
     cpu_rate_.assign(kSlotCount, 0);
   }
   const double elapsed_s =
       static_cast<double>((now - std::exchange(measured_, now)).count()) / 1'000'000;
-  for (std::size_t i = 0; i < cpu_ns_.size(); ++i) {
-    const std::uint64_t total = stats.of(static_cast<Slot>(i)).cpu_ns;
-    const std::uint64_t before = std::exchange(cpu_ns_[i], total);
+  for (std::size_t i = 0; i < cpu_us_.size(); ++i) {
+    const std::uint64_t total = stats.of(static_cast<Slot>(i)).cpu_us;
+    const std::uint64_t before = std::exchange(cpu_us_[i], total);
     if (first || elapsed_s <= 0) continue;
     // A total that has fallen was reset.
-    const auto spent = static_cast<double>(total - (before > total ? total : before)) / 1000;
+    const auto spent = static_cast<double>(total - (before > total ? total : before));
     cpu_rate_[i] += kNewest * (spent / elapsed_s - cpu_rate_[i]);
   }
 }

@@ -50,7 +50,7 @@ class SlotBalancer {
   std::string name_;  // of the move that was ordered; empty: none
   cluster::migration::SlotOrder order_;
   // While CPU time counts: what was known of each slot last.
-  std::vector<std::uint64_t> cpu_ns_;
+  std::vector<std::uint64_t> cpu_us_;
   Rates cpu_rate_;
   MonoTime measured_{};
 };

@@ -57,17 +57,10 @@ bool SlotSource::has_keys(const Effect& effect) {
   return command != nullptr && extract_keys(*command, words, positions_) && !positions_.empty();
 }
 
-// Commands without keys stand in slot 0, and so do some whose keys have no fixed place.
 // Messages about warm epochs: those of the target know nothing of these slots.
 bool SlotSource::is_of_epoch(const Effect& effect) {
   const std::vector<std::string_view> words(effect.argv.begin(), effect.argv.end());
   return equals_ignore_case(words[0], "ECHO") && !key_of_version_echo(words);
-}
-
-std::optional<Slot> SlotSource::slot_of(const Effect& effect) {
-  if (effect.slot != 0) return effect.slot;
-  if (!has_keys(effect)) return std::nullopt;
-  return cluster::slot_of(effect.argv[positions_.front().index]);
 }
 
 void SlotSource::note_keys(const Effect& effect) {
@@ -88,7 +81,7 @@ void SlotSource::note(const CommittedUnit& unit) {
       flushed_ = true;
       continue;
     }
-    const std::optional<Slot> slot = slot_of(effect);
+    const std::optional<Slot> slot = slot_of_effect(commands_, effect, positions_);
     if (!slot || is_of_epoch(effect)) continue;
     if (slot == walked)
       note_keys(effect);

@@ -60,7 +60,6 @@ class SlotSource {
   void append(const CommittedUnit& unit);
   void note_keys(const Effect& effect);
   [[nodiscard]] bool has_keys(const Effect& effect);
-  [[nodiscard]] std::optional<Slot> slot_of(const Effect& effect);
   [[nodiscard]] static bool is_of_epoch(const Effect& effect);
 
   Engine& engine_;

@@ -58,6 +58,20 @@ class FakeCluster final : public ClusterControl {
   void close_on_drop(bool on) override { closes = on; }
   bool cut_links(const NodeId& node, cluster::LinkSide) override { return node == NodeId(kOther); }
 
+  // The other's replica says how much of its primary's data it has.
+  void hear_replica(std::uint64_t offset) {
+    run(cluster::input::LinkConnected{replica_link_, "127.0.0.1"});
+    cluster::Message m = *pong();
+    m.header.sender = NodeId(kReplica);
+    m.header.replica_of = NodeId(kOther);
+    m.header.flags = cluster::node_flag::kReplica;
+    m.header.port = 6381;
+    m.header.cport = 16381;
+    m.header.replication_offset = offset;
+    run(cluster::input::MessageReceived{replica_link_,
+                                        std::make_shared<const cluster::Message>(std::move(m))});
+  }
+
   int dropped = -1;
   bool closes = false;
 
@@ -83,8 +97,9 @@ class FakeCluster final : public ClusterControl {
     for (const cluster::Action& action : actions.list) {
       if (std::holds_alternative<cluster::action::Persist>(action))
         static_cast<void>(machine_->step(cluster::input::Persisted{}, now()));
-      if (const auto* open = std::get_if<cluster::action::OpenLink>(&action);
-          open != nullptr && open->ip == "127.0.0.2") {
+      const auto* open = std::get_if<cluster::action::OpenLink>(&action);
+      if (open != nullptr && open->ip == "127.0.0.3") replica_link_ = open->link;
+      if (open != nullptr && open->ip == "127.0.0.2") {
         static_cast<void>(
             machine_->step(cluster::input::LinkConnected{open->link, "127.0.0.1"}, now()));
         static_cast<void>(
@@ -98,15 +113,18 @@ class FakeCluster final : public ClusterControl {
   EngineFixture* server_;
   std::unique_ptr<cluster::Machine> machine_;
   std::int64_t mono_ms_ = 1000;
+  cluster::LinkId replica_link_ = 0;
 };
 
 struct ClusterFixture {
-  explicit ClusterFixture(const std::string& nodes_conf = two_nodes(), int resp = 2,
-                          int databases = 1)
+  explicit ClusterFixture(
+      const std::string& nodes_conf = two_nodes(), int resp = 2, int databases = 1,
+      NanoTicks ticks = [] { return std::uint64_t{0}; })
       : server({.resp = resp,
                 .config = {{"cluster-enabled", "yes"},
                            {"cluster-databases", std::to_string(databases)},
-                           {"enable-debug-command", "yes"}}}),
+                           {"enable-debug-command", "yes"}},
+                .ticks = ticks}),
         cluster(server, nodes_conf) {}
   template <typename... A>
   std::string run(const A&... words) {

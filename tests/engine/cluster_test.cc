@@ -141,6 +141,13 @@ TEST_CASE("CLUSTER SLOTS lists ranges with their nodes") {
                        const std::string& more) {
     return "*4\r\n$9\r\n" + ip + "\r\n:" + port + "\r\n$40\r\n" + id + "\r\n" + more;
   };
+  // A replica is listed once it has data.
+  CHECK(f.run("CLUSTER", "SLOTS").find(kReplica) == std::string::npos);
+  f.cluster.hear_replica(0);
+  CHECK(f.run("CLUSTER", "SLOTS").find(kReplica) == std::string::npos);
+  CHECK(f.run("CLUSTER", "SHARDS").find("loading") != std::string::npos);
+  f.cluster.hear_replica(7);
+  CHECK(f.run("CLUSTER", "SHARDS").find("loading") == std::string::npos);
   CHECK(f.run("CLUSTER", "SLOTS") ==
         "*2\r\n*3\r\n:0\r\n:8191\r\n" + node("127.0.0.1", "6379", kMe, "*0\r\n") +
             "*4\r\n:8192\r\n:16382\r\n" +
@@ -268,7 +275,7 @@ TEST_CASE("SLOT-STATS counts keys always, and cost by slot where it is switched 
   // "*3\r\n$3\r\nSET\r\n$6\r\n{06S}b\r\n$1\r\n2\r\n" and "+OK\r\n".
   f.run("SET", same_slot, "2");
   CHECK(stats() == figures(2, 32, 5));
-  // Scripts count as a whole, the commands of a transaction each.
+  // Scripts and transactions count as a whole.
   const std::string script = "return redis.call('get', KEYS[1])";
   f.run("EVAL", script, "1", key);
   const int eval =
@@ -277,10 +284,13 @@ TEST_CASE("SLOT-STATS counts keys always, and cost by slot where it is switched 
   CHECK(stats() == figures(2, 32 + eval, 5 + 7));
   f.run("MULTI");
   f.run("GET", key);
+  CHECK(stats() == figures(2, 32 + eval, 5 + 7));
   f.run("EXEC");
-  CHECK(stats() == figures(2, 32 + eval + 4 + 9 + 12, 5 + 7 + 7));
+  // MULTI, GET and EXEC; "+OK", "+QUEUED", and an array of one.
+  const int in = 32 + eval + 15 + (4 + 9 + 12) + 14, out = 5 + 7 + 5 + 9 + (4 + 7);
+  CHECK(stats() == figures(2, in, out));
   f.run("PING");
-  CHECK(stats() == figures(2, 32 + eval + 4 + 9 + 12, 5 + 7 + 7));
+  CHECK(stats() == figures(2, in, out));
 
   CHECK(f.run("CLUSTER", "SLOT-STATS", "ORDERBY", "network-bytes-in", "LIMIT", "1") == stats());
   CHECK(f.run("CLUSTER", "SLOT-STATS", "ORDERBY", "key-count", "DESC", "LIMIT", "1") == stats());

@@ -111,9 +111,11 @@ class FakeReplication : public ReplicationControl {
   std::uint64_t offset() const override { return 7; }
   std::uint64_t backlog_bytes() const override { return 0; }
   std::uint64_t unsent_bytes() const override { return unsent; }
+  std::size_t fed_replicas() const override { return fed; }
   void id_changed() override {}
 
   int syncs = 0;
+  std::size_t fed = 0;
   std::uint64_t unsent = 0;
 };
 

@@ -24,7 +24,7 @@ struct Metric {
 };
 constexpr Metric kMetrics[] = {
     {"key-count", [](const SlotRow& row) { return row.keys; }, false},
-    {"cpu-usec", [](const SlotRow& row) { return row.figures.cpu_ns / 1000; }},
+    {"cpu-usec", [](const SlotRow& row) { return row.figures.cpu_us; }},
     {"network-bytes-in", [](const SlotRow& row) { return row.figures.bytes_in; }},
     {"network-bytes-out", [](const SlotRow& row) { return row.figures.bytes_out; }},
     {"memory-bytes", [](const SlotRow& row) { return row.memory; }},

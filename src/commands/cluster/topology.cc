@@ -46,10 +46,15 @@ void write_slots_node(ReplyWriter& reply, const NodeView& node, EndpointType typ
   }
 }
 
+// It has no data of its primary yet, as far as it has told.
+bool is_loading(const NodeView& node) { return node.is_replica() && node.replication_offset == 0; }
+
+// Replicas that clients can read from.
 std::vector<const NodeView*> replicas_of(const View& view, const NodeView& primary) {
   std::vector<const NodeView*> out;
   for (const NodeView& node : view.nodes) {
-    if (node.replica_of == primary.id && !node.has(node_flag::kFail)) out.push_back(&node);
+    if (node.replica_of == primary.id && !node.has(node_flag::kFail) && !is_loading(node))
+      out.push_back(&node);
   }
   return out;
 }
@@ -80,10 +85,9 @@ Outcome slots(CommandContext& ctx) {
   return {};
 }
 
-std::string_view health_of(const NodeView& node, bool is_me) {
+std::string_view health_of(const NodeView& node) {
   if (node.has(node_flag::kFail)) return "fail";
-  if (node.is_replica() && !is_me && node.replication_offset == 0) return "loading";
-  return "online";
+  return is_loading(node) ? "loading" : "online";
 }
 
 void write_shard_node(CommandContext& ctx, const View& view, const NodeView& node) {
@@ -119,7 +123,7 @@ void write_shard_node(CommandContext& ctx, const View& view, const NodeView& nod
       is_me && info != nullptr ? info->replication_offset() : node.replication_offset;
   reply.integer(static_cast<std::int64_t>(offset));
   reply.bulk("health");
-  reply.bulk(health_of(node, is_me));
+  reply.bulk(health_of(node));
 }
 
 Outcome shards(CommandContext& ctx) {

@@ -1,4 +1,5 @@
 // PUBLISH, SPUBLISH and PUBSUB.
+#include "cluster/model/slot.h"
 #include "src/base/glob.h"
 #include "src/command/context.h"
 #include "src/command/docs.h"
@@ -12,12 +13,19 @@ namespace {
 
 using Kind = PubSub::Kind;
 
+std::size_t publish_shard(CommandContext& ctx, std::string_view channel, std::string_view message) {
+  const PubSub::Heard heard = ctx.services().pubsub->publish_shard(channel, message);
+  if (heard.bytes > 0 && ctx.settings().cluster_slot_stats_enabled)
+    ctx.services().stats->slots.add(cluster::slot_of(channel), {0, 0, heard.bytes});
+  return heard.receivers;
+}
+
 Outcome publish_to(CommandContext& ctx, Kind kind) {
   const std::string_view channel = ctx.arg(1), message = ctx.arg(2);
   const Services& services = ctx.services();
   const bool shard = kind == Kind::kShard;
-  const std::size_t receivers = shard ? services.pubsub->publish_shard(channel, message)
-                                      : services.pubsub->publish(channel, message);
+  const std::size_t receivers =
+      shard ? publish_shard(ctx, channel, message) : services.pubsub->publish(channel, message);
   ++services.stats->pubsub_messages;
   // In a cluster the bus takes messages to every node, replicas included; else the effect log does.
   if (services.relay != nullptr)

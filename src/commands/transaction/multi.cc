@@ -10,6 +10,7 @@ Outcome multi(CommandContext& ctx) {
   Session& s = ctx.session();
   if (s.in_multi) return refuse("ERR MULTI calls can not be nested");
   s.in_multi = true;
+  s.queue_traffic = {};  // of one that was discarded
   ctx.reply().ok();
   return {};
 }

@@ -18,8 +18,10 @@ namespace {
 
 class Client final : public Subscriber {
  public:
-  void on_message(std::string_view pattern, std::string_view, std::string_view, bool) override {
+  std::size_t on_message(std::string_view pattern, std::string_view, std::string_view payload,
+                         bool) override {
     heard.emplace_back(pattern);
+    return payload.size();
   }
   Subscriptions mine;
   std::vector<std::string> heard;  // the patterns it heard by, "" for a channel

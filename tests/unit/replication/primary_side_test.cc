@@ -236,6 +236,20 @@ TEST_CASE("a replica that was away goes on where it was, if the backlog has it")
   }
 }
 
+TEST_CASE("replicas are fed from the moment that their snapshot shows") {
+  Primary primary(without_delay());
+  CHECK(primary.side.fed_replicas() == 0);
+  primary.bring_online(1);
+  CHECK(primary.side.fed_replicas() == 1);
+  primary.sync(2, "?", "-1");
+  CHECK(primary.side.fed_replicas() == 2);
+  primary.step(PeerClosed{1});
+  CHECK(primary.side.fed_replicas() == 1);
+  // What it gets then comes from this server's own primary.
+  static_cast<void>(primary.side.follow());
+  CHECK(primary.side.fed_replicas() == 0);
+}
+
 TEST_CASE("a request that can't be met is told in the log without its length and its line ends") {
   Primary primary(without_delay());
   primary.bring_online(1);
