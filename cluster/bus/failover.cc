@@ -38,7 +38,7 @@ int rank_of_me(const State& s, const Node& primary) {
   int rank = 0;
   for (const auto& [id, node] : s.nodes) {
     if (&node == s.myself || node.replica_of != primary.id || node.has(kOut)) continue;
-    const std::uint64_t mine = s.now.data.offset;
+    const std::uint64_t mine = own_offset(s);
     const bool first = node.replication_offset > mine ||
                        (node.replication_offset == mine && node.id < s.myself->id);
     rank += first ? 1 : 0;
@@ -104,7 +104,7 @@ void plan(State& s, const Node& primary) {
   s.note(log::Level::kNotice,
          fmt::format("Start of election delayed for {} milliseconds (rank #{}, primary rank #{}, "
                      "offset {}).",
-                     delay, e.rank, primary_rank, s.now.data.offset));
+                     delay, e.rank, primary_rank, own_offset(s)));
 }
 
 void ask(State& s, const Node& primary) {

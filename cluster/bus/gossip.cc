@@ -104,8 +104,9 @@ void set_ip(State& s, std::string& field, const std::string& value) {
 
 }  // namespace
 
-PingBody make_gossip(State& s, const Node* receiver) {
+PingBody make_gossip(State& s, const Link& link) {
   PingBody body;
+  const Node* receiver = link.node;
   const std::uint64_t mark = ++s.gossip_serial;
   const auto tell = [&](Node& node) {
     if (node.gossip_mark == mark || &node == s.myself || &node == receiver) return;
@@ -124,7 +125,8 @@ PingBody make_gossip(State& s, const Node* receiver) {
   for (const NodeId& id : s.suspects) {
     if (Node* node = s.find(id); node != nullptr) tell(*node);
   }
-  if (receiver != nullptr && receiver->has(node_flag::kExtensions)) {
+  // Who knows me already, but is not known here, is to learn my names from the answer too.
+  if (link.takes_extensions || (receiver != nullptr && receiver->has(node_flag::kExtensions))) {
     body.extensions = own_extensions(s);
   }
   return body;

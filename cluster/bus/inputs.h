@@ -22,7 +22,7 @@ using LinkId = std::uint64_t;
 
 // Where the data of this node stands.
 struct DataState {
-  std::uint64_t offset = 0;  // in the stream of effects
+  std::uint64_t offset = 0;  // in the stream of effects; 0: a replica's data is of no stream
   bool is_empty = false;     // no key
   bool writes_held = false;  // no client's write runs, and none is under way
   bool link_up = false;      // a replica: its primary's stream arrives
@@ -56,6 +56,10 @@ struct MessageReceived {
   LinkId link = 0;
   std::shared_ptr<const Message> message;
 };
+// A message came and was dropped on purpose (DEBUG): it counts as received, and that is all.
+struct MessageDropped {
+  MessageType type = MessageType::kPing;
+};
 // PUBLISH (to every node) or SPUBLISH (to the nodes of my shard).
 struct Publish {
   std::string channel;
@@ -84,9 +88,9 @@ struct DataMoved {};
 }  // namespace input
 
 using Input = std::variant<input::Tick, input::LinkAccepted, input::LinkConnected,
-                           input::LinkClosed, input::MessageReceived, input::Publish,
-                           input::SeedResolved, input::SettingsChanged, input::Admin,
-                           input::Persisted, input::Loading, input::DataMoved>;
+                           input::LinkClosed, input::MessageReceived, input::MessageDropped,
+                           input::Publish, input::SeedResolved, input::SettingsChanged,
+                           input::Admin, input::Persisted, input::Loading, input::DataMoved>;
 
 inline constexpr std::chrono::milliseconds kTickPeriod{100};
 

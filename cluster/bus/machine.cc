@@ -52,10 +52,18 @@ void publish(State& s, const input::Publish& in) {
   }
 }
 
+bool announces_the_same(const BusSettings& a, const BusSettings& b) {
+  return a.announced == b.announced && a.hostname == b.hostname && a.human_name == b.human_name &&
+         a.client_ipv4 == b.client_ipv4 && a.client_ipv6 == b.client_ipv6;
+}
+
 void apply_settings(State& s, const BusSettings& settings) {
   const bool seeds_changed = s.settings.seeds != settings.seeds;
+  const bool has_news = !announces_the_same(s.settings, settings);
   s.settings = settings;
   announce_settings(s);
+  // The usual heartbeats take up to half the time-out until all peers know, and clients ask any.
+  if (has_news) s.broadcast_pong();
   if (seeds_changed) s.formation.seeds.clear();
   bus::resume_formation(s);
   s.may_save();
@@ -196,6 +204,8 @@ Actions Machine::step(const Input& input, Now now) {
           bus::on_link_closed(s, in.link);
         } else if constexpr (std::is_same_v<In, input::MessageReceived>) {
           if (bus::Link* link = s.find_link(in.link)) bus::on_message(s, *link, *in.message);
+        } else if constexpr (std::is_same_v<In, input::MessageDropped>) {
+          ++s.stats.received[static_cast<std::size_t>(in.type)];
         } else if constexpr (std::is_same_v<In, input::Publish>) {
           publish(s, in);
         } else if constexpr (std::is_same_v<In, input::SeedResolved>) {

@@ -214,6 +214,7 @@ void on_message(State& s, Link& link, const Message& message) {
     on_body(s, *link.node, message);
     return;
   }
+  link.takes_extensions = (message.header.message_flags & message_flag::kExtensions) != 0;
   Node* sender = s.find(message.header.sender);
   if (sender != nullptr && sender->has(node_flag::kHandshake)) {
     if (link.inbound && link.node == nullptr) sender->claimed_inbound = link.id;

@@ -53,7 +53,7 @@ Ms silent_for(const State& s, const Node& node) {
 }
 
 std::uint64_t offset_of(const State& s, const Node& node) {
-  return &node == s.myself ? s.now.data.offset : node.replication_offset;
+  return &node == s.myself ? own_offset(s) : node.replication_offset;
 }
 
 // Of each lost primary the replica with the most data that is heard here; of equals the one with

@@ -154,11 +154,14 @@ void follow_node(State& s, Node& primary) {
   Node& me = *s.myself;
   end_failover(s);
   const Node* before = s.primary_of(me);
-  const bool other_shard =
-      primary.shard_id != me.shard_id && (before == nullptr || !succeeds(primary, *before));
-  s.other_data = s.other_data || other_shard;
+  // A primary that took the place of the one before has its data. Nodes that tell no shard change
+  // theirs by that. That the one before is its replica now proves nothing: it may have gone there
+  // when it lost its last slot.
+  const bool has_same_data =
+      primary.shard_id == me.shard_id || (before != nullptr && primary.promoted_from == before->id);
+  s.awaits_data = s.awaits_data || !has_same_data;
   s.take_all_slots(me);
-  if (other_shard) close_all_slots(s);
+  if (!has_same_data) close_all_slots(s);
   me.unset(node_flag::kPrimary | node_flag::kMigrateTo);
   me.set(node_flag::kReplica);
   me.replica_of = primary.id;
@@ -181,8 +184,9 @@ void follow_successor(State& s, Node& taker, Node& before) {
       next = same;
     } else if (!s.settings.allow_replica_migration) {
       s.note(log::Level::kNotice,
-             fmt::format("The last slot of {} was migrated to node {} in shard {}.", named(before),
-                         named(taker), taker.shard_id.view()));
+             fmt::format("The last slot of {} was migrated to node {} in shard {}.{}",
+                         named(before), named(taker), taker.shard_id.view(),
+                         &before == s.myself ? " I am now an empty primary." : ""));
       return;
     }
   }
@@ -203,7 +207,8 @@ void mend_own_primary(State& s) {
     Node* next = s.find(primary->replica_of);
     if (next == nullptr || next == primary || next->has(node_flag::kHandshake)) return;
     s.note(log::Level::kNotice,
-           fmt::format("I'm a replica of a replica: following its primary {}", named(*next)));
+           fmt::format("I'm a sub-replica! Reconfiguring myself from {} to its primary {}",
+                       named(*primary), named(*next)));
     return follow_node(s, *next);
   }
   if (me.shard_id != primary->shard_id) {
@@ -230,14 +235,21 @@ void tell_followed(State& s) {
     if (primary == nullptr || primary->address.ip.empty() || primary->address.port == 0) return;
     wanted = {primary->id, primary->address.ip, primary->address.port};
   }
-  if (wanted == s.followed) return;
+  if (wanted == s.followed) {
+    if (wanted && s.now.data.silence) s.awaits_data = false;
+    return;
+  }
   s.followed = wanted;
   if (wanted) {
-    const bool other_data = std::exchange(s.other_data, false);
-    s.out.emplace_back(action::Follow{wanted->primary, wanted->host, wanted->port, other_data});
+    s.out.emplace_back(action::Follow{wanted->primary, wanted->host, wanted->port, s.awaits_data});
   } else {
+    s.awaits_data = false;
     s.out.emplace_back(action::Lead{});
   }
+}
+
+std::uint64_t own_offset(const State& s) {
+  return s.myself->is_replica() && s.awaits_data ? 0 : s.now.data.offset;
 }
 
 void give_data_up(State& s) {

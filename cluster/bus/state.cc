@@ -202,7 +202,7 @@ MessageHeader State::header() {
         (h.flags & ~kRoles) | (h.replica_of.is_null() ? node_flag::kPrimary : node_flag::kReplica));
   }
   h.state = cluster_state;
-  h.replication_offset = now.data.offset;
+  h.replication_offset = own_offset(*this);
   // Set even when no extension follows: it says that mine are understood.
   h.message_flags = message_flag::kExtensions;
   if (myself->is_primary() && manual.is_under_way() && now.data.writes_held) {
@@ -258,7 +258,7 @@ void State::broadcast(MessageType type, decltype(Message::body) body) {
 void State::send_heartbeat(Link& link, MessageType type) {
   if (!link.connected || awaits_heir()) return;
   if (!link.inbound && type == MessageType::kPing) link.node->ping_sent = now_ms;
-  send(link, type, make_gossip(*this, link.node));
+  send(link, type, make_gossip(*this, link));
 }
 
 void State::broadcast_pong() {

@@ -104,6 +104,7 @@ struct Link {
   Node* node = nullptr;  // outgoing: whom it was opened for; incoming: who identified itself
   bool inbound = false;
   bool connected = false;
+  bool takes_extensions = false;  // as the last header on it said
   Ms opened = 0;
   Ms data_received = kNever;
   std::string peer_ip;
@@ -229,8 +230,10 @@ struct State {
   // Where this empty primary is about to become a replica; null: nowhere.
   NodeId place;
   Ms place_since = kNever;
-  bool draining = false;    // gives its slots away: balance.cc
-  bool other_data = false;  // the data so far is of another shard than the one to be followed
+  bool draining = false;  // gives its slots away: balance.cc
+  // The data is of another shard than the primary's, until that one's has been copied: offsets in
+  // the two streams can't be compared.
+  bool awaits_data = false;
 
   // --- the disk
   // This node as the disk has it, or is being given it: headers tell no more than that.
@@ -354,7 +357,8 @@ Node* start_handshake(State& s, const Address& address, Origin origin, NodeFlags
 void on_message(State& s, Link& link, const Message& message);
 
 // --- gossip.cc
-[[nodiscard]] PingBody make_gossip(State& s, const Node* receiver);
+// For whoever is at the other end of the link, who need not be known yet.
+[[nodiscard]] PingBody make_gossip(State& s, const Link& link);
 void learn_gossip(State& s, Node& sender, const PingBody& body);
 void learn_extensions(State& s, Node& sender, const Extensions& extensions);
 bool update_address(State& s, Node& node, Address current);
@@ -432,6 +436,8 @@ void on_failover_message(State& s, const Node& sender, const ModuleBody& body);
 void follow_node(State& s, Node& primary);
 // Tells the driver whom the data follows, if that changed.
 void tell_followed(State& s);
+// How much of its shard's stream this node has: what it tells others, and what elections compare.
+[[nodiscard]] std::uint64_t own_offset(const State& s);
 // All slots of this node's shard went to `taker`, or the last of them did.
 void follow_successor(State& s, Node& taker, Node& before);
 // My primary's place in the cluster may have changed.

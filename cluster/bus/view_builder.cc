@@ -25,7 +25,7 @@ NodeView view_of(const State& s, const Node& node) {
   v.config_epoch = node.config_epoch;
   v.ping_sent = shown(s, node.ping_sent);
   v.pong_received = shown(s, node.pong_received);
-  v.replication_offset = &node == s.myself ? s.now.data.offset : node.replication_offset;
+  v.replication_offset = &node == s.myself ? own_offset(s) : node.replication_offset;
   const auto link = s.links.find(node.link);
   v.link_connected = &node == s.myself || (link != s.links.end() && link->second.connected);
   v.slots = node.slots;

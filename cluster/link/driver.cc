@@ -186,7 +186,7 @@ Result<void> Driver::Impl::listen_on(const std::string& ip) {
   }
   if (status != 0) {
     return unexpected(uv_error(
-        fmt::format("Could not listen on cluster bus port {}:{}", ip, options_.listen_port),
+        fmt::format("Failed listening on port {} (cluster bus) of {}", options_.listen_port, ip),
         status));
   }
   listeners_.push_back(std::move(handle));
@@ -276,6 +276,7 @@ void Driver::Impl::on_frame(LinkId link, std::string_view frame) {
   }
   const int dropped = disturbance_.dropped_type;
   if (dropped == BusDisturbance::kEverything || dropped == static_cast<int>(message->type)) {
+    feed(input::MessageDropped{message->type});
     if (disturbance_.close_on_drop) on_broken(link, "a message was dropped by DEBUG");
     return;
   }

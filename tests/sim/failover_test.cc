@@ -438,6 +438,56 @@ TEST_CASE("a replica of a replica follows the primary of both") {
   obey(c);
 }
 
+// Primary 3 and its replica 5 have more data than shard 0, go to that shard with their last slot,
+// and get nothing of its data before its primary is lost. Replica 4 has all of it.
+TEST_CASE("who came from another shard tells no offset and goes last until it has the data") {
+  for (const bool below_moves_by_itself : {true, false}) {
+    CAPTURE(below_moves_by_itself);
+    Shards c(4, {0, 3});
+    for (const int i : {3, 5}) {
+      c.change(i, [&](BusSettings& s) {
+        s.replica_validity_factor = 0;
+        s.allow_replica_migration = i == 3 || below_moves_by_itself;
+      });
+    }
+    c.node(3).offset = 5'000;
+    c.run_for(1'500);
+    CHECK(c.node(5).offset == 5'000);
+    c.node(3).replicates = c.node(5).replicates = false;
+    move_all(c, leave_few(c, 3, 0), 3, 0);
+    REQUIRE(c.run_until(15'000, [&] {
+      return c.view(3)->me().replica_of == c.id(0) && c.view(5)->me().replica_of == c.id(0);
+    }));
+    CHECK(c.saw("I'm a sub-replica") != below_moves_by_itself);
+    REQUIRE(c.run_until(10'000, [&] { return c.is_converged(); }));
+    c.run_for(2'500);
+    for (const int i : {3, 5}) {
+      const cluster::NodeIndex seen = c.view(4)->find(c.id(i));
+      REQUIRE(seen != kNoNode);
+      CHECK(c.view(4)->nodes[static_cast<std::size_t>(seen)].replication_offset == 0);
+    }
+    c.kill(0);
+    CHECK(c.run_until(kReplaced + 1'000, [&] { return c.leads(4); }));
+    CHECK(c.saw("(rank #0, primary rank #0, offset 1000)"));
+    CHECK_FALSE(c.saw("offset 5000)"));
+    // Once it has the new primary's data it counts as any other.
+    c.node(3).replicates = c.node(5).replicates = true;
+    CHECK(c.run_until(10'000, [&] { return c.is_converged(); }));
+    c.run_for(2'500);
+    const cluster::NodeIndex seen = c.view(4)->find(c.id(3));
+    CHECK(c.view(4)->nodes[static_cast<std::size_t>(seen)].replication_offset == 1'000);
+    obey(c);
+  }
+}
+
+TEST_CASE("a primary that stays without slots says so") {
+  Shards c(3, {});
+  c.change(0, [](BusSettings& s) { s.allow_replica_migration = false; });
+  move_all(c, leave_few(c, 0, 1), 0, 1);
+  CHECK(c.run_until(10'000, [&] { return c.view(0)->me().slot_count == 0; }));
+  CHECK(c.saw("I am now an empty primary."));
+}
+
 TEST_CASE("a primary without replicas gets one from where there are most") {
   Shards c(3, {0, 0, 1, 2});
   c.crash(5);

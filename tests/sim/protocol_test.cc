@@ -63,6 +63,59 @@ TEST_CASE("a cluster comes together over a network that loses, doubles and reord
   }
 }
 
+TEST_CASE("a change of what a node announces is told to all at once, not by the next heartbeats") {
+  Created c(6);
+  const auto announce = [&](const std::string& hostname) {
+    c.node(0).settings.hostname = hostname;
+    c.feed(0, input::SettingsChanged{c.node(0).settings});
+  };
+  const auto all_see = [&](const std::string& hostname) {
+    for (int i = 0; i < c.size(); ++i) {
+      const ViewPtr v = c.view(i);
+      if (v->nodes[v->find(c.id(0))].hostname != hostname) return false;
+    }
+    return true;
+  };
+  CHECK(all_see(""));
+  for (const char* name : {"a.example.org", "b.example.org", ""}) {
+    CAPTURE(name);
+    announce(name);
+    CHECK(c.run_until(200, [&] { return all_see(name); }));
+  }
+  check_rules(c);
+}
+
+// Gossip has told it of me, and it is not known here yet.
+TEST_CASE("who pings without being known learns my names from the answer, if it reads them") {
+  BusSettings settings = sim::BareMachine::default_settings();
+  settings.hostname = "me.example.org";
+  for (const bool reads_extensions : {true, false}) {
+    CAPTURE(reads_extensions);
+    sim::BareMachine m(std::nullopt, settings);
+    const LinkId link = m.accept();
+    m.actions.clear();
+    Message ping = m.heartbeat(MessageType::kPing, 3);
+    if (reads_extensions) ping.header.message_flags = message_flag::kExtensions;
+    m.receive(link, std::move(ping));
+    const auto sent = m.all<action::Send>();
+    REQUIRE(sent.size() == 1);
+    CHECK(sent[0].message->type == MessageType::kPong);
+    CHECK(std::get<PingBody>(sent[0].message->body).extensions.hostname ==
+          (reads_extensions ? "me.example.org" : ""));
+  }
+}
+
+TEST_CASE("a message that is dropped on purpose counts as received and does nothing") {
+  sim::BareMachine m;
+  const auto meet = static_cast<std::size_t>(MessageType::kMeet);
+  CHECK(m.view()->stats.received[meet] == 0);
+  m.actions.clear();
+  m.feed(input::MessageDropped{MessageType::kMeet});
+  CHECK(m.view()->stats.received[meet] == 1);
+  CHECK(m.all<action::Send>().empty());
+  CHECK(m.view()->nodes.size() == 1);
+}
+
 TEST_CASE("an unassigned slot keeps the cluster down unless full coverage is not required") {
   Created c(3);
   const auto owner = c.owners(0)[100];
