@@ -466,7 +466,7 @@ TEST_CASE("who came from another shard tells no offset and goes last until it ha
       REQUIRE(seen != kNoNode);
       CHECK(c.view(4)->nodes[static_cast<std::size_t>(seen)].replication_offset == 0);
     }
-    c.kill(0);
+    c.crash(0);
     CHECK(c.run_until(kReplaced + 1'000, [&] { return c.leads(4); }));
     CHECK(c.saw("(rank #0, primary rank #0, offset 1000)"));
     CHECK_FALSE(c.saw("offset 5000)"));
