@@ -94,12 +94,14 @@ void set_text(State& s, std::string& field, const std::string& value) {
   if (field == value || !is_safe_name(value)) return;
   field = value;
   s.may_save();
+  s.publish_now();  // redirects tell it
 }
 
 void set_ip(State& s, std::string& field, const std::string& value) {
   if (field == value || !is_safe_ip(value)) return;
   field = value;
   s.may_save();
+  s.publish_now();  // redirects tell it
 }
 
 }  // namespace

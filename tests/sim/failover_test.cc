@@ -472,7 +472,7 @@ TEST_CASE("who came from another shard tells no offset and goes last until it ha
     CHECK_FALSE(c.saw("offset 5000)"));
     // Once it has the new primary's data it counts as any other.
     c.node(3).replicates = c.node(5).replicates = true;
-    CHECK(c.run_until(10'000, [&] { return c.is_converged(); }));
+    CHECK(c.run_until(10'000, [&] { return c.view(3)->me().replica_of == c.id(4); }));
     c.run_for(2'500);
     const cluster::NodeIndex seen = c.view(4)->find(c.id(3));
     CHECK(c.view(4)->nodes[static_cast<std::size_t>(seen)].replication_offset == 1'000);
