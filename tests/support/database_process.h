@@ -132,10 +132,12 @@ class PostgresProcess {
 
 class MariaDbProcess {
  public:
-  // Nothing where MariaDB is not installed, or does not start.
-  static std::unique_ptr<MariaDbProcess> start() {
+  // Nothing where MariaDB is not installed, or does not start. `options` are of the server's
+  // command line.
+  static std::unique_ptr<MariaDbProcess> start(std::vector<std::string> options = {}) {
     if (!find_program("mariadb-install-db") || !find_server()) return nullptr;
     auto server = std::unique_ptr<MariaDbProcess>(new MariaDbProcess());
+    server->options_ = std::move(options);
     give_to_user(server->dir_, kUser);
     const auto made = run_command(
         joined(as_user(kUser),
@@ -158,13 +160,15 @@ class MariaDbProcess {
   bool run_server() {
     if (port_ == 0) port_ = free_port();
     process_ = std::make_unique<ChildProcess>(
-        joined(as_user(kUser),
-               {*find_server(), "--no-defaults", "--datadir=" + dir_.file("data"),
-                "--port=" + std::to_string(port_), "--bind-address=127.0.0.1",
-                "--socket=" + dir_.file("socket"), "--pid-file=" + dir_.file("pid"),
-                "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=48M",
-                "--innodb-flush-method=nosync", "--skip-name-resolve", "--max-allowed-packet=64M",
-                "--log-bin=log", "--server-id=1", "--sync-binlog=0"}),
+        joined(joined(as_user(kUser),
+                      {*find_server(), "--no-defaults", "--datadir=" + dir_.file("data"),
+                       "--port=" + std::to_string(port_), "--bind-address=127.0.0.1",
+                       "--socket=" + dir_.file("socket"), "--pid-file=" + dir_.file("pid"),
+                       "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=48M",
+                       "--innodb-flush-method=nosync", "--skip-name-resolve",
+                       "--max-allowed-packet=64M", "--log-bin=log", "--server-id=1",
+                       "--sync-binlog=0"}),
+               options_),
         dir_.file("log"), dir_.file("log"));
     return eventually([&] { return !process_->is_running() || run("SELECT 1").exit_code == 0; },
                       milliseconds{30'000}) &&
@@ -202,6 +206,7 @@ class MariaDbProcess {
   }
 
   TempDir dir_;
+  std::vector<std::string> options_;
   int port_ = 0;
   std::unique_ptr<ChildProcess> process_;
 };

@@ -35,6 +35,7 @@ class FollowerProcess {
                       milliseconds{60'000});
   }
   int stop(int signal) { return process_->stop(signal); }
+  void send(int signal) { process_->send(signal); }
   std::optional<int> ends() { return process_->wait(milliseconds{60'000}); }
   // Keys that are missing, different, or of no row.
   int differing() {

@@ -191,6 +191,67 @@ TEST_CASE("a slot that was dropped or made anew leads to a load that also remove
   CHECK(cache->run({"EXISTS", "cache-warm:follow:gaps"}) == "0");
 }
 
+TEST_CASE("a slot whose log the server gave up leads to a load, whether somebody follows or not") {
+  std::vector<std::string> settings = kLogical;
+  settings.insert(settings.end(), {"max_slot_wal_keep_size=1MB", "min_wal_size=32MB",
+                                   "max_wal_size=32MB", "wal_sender_timeout=0"});
+  const auto db = PostgresProcess::start(settings);
+  if (!db) {
+    MESSAGE("skipped: PostgreSQL is not installed or does not start");
+    return;
+  }
+  run_sql(*db,
+          "CREATE TABLE kept(id int PRIMARY KEY, v text); INSERT INTO kept SELECT n, 'v' FROM "
+          "generate_series(1, 100) n; CREATE TABLE noise(v text)");
+  const auto cache = start_peer(hearth_server());
+  PostgresFollower follower(*db, *cache, "kept",
+                            "[[mapping]]\ntable = \"kept\"\nkey = \"k:{id}\"\n");
+  follower.start();
+  REQUIRE(follower.streams());
+  REQUIRE(follower.catches_up());
+  for (const bool is_running : {false, true}) {
+    CAPTURE(is_running);
+    if (is_running) {
+      follower.send(SIGSTOP);
+    } else {
+      CHECK(follower.stop(SIGTERM) == 0);
+    }
+    run_sql(*db, "DELETE FROM kept WHERE id % 10 = " + std::to_string(is_running ? 1 : 2));
+    run_sql(*db, "UPDATE kept SET v = v || 'w'");
+    const std::string before = follower.errors();
+    REQUIRE(eventually(
+        [&] {
+          run_sql(*db, "INSERT INTO noise SELECT repeat('n', 1000) FROM generate_series(1, 8000)");
+          run_sql(*db, "SELECT pg_switch_wal()");
+          run_sql(*db, "CHECKPOINT");
+          return db->run("SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'kept'")
+              .out.starts_with("lost");
+        },
+        milliseconds{60'000}));
+    if (is_running) {
+      follower.send(SIGCONT);
+    } else {
+      follower.start();
+    }
+    REQUIRE(eventually(
+        [&] {
+          return follower.errors().substr(is_running ? before.size() : 0).find("loading again") !=
+                 std::string::npos;
+        },
+        milliseconds{60'000}));
+    REQUIRE(eventually(
+        [&] {
+          return db->run("SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'kept'")
+              .out.starts_with("reserved");
+        },
+        milliseconds{60'000}));
+    REQUIRE(follower.streams());
+    REQUIRE(follower.catches_up());
+    CHECK(follower.differing() == 0);
+  }
+  CHECK(follower.stop(SIGTERM) == 0);
+}
+
 TEST_CASE("kill -9 of follow and of the database under a write load ends with no differing key") {
   const auto db = PostgresProcess::start(kLogical);
   if (!db) return;

@@ -37,7 +37,8 @@ int run_tool(int argc, char** argv) {
   std::string operation = "get";
   bool sequential = false;
   app.add_option("--server", server, "IPv4 address:port or unix:/path");
-  app.add_option("--operation", operation, "ping, get, set, get-set, set-ttl, set-int or hset10");
+  app.add_option("--operation", operation,
+                 "ping, get, set, get-set, set-ttl, set-int, set-ver or hset10");
   app.add_option("--connections", options.connections, "default 50")->check(CLI::Range(1, 10'000));
   app.add_option("--pipeline", options.pipeline, "requests in flight on each connection")
       ->check(CLI::Range(1, 100'000));

@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::string_view kKeyForm = "key:000000000000";
 constexpr std::size_t kDigits = 12;
+// A leading 1 keeps the form of an integer whatever digits follow.
+constexpr std::string_view kNumberForm = "1000000000000";
+constexpr std::uint64_t kVersionsOfSeed = 1'000'000'000;
 
 void put_digits(char* out, std::uint64_t number) {
   for (std::size_t i = kDigits; i > 0; --i, number /= 10)
@@ -25,8 +28,10 @@ std::string command_form(const WorkloadOptions& options) {
     case Operation::kGetSet:
     case Operation::kSet: append_command(out, {"SET", kKeyForm, value}); break;
     case Operation::kSetTtl: append_command(out, {"SET", kKeyForm, value, "EX", "86400"}); break;
-    // A leading 1 keeps the form of an integer whatever digits follow.
-    case Operation::kSetInt: append_command(out, {"SET", kKeyForm, "1000000000000"}); break;
+    case Operation::kSetInt: append_command(out, {"SET", kKeyForm, kNumberForm}); break;
+    case Operation::kSetVer:
+      append_command(out, {"SET", kKeyForm, value, "VER", kNumberForm});
+      break;
     case Operation::kHash: {
       std::vector<std::string> texts;
       for (int i = 0; i < 10; ++i) {
@@ -51,10 +56,12 @@ Result<Operation> parse_operation(std::string_view name) {
   if (name == "get-set") return Operation::kGetSet;
   if (name == "set-ttl") return Operation::kSetTtl;
   if (name == "set-int") return Operation::kSetInt;
+  if (name == "set-ver") return Operation::kSetVer;
   if (name == "hset10") return Operation::kHash;
   return fail(
       ErrorCode::kInvalid,
-      fmt::format("'{}' is none of ping, get, set, get-set, set-ttl, set-int, hset10", name));
+      fmt::format("'{}' is none of ping, get, set, get-set, set-ttl, set-int, set-ver, hset10",
+                  name));
 }
 
 Workload::Workload(const WorkloadOptions& options)
@@ -67,7 +74,10 @@ Workload::Workload(const WorkloadOptions& options)
     get_ = command_form(get);
   }
   key_at_ = command_.find(kKeyForm) + kKeyForm.size() - kDigits;
-  if (options_.operation == Operation::kSetInt) value_at_ = command_.find("1000000000000") + 1;
+  const bool has_version = options_.operation == Operation::kSetVer;
+  if (options_.operation == Operation::kSetInt || has_version)
+    value_at_ = command_.find(kNumberForm) + 1;
+  if (has_version) version_ = options_.seed % 1'000 * kVersionsOfSeed + 1;
 }
 
 void Workload::append_next(std::string& out) {
@@ -84,7 +94,7 @@ void Workload::append_next(std::string& out) {
   const std::size_t begin = out.size();
   out += !get_.empty() && rng_.chance(0.5) ? get_ : command_;
   put_digits(out.data() + begin + key_at_, key);
-  if (value_at_ != 0) put_digits(out.data() + begin + value_at_, key);
+  if (value_at_ != 0) put_digits(out.data() + begin + value_at_, version_ != 0 ? version_++ : key);
 }
 
 }  // namespace hearth::bench

@@ -32,6 +32,7 @@ Result<std::optional<FollowState>> read_follow_state(client::Client& client,
     if (name_of == "source") state.source = value;
     if (name_of == "phase" && value == "streaming") state.phase = FollowPhase::kStreaming;
     if (name_of == "position") state.position = value;
+    if (name_of == "nodes") state.nodes = value;
     if (name_of.starts_with(kPollPrefix))
       state.polls[std::string(name_of.substr(kPollPrefix.size()))] = value;
   }
@@ -43,8 +44,9 @@ Result<void> write_follow_state(client::Client& client, const std::string& name,
                                 const FollowState& state) {
   const std::string key = state_key(name);
   const std::string_view phase = state.phase == FollowPhase::kStreaming ? "streaming" : "loading";
-  std::vector<std::string_view> command = {"HSET",  key,   "source",   state.source,
-                                           "phase", phase, "position", state.position};
+  std::vector<std::string_view> command = {"HSET",  key,        "source",   state.source,
+                                           "phase", phase,      "position", state.position,
+                                           "nodes", state.nodes};
   std::vector<std::string> names;
   names.reserve(state.polls.size());
   for (const auto& [mapping, value] : state.polls) {

@@ -1,7 +1,8 @@
 // Where `follow` is, kept in the cache that it fills: a cache that was emptied has lost it too, so
 // that what was loaded is never believed to be there when it is not.
 //
-// A hash of the name "cache-warm:follow:<name>": source (which database), phase, position, and
+// A hash of the name "cache-warm:follow:<name>": source (which database), phase, position, nodes
+// (anchors_text: the streams of the cache's nodes that hold all before the position), and
 // "poll:<mapping>" for each mapping that is polled.
 #pragma once
 
@@ -26,6 +27,7 @@ struct FollowState {
   std::string source;
   FollowPhase phase = FollowPhase::kLoading;
   std::string position;
+  std::string nodes{};                         // empty: the nodes do not tell of their streams
   std::map<std::string, std::string> polls{};  // by mapping: see Poller::saved
 };
 

@@ -18,8 +18,6 @@ constexpr milliseconds kDrawEvery{100};
 constexpr milliseconds kIdleWait{50};
 constexpr milliseconds kAnswerWait{1};
 constexpr milliseconds kLastAnswers{5'000};
-constexpr microseconds kSaveEvery{100'000};
-constexpr microseconds kLookEvery{5'000'000};
 constexpr milliseconds kCheckSlotEvery{2'000};
 constexpr int kLoadsMax = 3;
 // Changes that are taken before answers and positions are looked at.
@@ -127,10 +125,10 @@ Result<void> Follower::connect() {
   s.notebook = std::make_unique<client::Client>(target, clock_, s.no_fates, &interrupt_);
   HEARTH_TRY_VOID(s.notebook->connect());
   client::DispatcherOptions watched = target;
+  // The stream waits while a node is looked at.
   watched.retry_for = std::min(watched.retry_for, milliseconds{1'000});
   s.watch = std::make_unique<NodeWatch>(std::move(watched), clock_, s.target->nodes());
-  s.watch->look();
-  return {};
+  return look_at_first();
 }
 
 Result<void> Follower::look_at_tables() {
@@ -171,13 +169,16 @@ Result<bool> Follower::needs_load() {
     if (options_.load != FollowLoad::kNever) return true;
     HEARTH_TRY(const FollowStart begun, s.changes->begin_anew());
     s.position = begun.position;
-    s.state = {source, FollowPhase::kStreaming, s.changes->position_text(begun.position)};
+    s.state = {source, FollowPhase::kStreaming, s.changes->position_text(begun.position),
+               anchors_text(s.anchors)};
     HEARTH_TRY_VOID(set_pollers(true));
     HEARTH_TRY_VOID(write_follow_state(*s.notebook, options_.name, s.state));
     return false;
   }
   s.state = *known;
   HEARTH_TRY_VOID(set_pollers(false));
+  HEARTH_TRY(const std::string lost, find_lost_nodes(known->nodes));
+  if (!lost.empty()) return again(lost);
   if (known->phase == FollowPhase::kLoading) return again("the last load did not come to its end");
   if (known->source != source) return again("the cache was loaded from another database");
   const auto position = s.changes->parse_position(known->position);
@@ -223,9 +224,10 @@ Follower::Next Follower::load() {
   std::string summary = summary_text(loaded, is_repair_);
   summary.resize(summary.find_last_not_of('\n') + 1);
   progress_.print(summary);
-  s.state.phase = FollowPhase::kStreaming;
-  if (auto saved = write_follow_state(*s.notebook, options_.name, s.state); !saved)
-    return after(saved.error());
+  // Nodes may have gone while only the load spoke to them.
+  s.slots.clear();
+  s.confirmed = s.position;
+  if (auto saved = save_progress(); !saved) return after(saved.error());
   must_load_ = false;
   is_repair_ = false;
   return Next::kReload;
@@ -269,7 +271,7 @@ Follower::Next Follower::stream() {
   }
   s.is_streaming = true;
   has_begun_ = true;
-  s.reached.position = s.position;
+  s.reached.position = s.confirmed = s.position;
   while (!is_interrupted()) {
     if (auto some = stream_some(); !some) return after(some.error());
     publish();
@@ -308,47 +310,19 @@ Result<void> Follower::stream_some() {
     s.target->flush();
   }
   HEARTH_TRY_VOID(turn_target(is_over && s.machine->open() > 0 ? kAnswerWait : milliseconds{0}));
-  HEARTH_TRY_VOID(save_progress(false));
+  HEARTH_TRY_VOID(save_progress());
   HEARTH_TRY_VOID(s.changes->keep_alive());
-  HEARTH_TRY_VOID(poll_tables());
-  return look_at_nodes();
+  return poll_tables();
 }
 
 Result<void> Follower::turn_target(milliseconds wait) { return session_->target->turn(wait); }
-
-// The position is saved before it is confirmed: a slot that is further than what was saved is known
-// to be another one.
-Result<void> Follower::save_progress(bool at_end) {
-  Session& s = *session_;
-  if (const auto reached = s.machine->take_reached()) s.reached = *reached;
-  const MonoTime now = clock_.mono_now();
-  if (s.reached.position <= s.position || (!at_end && now - s.saved_at < kSaveEvery)) return {};
-  s.saved_at = now;
-  s.state.position = s.changes->position_text(s.reached.position);
-  HEARTH_TRY_VOID(write_follow_state(*s.notebook, options_.name, s.state));
-  s.position = s.reached.position;
-  return s.changes->confirm(s.position);
-}
-
-Result<void> Follower::look_at_nodes() {
-  Session& s = *session_;
-  const MonoTime now = clock_.mono_now();
-  if (now - s.looked_at < kLookEvery) return {};
-  s.looked_at = now;
-  s.watch->look();
-  const auto restarted = s.watch->take_restarted();
-  if (restarted.empty()) return {};
-  return fail(ErrorCode::kNotFound,
-              fmt::format("{} restarted and may have lost keys", restarted.front().str()));
-}
 
 // Saves what was acknowledged, also when the database or a node is gone; the rest comes again.
 void Follower::end_session() {
   if (!session_) return;
   Session& s = *session_;
   if (s.is_streaming && s.target) {
-    static_cast<void>(s.target->drain(kLastAnswers));
-    static_cast<void>(save_progress(true));
+    if (s.target->drain(kLastAnswers)) static_cast<void>(save_last_progress());
   }
   publish();
   if (s.machine) {

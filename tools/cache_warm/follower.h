@@ -3,7 +3,11 @@
 //
 //   connect -> [load -> ] stream --- the connection is lost ---> connect, after a pause
 //                 ^         |
-//                 +---------+ the log is lost, or a node came back empty: load again
+//                 +---------+ the log is lost, or a node lost keys: load again
+//
+// A position is saved when the cache's replicas have all before it, and confirmed to the database
+// when they have that as well: what a promoted replica lacks comes again from there. A node that
+// lacks more (node_streams.h) has lost keys.
 //
 // A first load reads everything in the snapshot that the stream begins at. A later one also deletes
 // keys whose rows are gone: it compares, and mends. Three loads without a change in between end the
@@ -14,12 +18,14 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "tools/cache_warm/follow_machine.h"
 #include "tools/cache_warm/follow_state.h"
 #include "tools/cache_warm/loader.h"
+#include "tools/cache_warm/node_streams.h"
 #include "tools/cache_warm/row_finder.h"
 #include "tools/warm_source/change_stream.h"
 
@@ -77,8 +83,17 @@ class Follower final : private FollowPort {
   Next stream();
   Result<void> stream_some();
   Result<void> turn_target(milliseconds wait);
-  Result<void> save_progress(bool at_end);
-  Result<void> look_at_nodes();
+  // follower_nodes.cc
+  Result<void> look_at_first();
+  Result<std::string> find_lost_nodes(const std::string& saved);
+  std::optional<std::vector<SlotOwner>> look_at_nodes();
+  Result<void> judge_nodes(std::span<const SlotOwner> owners);
+  Result<void> save_progress();
+  Result<void> save_last_progress();
+  Result<void> pass_gate(std::span<const SlotOwner> owners);
+  Result<void> save_position();
+  Result<void> confirm_saved();
+
   Result<void> make_pollers();
   Result<void> set_pollers(bool will_load);
   Result<void> poll_tables();

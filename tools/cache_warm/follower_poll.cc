@@ -37,6 +37,7 @@ Result<void> Follower::set_pollers(bool will_load) {
     }
     s.state.polls[name] = poller.saved();
   }
+  s.polls = s.state.polls;
   return {};
 }
 
@@ -50,10 +51,7 @@ Result<void> Follower::poll_tables() {
         [&](const Unit& unit) -> Result<void> { return s.machine->put(mapping, unit); }));
     // Rows that a look found are stored before the next one leaves them out.
     HEARTH_TRY_VOID(s.sink->finish(std::nullopt));
-    std::string& saved = s.state.polls[plan_.mappings[index].name];
-    if (saved == poller.saved()) continue;
-    saved = poller.saved();
-    HEARTH_TRY_VOID(write_follow_state(*s.notebook, options_.name, s.state));
+    s.polls[plan_.mappings[index].name] = poller.saved();
   }
   return {};
 }

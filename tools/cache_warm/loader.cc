@@ -255,6 +255,7 @@ Result<void> Loader::reach_target() {
     report_.notes.emplace_back(
         "the target does not tell INFO: nodes that restart or evict keys meanwhile stay unnoticed");
   }
+  take_anchors();
   return {};
 }
 
@@ -411,48 +412,17 @@ void Loader::run_passes() {
   progress_.begin(name, is_known ? std::optional(expected) : std::nullopt, clock_.mono_now());
   if (auto passed = run_pass_over_losses(); !passed) return;
   if (!watch_) return;
-  watch_->look();
   for (;;) {
-    const auto restarted = watch_->take_restarted();
-    const auto lost = job_.take_lost_slots();
-    report_.restarts += restarted.size();
+    const Losses losses = find_losses();
+    report_.restarts += losses.nodes.size();
     report_.keys_evicted = watch_->evicted();
-    if (job_.is_stopped() || options_.kind != RunKind::kLoad) break;
-    if (restarted.empty() && lost.none()) break;
-    const std::string what = restarted.empty()
-                                 ? fmt::format("{} slots moved or were flushed", lost.count())
-                                 : fmt::format("{} restarted", restarted.front().str());
-    if (!losses_.note(restarted, lost) || !options_.replay.empty()) {
-      job_.stop(LoadEnd::kDataLost, what + " and may have lost keys");
-      return;
+    if (job_.is_stopped() || losses.what.empty()) break;
+    if (options_.kind != RunKind::kLoad) {
+      if (options_.repair)
+        report_.notes.push_back(losses.what + " and may have lost keys: compare again");
+      break;
     }
-    ++report_.reloads;
-    progress_.print(what + ": their keys are loaded again");
-    // A node that was flushed lost more than the keys that it refused: all of its slots.
-    reload_slots_ = front_->slots_of(restarted) | lost;
-    for (const client::Endpoint& node : front_->nodes()) {
-      const auto slots = front_->slots_of({&node, 1});
-      if ((slots & lost).any()) reload_slots_ |= slots;
-    }
-    job_.slots = &reload_slots_;
-    job_.checkpoint = nullptr;
-    checkpoint_.reset();
-    options_.checkpoint.clear();
-    job_.count_again();
-    if (!epoch_.empty()) {
-      run_crew(
-          1,
-          [this](int) {
-            if (auto opened = read_anew(); !opened)
-              stop_for(opened.error(), LoadEnd::kSourceFailed);
-          },
-          [this] { tick(); }, kTick);
-      if (job_.is_stopped()) return;
-    }
-    if (auto queued = queue_chunks(); !queued)
-      return stop_for(queued.error(), LoadEnd::kSourceFailed);
-    if (auto passed = run_pass_over_losses(); !passed) return;
-    watch_->look();
+    if (!load_again(losses)) return;
   }
   if (report_.keys_evicted > 0 && watch_->evicts() && plan_.target.memory_limit < 1) {
     job_.stop(LoadEnd::kMemoryFull,

@@ -95,6 +95,19 @@ class Loader {
   void queue_hot_rows();
   [[nodiscard]] bool reports() const;
   void tell_progress(bool is_over);
+  // Keys that nodes acknowledged and may not have any more.
+  struct Losses {
+    std::string what{};                     // that happened; empty: nothing
+    std::vector<client::Endpoint> nodes{};  // that restarted, or were promoted
+    std::bitset<kSlotCount> slots{};
+  };
+  void take_anchors();
+  [[nodiscard]] std::optional<std::vector<SlotOwner>> slot_owners() const;
+  std::optional<std::vector<SlotOwner>> await_owners();
+  Losses find_losses();
+  void find_lost_streams(Losses& losses);
+  void add_lost(Losses& losses, const Verdict& verdict, const std::vector<SlotOwner>& owners) const;
+  bool load_again(const Losses& losses);
   void run_passes();
   void find_orphans();
   void tick();
@@ -118,6 +131,8 @@ class Loader {
   Sender nobody_;                          // of its answers
   std::unique_ptr<NodeWatch> watch_;
   std::vector<std::unique_ptr<Seat>> seats_;
+  std::vector<Anchor> anchors_;  // of the nodes, before the rows that are sent
+  std::vector<std::bitset<kSlotCount>> anchor_slots_;
   std::bitset<kSlotCount> reload_slots_;
   LossHistory losses_;
   std::string epoch_;  // empty: rows are written without one

@@ -22,6 +22,47 @@ std::uint64_t keys_in(std::string_view value) {
   return parse_uint64(value.substr(0, value.find(','))).value_or(0);
 }
 
+// "ip=127.0.0.1,port=7001,state=online,offset=12,lag=0". A replica that is only being sent a
+// snapshot has nothing that it could be promoted with.
+void take_replica(NodeStream& stream, std::string_view value) {
+  bool is_online = false;
+  std::uint64_t offset = 0;
+  while (!value.empty()) {
+    const auto end = std::min(value.find(','), value.size());
+    const std::string_view part = value.substr(0, end);
+    value.remove_prefix(std::min(end + 1, value.size()));
+    if (part == "state=online") is_online = true;
+    if (part.starts_with("offset=")) offset = parse_uint64(part.substr(7)).value_or(0);
+  }
+  if (!is_online) return;
+  stream.replicated = std::min(stream.replicated.value_or(offset), offset);
+}
+
+bool is_number(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// Lines of INFO replication. True: it was one of them.
+bool take_stream_line(NodeStream& stream, std::string_view name, std::string_view value) {
+  if (name == "role") {
+    stream.is_primary = value == "master";
+  } else if (name == "master_replid") {
+    stream.name = value;
+  } else if (name == "master_replid2") {
+    if (value.find_first_not_of('0') != std::string_view::npos) stream.former_name = value;
+  } else if (name == "master_repl_offset") {
+    stream.offset = parse_uint64(value).value_or(0);
+  } else if (name == "second_repl_offset") {
+    stream.former_until = parse_uint64(value).value_or(0);  // -1: none
+  } else if (name.starts_with("slave") && is_number(name.substr(5))) {
+    take_replica(stream, value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 std::optional<NodeInfo> parse_node_info(std::string_view text) {
@@ -38,8 +79,10 @@ std::optional<NodeInfo> parse_node_info(std::string_view text) {
     const std::string_view value = line.substr(colon + 1);
     const auto number = parse_uint64(value).value_or(0);
     if (name == "run_id") {
-      info.run_id = value;
+      info.stream.run_id = value;
       is_info = true;
+    } else if (take_stream_line(info.stream, name, value)) {
+      continue;
     } else if (name == "evicted_keys") {
       info.evicted_keys = number;
     } else if (name == "used_memory") {

@@ -7,11 +7,12 @@
 #include <string_view>
 
 #include "src/base/time.h"
+#include "tools/cache_warm/node_streams.h"
 
 namespace hearth::warm {
 
 struct NodeInfo {
-  std::string run_id;
+  NodeStream stream;
   std::uint64_t evicted_keys = 0;
   std::uint64_t used_memory = 0;
   std::uint64_t max_memory = 0;  // 0: no limit

@@ -95,15 +95,17 @@ std::vector<std::string> NodeWatch::hot_keys(std::size_t most_of_node) {
 }
 
 void NodeWatch::look_at(Node& node) {
-  const auto reply = ask(node, {"INFO"});
+  node.has_answered = false;
+  const auto reply = call(node, {"INFO"});
   if (!reply) return;
+  node.refuses = reply->is_error();
+  if (node.refuses) return;
   auto info = parse_node_info(reply->text());
   if (!info) return;
+  node.has_answered = true;
   if (!node.first) node.first = info;
-  if (node.last && node.last->run_id != info->run_id) {
-    node.has_restarted = true;
+  if (node.last && node.last->stream.run_id != info->stream.run_id)
     node.evicted += node.last->evicted_keys;
-  }
   node.last = std::move(info);
 }
 
@@ -168,22 +170,71 @@ void NodeWatch::check_memory(Job& job) const {
   }
 }
 
+std::uint64_t NodeWatch::evicted_by(const Node& node) {
+  if (!node.first || !node.last) return 0;
+  const std::uint64_t now = node.evicted + node.last->evicted_keys;
+  return now - std::min(now, node.first->evicted_keys);
+}
+
 std::uint64_t NodeWatch::evicted() const {
-  std::uint64_t sum = 0;
-  for (const Node& node : nodes_) {
-    if (!node.first || !node.last) continue;
-    const std::uint64_t now = node.evicted + node.last->evicted_keys;
-    sum += now - std::min(now, node.first->evicted_keys);
-  }
+  std::uint64_t sum = evicted_before_;
+  for (const Node& node : nodes_) sum += evicted_by(node);
   return sum;
 }
 
-std::vector<client::Endpoint> NodeWatch::take_restarted() {
-  std::vector<client::Endpoint> result;
-  for (Node& node : nodes_) {
-    if (std::exchange(node.has_restarted, false)) result.push_back(node.endpoint);
+void NodeWatch::watch(std::vector<client::Endpoint> nodes) {
+  std::vector<Node> kept;
+  for (auto& endpoint : nodes) {
+    const auto known = std::find_if(nodes_.begin(), nodes_.end(),
+                                    [&](const Node& node) { return node.endpoint == endpoint; });
+    if (known == nodes_.end()) {
+      kept.emplace_back().endpoint = std::move(endpoint);
+    } else {
+      kept.push_back(std::move(*known));
+      nodes_.erase(known);
+    }
   }
-  return result;
+  for (const Node& node : nodes_) evicted_before_ += evicted_by(node);
+  nodes_ = std::move(kept);
+}
+
+bool NodeWatch::hides_streams() const {
+  return std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) {
+    return node.refuses || (node.last && node.last->stream.name.empty());
+  });
+}
+
+std::string NodeWatch::silent_node() const {
+  for (const Node& node : nodes_) {
+    if (!node.has_answered || !node.last->stream.is_primary) return node.endpoint.str();
+  }
+  return "";
+}
+
+std::optional<std::vector<SlotOwner>> NodeWatch::owners(const SlotsOf& slots) const {
+  if (!silent_node().empty() || hides_streams()) return std::nullopt;
+  std::vector<SlotOwner> owners;
+  for (const Node& node : nodes_)
+    owners.push_back({node.endpoint, node.last->stream, slots(node.endpoint)});
+  return owners;
+}
+
+Verdict NodeWatch::judge_streams(std::span<const Anchor> anchors,
+                                 std::span<const SlotOwner> owners) {
+  Verdict verdict = judge(anchors, owners, {});
+  if (verdict.fate != StreamFate::kLost) return verdict;
+  std::vector<NodeStream> others;
+  for (const std::size_t index : verdict.changed) {
+    Node other;
+    other.endpoint = anchors[index].endpoint;
+    const bool is_owner = std::any_of(owners.begin(), owners.end(), [&](const SlotOwner& owner) {
+      return owner.endpoint == other.endpoint;
+    });
+    if (is_owner) continue;
+    look_at(other);
+    if (other.has_answered) others.push_back(other.last->stream);
+  }
+  return others.empty() ? verdict : judge(anchors, owners, others);
 }
 
 bool NodeWatch::knows_nodes() const {

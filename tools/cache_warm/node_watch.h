@@ -3,15 +3,18 @@
 #pragma once
 
 #include <atomic>
+#include <bitset>
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "tools/cache_warm/job.h"
 #include "tools/cache_warm/node_info.h"
+#include "tools/cache_warm/node_streams.h"
 #include "tools/client/client.h"
 
 namespace hearth::warm {
@@ -25,6 +28,8 @@ class NodeWatch {
   NodeWatch(const NodeWatch&) = delete;
   NodeWatch& operator=(const NodeWatch&) = delete;
 
+  // Looks at these nodes from now on, at those that are known by the same connections.
+  void watch(std::vector<client::Endpoint> nodes);
   // Looks at every node once. What may not be asked stays unknown.
   void look();
   // Looks until `stop` turns true. Sets the rate of the job when `adapts`, stops the job before
@@ -42,10 +47,19 @@ class NodeWatch {
 
   // Keys evicted since the first look.
   [[nodiscard]] std::uint64_t evicted() const;
-  // Nodes whose run id has changed since the last call.
-  std::vector<client::Endpoint> take_restarted();
   // Whether INFO could be asked for.
   [[nodiscard]] bool knows_nodes() const;
+  // Whether a node refuses INFO, or does not tell of its stream: nothing can be said of what it
+  // lost then.
+  [[nodiscard]] bool hides_streams() const;
+  // Every node, if each answered the last look as a primary; `slots` says what one owns. Nothing
+  // if one did not.
+  using SlotsOf = std::function<std::uint64_t(const client::Endpoint&)>;
+  [[nodiscard]] std::optional<std::vector<SlotOwner>> owners(const SlotsOf& slots) const;
+  // judge(), with a look at those nodes of the anchors that own nothing any more.
+  Verdict judge_streams(std::span<const Anchor> anchors, std::span<const SlotOwner> owners);
+  // The first node that did not answer the last look as a primary; empty: all did.
+  [[nodiscard]] std::string silent_node() const;
   // Bytes of room before maxmemory; nothing where a node has no limit or is not known.
   [[nodiscard]] std::optional<std::uint64_t> room_bytes() const;
   [[nodiscard]] bool evicts() const;
@@ -63,9 +77,11 @@ class NodeWatch {
     std::optional<NodeInfo> first;
     std::optional<NodeInfo> last;
     std::uint64_t evicted = 0;  // by earlier lives of the node
-    bool has_restarted = false;
+    bool has_answered = false;  // the last look
+    bool refuses = false;       // INFO
   };
   void look_at(Node& node);
+  [[nodiscard]] static std::uint64_t evicted_by(const Node& node);
   // Errors: of the connection.
   Result<RespValue> call(Node& node, std::initializer_list<std::string_view> command);
   // Nothing for an error of either kind.
@@ -79,6 +95,7 @@ class NodeWatch {
   const std::atomic<bool>* stop_ = &never_;
   Silent silent_;
   std::vector<Node> nodes_;
+  std::uint64_t evicted_before_ = 0;  // by nodes that are not watched any more
   bool takes_reports_ = true;
 };
 

@@ -47,6 +47,9 @@ class Client {
   // Reads and writes sockets for at most `wait`: keeps answers coming while the caller is idle.
   Result<void> turn(milliseconds wait);
 
+  // Asks for the slot map anew; the answer comes in a later turn, and counters().map_updates tells.
+  void renew_map() { dispatcher_.renew_map(clock_.mono_now()); }
+
   // One command and its reply; an error reply is a value as well. `key` says where it goes; without
   // one, any node. Not to be mixed with a window full of submitted operations: it waits behind
   // them.

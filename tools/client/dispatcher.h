@@ -83,6 +83,8 @@ class Dispatcher final : private LinkEvents {
  public:
   Dispatcher(DispatcherOptions options, Transport& transport, CompletionSink& sink);
 
+  // Asks for the slot map although nothing has shown that it is old.
+  void renew_map(MonoTime now);
   // Begins to look for the slot map. Nothing is sent to data nodes before it is known.
   void start(MonoTime now);
 

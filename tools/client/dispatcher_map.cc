@@ -50,6 +50,11 @@ void Dispatcher::want_map(milliseconds delay) {
   map_wanted_ = true;
 }
 
+void Dispatcher::renew_map(MonoTime now) {
+  now_ = now;
+  if (is_cluster_) want_map(milliseconds{0});
+}
+
 void Dispatcher::drive_control() {
   if (failure_) return;
   if (!has_map_ && now_ - started_ > options_.retry_for) {

@@ -331,7 +331,7 @@ TEST_CASE("INFO tells who a server is and what it evicts") {
       "maxmemory_policy:allkeys-lru\r\nevicted_keys:7\r\n# Keyspace\r\n"
       "db0:keys=5,expires=1,avg_ttl=0\r\ndb3:keys=2,expires=0\r\n");
   REQUIRE(info.has_value());
-  CHECK(info->run_id == "abc");
+  CHECK(info->stream.run_id == "abc");
   CHECK(info->evicted_keys == 7);
   CHECK(info->used_memory == 1000);
   CHECK(info->keys == 7);
