@@ -147,5 +147,17 @@ TEST_CASE("MariaDB is read and followed over TLS, and only where its certificate
   REQUIRE(made.sign("server", "elsewhere.test", "DNS:elsewhere.test"));
   REQUIRE(db->run("FLUSH SSL").exit_code == 0);
   check_refused(full, "TLS");
-  check_loads(url + "?ssl-mode=VERIFY_CA&" + ca);
+  check_refused(url + "?ssl-mode=VERIFY_CA&" + ca, "TLS");
+}
+
+TEST_CASE("a MariaDB without TLS is read where TLS is only preferred") {
+  const auto db = MariaDbProcess::start({"--skip-ssl"});
+  if (!db) {
+    MESSAGE("skipped: MariaDB is not installed or does not start");
+    return;
+  }
+  REQUIRE(db->run(std::string("USE shop; ") + kTable).exit_code == 0);
+  check_loads(db->url() + "?ssl-mode=PREFERRED");
+  check_refused(db->url() + "?ssl-mode=REQUIRED", "TLS");
+  check_refused(db->url() + "?ssl-mode=VERIFY_IDENTITY", "TLS");
 }

@@ -13,30 +13,35 @@ namespace {
 
 const char* text_or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
 
-Result<void> set_tls(MYSQL* connection, const SourceUrl& url) {
-  const auto option = [&](const char* name) {
-    const auto found = url.options.find(name);
-    return found == url.options.end() ? std::string() : found->second;
-  };
-  const std::string mode = option("ssl-mode");
-  const std::string ca = option("ssl-ca");
-  const std::string cert = option("ssl-cert");
-  const std::string key = option("ssl-key");
+std::string option_of(const SourceUrl& url, const char* name) {
+  const auto found = url.options.find(name);
+  return found == url.options.end() ? std::string() : found->second;
+}
+
+constexpr std::string_view kPreferred = "PREFERRED";
+constexpr std::string_view kDisabled = "DISABLED";
+
+Result<void> set_tls(MYSQL* connection, const SourceUrl& url, std::string_view mode) {
+  const std::string ca = option_of(url, "ssl-ca");
+  const std::string cert = option_of(url, "ssl-cert");
+  const std::string key = option_of(url, "ssl-key");
   const bool verifies = mode == "VERIFY_CA" || mode == "VERIFY_IDENTITY";
-  const bool requires_tls = verifies || mode == "REQUIRED";
-  if (!mode.empty() && !requires_tls && mode != "PREFERRED" && mode != "DISABLED") {
+  // The library tries TLS only if it must. Where that fails without it, `connect` tries again.
+  const bool requires_tls = verifies || mode == "REQUIRED" || mode == kPreferred;
+  if (!mode.empty() && !requires_tls && mode != kDisabled) {
     return fail(ErrorCode::kInvalid,
                 fmt::format("ssl-mode '{}' is none of: DISABLED, PREFERRED, REQUIRED, VERIFY_CA, "
                             "VERIFY_IDENTITY",
                             mode));
   }
-  if (mode == "DISABLED") return {};
+  if (mode == kDisabled) return {};
   if (!ca.empty() || !cert.empty() || !key.empty()) {
     mysql_ssl_set(connection, text_or_null(key), text_or_null(cert), text_or_null(ca), nullptr,
                   nullptr);
   }
   my_bool on = requires_tls ? 1 : 0;
   mysql_optionsv(connection, MYSQL_OPT_SSL_ENFORCE, &on);
+  // The library checks the name with the certificate or neither, so VERIFY_CA is as strict.
   on = verifies ? 1 : 0;
   mysql_optionsv(connection, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &on);
   return {};
@@ -90,6 +95,16 @@ Result<MyConnection> MyConnection::open(const SourceUrl& url, const SourceOption
 }
 
 Result<void> MyConnection::connect(const SourceUrl& url, const SourceOptions& options) {
+  const std::string mode = option_of(url, "ssl-mode");
+  auto connected = connect_with(url, options, mode);
+  if (connected || mode != kPreferred || !connection_ ||
+      mysql_errno(connection_.get()) != CR_SSL_CONNECTION_ERROR)
+    return connected;
+  return connect_with(url, options, kDisabled);
+}
+
+Result<void> MyConnection::connect_with(const SourceUrl& url, const SourceOptions& options,
+                                        std::string_view tls_mode) {
   connection_.reset(mysql_init(nullptr));
   if (!connection_) return fail(ErrorCode::kIo, "MySQL: out of memory");
   MYSQL* const my = connection_.get();
@@ -101,7 +116,7 @@ Result<void> MyConnection::connect(const SourceUrl& url, const SourceOptions& op
   mysql_optionsv(my, MYSQL_OPT_LOCAL_INFILE, &off);
   mysql_optionsv(my, MYSQL_READ_DEFAULT_GROUP, "cache-warm");
   mysql_optionsv(my, MYSQL_SET_CHARSET_NAME, "utf8mb4");
-  HEARTH_TRY_VOID(set_tls(my, url));
+  HEARTH_TRY_VOID(set_tls(my, url, tls_mode));
   const auto socket = url.options.find("socket");
   const std::string password =
       !options.password.empty() ? options.password : url.password.value_or("");
@@ -112,6 +127,13 @@ Result<void> MyConnection::connect(const SourceUrl& url, const SourceOptions& op
   if (connected == nullptr) {
     return fail(ErrorCode::kIo,
                 fmt::format("{}: {}", without_password(options.url), mysql_error(my)));
+  }
+  // The library goes on without encryption where the server, or somebody in between, says that it
+  // has none.
+  const bool may_be_plain = tls_mode.empty() || tls_mode == kDisabled || tls_mode == kPreferred;
+  if (!may_be_plain && mysql_get_ssl_cipher(my) == nullptr) {
+    return fail(ErrorCode::kIo, fmt::format("{}: the server has no TLS, which ssl-mode={} demands",
+                                            without_password(options.url), tls_mode));
   }
   return {};
 }

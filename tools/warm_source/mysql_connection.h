@@ -34,6 +34,8 @@ class MyConnection {
     void operator()(MYSQL* connection) const { mysql_close(connection); }
   };
   Result<void> connect(const SourceUrl& url, const SourceOptions& options);
+  Result<void> connect_with(const SourceUrl& url, const SourceOptions& options,
+                            std::string_view tls_mode);
   std::unique_ptr<MYSQL, Close> connection_;
 };
 
