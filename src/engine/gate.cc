@@ -126,7 +126,7 @@ std::optional<Verdict> Gate::check_slots(Request& r) {
   std::vector<Slot> slots;
   cluster::RedirectQuery query;
   query.command_writes = has(r.command.flags, Flag::kMayReplicate);
-  query.one_key = true;
+  query.one_key = query.shard_pubsub = true;
   std::optional<std::string_view> first_moving;
   DbIndex db = r.session.db;
   for_each_action(r.session, r.command, r.argv, [&](const Command& c, const Words words) {
@@ -138,7 +138,9 @@ std::optional<Verdict> Gate::check_slots(Request& r) {
       if (index && *index >= 0 && *index < core.keyspace.db_count())
         db = static_cast<DbIndex>(*index);
     }
-    if (!extract_keys(c, words, positions_)) return;
+    if (!extract_keys(c, words, positions_) || positions_.empty()) return;
+    // A transaction of shard messages alone is as good as one of them.
+    query.shard_pubsub = query.shard_pubsub && has(c.flags, Flag::kPubsub);
     for (const KeyPosition& p : positions_) {
       const std::string_view name = words[p.index];
       const Slot slot = cluster::slot_of(name);
@@ -160,7 +162,6 @@ std::optional<Verdict> Gate::check_slots(Request& r) {
   });
   if (slots.empty()) return std::nullopt;
   query.slots = slots;
-  query.shard_pubsub = has(r.command.flags, Flag::kPubsub);
   query.session_asking = r.session.asking || has(r.command.flags, Flag::kAsking);
   query.session_readonly = r.session.readonly;
   query.session_ipv6 = r.session.ipv6;

@@ -427,3 +427,31 @@ TEST_CASE("SETSLOT reads its time-out") {
             .starts_with("-ERR Invalid CLUSTER SETSLOT"));
   CHECK(ask({"TIMEOUT", "100"}) == kOk);
 }
+
+TEST_CASE("a replica passes on a transaction of shard messages, and redirects what else one has") {
+  const std::string conf =
+      kMe + " 127.0.0.1:6379@16379,,tls-port=0,shard-id=" + std::string(40, '2') +
+      " myself,slave " + kOther + " 0 0 1 connected\n" + kOther +
+      " 127.0.0.2:6380@16380,,tls-port=0,shard-id=" + std::string(40, '2') +
+      " master - 0 0 2 connected 0-16383\nvars currentEpoch 2 lastVoteEpoch 0\n";
+  ClusterFixture f(conf);
+  const std::string moved = "-MOVED 12182 127.0.0.2:6380\r\n";
+  CHECK(f.run("SPUBLISH", "foo", "m") == ":0\r\n");
+  f.run("MULTI");
+  CHECK(f.run("SPUBLISH", "foo", "m") == "+QUEUED\r\n");
+  CHECK(f.run("SPUBLISH", "foo", "n") == "+QUEUED\r\n");
+  CHECK(f.run("EXEC") == "*2\r\n:0\r\n:0\r\n");
+  for (const auto& words : {std::vector<std::string>{"GET", "foo"}, {"SET", "foo", "v"}}) {
+    f.run("MULTI");
+    f.run("SPUBLISH", "foo", "m");
+    CHECK(f.server.run_words(f.server.session(), words) == moved);
+    CHECK(f.run("EXEC") == "-EXECABORT Transaction discarded because of previous errors.\r\n");
+  }
+  // Reads that were queued under READONLY are no shard messages.
+  f.run("READONLY");
+  f.run("MULTI");
+  f.run("SPUBLISH", "foo", "m");
+  CHECK(f.run("GET", "foo") == "+QUEUED\r\n");
+  f.server.session().readonly = false;
+  CHECK(f.run("EXEC") == moved);
+}
