@@ -19,6 +19,8 @@ EXPECTED = {
     "same xreadgroup key": "a stream that is named n times is sent n times",
     "words sort get-pattern": "n patterns for each of n elements: the command documents O(N+M*log(M)) per pattern",
     "words sort_ro get-pattern": "as SORT",
+    "value himport|set": "a hash that grows past hash-max-listpack-entries changes its form, once",
+    "words pfadd element": "a sparse HyperLogLog is searched from its start; hll-sparse-max-bytes bounds it",
     "held rules of a user, one by one": "ACL SETUSER replaces the user, with all rules that it has",
 }
 # Fewer cases that the server accepts than this would mean that the requests are wrong, and nothing is measured.
