@@ -154,7 +154,7 @@ AdminReply run(State& s, const admin::SetSlotNode& in) {
     s.must_save();
   } else {
     s.may_save();
-    // Who imports the slot may be waiting for this node to give it up.
+    // The node that imports the slot may be waiting for this one to give it up.
     if (was_mine) s.broadcast_pong_when_saved();
   }
   if (node == s.myself && s.importing.erase(in.slot) > 0) {

@@ -127,7 +127,7 @@ PingBody make_gossip(State& s, const Link& link) {
   for (const NodeId& id : s.suspects) {
     if (Node* node = s.find(id); node != nullptr) tell(*node);
   }
-  // Who knows me already, but is not known here, is to learn my names from the answer too.
+  // A peer that is not known here yet, but knows me, learns my names from the answer too.
   if (link.takes_extensions || (receiver != nullptr && receiver->has(node_flag::kExtensions))) {
     body.extensions = own_extensions(s);
   }

@@ -1,5 +1,5 @@
-// Whose replica this node is: by an administrator's word, because its shard has another primary
-// now, or because a primary elsewhere has none.
+// This node becomes a replica, or another primary's: by an administrator's word, because its shard
+// has another primary now, or because a primary elsewhere has none.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -12,7 +12,7 @@ namespace {
 void take_over(State& s, Node& sender, Slot slot) {
   const Node* before = s.owner[slot];
   if (before == s.myself) s.dirty_slots.add(slot);
-  // Whoever takes the place of the source goes on with the move.
+  // A node that takes the place of the source goes on with the move.
   const bool goes_on = before != nullptr && succeeds(sender, *before);
   if (!goes_on) s.migrating.erase(slot);
   if (const auto import = s.importing.find(slot); import != s.importing.end()) {

@@ -51,7 +51,7 @@ struct SlotInMotion {
   NodeIndex peer = kNoNode;
 };
 
-// What DEBUG may do to received messages.
+// The harm that DEBUG may do to received messages.
 struct BusDisturbance {
   static constexpr int kNothing = -1;
   static constexpr int kEverything = -2;

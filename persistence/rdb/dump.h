@@ -12,7 +12,7 @@
 
 namespace hearth::rdb {
 
-// What RESTORE on any server of the target's version, and later, accepts.
+// A payload that RESTORE accepts on any server of the target's version, and later.
 [[nodiscard]] std::string dump_payload(const Entry& entry, const EncodeOptions& options);
 
 // The footer behind the type byte and the body: version and checksum.

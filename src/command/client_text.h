@@ -1,4 +1,4 @@
-// What CLIENT LIST and its relatives know of sessions: the line, the types, the rules for names.
+// Sessions as CLIENT LIST and its relatives tell them: the line, the types, the rules for names.
 #pragma once
 
 #include <optional>

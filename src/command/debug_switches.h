@@ -1,4 +1,4 @@
-// What DEBUG switches on and off. Owned by the engine; each is read where it matters.
+// The switches of DEBUG. Owned by the engine; each is read where it matters.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,7 @@ namespace hearth {
 
 struct Session;
 
-// What SHUTDOWN is asked to do with the data.
+// The wishes of a SHUTDOWN about the data.
 struct ShutdownRequest {
   bool save = false;      // even without save points
   bool nosave = false;    // in spite of save points

@@ -58,7 +58,7 @@ class EngineHost {
 // differences count.
 using NanoTicks = std::uint64_t (*)();
 
-// What INFO says of the process; filled by the composition root.
+// Facts of the process for INFO; filled by the composition root.
 struct ProcessFacts {
   std::string version, hearth_version, build_id, os, executable, config_file, run_id, compiler,
       process_supervised = "no", multiplexing_api = "none";

@@ -32,7 +32,7 @@ class ScriptRuns final : public ScriptHost {
   };
   explicit ScriptRuns(Parts parts) : parts_(std::move(parts)) {}
 
-  // Whose client's command it is that runs: a script's commands are those of its caller.
+  // The client that a session runs for: the commands of a script are those of its caller.
   [[nodiscard]] Session& client_of(Session& session) {
     return session.in_script ? *run_->caller : session;
   }

@@ -63,7 +63,7 @@ class Network final : public EngineHost {
   void leave();
   // Closes every handle: listeners, connections, timers. The loop then runs out.
   void stop();
-  // What INFO calls the way sockets are waited for.
+  // The name that INFO gives to the way sockets are waited for.
   [[nodiscard]] std::string_view multiplexing_api() const;
 
   // --- EngineHost ---

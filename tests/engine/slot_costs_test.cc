@@ -1,4 +1,4 @@
-// What counts for which slot in CLUSTER SLOT-STATS.
+// The slots that commands count for in CLUSTER SLOT-STATS.
 #include <doctest/doctest.h>
 
 #include "cluster/model/slot.h"
@@ -74,7 +74,7 @@ TEST_CASE("a script counts for the slot of the keys that it reached, declared or
   CHECK(c.of(kKey).cpu_us == 0);
   CHECK(c.of(kKey).bytes_in == 0);
   CHECK(c.of(kOtherSlot).bytes_in == 0);
-  // What one script reached is nothing to the next command.
+  // The keys that one script reached are nothing to the next command.
   c.f.run("PING");
   c.f.run("GET", kOtherSlot);
   CHECK(c.of(kKey).bytes_in == 0);

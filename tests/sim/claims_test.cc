@@ -216,7 +216,7 @@ TEST_CASE("a replica follows the open slots of its primary, by its word alone") 
   CHECK(m.source(250) == BareMachine::id_of(2));
   m.feed(input::Admin{admin::SetSlotStable{150, kFollow}});
   CHECK(m.target(150).is_null());
-  // Who owns the slot is said by claims; that of its own primary ends the import.
+  // Claims say who owns the slot; that of its own primary ends the import.
   m.feed(input::Admin{admin::SetSlotNode{250, BareMachine::id_of(0).str(), false, kFollow}});
   CHECK(m.owner(250) == BareMachine::id_of(2));
   Message claim = m.word(0, 9, {100, 199});

@@ -207,7 +207,7 @@ class SimCluster {
   void do_send(int i, const cluster::action::Send& action);
   void transmit(const std::shared_ptr<Wire>& wire, bool forward, const std::string& frame);
   void tick(int i);
-  // Whose stream the node follows; -1: nobody's that can be reached.
+  // The node whose stream node i follows; -1: none that can be reached.
   [[nodiscard]] int stream_source(int i);
   void move_data(int i);
 

@@ -21,7 +21,7 @@ TEST_CASE(
   const int port = nodes[primary]->port();
   nodes[primary]->process().stop(SIGKILL);
   CHECK(eventually([&] { return role_of(*nodes[replica]) == "master"; }));
-  // What CLUSTER SLOTS says is right at once.
+  // CLUSTER SLOTS is right at once.
   CHECK(nodes[replica]->run({"CLUSTER", "SLOTS"}).find(std::to_string(port)) == std::string::npos);
   const long long before = writer.acknowledged();
   CHECK(eventually([&] { return writer.acknowledged() > before + 300; }));

@@ -14,7 +14,7 @@ using namespace hearth::test;
 
 namespace {
 
-// What INFO says, look by look.
+// The figures of INFO, look by look.
 class Observed {
  public:
   explicit Observed(const ServerProcess& server) : server_(server) { look(); }

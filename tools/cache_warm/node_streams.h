@@ -106,7 +106,7 @@ class ReplicaGate {
   // The owners were looked at: whether all replicas have everything before the anchors. True ends
   // the wait. Only after judge() said kSame for the anchors.
   bool passes(std::span<const SlotOwner> owners, MonoTime now);
-  // What was waited for.
+  // The anchors of the last wait.
   [[nodiscard]] const std::vector<Anchor>& anchors() const { return anchors_; }
 
  private:

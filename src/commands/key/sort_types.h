@@ -1,4 +1,4 @@
-// What SORT needs of the types whose values are made of elements. A type plugs in by its functions
+// The needs of SORT of types whose values are made of elements. A type plugs in by its functions
 // in kSortTypes (sort.cc); SORT refuses the types that have none.
 #pragma once
 

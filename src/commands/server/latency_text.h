@@ -1,4 +1,4 @@
-// What LATENCY GRAPH and LATENCY DOCTOR say of the spikes that were seen.
+// The texts of LATENCY GRAPH and LATENCY DOCTOR about the spikes that were seen.
 #pragma once
 
 #include <string>

@@ -74,7 +74,7 @@ class WholeNode final : public EngineHost {
   void hold_disk(bool on);
   // The data set was loaded: `view` as the bus knows it.
   void begin(const cluster::View& view);
-  // What clients are served by from now on.
+  // Clients are served by this view from now on.
   void show(cluster::ViewPtr view);
 
   // One loop turn around `work`: replies, the stream and the log's bytes leave at its end.

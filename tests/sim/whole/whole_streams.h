@@ -23,7 +23,7 @@ class Listener {
   virtual void closed(std::uint64_t connection) = 0;
 };
 
-// What streams need of the network.
+// The needs of streams of the network.
 class StreamWorld {
  public:
   virtual ~StreamWorld() = default;

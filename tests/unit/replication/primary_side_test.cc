@@ -245,7 +245,7 @@ TEST_CASE("replicas are fed from the moment that their snapshot shows") {
   CHECK(primary.side.fed_replicas() == 2);
   primary.step(PeerClosed{1});
   CHECK(primary.side.fed_replicas() == 1);
-  // What it gets then comes from this server's own primary.
+  // The stream that it gets then is that of this server's own primary.
   static_cast<void>(primary.side.follow());
   CHECK(primary.side.fed_replicas() == 0);
 }

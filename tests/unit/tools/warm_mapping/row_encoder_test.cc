@@ -55,7 +55,7 @@ Encoded encode(std::string_view lines, std::vector<Cell> row,
   return taken(encoder->encode(row, 1, kNow));
 }
 
-// What RESTORE gets for a value of these texts.
+// The payload for RESTORE of a value of these texts.
 std::string payload(PayloadType type, std::uint64_t count,
                     std::initializer_list<std::string_view> texts) {
   Buffer items;
