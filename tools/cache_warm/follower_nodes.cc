@@ -69,8 +69,8 @@ Result<void> Follower::look_at_first() {
   }
 }
 
-// The reason to believe that keys were lost since an earlier run saved its position; empty: there is
-// none. The anchors are those of the saved position afterwards.
+// The reason to believe that keys were lost since an earlier run saved its position; empty: there
+// is none. The anchors are those of the saved position afterwards.
 Result<std::string> Follower::find_lost_nodes(const std::string& saved) {
   Session& s = *session_;
   // An earlier version saved none; or the nodes did not tell then, or do not now.
