@@ -34,9 +34,6 @@ inline constexpr std::size_t kBannedMax = 512;
 // Peers of a self-formation that are remembered at a time.
 inline constexpr std::size_t kFormingPeersMax = 2048;
 
-// Open slots of a replica that name a node it does not know yet: all slots, both ways.
-inline constexpr std::size_t kUnplacedSlotsMax = std::size_t{2} * 16384;
-
 // Messages that wait for the disk.
 inline constexpr std::size_t kHeldMax = 4 * kFormingPeersMax;
 

@@ -54,9 +54,10 @@ void open_slot(State& s, const OpenSlot& open) {
   Node* node = s.find(open.node);
   if (node == nullptr || node->has(node_flag::kHandshake)) {
     // Gossip is slower than the stream.
-    if (s.unplaced.size() < limits::kUnplacedSlotsMax) s.unplaced.push_back(open);
+    s.unplaced[{open.slot, open.imports}] = open.node;
     return;
   }
+  s.unplaced.erase({open.slot, open.imports});
   (open.imports ? s.importing : s.migrating)[open.slot] = node;
   s.may_save();
 }
@@ -64,7 +65,8 @@ void open_slot(State& s, const OpenSlot& open) {
 void close_slot(State& s, Slot slot) {
   s.importing.erase(slot);
   s.migrating.erase(slot);
-  std::erase_if(s.unplaced, [slot](const OpenSlot& open) { return open.slot == slot; });
+  s.unplaced.erase({slot, false});
+  s.unplaced.erase({slot, true});
   s.may_save();
 }
 
@@ -96,9 +98,9 @@ void note_given_up(State& s, const Node& owner) {
 void tick_open_slots(State& s) {
   claim_what_is_free(s);
   if (s.unplaced.empty() || s.ticks % 10 != 0) return;
-  const std::vector<OpenSlot> again = std::exchange(s.unplaced, {});
-  for (const OpenSlot& open : again) {
-    if (s.myself->is_replica()) open_slot(s, open);
+  const auto again = std::exchange(s.unplaced, {});
+  for (const auto& [slot, node] : again) {
+    if (s.myself->is_replica()) open_slot(s, {slot.first, node, slot.second});
   }
 }
 

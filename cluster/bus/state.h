@@ -187,8 +187,9 @@ struct State {
   std::array<Node*, kSlotCount> owner{};
   std::map<Slot, Node*> migrating;
   std::map<Slot, Node*> importing;
-  std::vector<OpenSlot> unplaced;  // open slots of a replica whose other node is not known yet
-  std::map<Slot, Ms> given_up;     // slots that are imported and that nobody claims, since when
+  // A replica's open slots whose other node is not known yet, by slot and whether it imports.
+  std::map<std::pair<Slot, bool>, NodeId> unplaced;
+  std::map<Slot, Ms> given_up;  // slots that are imported and that nobody claims, since when
   std::map<LinkId, Link> links;
   std::set<LinkId> unknown_links;  // incoming, nobody identified; the smallest is the oldest
   LinkId next_link = 2;

@@ -1,10 +1,10 @@
 // cache-warm while primaries die that had acknowledged what no replica has.
 #include <doctest/doctest.h>
-#include <sqlite3.h>
 
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "tests/support/sqlite_file.h"
 #include "tests/system/cluster_peers.h"
 
 using namespace hearth;
@@ -13,18 +13,6 @@ using namespace hearth::test;
 namespace {
 
 constexpr int kRows = 300;
-
-void change_file(const std::string& path, const std::string& sql) {
-  sqlite3* db = nullptr;
-  REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
-  sqlite3_busy_timeout(db, 10'000);
-  char* error = nullptr;
-  const int code = sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &error);
-  const std::string words = error == nullptr ? "" : error;
-  sqlite3_free(error);
-  sqlite3_close(db);
-  REQUIRE_MESSAGE(code == SQLITE_OK, words);
-}
 
 // Ids of rows whose key the node owns.
 std::vector<int> rows_of(const ServerProcess& node) {

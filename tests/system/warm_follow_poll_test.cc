@@ -1,30 +1,13 @@
 // cache-warm follow of a database without a change stream.
 #include <doctest/doctest.h>
-#include <sqlite3.h>
 
 #include <memory>
 
 #include "tests/support/child_process.h"
+#include "tests/support/sqlite_file.h"
 #include "tests/system/peers.h"
 
 using namespace hearth::test;
-
-namespace {
-
-// Runs statements on a file in a connection of their own.
-void change_file(const std::string& path, const std::string& sql) {
-  sqlite3* db = nullptr;
-  REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
-  sqlite3_busy_timeout(db, 10'000);
-  char* error = nullptr;
-  const int code = sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &error);
-  const std::string words = error == nullptr ? "" : error;
-  sqlite3_free(error);
-  sqlite3_close(db);
-  REQUIRE_MESSAGE(code == SQLITE_OK, words);
-}
-
-}  // namespace
 
 TEST_CASE(
     "polling takes rows whose column has grown, also over a restart, and says what it misses") {
