@@ -19,7 +19,9 @@ constexpr milliseconds kIdleWait{50};
 constexpr milliseconds kAnswerWait{1};
 constexpr milliseconds kLastAnswers{5'000};
 constexpr milliseconds kCheckSlotEvery{2'000};
-constexpr int kLoadsMax = 3;
+constexpr int kLogsLostMax = 3;
+// A stream that ran for so long is well, also when nothing changes.
+constexpr microseconds kWell{60'000'000};
 // Changes that are taken before answers and positions are looked at.
 constexpr int kChangesOfTurn = 256;
 // In a transaction of more changes nobody waits for one of them; the server sends each on its own,
@@ -195,10 +197,6 @@ Result<bool> Follower::needs_load() {
 // kReload stands for success here: the stream may begin.
 Follower::Next Follower::load() {
   Session& s = *session_;
-  if (++loads_without_change_ > kLoadsMax)
-    return end_with(LoadEnd::kSourceFailed,
-                    "the database's log was lost during each load: keep more of it "
-                    "(max_slot_wal_keep_size, binlog_expire_logs_seconds)");
   progress_.print("following: the database prepares a snapshot");
   const auto start = s.changes->begin_anew();
   if (!start) return after(start.error());
@@ -272,8 +270,10 @@ Follower::Next Follower::stream() {
   s.is_streaming = true;
   has_begun_ = true;
   s.reached.position = s.confirmed = s.position;
+  const MonoTime begun_at = clock_.mono_now();
   while (!is_interrupted()) {
     if (auto some = stream_some(); !some) return after(some.error());
+    if (clock_.mono_now() - begun_at >= kWell) failures_ = logs_lost_ = 0;
     publish();
   }
   if (auto settled = s.machine->settle(); !settled && settled.error().code != ErrorCode::kBusy)
@@ -296,7 +296,7 @@ Result<void> Follower::stream_some() {
       HEARTH_TRY_VOID(set_shape(change->table));
     } else {
       const bool is_commit = change->kind == ChangeKind::kCommit;
-      if (!is_commit) failures_ = loads_without_change_ = 0;
+      if (!is_commit) failures_ = logs_lost_ = 0;
       s.changes_since_commit = is_commit ? 0 : s.changes_since_commit + 1;
       HEARTH_TRY_VOID(s.machine->take(*change, now));
     }
@@ -350,6 +350,10 @@ Follower::Next Follower::after(const Error& error) {
   const LoadEnd end = is_target ? LoadEnd::kTargetFailed : LoadEnd::kSourceFailed;
   switch (error.code) {
     case ErrorCode::kNotFound:
+      if (!(session_ && session_->has_lost_nodes) && ++logs_lost_ >= kLogsLostMax)
+        return end_with(LoadEnd::kSourceFailed,
+                        "the database's log was lost during each load: keep more of it "
+                        "(max_slot_wal_keep_size, binlog_expire_logs_seconds)");
       must_load_ = true;
       is_repair_ = true;
       progress_.print(fmt::format("loading again: {}", error.context));

@@ -125,12 +125,12 @@ class Follower final : private FollowPort {
 
   std::unique_ptr<Session> session_;
   LoadReport report_;
-  bool has_begun_ = false;        // a session reached its stream
-  bool must_load_ = false;        // for another reason than a missing position
-  bool is_repair_ = false;        // keys of rows that are gone may be there
-  int loads_without_change_ = 0;  // one after the other
-  int failures_ = 0;              // sessions that ended early, one after the other
-  FollowCounts counts_before_;    // of earlier sessions
+  bool has_begun_ = false;      // a session reached its stream
+  bool must_load_ = false;      // for another reason than a missing position
+  bool is_repair_ = false;      // keys of rows that are gone may be there
+  int logs_lost_ = 0;           // by the database, one after the other
+  int failures_ = 0;            // sessions that ended early, one after the other
+  FollowCounts counts_before_;  // of earlier sessions
   std::vector<MappingTally> tallies_before_;
   std::uint64_t loads_ = 0;
   std::uint64_t reconnects_ = 0;

@@ -26,6 +26,11 @@ constexpr milliseconds kFirstLook{30'000};
 constexpr microseconds kLastLooks{3'000'000};
 constexpr milliseconds kNodeStep{50};
 
+// Of an heir that has everything before the saved position.
+std::string replay_text(const std::string& what) {
+  return what + "; changes that it may lack are taken once more";
+}
+
 }  // namespace
 
 // Nothing when one does not answer as a primary; or when they do not tell.
@@ -83,6 +88,7 @@ Result<std::string> Follower::find_lost_nodes(const std::string& saved) {
                 fmt::format("{} does not answer as a primary", s.watch->silent_node()));
   Verdict verdict = s.watch->judge_streams(*anchors, *owners);
   if (verdict.fate == StreamFate::kLost) return verdict.what + " and may have lost keys";
+  if (verdict.fate == StreamFate::kInherited) progress_.print(replay_text(verdict.what));
   s.anchors = std::move(verdict.anchors);
   return std::string();
 }
@@ -92,10 +98,12 @@ Result<void> Follower::judge_nodes(std::span<const SlotOwner> owners) {
   Verdict verdict = s.watch->judge_streams(s.anchors, owners);
   // Until the rows of a load are known to be with the replicas, the anchors are older than they.
   const bool is_older = s.state.phase == FollowPhase::kLoading;
-  if (verdict.fate == StreamFate::kLost || (verdict.fate == StreamFate::kInherited && is_older))
+  if (verdict.fate == StreamFate::kLost || (verdict.fate == StreamFate::kInherited && is_older)) {
+    s.has_lost_nodes = true;
     return fail(ErrorCode::kNotFound, verdict.what + " and may have lost keys");
+  }
   if (verdict.fate == StreamFate::kInherited)
-    return fail(ErrorCode::kIo, verdict.what + "; changes that it may lack are taken once more");
+    return fail(ErrorCode::kIo, replay_text(verdict.what));
   s.anchors = std::move(verdict.anchors);
   return {};
 }

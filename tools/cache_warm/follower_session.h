@@ -49,6 +49,7 @@ struct Follower::Session {
   AckLedger::Mark reached;
   std::uint64_t changes_since_commit = 0;
   bool is_streaming = false;
+  bool has_lost_nodes = false;  // which ended it: no fault of the database
 };
 
 }  // namespace hearth::warm

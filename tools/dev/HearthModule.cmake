@@ -19,8 +19,10 @@ if(CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
   set(CCACHE_SETTINGS CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1)
   if(HEARTH_PCH)
-    # Without these ccache keeps away from precompiled headers.
-    list(APPEND CCACHE_SETTINGS CCACHE_SLOPPINESS=pch_defines,time_macros)
+    # Without these ccache keeps away from precompiled headers. A precompiled header holds checksums of the files that it
+    # was made of, comments included, by which GCC knows what "#pragma once" skips. So ccache must compare the files
+    # themselves (depend mode) and not what the preprocessor leaves of them.
+    list(APPEND CCACHE_SETTINGS CCACHE_SLOPPINESS=pch_defines,time_macros CCACHE_DEPEND=1)
   endif()
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env ${CCACHE_SETTINGS} ${CCACHE})
 endif()
@@ -67,6 +69,7 @@ endif()
 
 # hearth_precompile(TARGET [HEADERS...]): half of the time of a debug build is reading headers. The
 # modules share what is precompiled once; an executable, whose code is of another kind, has its own.
+# HEADERS are written <from/the/root.h>: an absolute path would tell ccache one clone from another.
 set(HEARTH_STANDARD_HEADERS
   <algorithm> <array> <chrono> <cstdint> <cstring> <deque> <functional> <map> <memory> <optional> <set> <span>
   <string> <string_view> <unordered_map> <utility> <variant> <vector>
