@@ -70,7 +70,7 @@ void Follower::work() {
     const Next next = session();
     end_session();
     if (next == Next::kEnd) return;
-    if (next == Next::kReconnect) pause();
+    pause();
   }
 }
 
@@ -79,7 +79,7 @@ Follower::Next Follower::session() {
   const auto needs = needs_load();
   if (!needs) return after(needs.error());
   if (*needs) {
-    if (const Next next = load(); next != Next::kReload) return next;
+    if (const auto ended = load()) return *ended;
   }
   return stream();
 }
@@ -194,8 +194,8 @@ Result<bool> Follower::needs_load() {
 
 // ---- loading ----
 
-// kReload stands for success here: the stream may begin.
-Follower::Next Follower::load() {
+// Nothing: the rows are there, and the stream may begin.
+std::optional<Follower::Next> Follower::load() {
   Session& s = *session_;
   progress_.print("following: the database prepares a snapshot");
   const auto start = s.changes->begin_anew();
@@ -228,7 +228,7 @@ Follower::Next Follower::load() {
   if (auto saved = save_progress(); !saved) return after(saved.error());
   must_load_ = false;
   is_repair_ = false;
-  return Next::kReload;
+  return std::nullopt;
 }
 
 LoadReport Follower::run_load(const FollowStart& start, bool is_again) {
@@ -357,7 +357,9 @@ Follower::Next Follower::after(const Error& error) {
       must_load_ = true;
       is_repair_ = true;
       progress_.print(fmt::format("loading again: {}", error.context));
-      return Next::kReload;
+      // A node that loses its keys again and again must not make the database read all the time.
+      ++failures_;
+      return Next::kAgain;
     case ErrorCode::kIo:
     case ErrorCode::kBusy: break;
     default: return end_with(has_begun_ ? end : LoadEnd::kRefused, error.context);
@@ -366,7 +368,7 @@ Follower::Next Follower::after(const Error& error) {
   ++reconnects_;
   if (failures_ == 0) progress_.print(fmt::format("connecting again: {}", error.context));
   ++failures_;
-  return Next::kReconnect;
+  return Next::kAgain;
 }
 
 void Follower::pause() {

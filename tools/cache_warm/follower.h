@@ -71,14 +71,14 @@ class Follower final : private FollowPort {
  private:
   struct Session;
   // How a session ended.
-  enum class Next : std::uint8_t { kEnd, kReconnect, kReload };
+  enum class Next : std::uint8_t { kEnd, kAgain };
 
   void work();
   Next session();
   Result<void> connect();
   Result<void> look_at_tables();
   Result<bool> needs_load();
-  Next load();
+  std::optional<Next> load();
   LoadReport run_load(const FollowStart& start, bool is_again);
   Next stream();
   Result<void> stream_some();
