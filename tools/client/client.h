@@ -59,7 +59,8 @@ class Client {
   }
 
   [[nodiscard]] bool is_cluster() const { return dispatcher_.is_cluster(); }
-  [[nodiscard]] std::vector<Endpoint> nodes() const { return dispatcher_.owners(); }
+  // As Dispatcher::holders().
+  [[nodiscard]] std::vector<Endpoint> nodes() const { return dispatcher_.holders(); }
   [[nodiscard]] std::bitset<kSlotCount> slots_of(std::span<const Endpoint> nodes) const {
     return dispatcher_.slots_of(nodes);
   }

@@ -194,6 +194,14 @@ std::vector<Endpoint> Dispatcher::owners() const {
   return result;
 }
 
+std::vector<Endpoint> Dispatcher::holders() const {
+  std::vector<Endpoint> result = owners();
+  for (const Endpoint& node : failed_) {
+    if (std::find(result.begin(), result.end(), node) == result.end()) result.push_back(node);
+  }
+  return result;
+}
+
 std::bitset<kSlotCount> Dispatcher::slots_of(std::span<const Endpoint> nodes) const {
   std::bitset<kSlotCount> slots;
   for (std::size_t slot = 0; slot < owner_.size(); ++slot) {

@@ -120,6 +120,8 @@ class Dispatcher final : private LinkEvents {
   [[nodiscard]] const std::optional<Error>& failure() const { return failure_; }
   [[nodiscard]] const DispatcherCounters& counters() const { return counters_; }
   [[nodiscard]] std::vector<Endpoint> owners() const;  // nodes that own a slot
+  // The nodes that hold all keys: owners, and failed primaries that nobody has replaced yet.
+  [[nodiscard]] std::vector<Endpoint> holders() const;
   // The slots that these nodes own.
   [[nodiscard]] std::bitset<kSlotCount> slots_of(std::span<const Endpoint> nodes) const;
 
@@ -205,6 +207,7 @@ class Dispatcher final : private LinkEvents {
 
   bool has_map_ = false;
   bool is_cluster_ = false;
+  std::vector<Endpoint> failed_;  // as Topology::failed
   std::array<std::uint16_t, kSlotCount> owner_{};  // index into nodes_
   std::deque<Node> nodes_;
   std::deque<LinkHome> links_;  // by LinkId; [0] is the control link

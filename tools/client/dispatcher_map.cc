@@ -143,6 +143,7 @@ void Dispatcher::adopt(const Topology& map) {
   control_failures_ = 0;
   has_map_ = true;
   is_cluster_ = map.is_cluster;
+  failed_ = map.failed;
   map_not_before_ = now_ + kMapInterval;
   std::vector<std::uint16_t> indexes;
   for (const auto& endpoint : map.nodes) indexes.push_back(node_for(endpoint));

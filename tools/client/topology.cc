@@ -32,16 +32,21 @@ Result<void> claim(Topology& map, std::int64_t first, std::int64_t last, const E
   return {};
 }
 
-// The address of a shard's primary. Nothing while the shard has none that is alive.
-const RespValue* live_primary(const RespValue& nodes) {
+bool is_failed(const RespValue& node) {
+  const auto* health = node.find("health");
+  return health != nullptr && health->is_text("fail");
+}
+
+// The shard's primary: one that is alive, if there is one. Nothing: it has none.
+const RespValue* primary_of(const RespValue& nodes) {
+  const RespValue* failed = nullptr;
   for (const auto& node : nodes.items()) {
     const auto* role = node.find("role");
-    const auto* health = node.find("health");
     if (role == nullptr || !role->is_text("master")) continue;
-    if (health != nullptr && health->is_text("fail")) continue;
-    return &node;
+    if (!is_failed(node)) return &node;
+    failed = &node;
   }
-  return nullptr;
+  return failed;
 }
 
 Endpoint shard_endpoint(const RespValue& node, const Endpoint& from) {
@@ -89,12 +94,17 @@ Result<Topology> parse_cluster_shards(const RespValue& reply, const Endpoint& fr
     const auto* nodes = shard.find("nodes");
     if (slots == nullptr || nodes == nullptr)
       return malformed(kName, "a shard without slots or nodes");
-    const auto* primary = live_primary(*nodes);
-    if (primary == nullptr) continue;
-    const Endpoint endpoint = shard_endpoint(*primary, from);
-    if (endpoint.port == 0) continue;  // a node that listens with TLS only
     const auto ranges = slots->items();
     if (ranges.size() % 2 != 0) return malformed(kName, "an odd number of slot bounds");
+    const auto* primary = primary_of(*nodes);
+    if (primary == nullptr || ranges.empty()) continue;
+    const Endpoint endpoint = shard_endpoint(*primary, from);
+    if (endpoint.port == 0) continue;  // a node that listens with TLS only
+    if (is_failed(*primary)) {
+      if (map.failed.size() >= kNodesMax) return malformed(kName, "too many nodes");
+      map.failed.push_back(endpoint);
+      continue;
+    }
     for (std::size_t i = 0; i < ranges.size(); i += 2) {
       HEARTH_TRY_VOID(
           claim(map, ranges[i].integer(-1), ranges[i + 1].integer(-1), endpoint, kName));

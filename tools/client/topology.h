@@ -19,6 +19,9 @@ struct Topology {
   bool is_cluster = false;
   std::vector<Endpoint> nodes;
   std::array<std::uint16_t, kSlotCount> owner{};  // index into nodes, or kNobody
+  // Primaries that the cluster holds for failed and that nobody has replaced yet. Their slots have
+  // no owner, and the keys in them may come back with a replica.
+  std::vector<Endpoint> failed;
 
   Topology() { owner.fill(kNobody); }
   static Topology single(Endpoint server);
@@ -28,7 +31,7 @@ struct Topology {
   std::uint16_t node_index(const Endpoint& endpoint);
 };
 
-// Reply of CLUSTER SHARDS: of each shard, its primary that is not failed. `from` is the node that
+// Reply of CLUSTER SHARDS: of each shard with slots, its primary. `from` is the node that
 // answered, whose host stands in for hosts that the reply leaves empty. Errors: kCorrupt.
 Result<Topology> parse_cluster_shards(const RespValue& reply, const Endpoint& from);
 

@@ -110,6 +110,9 @@ TEST_CASE("CLUSTER SHARDS gives the live primaries their slots") {
   CHECK(map->nodes[map->owner[200]] == Endpoint{"1.1.1.2", 2, ""});
   CHECK(map->nodes[map->owner[150]] == Endpoint{"9.9.9.9", 3, ""});
   CHECK(map->owner[250] == Topology::kNobody);
+  // Its keys are not gone: who asks for all nodes must not miss it.
+  REQUIRE(map->failed.size() == 1);
+  CHECK(map->failed[0] == Endpoint{"1.1.1.4", 4, ""});
 }
 
 TEST_CASE("slot maps that make no sense are refused") {

@@ -233,6 +233,27 @@ TEST_CASE("a fail-over moves what waits for the dead node to its successor") {
   for (int i = 0; i < 1000; ++i) h.check_stored(key_of(i), "v");
 }
 
+TEST_CASE("a failed primary owns nothing, but is not forgotten before another takes its place") {
+  Harness h(3);
+  h.set("warm", "up");
+  REQUIRE(h.settle());
+  h.servers.node(1).up = false;
+  h.servers.node(1).is_failed = true;
+  h.dispatcher.renew_map(h.servers.now());
+  h.steps(200);
+  CHECK(h.dispatcher.owners().size() == 2);
+  CHECK(h.dispatcher.slots_of({&h.servers.node(1).endpoint, 1}).none());
+  const auto holders = h.dispatcher.holders();
+  REQUIRE(holders.size() == 3);
+  CHECK(holders[2] == h.servers.node(1).endpoint);
+  for (int slot = 0; slot < kSlotCount; ++slot) {
+    if (h.servers.owner(static_cast<Slot>(slot)) == 1) h.servers.give(static_cast<Slot>(slot), 2);
+  }
+  h.dispatcher.renew_map(h.servers.now());
+  h.steps(200);
+  CHECK(h.dispatcher.holders() == h.dispatcher.owners());
+}
+
 TEST_CASE("no server at all fails the client after retry_for") {
   Harness h(1, true, {.retry_for = milliseconds{300}});
   h.servers.node(0).up = false;

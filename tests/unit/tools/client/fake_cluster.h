@@ -23,6 +23,7 @@ namespace hearth::client {
 struct FakeNode {
   Endpoint endpoint;
   bool up = true;
+  bool is_failed = false;        // as the others see it
   bool hangs_up = false;         // closes the connection at the first data command
   std::string refuses_all;       // an error every data command gets
   std::set<std::string> denied;  // commands that the user may not run
@@ -213,8 +214,9 @@ class FakeCluster final : public Transport {
         body += fmt::format(
             "*4\r\n$5\r\nslots\r\n*2\r\n:{}\r\n:{}\r\n$5\r\nnodes\r\n*1\r\n*8\r\n$"
             "8\r\nendpoint\r\n${}\r\n{}\r\n"
-            "$4\r\nport\r\n:{}\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$6\r\nhealth\r\n$6\r\nonline\r\n",
-            slot, end, n.endpoint.host.size(), n.endpoint.host, n.endpoint.port);
+            "$4\r\nport\r\n:{}\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$6\r\nhealth\r\n{}\r\n",
+            slot, end, n.endpoint.host.size(), n.endpoint.host, n.endpoint.port,
+            n.is_failed ? "$4\r\nfail" : "$6\r\nonline");
       } else {
         body += fmt::format("*3\r\n:{}\r\n:{}\r\n*2\r\n${}\r\n{}\r\n:{}\r\n", slot, end,
                             n.endpoint.host.size(), n.endpoint.host, n.endpoint.port);
