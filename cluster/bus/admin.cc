@@ -236,6 +236,7 @@ AdminReply run(State& s, const admin::Reset& in) {
   end_failover(s);
   if (s.myself->is_replica()) give_data_up(s);
   become_primary(s, *s.myself);
+  s.myself->unset(node_flag::kMigrateTo);
   stop_formation(s, "the node was reset");
   s.formation.state = {};
   s.draining = false;

@@ -277,6 +277,7 @@ AdminReply replicate_no_one(State& s) {
   s.note(log::Level::kNotice, "Stop replication and turn myself into an empty primary.");
   end_failover(s);
   become_primary(s, *s.myself);
+  s.myself->unset(node_flag::kMigrateTo);
   s.myself->promoted_from = NodeId{};
   // Of no shard any more: a heartbeat of the old primary must not take it for its successor.
   s.myself->shard_id = NodeId(s.rng.hex(NodeId::kLength));

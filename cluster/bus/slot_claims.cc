@@ -177,7 +177,8 @@ void become_primary(State& s, Node& node) {
     redirect_moves(s, *before, node);
   node.replica_of = NodeId{};
   node.unset(node_flag::kReplica);
-  node.set(node_flag::kPrimary);
+  // It comes from a shard that had replicas, and misses one from now on.
+  node.set(node_flag::kPrimary | node_flag::kMigrateTo);
   s.may_save();
   s.check_state = true;
 }

@@ -2,6 +2,7 @@
 
 #include "cluster/model/slot.h"
 #include "src/base/parse_number.h"
+#include "src/command/write_guard.h"
 
 namespace hearth {
 namespace {
@@ -48,6 +49,7 @@ std::optional<Slot> slot_of_effect(const CommandTable& commands, const Effect& e
                                    std::vector<KeyPosition>& positions) {
   if (effect.slot != 0) return effect.slot;
   const std::vector<std::string_view> words(effect.argv.begin(), effect.argv.end());
+  if (const auto key = key_of_version_echo(words)) return cluster::slot_of(*key);
   const Command* command = commands.resolve(words);
   if (command == nullptr || !extract_keys(*command, words, positions) || positions.empty())
     return std::nullopt;

@@ -119,6 +119,10 @@ class Keys {
     check_may_write();
     database_->raise_version(key, at, version);
   }
+  bool forget_version(const KeyRef& key) {
+    check_may_write();
+    return database_->forget_version(key);
+  }
   // Says when and how often the key was accessed (RESTORE). No change of the value.
   void set_access(Found at, std::uint32_t access) { Database::set_access(at, access); }
 

@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "src/base/bytes.h"
 #include "src/base/parse_number.h"
 #include "src/command/warm_control.h"
 #include "src/command/warm_gate_control.h"
@@ -16,6 +17,8 @@ constexpr std::string_view kWriteEcho = "hearth:warm-write:";  // id
 constexpr std::string_view kTouchEcho = "hearth:warm-touch:";  // (bytes ':' key) ...
 constexpr std::string_view kBeginEcho = "hearth:warm-begin:";  // seconds ':' id
 constexpr std::string_view kEndEcho = "hearth:warm-end:";      // 0 ':' id
+constexpr std::string_view kGoneEcho = "hearth:gone:";      // floor ':' (fingerprint version) ...
+constexpr std::string_view kForgetEcho = "hearth:forget:";  // key
 constexpr std::string_view kReadyEcho = "hearth:warm-ready";
 constexpr std::string_view kNotReadyEcho = "hearth:warm-not-ready";
 
@@ -39,6 +42,20 @@ void replay_version(CommandContext& ctx, std::string_view text) {
   Database& db = ctx.keyspace().db(ctx.keys().index());
   const KeyRef key = ctx.keys().make_ref(told->rest);
   db.raise_version(key, db.find(key), static_cast<std::uint64_t>(told->number));
+}
+
+void replay_gone(CommandContext& ctx, std::string_view message) {
+  const std::string_view words[] = {"ECHO", message};
+  const auto gone = GoneKeys::parse(words);
+  if (!gone) return;
+  Tombstones& tombstones = ctx.keyspace().db(ctx.keys().index()).tombstones();
+  if (gone->floor > 0) tombstones.raise_floor(gone->floor);
+  for (const GoneKeys::Key& key : gone->keys) tombstones.add(key.fingerprint, key.version);
+}
+
+void replay_forgotten(CommandContext& ctx, std::string_view name) {
+  // As in replay_version.
+  ctx.keyspace().db(ctx.keys().index()).forget_version(ctx.keys().make_ref(name));
 }
 
 void replay_touches(CommandContext& ctx, std::string_view text) {
@@ -129,30 +146,78 @@ void relay_warm_state(EffectLog& effects, bool is_ready) {
   effects.relay({0, 0}, words);
 }
 
-void replay_guard(CommandContext& ctx, std::string_view message) {
+std::string GoneKeys::message() const {
+  std::string text = fmt::format("{}{}:", kGoneEcho, floor);
+  ByteWriter writer(text);
+  for (const Key& key : keys) {
+    writer.le(key.fingerprint);
+    writer.le(key.version);
+  }
+  return text;
+}
+
+std::optional<GoneKeys> GoneKeys::parse(std::span<const std::string_view> words) {
+  if (words.size() != 2 || !equals_ignore_case(words[0], "ECHO") ||
+      !words[1].starts_with(kGoneEcho))
+    return std::nullopt;
+  const auto told = numbered(words[1].substr(kGoneEcho.size()));
+  if (!told || told->rest.size() > kMost * sizeof(Key)) return std::nullopt;
+  GoneKeys gone{static_cast<std::uint64_t>(told->number), {}};
+  ByteReader reader(told->rest);
+  while (reader.remaining() > 0) {
+    Key& key = gone.keys.emplace_back();
+    if (!reader.le(key.fingerprint) || !reader.le(key.version) || key.version == kNoVersion ||
+        key.version > INT64_MAX)
+      return std::nullopt;
+  }
+  return gone;
+}
+
+void forget_version(Keys& keys, const KeyRef& key, EffectLog& effects) {
+  if (!keys.forget_version(key)) return;
+  const std::string message = std::string(kForgetEcho).append(key.name);
+  const std::string_view words[] = {"ECHO", message};
+  effects.relay({keys.index(), key.slot}, words);
+}
+
+namespace {
+
+// What one of the messages says is done. False: it is none of them.
+bool replay_message(CommandContext& ctx, std::string_view message) {
   const auto behind = [&](std::string_view prefix) {
     return message.starts_with(prefix) ? std::optional(message.substr(prefix.size()))
                                        : std::nullopt;
   };
-  if (const auto told = behind(kVersionEcho)) return replay_version(ctx, *told);
+  if (const auto told = behind(kVersionEcho)) return replay_version(ctx, *told), true;
+  if (behind(kGoneEcho)) return replay_gone(ctx, message), true;
+  if (const auto key = behind(kForgetEcho)) return replay_forgotten(ctx, *key), true;
   if (message == kReadyEcho || message == kNotReadyEcho) {
     if (ctx.services().warm_gate != nullptr) ctx.services().warm_gate->hear(message == kReadyEcho);
-    return;
+    return true;
   }
   WarmControl* warm = ctx.services().warm;
-  if (warm == nullptr) return;
+  if (warm == nullptr) return false;
   if (const auto id = behind(kWriteEcho)) {
     warm->note_write(*id);
     warm->excuse(WarmControl::Excuse::kNext);
-    return;
-  }
-  if (const auto keys = behind(kTouchEcho)) return replay_touches(ctx, *keys);
-  if (const auto told = behind(kBeginEcho)) {
+  } else if (const auto keys = behind(kTouchEcho)) {
+    replay_touches(ctx, *keys);
+  } else if (const auto told = behind(kBeginEcho)) {
     if (const auto begun = numbered(*told))
       static_cast<void>(warm->begin(begun->rest, seconds{begun->number}));
   } else if (const auto ended = behind(kEndEcho)) {
-    if (const auto id = numbered(*ended)) static_cast<void>(warm->end(id->rest));
+    if (const auto epoch = numbered(*ended)) static_cast<void>(warm->end(epoch->rest));
+  } else {
+    return false;
   }
+  return true;
+}
+
+}  // namespace
+
+void replay_guard(CommandContext& ctx, std::string_view message) {
+  if (!replay_message(ctx, message)) return;
+  if (ctx.effects().wants_commands()) ctx.effects().relay_words({"ECHO", message});
 }
 
 }  // namespace hearth

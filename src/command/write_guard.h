@@ -6,7 +6,8 @@
 //
 // In the append-only file and in the stream to replicas, a version follows its write as an ECHO,
 // and an ECHO stands in front of a write of a warm epoch. Other servers run those without effect:
-// they get the values, and know neither versions nor epochs.
+// they get the values, and know neither versions nor epochs. A server that repeats such a stream
+// writes the messages to its own file as well.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "src/command/context.h"
 
@@ -52,10 +54,30 @@ void relay_epoch(CommandContext& ctx, std::string_view what, std::string_view id
 [[nodiscard]] std::optional<std::string_view> key_of_version_echo(
     std::span<const std::string_view> words);
 
+// The versions of keys that are gone from slots which move to another node: messages for the
+// database that is selected there. A message holds at most kMost keys.
+struct GoneKeys {
+  static constexpr std::size_t kMost = 1024;
+  struct Key {
+    std::uint64_t fingerprint = 0;  // see Tombstones
+    std::uint64_t version = 0;
+  };
+  std::uint64_t floor = 0;
+  std::vector<Key> keys;
+
+  [[nodiscard]] std::string message() const;
+  // Nothing if the words are another command, or none that message() makes.
+  [[nodiscard]] static std::optional<GoneKeys> parse(std::span<const std::string_view> words);
+};
+
+// The version of a key that is gone is forgotten, here and elsewhere: its slot is another node's.
+void forget_version(Keys& keys, const KeyRef& key, EffectLog& effects);
+
 // Replicas, and a log that is read later, learn whether the node is warm (warm-gate).
 void relay_warm_state(EffectLog& effects, bool is_ready);
 
-// Does what `message` says if it is an ECHO of these, in a log or stream that is replayed.
+// Does what `message` says if it is an ECHO of these, in a log or stream that is replayed, and
+// passes it on to the node's own log and replicas.
 void replay_guard(CommandContext& ctx, std::string_view message);
 
 }  // namespace hearth

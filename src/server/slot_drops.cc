@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "src/command/keys.h"
+#include "src/command/write_guard.h"
 
 namespace hearth {
 
@@ -55,6 +56,8 @@ std::uint64_t SlotDrops::drop_some(Slot slot, std::uint64_t most) {
       keys.remove(key, at, true);
       env.effects->replicate_as({i, slot}, "DEL", name);
       env.effects->event(Notify::kGeneric, "del", i, name);
+      // The slot's new owner has its versions. Here they would crowd out those of other slots.
+      forget_version(keys, key, *env.effects);
       ++dropped;
     }
     rest = rest || keys.database().stored_in_slot(slot) > 0;

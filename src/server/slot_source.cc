@@ -24,7 +24,6 @@ bool is_flush(const Effect& effect) {
 SlotSource::SlotSource(Engine& engine, const CommandTable& commands, const cluster::SlotSet& slots)
     : engine_(engine), commands_(commands) {
   slots.for_each([this](Slot slot) { slots_.push_back(slot); });
-  ranges_end_ = slots_.size();
 }
 
 void SlotSource::append(const CommittedUnit& unit) {
@@ -73,7 +72,8 @@ void SlotSource::note_keys(const Effect& effect) {
 }
 
 void SlotSource::note(const CommittedUnit& unit) {
-  const std::optional<Slot> walked = is_walked() ? std::nullopt : std::optional<Slot>(slots_[at_]);
+  const std::optional<Slot> walked =
+      at_ == slots_.size() ? std::nullopt : std::optional<Slot>(slots_[at_]);
   passed_.clear();
   for (const Effect& effect : unit.effects) {
     if ((effect.targets & Effect::kToReplicas) == 0) continue;
@@ -132,13 +132,39 @@ void SlotSource::next_slot() {
   cursor_ = 0;
 }
 
+void SlotSource::find_gone() {
+  has_gone_ = true;
+  const DbIndex databases = engine_.keyspace().db_count();
+  for (DbIndex db = 0; db < databases; ++db) {
+    const Tombstones& tombstones = engine_.keyspace().db(db).tombstones();
+    if (tombstones.empty()) continue;
+    GoneKeys some{tombstones.floor(), {}};
+    tombstones.for_each([&](std::uint64_t fingerprint, std::uint64_t version) {
+      if (!through_.has(Tombstones::slot_of(fingerprint))) return;
+      some.keys.push_back({fingerprint, version});
+      if (some.keys.size() < GoneKeys::kMost) return;
+      gone_.push_back({db, some.message()});
+      some = {};
+    });
+    if (some.floor > 0 || !some.keys.empty()) gone_.push_back({db, some.message()});
+  }
+}
+
 void SlotSource::walk(std::size_t bytes_most, std::size_t keys_most) {
   const DbIndex databases = engine_.keyspace().db_count();
   // A slot that has nothing costs a look; so do the empty buckets of a large table.
   std::size_t looks = keys_most;
   while (!is_walked() && waiting_bytes_ < bytes_most && looks > 0) {
     --looks;
-    if (db_ < databases) {
+    if (at_ == slots_.size()) {
+      if (!has_gone_) find_gone();
+      if (gone_.empty()) continue;
+      Effect versions;
+      versions.db = gone_.front().db;
+      versions.argv = {"ECHO", std::move(gone_.front().message)};
+      gone_.pop_front();
+      append({{&versions, 1}, {}, false});
+    } else if (db_ < databases) {
       const Database& db = engine_.keyspace().db(db_);
       if (db.stored_in_slot(slots_[at_]) > 0) {
         std::size_t seen = 0;

@@ -7,6 +7,9 @@
 //                               it holds then is sent (or its absence), until nothing is noted
 //   its slot is through         the write's effect is sent, as to a replica
 //
+// When all slots are through, the versions of keys that are gone from them are sent: from then on
+// the target refuses what is older, as the source did.
+//
 // So commands of several keys are sent only where the target has all keys of the slot, exactly as
 // they are here. A value that is being changed all the time is sent once or twice, not each time.
 //
@@ -38,8 +41,10 @@ class SlotSource {
   // Adds keys to the stream until about so many bytes are in it that were not taken, or as many
   // keys were looked at.
   void walk(std::size_t bytes_most, std::size_t keys_most);
-  // All keys were sent, and every further effect is.
-  [[nodiscard]] bool is_walked() const { return at_ == ranges_end_; }
+  // All keys were sent and the versions of those that are gone, and every further effect is.
+  [[nodiscard]] bool is_walked() const {
+    return at_ == slots_.size() && has_gone_ && gone_.empty();
+  }
   // All keys went at once (FLUSHALL): the target can't be told that of some slots.
   [[nodiscard]] bool was_flushed() const { return flushed_; }
 
@@ -57,6 +62,8 @@ class SlotSource {
   // A key of the slot that is walked as it is now.
   void send_key(DbIndex db, std::string_view name);
   void send_entry(DbIndex db, const Entry& entry);
+  // One look at all tombstones of the node, a few milliseconds for as many as there may be.
+  void find_gone();
   void append(const CommittedUnit& unit);
   void note_keys(const Effect& effect);
   [[nodiscard]] bool has_keys(const Effect& effect);
@@ -66,11 +73,16 @@ class SlotSource {
   const CommandTable& commands_;
   std::vector<Slot> slots_;  // ascending
   cluster::SlotSet through_;
-  std::size_t at_ = 0;      // index of the slot that is walked
-  std::size_t ranges_end_;  // slots_.size()
-  DbIndex db_ = 0;          // where the walk stands in it; db_count(): only noted keys are left
+  std::size_t at_ = 0;  // index of the slot that is walked
+  DbIndex db_ = 0;      // where the walk stands in it; db_count(): only noted keys are left
   std::uint64_t cursor_ = 0;
   std::set<std::pair<DbIndex, std::string>> noted_;
+  struct Gone {
+    DbIndex db = 0;
+    std::string message;
+  };
+  std::deque<Gone> gone_;  // to be sent
+  bool has_gone_ = false;  // they were looked for
   bool flushed_ = false;
   CommandStream stream_{Effect::kToReplicas};
   std::deque<std::string> chunks_;

@@ -37,6 +37,12 @@ std::string SlotTarget::check(std::span<const std::string_view> words) {
   if (const auto key = key_of_version_echo(words)) {
     return slots_.has(cluster::slot_of(*key)) ? "" : "ERR the source told of a key of another slot";
   }
+  if (const auto gone = GoneKeys::parse(words)) {
+    const bool are_ours = std::all_of(
+        gone->keys.begin(), gone->keys.end(),
+        [&](const GoneKeys::Key& key) { return slots_.has(Tombstones::slot_of(key.fingerprint)); });
+    return are_ours ? "" : "ERR the source told of keys of another slot";
+  }
   // PFCOUNT may change what it reads.
   const bool writes = command->writes() || (has(command->flags, Flag::kMayReplicate) &&
                                             !has(command->flags, Flag::kRunsScript) &&

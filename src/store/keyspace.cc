@@ -123,7 +123,8 @@ Found Database::find_anew(const KeyRef& key) const {
 
 Found Database::insert(const KeyRef& key, Entry* entry) {
   if (tombstones_.size() > 0) [[unlikely]]
-    entry = with_version_at_least(entry, tombstones_.take(Tombstones::fingerprint(key.name)));
+    entry =
+        with_version_at_least(entry, tombstones_.take(Tombstones::fingerprint(key.name, key.slot)));
   Table& t = table_info(key.slot);
   end_places(t);
   const bool has_deadline = entry->has_deadline();
@@ -159,7 +160,7 @@ Entry* Database::take(const KeyRef& key, Found at) {
   if (has_deadline) --t.volatile_count;
   if (timed) --t.timed_count;
   if (const std::uint64_t version = (*place)->version(); version != kNoVersion) [[unlikely]]
-    tombstones_.add(Tombstones::fingerprint(key.name), version);
+    tombstones_.add(Tombstones::fingerprint(key.name, key.slot), version);
   count(t, -1, has_deadline ? -1 : 0, timed ? -1 : 0);
   const std::uint64_t buckets = t.entries->bucket_count();
   Entry* entry = t.entries->erase(place, key.hash);
@@ -181,7 +182,7 @@ void Database::set_deadline(const KeyRef& key, Found at, std::int64_t deadline) 
 
 void Database::raise_version(const KeyRef& key, Found at, std::uint64_t version) {
   if (!at)
-    tombstones_.add(Tombstones::fingerprint(key.name), version);
+    tombstones_.add(Tombstones::fingerprint(key.name, key.slot), version);
   else
     *at.slot() = with_version_at_least(*at.slot(), version);
 }

@@ -192,10 +192,15 @@ class Database {
   [[nodiscard]] std::uint64_t version_of(const KeyRef& key, Found at) const {
     if (at && at->version() != kNoVersion) return at->version();
     if (tombstones_.empty()) return kNoVersion;
-    return at ? tombstones_.floor() : tombstones_.of(Tombstones::fingerprint(key.name));
+    return at ? tombstones_.floor() : tombstones_.of(Tombstones::fingerprint(key.name, key.slot));
   }
   // Gives the key a version, or leaves a tombstone where there is no such key. A higher one stays.
   void raise_version(const KeyRef& key, Found at, std::uint64_t version);
+  // Of a key that is gone. False: it had none.
+  bool forget_version(const KeyRef& key) {
+    return !tombstones_.empty() &&
+           tombstones_.take(Tombstones::fingerprint(key.name, key.slot)) != kNoVersion;
+  }
   [[nodiscard]] Tombstones& tombstones() { return tombstones_; }
   [[nodiscard]] const Tombstones& tombstones() const { return tombstones_; }
 

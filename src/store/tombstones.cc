@@ -10,9 +10,10 @@ namespace hearth {
 Tombstones::Tombstones(std::uint64_t seed, std::size_t most)
     : seed_(seed), most_(most), young_(seed), old_(seed) {}
 
-std::uint64_t Tombstones::fingerprint(std::string_view key) {
+std::uint64_t Tombstones::fingerprint(std::string_view key, Slot slot) {
   constexpr std::uint64_t kSeed = 0x6865'6172'7468'0001;  // a part of the file format
-  return hash_bytes(key, kSeed);
+  const std::uint64_t hash = hash_bytes(key, kSeed);
+  return hash - hash % kSlotCount + slot;
 }
 
 std::uint64_t Tombstones::of(std::uint64_t fingerprint) const {

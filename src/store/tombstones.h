@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "src/base/ids.h"
 #include "src/base/time.h"
 #include "src/ds/fingerprint_map.h"
 
@@ -29,7 +30,11 @@ class Tombstones {
   // seed: of the tables, so that nobody can choose names that stand close to each other.
   explicit Tombstones(std::uint64_t seed, std::size_t most = kMost);
 
-  [[nodiscard]] static std::uint64_t fingerprint(std::string_view key);
+  // Its lowest bits are the slot, so that those of slots that move are found.
+  [[nodiscard]] static std::uint64_t fingerprint(std::string_view key, Slot slot);
+  [[nodiscard]] static Slot slot_of(std::uint64_t fingerprint) {
+    return static_cast<Slot>(fingerprint % kSlotCount);
+  }
 
   [[nodiscard]] bool empty() const {
     return young_.places.empty() && old_.places.empty() && floor() == 0;

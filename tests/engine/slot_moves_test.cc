@@ -9,6 +9,7 @@
 #include "cluster/model/slot.h"
 #include "src/command/blocking_control.h"
 #include "src/command/key_extract.h"
+#include "src/command/write_guard.h"
 #include "src/server/slot_drops.h"
 #include "src/server/slot_source.h"
 #include "src/server/slot_target.h"
@@ -192,6 +193,58 @@ TEST_CASE("imported keys have no events, are replicated, and are seen by nobody"
   CHECK(move.second.engine().keyspace().db(0).stored_size() == 0);
 }
 
+TEST_CASE("versions move with their slots, also those of keys that are gone") {
+  // The tag of slot 0 too, which commands without keys stand in.
+  std::string zero;
+  for (int i = 0; zero.empty() || cluster::slot_of(zero) != 0; ++i) zero = std::to_string(i);
+  for (const std::string& name : {std::string("a"), zero}) {
+    CAPTURE(name);
+    const std::string tag = "{" + name + "}";
+    Move move(1);
+    const auto set = [&](const std::string& key, int version) {
+      return move.first.run("SET", tag + key, "x", "VER", std::to_string(version));
+    };
+    for (int i = 0; i < 2000; ++i)
+      move.first.run("DEL", tag + "before" + std::to_string(i), "VER", "7");
+    move.first.run("DEL", "{b}other", "VER", "7");
+    for (int i = 0; i < 50; ++i) set("k" + std::to_string(i), 5);
+    move.begin(slots_of({name}));
+    move.carry(8);
+    move.first.run("DEL", tag + "while", "VER", "8");
+    move.first.run("DEL", tag + "k0");
+    set("k1", 6);
+    while (!move.source->is_walked()) move.carry(8);
+    move.first.run("DEL", tag + "behind", "VER", "9");
+    set("k2", 10);
+    move.carry(1);
+    move.target->keep();
+    const auto version = [&](const std::string& key) {
+      return move.second.run("OBJECT", "VERSION", key);
+    };
+    CHECK(version(tag + "before0") == ":7\r\n");
+    CHECK(version(tag + "before1999") == ":7\r\n");
+    CHECK(version(tag + "while") == ":8\r\n");
+    CHECK(version(tag + "behind") == ":9\r\n");
+    CHECK(version(tag + "k0") == ":5\r\n");
+    CHECK(version(tag + "k1") == ":6\r\n");
+    CHECK(version(tag + "k2") == ":10\r\n");
+    CHECK(version(tag + "k3") == ":5\r\n");
+    CHECK(version("{b}other") == "$-1\r\n");
+    CHECK(move.second.run("SET", tag + "before7", "old", "VER", "7") == "$-1\r\n");
+  }
+}
+
+TEST_CASE("what a source does not know of versions any more, its target does not either") {
+  Move move(1);
+  Tombstones& tombstones = move.first.engine().keyspace().db(0).tombstones();
+  tombstones.raise_floor(1000);
+  move.begin(slots_of({"a"}));
+  while (!move.source->is_walked()) move.carry(8);
+  move.target->keep();
+  CHECK(move.second.run("SET", "{a}any", "old", "VER", "1000") == "$-1\r\n");
+  CHECK(move.second.run("SET", "{a}any", "new", "VER", "1001") == "+OK\r\n");
+}
+
 TEST_CASE("a flush of everything is noticed") {
   Move move(1);
   move.begin(slots_of({"a"}));
@@ -218,12 +271,27 @@ TEST_CASE("a source may write keys of the moving slots, and nothing else") {
       "*4\r\n$7\r\nRESTORE\r\n$4\r\n{a}k\r\n$1\r\n0\r\n$3\r\nabc\r\n",
       "\r\n",
   };
-  for (const char* chunk : hostile) {
+  std::vector<std::string> chunks(std::begin(hostile), std::end(hostile));
+  const auto echo = [&](const std::string& message) {
+    chunks.push_back("*2\r\n$4\r\nECHO\r\n$" + std::to_string(message.size()) + "\r\n" + message +
+                     "\r\n");
+  };
+  const auto gone = [&](std::string_view key, std::uint64_t version) {
+    return GoneKeys{0, {{Tombstones::fingerprint(key, cluster::slot_of(key)), version}}}.message();
+  };
+  echo("hello");
+  echo(gone("{b}k", 5));
+  echo(gone("{a}k", 0));
+  echo(gone("{a}k", UINT64_MAX));
+  echo(gone("{a}k", 5).substr(0, 20));
+  echo("hearth:gone:-1:");
+  for (const std::string& chunk : chunks) {
     CAPTURE(chunk);
     EngineFixture server(options(1));
     SlotTarget target(server.engine(), slots_of({"a"}));
     CHECK(target.apply(chunk).starts_with("ERR "));
     CHECK(server.engine().keyspace().db(0).stored_size() == 0);
+    CHECK(server.engine().keyspace().db(0).tombstones().empty());
   }
 }
 
@@ -246,6 +314,23 @@ TEST_CASE("keys of lost slots are out of sight at once, and go by and by") {
   CHECK_FALSE(server.engine().keyspace().db(0).is_hidden(cluster::slot_of("a")));
   server.run("SET", "{a}new", "x");
   CHECK(server.run("DBSIZE") == ":2\r\n");
+}
+
+TEST_CASE("versions of lost slots' keys do not crowd out those of others") {
+  EngineFixture server(options(1));
+  server.run("SET", "{a}k", "x", "VER", "5");
+  server.run("DEL", "{a}gone", "VER", "6");
+  server.run("DEL", "{b}k", "VER", "7");
+  SlotDrops drops(server.engine());
+  drops.add(slots_of({"a"}), SlotDrops::Events::kTold);
+  server.run("PING");
+  CHECK(drops.step(1000) == 1);
+  // Replicas forget them too.
+  const std::vector<std::string> told{"DEL {a}k", "ECHO hearth:forget:{a}k"};
+  CHECK(server.effects() == told);
+  CHECK(server.engine().keyspace().db(0).tombstones().size() == 2);
+  CHECK(server.run("OBJECT", "VERSION", "{a}k") == "$-1\r\n");
+  CHECK(server.run("OBJECT", "VERSION", "{b}k") == ":7\r\n");
 }
 
 TEST_CASE("writes to held slots wait, reads where they are to wait too") {

@@ -214,6 +214,27 @@ TEST_CASE("versions of keys follow all kinds of changes as a model says, on a re
   }
 }
 
+TEST_CASE("a replica's own log has what the replica heard of versions and epochs") {
+  EngineFixture primary;
+  Replica replica(primary);
+  Replica log(replica.engine());
+  EngineFixture& read = log.engine();
+  primary.run("SET", "gone", "a", "VER", "5");
+  primary.run("DEL", "gone", "VER", "7");
+  primary.run("SET", "k", "a", "VER", "6");
+  CHECK(read.run("OBJECT", "VERSION", "gone") == ":7\r\n");
+  CHECK(read.run("OBJECT", "VERSION", "k") == ":6\r\n");
+  primary.run("WARM", "BEGIN", "load", "EX", "100");
+  primary.run("SET", "k", "by hand");
+  primary.run("DEL", "never there");
+  primary.run("SET", "row", "1", "WARM", "load");
+  CHECK(read.run("SET", "k", "row", "WARM", "load") == kNull);
+  CHECK(read.run("SET", "never there", "row", "WARM", "load") == kNull);
+  CHECK(read.run("SET", "row", "2", "WARM", "load") == kOk);
+  primary.run("WARM", "END", "load");
+  CHECK(read.run("SET", "other", "row", "WARM", "load").starts_with("-NOWARM"));
+}
+
 TEST_CASE("a warm epoch refuses its loader what others touched") {
   EngineFixture server;
   CHECK(server.run("SET", "k", "row", "WARM", "load").starts_with("-NOWARM"));

@@ -501,6 +501,16 @@ TEST_CASE("a primary without replicas gets one from where there are most") {
   obey(c);
 }
 
+TEST_CASE("a primary that was promoted and is left alone gets a replica") {
+  Shards c(4, {0, 1, 1});
+  c.crash(0);
+  CHECK(c.run_until(kReplaced, [&] { return c.leads(4); }));
+  CHECK(c.run_until(20'000, [&] { return c.primary_of(2, 5) == 4 || c.primary_of(2, 6) == 4; }));
+  c.run_for(10'000);
+  CHECK((c.primary_of(2, 5) == 1) != (c.primary_of(2, 6) == 1));  // one stays
+  obey(c);
+}
+
 TEST_CASE("no replica moves to another primary below the barrier") {
   Shards c(3, {0, 0, 1});
   for (const int i : {3, 4}) {

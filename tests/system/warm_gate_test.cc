@@ -87,6 +87,23 @@ TEST_CASE("a cold node answers LOADING until cache-warm has filled it") {
   CHECK(other->run({"GET", "row:7"}) == "v7");
 }
 
+TEST_CASE("a mapping whose rows are all there is ready while another one is loaded") {
+  const TempDir dir;
+  write_database(dir.file("t.db"), rows_sql(2000));
+  const auto server = start_cold({"warm-gate loading", "warm-gate-deadline 3600"});
+  const std::string file = mapping_of(dir,
+                                      "[[mapping]]\nname = \"slow\"\ntable = \"t\"\nkey = "
+                                      "\"slow:{id}\"\nrate = 20\n");
+  ChildProcess loader({built("cache-warm"), file, "--target", server->address()}, dir.file("out"),
+                      dir.file("err"));
+  CHECK(eventually([&] {
+    return info_has(*server, "warm_mapping_rows:state=ready,done=2000,total=2000") &&
+           info_has(*server, "warm_mapping_slow:state=warming");
+  }));
+  CHECK(server->run({"GET", "row:7"}) == kLoading);
+  CHECK(loader.stop(SIGINT) == 130);
+}
+
 TEST_CASE("the gate opens at its deadline, and a node that has its data needs no loader") {
   const auto dir = std::make_shared<TempDir>();
   const auto cold = start_cold({"warm-gate loading", "warm-gate-deadline 1"}, dir);

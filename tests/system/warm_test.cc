@@ -216,6 +216,35 @@ TEST_CASE("a load that would evict keys stops, and its exit code says so") {
   }
 }
 
+TEST_CASE("a table several of whose rows make one key is not loaded, unless that is wanted") {
+  const TempDir dir;
+  make_database(dir.file("t.db"),
+                "CREATE TABLE t(id INTEGER PRIMARY KEY, code TEXT, v TEXT);"
+                "INSERT INTO t VALUES (1, 'a', 'one'), (2, 'b', 'two'), (3, 'a', 'three');");
+  const auto server = start_peer(hearth_server());
+  const auto mapping = [&](const std::string& lines) {
+    return dir.write("m.toml", "[source]\nurl = \"sqlite:" + dir.file("t.db") +
+                                   "\"\n[[mapping]]\nname = \"codes\"\n" + lines);
+  };
+  const std::string twice = mapping("table = \"t\"\nkey = \"k:{code}\"\n");
+  const auto refused = warm({twice, "--target", server->address(), "--json"});
+  CHECK(refused.exit_code == 2);
+  CHECK(refused.out.find("mapping 'codes': of the first 3 rows, 1 make a key that an earlier one "
+                         "made") != std::string::npos);
+  CHECK(server->run({"DBSIZE"}) == "0");
+  CHECK(warm({twice, "--target", server->address(), "--force"}).exit_code == 0);
+  CHECK(server->run({"DBSIZE"}) == "2");
+  // A primary key tells rows apart; a hash may be filled by several; queries are not judged.
+  for (const std::string lines :
+       {"table = \"t\"\nkey = \"p:{id}:{code}\"\n",
+        "table = \"t\"\nkey = \"h:{code}\"\nvalue = \"hash\"\nreplace = false\n",
+        "query = \"SELECT * FROM t\"\nkey = \"q:{code}\"\n"}) {
+    CAPTURE(lines);
+    const auto loaded = warm({mapping(lines), "--target", server->address()});
+    CHECK_MESSAGE(loaded.exit_code == 0, loaded.err);
+  }
+}
+
 TEST_CASE("keys that are there stay when only absent ones are wanted") {
   for (const Peer& peer : all_peers()) {
     CAPTURE(peer.name);

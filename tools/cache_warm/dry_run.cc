@@ -111,31 +111,51 @@ std::optional<std::uint64_t> MappingPreview::memory_bytes() const {
                                     static_cast<double>(all));
 }
 
-Result<std::vector<MappingPreview>> preview_mappings(Source& source, Job& job,
-                                                     std::uint64_t sampled, std::uint64_t shown) {
+Result<MappingPreview> preview_mapping(Reader& reader, const PreparedMapping& prepared,
+                                       PreviewSize size, UnixMillis now) {
+  MappingPreview preview;
+  preview.name = prepared.mapping->name;
+  preview.rows = prepared.shape.rows;
+  Selection selection = prepared.mapping->selection;
+  selection.limit = size.rows;
+  HEARTH_TRY(const auto stream, reader.open(selection, Chunk{}));
+  HEARTH_TRY(auto encoder, RowEncoder::bind(*prepared.mapping, stream->columns()));
+  std::unordered_set<std::uint64_t> seen;
+  // Up to the end, which is where a connection can be used again.
+  for (;;) {
+    HEARTH_TRY(const auto row, stream->next());
+    if (!row) break;
+    note_unit(encoder.encode(*row, ++preview.rows_sampled, now), size.shown, seen, preview);
+  }
+  if (preview.rows_sampled < size.rows) preview.rows = preview.rows_sampled;  // these were all
+  note_unit(encoder.finish(), size.shown, seen, preview);
+  return preview;
+}
+
+Result<std::vector<MappingPreview>> preview_mappings(Source& source, Job& job, PreviewSize size) {
   std::vector<MappingPreview> previews;
   HEARTH_TRY(const auto reader, source.reader());
   for (const auto& prepared : job.mappings) {
-    MappingPreview preview;
-    preview.name = prepared.mapping->name;
-    preview.rows = prepared.shape.rows;
-    Selection selection = prepared.mapping->selection;
-    selection.limit = sampled;
-    HEARTH_TRY(const auto stream, reader->open(selection, Chunk{}));
-    HEARTH_TRY(auto encoder, RowEncoder::bind(*prepared.mapping, stream->columns()));
-    std::unordered_set<std::uint64_t> seen;
-    const UnixMillis now = job.clock.unix_now();
-    // Up to the end, which is where a connection can be used again.
-    for (;;) {
-      HEARTH_TRY(const auto row, stream->next());
-      if (!row) break;
-      note_unit(encoder.encode(*row, ++preview.rows_sampled, now), shown, seen, preview);
-    }
-    if (preview.rows_sampled < sampled) preview.rows = preview.rows_sampled;  // these were all
-    note_unit(encoder.finish(), shown, seen, preview);
+    HEARTH_TRY(auto preview, preview_mapping(*reader, prepared, size, job.clock.unix_now()));
     previews.push_back(std::move(preview));
   }
   return previews;
+}
+
+bool may_make_keys_twice(const PreparedMapping& prepared) {
+  const Mapping& mapping = *prepared.mapping;
+  if (mapping.selection.table.empty() || mapping.group) return false;
+  return std::any_of(mapping.outputs.begin(), mapping.outputs.end(), [&](const Output& output) {
+    // Rows may add fields to one hash.
+    if (output.value == ValueKind::kHash && !output.replace) return false;
+    const auto named = output.key.columns();
+    const bool has_primary_key =
+        !prepared.shape.key.empty() &&
+        std::all_of(prepared.shape.key.begin(), prepared.shape.key.end(), [&](const auto& column) {
+          return std::find(named.begin(), named.end(), column) != named.end();
+        });
+    return !has_primary_key || output.key.merges_values();
+  });
 }
 
 std::string preview_text(const std::vector<MappingPreview>& previews, double rate) {

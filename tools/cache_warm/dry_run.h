@@ -30,10 +30,21 @@ struct MappingPreview {
   [[nodiscard]] std::optional<std::uint64_t> memory_bytes() const;
 };
 
-// Reads at most `sampled` rows of each mapping and keeps the first `shown` keys. The job is
-// prepared. Errors: kIo, kInvalid, kBusy.
-Result<std::vector<MappingPreview>> preview_mappings(Source& source, Job& job,
-                                                     std::uint64_t sampled, std::uint64_t shown);
+// How much of a mapping a preview reads, and how many keys it keeps.
+struct PreviewSize {
+  std::uint64_t rows = 0;
+  std::uint64_t shown = 0;
+};
+// Errors of both: kIo, kInvalid, kBusy.
+Result<MappingPreview> preview_mapping(Reader& reader, const PreparedMapping& prepared,
+                                       PreviewSize size, UnixMillis now);
+// The job is prepared.
+Result<std::vector<MappingPreview>> preview_mappings(Source& source, Job& job, PreviewSize size);
+
+// Whether rows of the table may make one key several times, as far as the mapping tells, so that it
+// would be left to chance which of them stays. Queries are not judged: reading the first rows of
+// one may cost the database as much as all.
+[[nodiscard]] bool may_make_keys_twice(const PreparedMapping& prepared);
 
 [[nodiscard]] std::string preview_text(const std::vector<MappingPreview>& previews, double rate);
 [[nodiscard]] std::string preview_json(const std::vector<MappingPreview>& previews, double rate);

@@ -12,6 +12,7 @@ Job::Job(const WarmPlan& the_plan, const Clock& the_clock, RejectLog& the_reject
   for (const auto& mapping : plan.mappings) {
     tallies_.emplace_back().name = mapping.name;
     spans_.emplace_back();
+    open_tasks_.push_back(0);
     rates.push_back(std::make_unique<Throttle>(
         Throttle::Unit::kRows, static_cast<double>(mapping.rows_per_second), clock.mono_now()));
   }
@@ -19,7 +20,18 @@ Job::Job(const WarmPlan& the_plan, const Clock& the_clock, RejectLog& the_reject
 
 void Job::add_task(ChunkTask task) {
   const std::scoped_lock lock(mutex_);
+  ++open_tasks_[task.mapping];
   tasks_.push_back(std::move(task));
+}
+
+void Job::settle_tasks(std::size_t mapping, std::size_t count) {
+  const std::scoped_lock lock(mutex_);
+  open_tasks_[mapping] -= count;
+}
+
+bool Job::is_through(std::size_t mapping) const {
+  const std::scoped_lock lock(mutex_);
+  return open_tasks_[mapping] == 0;
 }
 
 std::optional<ChunkTask> Job::take_task() {
@@ -52,6 +64,7 @@ std::deque<ChunkTask> Job::tasks() const {
 
 void Job::clear_tasks() {
   const std::scoped_lock lock(mutex_);
+  for (const ChunkTask& task : tasks_) --open_tasks_[task.mapping];
   tasks_.clear();
 }
 

@@ -59,6 +59,10 @@ class Job {
 
   void add_task(ChunkTask task);
   std::optional<ChunkTask> take_task();
+  // So many of the tasks that were taken are read, and every row of them has its answer.
+  void settle_tasks(std::size_t mapping, std::size_t count);
+  // Whether no task of the mapping is waiting or at work.
+  [[nodiscard]] bool is_through(std::size_t mapping) const;
 
   // The database was lost while the chunk was read: it goes back to the front of the queue.
   void lose_source(ChunkTask task, std::string reason);
@@ -95,6 +99,7 @@ class Job {
  private:
   mutable std::mutex mutex_;
   std::deque<ChunkTask> tasks_;
+  std::vector<std::size_t> open_tasks_;  // of each mapping: in the queue, or taken and not settled
   std::vector<MappingTally> tallies_;
   std::vector<std::pair<MonoTime, MonoTime>> spans_;  // of work on each mapping
   std::optional<Stop> stop_;

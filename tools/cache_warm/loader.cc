@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "tools/cache_warm/crew.h"
+#include "tools/cache_warm/dry_run.h"
 #include "tools/cache_warm/rights.h"
 #include "tools/cache_warm/worker.h"
 
@@ -17,6 +18,7 @@ constexpr microseconds kWorthTelling{1'000'000};
 // A key and its value take about so much more memory than their bytes.
 constexpr std::uint64_t kBytesPerKey = 64;
 constexpr std::size_t kReplayedKeysOfChunk = 500;
+constexpr std::uint64_t kRowsOfKeyCheck = 1'000;
 
 std::optional<std::size_t> index_of(const std::vector<Column>& columns, std::string_view name) {
   for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -166,6 +168,9 @@ void Loader::set_out() {
     if (auto fits = check_memory(); !fits) return stop_for(fits.error(), LoadEnd::kRefused);
     if (auto may = check_rights(); !may) return stop_for(may.error(), LoadEnd::kTargetFailed);
   }
+  if (auto unique = check_keys(); !unique)
+    return stop_for(unique.error(), unique.error().code == ErrorCode::kIo ? LoadEnd::kSourceFailed
+                                                                          : LoadEnd::kRefused);
   tell_progress(false);
   queue_hot_rows();
   if (auto queued = queue_chunks(); !queued)
@@ -283,6 +288,27 @@ Result<void> Loader::check_memory() {
               fmt::format("the rows need about {} MB, and the target has room for {} MB below its "
                           "maxmemory (--force loads all the same)",
                           needed >> 20, *room >> 20));
+}
+
+// Rows that make one key would overwrite each other in an order that nobody knows.
+Result<void> Loader::check_keys() {
+  if (options_.force || options_.kind == RunKind::kNull || !options_.replay.empty()) return {};
+  std::unique_ptr<Reader> reader;
+  for (const PreparedMapping& prepared : job_.mappings) {
+    if (!may_make_keys_twice(prepared)) continue;
+    if (reader == nullptr) {
+      HEARTH_TRY(reader, source_->reader());
+    }
+    HEARTH_TRY(const MappingPreview preview,
+               preview_mapping(*reader, prepared, {kRowsOfKeyCheck, 0}, clock_.unix_now()));
+    if (preview.keys_twice == 0) continue;
+    return fail(ErrorCode::kInvalid,
+                fmt::format("mapping '{}': of the first {} rows, {} make a key that an earlier one "
+                            "made, and which of them would stay is left to chance: let the key "
+                            "name the columns that tell rows apart (--force loads all the same)",
+                            preview.name, preview.rows_sampled, preview.keys_twice));
+  }
+  return {};
 }
 
 Result<void> Loader::queue_chunks() {

@@ -83,6 +83,7 @@ class Loader {
   void leave_seats();
   Result<void> check_rights();
   Result<void> check_memory();
+  Result<void> check_keys();
   Result<void> queue_chunks();
   Result<void> queue_mapping(std::size_t index);
   Result<void> add_seats();

@@ -31,7 +31,8 @@ bool Loader::reports() const {
 // A target that knows no warm gate, or a user without the right, is no reason not to load.
 void Loader::tell_progress(bool is_over) {
   if (!reports()) return;
-  const auto told = watch_->tell_progress(job_, is_over);
+  const auto told = watch_->tell_progress(
+      job_, is_over ? NodeWatch::LoadPhase::kOver : NodeWatch::LoadPhase::kBegins);
   if (!told && told.error().context.find("NOPERM") != std::string::npos) {
     report_.notes.push_back(
         fmt::format("the target is not told how far the load is, which a warm gate waits for ({})",

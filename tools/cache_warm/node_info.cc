@@ -7,13 +7,6 @@
 namespace hearth::warm {
 namespace {
 
-constexpr int kSlowPings = 3;
-constexpr double kSlower = 0.7;
-constexpr double kFaster = 1.1;
-constexpr double kLeastRate = 200;
-// A limit so far above what is sent limits nothing.
-constexpr double kNoLimit = 3;
-
 // "db0:keys=12,expires=0,..."
 std::uint64_t keys_in(std::string_view value) {
   constexpr std::string_view kKeys = "keys=";
@@ -96,20 +89,6 @@ std::optional<NodeInfo> parse_node_info(std::string_view text) {
     }
   }
   return is_info ? std::optional(std::move(info)) : std::nullopt;
-}
-
-double Pacer::next(microseconds slowest_ping, double rows_per_second) {
-  if (slowest_ping > limit_) {
-    if (++slow_in_a_row_ < kSlowPings) return rate_;
-    const double now =
-        rate_ > 0 ? std::min(rate_, std::max(rows_per_second, kLeastRate)) : rows_per_second;
-    return rate_ = std::max(kLeastRate, now * kSlower);
-  }
-  slow_in_a_row_ = 0;
-  if (rate_ == 0) return 0;
-  rate_ *= kFaster;
-  if (rate_ > std::max(kLeastRate * kNoLimit, rows_per_second * kNoLimit)) rate_ = 0;
-  return rate_;
 }
 
 }  // namespace hearth::warm

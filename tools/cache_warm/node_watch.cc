@@ -1,15 +1,19 @@
 #include "tools/cache_warm/node_watch.h"
 
 #include <fmt/core.h>
+#include <poll.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace hearth::warm {
 namespace {
 
-constexpr milliseconds kWaitStep{5};
-constexpr int kStepsOfWait = 20;
-constexpr int kPingsPerLook = 5;
+constexpr microseconds kLookEvery{500'000};
+// Speeds of shorter spans say little, and a lower rate shows after what is on its way.
+constexpr microseconds kRateEvery{100'000};
+// Each node is asked at least once in so many PINGs.
+constexpr std::size_t kPingsOfRound = 20;
 constexpr std::size_t kNameBytesMost = 128;
 constexpr std::size_t kHotKeysMost = 100'000;
 
@@ -59,11 +63,19 @@ Result<void> NodeWatch::tell_all(std::initializer_list<std::string_view> command
   return outcome;
 }
 
-Result<void> NodeWatch::tell_progress(const Job& job, bool is_over) {
+Result<void> NodeWatch::tell_progress(const Job& job, LoadPhase phase) {
   if (!takes_reports_) return {};
   const std::vector<MappingTally> tallies = job.tallies();
+  ready_.resize(tallies.size());
+  std::vector<bool> is_through;
+  for (std::size_t i = 0; i < tallies.size(); ++i)
+    is_through.push_back(phase == LoadPhase::kRuns && job.is_through(i));
+  const bool are_all = std::find(is_through.begin(), is_through.end(), false) == is_through.end();
   Result<void> told;
-  for (std::size_t i = 0; told && i < job.mappings.size(); ++i) {
+  for (std::size_t i = 0; told && i < tallies.size(); ++i) {
+    const bool is_done = phase == LoadPhase::kOver || (is_through[i] && !are_all);
+    if (is_done && ready_[i] && phase == LoadPhase::kRuns) continue;
+    ready_[i] = is_done;
     const MappingTally& tally = tallies[i];
     // As a server takes them.
     std::string name = tally.name.substr(0, kNameBytesMost);
@@ -75,7 +87,7 @@ Result<void> NodeWatch::tell_progress(const Job& job, bool is_over) {
     const std::uint64_t expected = job.mappings[i].expected_rows;
     told = tell_all({"WARM", "PROGRESS", name, std::to_string(done),
                      expected > 0 ? std::to_string(expected) : "-"});
-    if (told && is_over) told = tell_all({"WARM", "READY", name});
+    if (told && is_done) told = tell_all({"WARM", "READY", name});
   }
   takes_reports_ = told.has_value();
   return told;
@@ -113,14 +125,16 @@ void NodeWatch::look() {
   for (Node& node : nodes_) look_at(node);
 }
 
-microseconds NodeWatch::slowest_ping() {
-  microseconds slowest{0};
-  for (Node& node : nodes_) {
+// Some of the nodes, in turn.
+void NodeWatch::ping_some(Pacer& pacer) {
+  const std::size_t count = (nodes_.size() + kPingsOfRound - 1) / kPingsOfRound;
+  for (std::size_t i = 0; i < count; ++i) {
+    Node& node = nodes_[next_ping_++ % nodes_.size()];
+    // The first answer takes a connection besides.
+    if (!node.client && !ask(node, {"PING"})) continue;
     const MonoTime begun = clock_.mono_now();
-    if (!ask(node, {"PING"})) continue;
-    slowest = std::max(slowest, clock_.mono_now() - begun);
+    if (ask(node, {"PING"})) pacer.note(clock_.mono_now() - begun);
   }
-  return slowest;
 }
 
 void NodeWatch::run(Job& job, const std::atomic<bool>& stop, bool adapts, bool reports) {
@@ -128,27 +142,28 @@ void NodeWatch::run(Job& job, const std::atomic<bool>& stop, bool adapts, bool r
   stop_ = &stop;
   for (Node& node : nodes_) node.client.reset();  // they look at another flag
   Pacer pacer(job.plan.target.latency_limit);
-  MonoTime before = clock_.mono_now();
-  std::uint64_t rows_before = 0;
-  for (int turn = 1; !stop.load(std::memory_order_relaxed); ++turn) {
-    const microseconds ping = slowest_ping();
-    if (turn % kPingsPerLook == 0) {
+  MonoTime rate_at = clock_.mono_now();
+  MonoTime look_at = rate_at + kLookEvery;
+  while (!stop.load(std::memory_order_relaxed)) {
+    const MonoTime begun = clock_.mono_now();
+    if (adapts) {
+      ping_some(pacer);
+      if (begun >= rate_at) {
+        std::uint64_t rows = 0;
+        for (const auto& tally : job.tallies()) rows += tally.rows_stored;
+        job.rate.set_rate(pacer.rate(begun, rows));
+        rate_at = begun + kRateEvery;
+      }
+    }
+    if (begun >= look_at) {
       look();
       check_memory(job);
-      if (reports) static_cast<void>(tell_progress(job, false));
+      if (reports) static_cast<void>(tell_progress(job, LoadPhase::kRuns));
+      look_at = clock_.mono_now() + kLookEvery;
     }
-    const MonoTime now = clock_.mono_now();
-    std::uint64_t rows = 0;
-    for (const auto& tally : job.tallies()) rows += tally.rows_stored;
-    const double span = static_cast<double>((now - before).count()) / 1e6;
-    if (adapts && span > 0)
-      job.rate.set_rate(pacer.next(ping, static_cast<double>(rows - rows_before) / span));
-    before = now;
-    rows_before = rows;
-    // In small steps, so that the end of the load is not waited for.
-    for (int step = 0; step < kStepsOfWait && !stop.load(std::memory_order_relaxed); ++step) {
-      if (nodes_.front().client) static_cast<void>(nodes_.front().client->turn(kWaitStep));
-    }
+    const auto left =
+        std::chrono::ceil<milliseconds>(Pacer::kPingEvery - (clock_.mono_now() - begun));
+    if (left.count() > 0) ::poll(nullptr, 0, static_cast<int>(left.count()));
   }
   for (Node& node : nodes_) node.client.reset();
   stop_ = &never_;

@@ -15,6 +15,7 @@
 #include "tools/cache_warm/job.h"
 #include "tools/cache_warm/node_info.h"
 #include "tools/cache_warm/node_streams.h"
+#include "tools/cache_warm/pacer.h"
 #include "tools/client/client.h"
 
 namespace hearth::warm {
@@ -39,9 +40,11 @@ class NodeWatch {
   // Sends a command to every node. The first error, naming the node, if one refused it.
   Result<void> tell_all(std::initializer_list<std::string_view> command);
 
-  // Tells every node how far the load of each mapping is, and `is_over`: that all its rows are
-  // there. The first error, if a node takes no such reports; they end then.
-  Result<void> tell_progress(const Job& job, bool is_over);
+  // Tells every node how far the load of each mapping is, and which mappings are done. The last one
+  // is done when the load is over: until then it may turn out that a node lost keys. The first
+  // error, if a node takes no such reports; they end then.
+  enum class LoadPhase : std::uint8_t { kBegins, kRuns, kOver };
+  Result<void> tell_progress(const Job& job, LoadPhase phase);
   // Keys that the nodes say are used most, of all nodes together; none where they don't know.
   [[nodiscard]] std::vector<std::string> hot_keys(std::size_t most_of_node);
 
@@ -86,7 +89,7 @@ class NodeWatch {
   Result<RespValue> call(Node& node, std::initializer_list<std::string_view> command);
   // Nothing for an error of either kind.
   std::optional<RespValue> ask(Node& node, std::initializer_list<std::string_view> command);
-  microseconds slowest_ping();
+  void ping_some(Pacer& pacer);
   void check_memory(Job& job) const;
 
   client::DispatcherOptions options_;
@@ -95,8 +98,10 @@ class NodeWatch {
   const std::atomic<bool>* stop_ = &never_;
   Silent silent_;
   std::vector<Node> nodes_;
+  std::size_t next_ping_ = 0;
   std::uint64_t evicted_before_ = 0;  // by nodes that are not watched any more
   bool takes_reports_ = true;
+  std::vector<bool> ready_;  // of each mapping: the nodes were told so
 };
 
 }  // namespace hearth::warm

@@ -1,5 +1,5 @@
-// A token bucket that workers share: so many rows or bytes a second, with bursts of a twentieth of
-// a second.
+// A token bucket that workers share: so many rows or bytes a second, with bursts of a hundredth of
+// a second, since others wait behind what comes at once.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ class Throttle {
   void set_rate(double per_second) {
     const std::scoped_lock lock(mutex_);
     rate_ = per_second;
-    burst_ = std::max(1.0, rate_ / 20);
+    burst_ = std::max(1.0, rate_ / 100);
     tokens_ = std::min(tokens_, burst_);
     is_limited_.store(per_second > 0, std::memory_order_relaxed);
   }

@@ -22,11 +22,17 @@ void Worker::work() {
   const auto stop = job_.reason_to_stop();
   if (!stop || stop->end != LoadEnd::kTargetFailed) {
     const auto limit = stop ? std::optional(kInterruptedDrain) : std::nullopt;
-    if (auto settled = consumer_.settle(limit); !settled && !stop)
+    if (auto settled = settle(limit); !settled && !stop)
       stop_for(settled.error(), LoadEnd::kTargetFailed);
   }
   collect(mapping_);
   job_.may_go_on();  // refusals that came last may be too many
+}
+
+Result<void> Worker::settle(std::optional<milliseconds> limit) {
+  HEARTH_TRY_VOID(consumer_.settle(limit));
+  job_.settle_tasks(mapping_, std::exchange(unsettled_, 0));
+  return {};
 }
 
 void Worker::stop_for(const Error& error, LoadEnd end) {
@@ -60,7 +66,7 @@ bool Worker::load_chunk(const ChunkTask& task) {
 bool Worker::read_chunk(const ChunkTask& task) {
   // Answers are counted for the mapping that the worker is at.
   if (task.mapping != mapping_) {
-    if (auto settled = consumer_.settle(std::nullopt); !settled)
+    if (auto settled = settle(std::nullopt); !settled)
       return stop_for(settled.error(), LoadEnd::kTargetFailed), false;
     collect(mapping_);
     mapping_ = task.mapping;
@@ -99,8 +105,9 @@ bool Worker::read_chunk(const ChunkTask& task) {
 }
 
 bool Worker::settle_chunk(const ChunkTask& task) {
+  ++unsettled_;
   if (job_.checkpoint == nullptr || task.is_hot) return collect(mapping_), true;
-  if (auto settled = consumer_.settle(std::nullopt); !settled)
+  if (auto settled = settle(std::nullopt); !settled)
     return stop_for(settled.error(), LoadEnd::kTargetFailed), false;
   collect(mapping_);
   if (auto written =

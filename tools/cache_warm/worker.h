@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ class Worker {
   bool wait_for_rate(const Unit& unit);
   void read_primary_key(Row row);
   bool settle_chunk(const ChunkTask& task);
+  Result<void> settle(std::optional<milliseconds> limit);
   void collect(std::size_t mapping);
   void stop_for(const Error& error, LoadEnd end);
   bool fail_source(const ChunkTask& task, const Error& error);
@@ -39,6 +41,7 @@ class Worker {
   UnitConsumer& consumer_;
   bool with_fingerprints_ = false;
   std::size_t mapping_ = 0;
+  std::size_t unsettled_ = 0;       // chunks of the mapping that were read
   std::uint64_t row_ = 0;           // number of the last one read, in its chunk
   std::uint64_t rows_in_hand_ = 0;  // read, and neither handed on nor judged yet
   MappingTally tally_;              // what the consumer does not count

@@ -207,7 +207,7 @@ class Dispatcher final : private LinkEvents {
 
   bool has_map_ = false;
   bool is_cluster_ = false;
-  std::vector<Endpoint> failed_;  // as Topology::failed
+  std::vector<Endpoint> failed_;                   // as Topology::failed
   std::array<std::uint16_t, kSlotCount> owner_{};  // index into nodes_
   std::deque<Node> nodes_;
   std::deque<LinkHome> links_;  // by LinkId; [0] is the control link

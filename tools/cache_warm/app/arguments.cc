@@ -74,7 +74,8 @@ void describe_load(CLI::App& app, Arguments& args) {
   app.add_option("--limit", args.limit, "rows of each mapping, at most");
   app.add_option("--checkpoint", args.checkpoint, "keeps in this file what is done");
   app.add_flag("--resume", args.resume, "goes on where the run of the --checkpoint ended");
-  app.add_flag("--force", args.force, "also where the rows will not fit below maxmemory");
+  app.add_flag("--force", args.force,
+               "also where the rows will not fit below maxmemory, or several make one key");
   app.add_option("--guard", args.guard,
                  "keeps rows from overwriting what applications write meanwhile: auto (the "
                  "default: where the target can), epoch (it must), off")

@@ -96,7 +96,7 @@ int dry_run(const Arguments& args, const WarmPlan& plan, const Clock& clock) {
   const auto options = run_options(args, plan);
   if (!options) return complain(kExitUsage, options.error().context);
   const std::uint64_t sampled = args.limit > 0 ? args.limit : std::max(kSampled, args.show);
-  const auto previews = preview_mappings(**source, job, sampled, args.show);
+  const auto previews = preview_mappings(**source, job, {sampled, args.show});
   if (!previews)
     return complain(exit_code_for(previews.error(), kExitSource), previews.error().context);
   const double rate = options->rate_unit == Throttle::Unit::kRows ? options->rate : 0;

@@ -165,6 +165,24 @@ TEST_CASE("every row is stored and confirmed") {
   CHECK(exit_code_of(report) == kExitAllStored);
 }
 
+TEST_CASE("a mapping is through when its last chunk has all answers, and not when one is lost") {
+  Bench bench("", rows(10));
+  bench.job.add_task({0, Chunk{}});
+  CHECK_FALSE(bench.job.is_through(0));
+  CHECK(bench.run().total().rows_stored == 20);
+  CHECK(bench.job.is_through(0));
+
+  Bench lost("", rows(10));
+  lost.job.add_task({0, Chunk{}});
+  lost.reader.is_gone = true;
+  lost.reader.fails_after = 5;
+  lost.run();
+  CHECK(lost.job.tasks().size() == 2);
+  CHECK_FALSE(lost.job.is_through(0));
+  lost.job.clear_tasks();
+  CHECK(lost.job.is_through(0));
+}
+
 TEST_CASE("bad and refused rows are skipped and counted") {
   auto data = rows(10);
   data[2][0] = Cell{};
@@ -337,25 +355,6 @@ TEST_CASE("INFO tells who a server is and what it evicts") {
   CHECK(info->keys == 7);
   CHECK(info->evicts());
   CHECK_FALSE(parse_node_info("hello").has_value());
-}
-
-TEST_CASE("the rate falls while answers are slow and rises to none again") {
-  Pacer pacer(milliseconds{5});
-  CHECK(pacer.next(milliseconds{1}, 100'000) == 0);
-  CHECK(pacer.next(milliseconds{9}, 100'000) == 0);
-  CHECK(pacer.next(milliseconds{9}, 100'000) == 0);
-  const double first = pacer.next(milliseconds{9}, 100'000);
-  CHECK(first == doctest::Approx(70'000));
-  const double second = pacer.next(milliseconds{9}, 70'000);
-  CHECK(second == doctest::Approx(49'000));
-  double rate = second;
-  int steps = 0;
-  while (rate > 0 && steps < 100) {
-    rate = pacer.next(milliseconds{1}, std::min(rate, 60'000.0));
-    ++steps;
-  }
-  CHECK(rate == 0);
-  CHECK(steps < 40);
 }
 
 TEST_CASE("the summary is one JSON object that says it all") {
