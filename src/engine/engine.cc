@@ -179,7 +179,7 @@ std::size_t Engine::run(Session& session, RequestBatch& batch) {
   return run_prepared(session, batch);
 }
 
-std::size_t Engine::run_prepared(Session& session, RequestBatch& batch) {
+std::size_t Engine::run_prepared(Session& session, RequestBatch& batch, std::uint64_t until) {
   if (tracker_.is_on()) [[unlikely]]
     tracker_.limit_table();
   core_.last_ticks = core_.ticks();
@@ -187,6 +187,8 @@ std::size_t Engine::run_prepared(Session& session, RequestBatch& batch) {
   std::size_t begin = batch.begin;
   for (const ParsedRequest& r : batch.requests) {
     if (stopped_ || session.is_parked() || session.close_now || session.close_after_reply) break;
+    if (core_.last_ticks >= until && done > 0) [[unlikely]]
+      break;
     if (core_.hot.slot_stats) [[unlikely]]
       session.request_bytes = r.end - begin;
     if (r.count > 0) execute_one(session, r, batch.argv(r));

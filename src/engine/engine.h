@@ -77,7 +77,11 @@ class Engine final : public UnitControl, private Executor {
   // Fetches into the cache what prepared batches, of many sessions, are going to look at. It only
   // saves them from waiting for it: other commands may run between this and run_prepared.
   void fetch(std::span<const SessionBatch> batches);
-  std::size_t run_prepared(Session& session, RequestBatch& batch);
+  // Stops early at `until` too, a time of ticks(), but not before one request has run.
+  std::size_t run_prepared(Session& session, RequestBatch& batch, std::uint64_t until = UINT64_MAX);
+  // The counter that durations of commands are measured with, now and after the last command.
+  [[nodiscard]] std::uint64_t ticks() const { return core_.ticks(); }
+  [[nodiscard]] std::uint64_t last_ticks() const { return core_.last_ticks; }
   // One request; for tests and for links.
   void execute(Session& session, std::span<const std::string_view> argv);
   // The connection broke the protocol: `text` is the last thing it hears.

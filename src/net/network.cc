@@ -484,6 +484,7 @@ void Network::run_gathered() {
 void Network::continue_waiting() {
   run_gathered();
   ++turn_;
+  busy_clients_ = to_continue_.size();
   if (!to_continue_.empty()) {
     refresh_time();
     working_.swap(to_continue_);

@@ -7,14 +7,16 @@
 // Where the kernel has it, the bytes of clients go through a Ring. Then the turn is its: it waits
 // for sockets and for libuv's own poll, and libuv runs when it has something to do.
 //
-// Bounds: a connection parses at most 64 requests at a time and runs a few hundred in a turn, so
-// that a client that sends without end does not hold up the others; its unread input is bounded by
+// Bounds: a connection parses at most 64 requests at a time and runs for half a millisecond in a
+// turn, less where others have as much to do, so that a client that sends without end does not hold
+// up the others; its unread input is bounded by
 // client-query-buffer-limit (and 1 MiB while it is parked); reading stops while kOutputHighWater
 // bytes of replies wait for a client that does not read.
 #pragma once
 
 #include <uv.h>
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -114,6 +116,12 @@ class Network final : public EngineHost {
   void put_gathered_back();
   // In the next turn the connection goes on with what it has unread.
   void continue_soon(Session& session) { to_continue_.push_back(session.id); }
+  // The time that one client has in a turn before others are served. Clients that have more to do
+  // than that share a turn, so that one with a single request waits for no more than a turn.
+  [[nodiscard]] std::uint64_t share_ns() const {
+    constexpr std::uint64_t kTurn = 1'000'000;
+    return std::clamp<std::uint64_t>(kTurn / (busy_clients_ + 1), kTurn / 20, kTurn / 2);
+  }
   void continue_waiting();
   void finish_write_soon(Session& session) { to_finish_.push_back(session.id); }
   void arm_tick();
@@ -135,7 +143,8 @@ class Network final : public EngineHost {
   int tick_rate_ = 0;
   uv_idle_t busy_{};  // keeps libuv from waiting while connections are to continue
   std::uint64_t turn_ = 1;
-  uv_timer_t wake_{};  // fires when the first client that waits gives up
+  std::size_t busy_clients_ = 0;  // used up their share of the last turn
+  uv_timer_t wake_{};             // fires when the first client that waits gives up
   MonoTime wake_at_{};
   Hooks hooks_;
   bool time_is_fresh_ = false;

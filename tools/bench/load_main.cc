@@ -44,6 +44,8 @@ int run_tool(int argc, char** argv) {
       ->check(CLI::Range(1, 100'000));
   app.add_option("--rate", options.rate, "requests a second that arrive at random; 0: as answered")
       ->check(CLI::Range(0.0, 1e7));
+  app.add_flag("--sleep", options.sleeps,
+               "with --rate: sleeps between arrivals, for machines without a core to spare");
   app.add_option("--requests", options.requests, "how many in all")->check(CLI::PositiveNumber);
   app.add_option("--keys", options.workload.keys, "how many different keys")
       ->check(CLI::PositiveNumber);

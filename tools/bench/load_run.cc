@@ -199,7 +199,7 @@ class LoadRun {
       HEARTH_TRY_VOID(run_open_loop(begun));
     } else {
       for (auto& connection : connections_) HEARTH_TRY_VOID(send_next(connection));
-      while (to_answer_ > 0) HEARTH_TRY_VOID(turn(-1));
+      while (to_answer_ > 0) HEARTH_TRY_VOID(turn(kPatience));
     }
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
     HEARTH_TRY(const CpuTime cpu_after, cpu_time_of(options_.server_pid));
@@ -221,6 +221,8 @@ class LoadRun {
   }
 
  private:
+  using Span = std::chrono::nanoseconds;
+
   Result<void> open() {
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     if (epoll_ < 0) return fail(ErrorCode::kIo, system_text());
@@ -236,8 +238,8 @@ class LoadRun {
     return {};
   }
 
-  // Requests arrive at random, whether the earlier ones were answered or not. It never sleeps: how
-  // late this side wakes up is not to be measured.
+  // Requests arrive at random, whether the earlier ones were answered or not. Unless `sleeps` says
+  // so, this side never sleeps: how late it wakes up is not to be measured.
   Result<void> run_open_loop(Instant begun) {
     Instant next = begun;
     std::vector<std::size_t> due;
@@ -257,7 +259,9 @@ class LoadRun {
         HEARTH_TRY_VOID(send_all(connections_[at]));
         connections_[at].out.clear();
       }
-      HEARTH_TRY_VOID(turn(0));
+      const auto wait = next - std::chrono::steady_clock::now();
+      const bool sleeps = options_.sleeps && (to_send_ == 0 || wait.count() > 0);
+      HEARTH_TRY_VOID(turn(sleeps ? (to_send_ == 0 ? kPatience : Span(wait)) : Span(0)));
     }
     return {};
   }
@@ -286,13 +290,14 @@ class LoadRun {
     return {};
   }
 
-  // Takes what has come; without `limit_ms` it waits for it.
-  Result<void> turn(int limit_ms) {
+  // Takes what has come, and waits for it as long as `limit`.
+  Result<void> turn(Span limit) {
     std::array<epoll_event, 128> events;
-    const int ready = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()),
-                                   limit_ms < 0 ? kPatienceMs : limit_ms);
+    const timespec most{limit.count() / 1'000'000'000, limit.count() % 1'000'000'000};
+    const int ready =
+        ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &most, nullptr);
     if (ready < 0 && errno != EINTR) return fail(ErrorCode::kIo, system_text());
-    if (ready == 0 && limit_ms < 0) return fail(ErrorCode::kIo, "no reply for 10 seconds");
+    if (ready == 0 && limit == kPatience) return fail(ErrorCode::kIo, "no reply for 10 seconds");
     for (int i = 0; i < ready; ++i) {
       Connection& connection =
           connections_[static_cast<std::size_t>(events[static_cast<std::size_t>(i)].data.u64)];
@@ -323,7 +328,7 @@ class LoadRun {
         std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
   }
 
-  static constexpr int kPatienceMs = 10'000;
+  static constexpr Span kPatience = std::chrono::seconds(10);
   static constexpr std::size_t kBufferBytes = 256 * 1024;
   LoadOptions options_;
   Workload workload_;

@@ -18,6 +18,9 @@ struct LoadOptions {
   // Not 0: so many requests a second arrive at random, each on a random connection, whether the
   // earlier ones were answered or not; `pipeline` does not count.
   double rate = 0;
+  // With a rate, sleeps between arrivals as clients do, and does not take a core for itself; how
+  // late it wakes up is measured too then.
+  bool sleeps = false;
   std::uint64_t requests = 1'000'000;
   int server_pid = 0;  // 0: its CPU time is not measured
 };

@@ -1,6 +1,7 @@
 #include "tools/cache_warm/loader.h"
 
 #include <fmt/core.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -18,6 +19,8 @@ constexpr microseconds kWorthTelling{1'000'000};
 // A key and its value take about so much more memory than their bytes.
 constexpr std::uint64_t kBytesPerKey = 64;
 constexpr std::size_t kReplayedKeysOfChunk = 500;
+// Beside a server on the same machine, a load goes on where others leave a core idle.
+constexpr int kYieldingNice = 10;
 constexpr std::uint64_t kRowsOfKeyCheck = 1'000;
 
 std::optional<std::size_t> index_of(const std::vector<Column>& columns, std::string_view name) {
@@ -410,6 +413,7 @@ Result<void> Loader::run_pass() {
       return;
     }
     Seat& seat = *seats_[static_cast<std::size_t>(index)];
+    if (adapts) static_cast<void>(::setpriority(PRIO_PROCESS, 0, kYieldingNice));  // of this thread
     Worker worker(job_, *seat.reader, seat.consumer());
     if (seat.comparer) worker.want_fingerprints();
     if (seat.client) {

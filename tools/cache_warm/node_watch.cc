@@ -144,6 +144,7 @@ void NodeWatch::run(Job& job, const std::atomic<bool>& stop, bool adapts, bool r
   Pacer pacer(job.plan.target.latency_limit);
   MonoTime rate_at = clock_.mono_now();
   MonoTime look_at = rate_at + kLookEvery;
+  if (adapts) job.rate.set_rate(pacer.rate(rate_at, 0));
   while (!stop.load(std::memory_order_relaxed)) {
     const MonoTime begun = clock_.mono_now();
     if (adapts) {

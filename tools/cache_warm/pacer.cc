@@ -9,8 +9,10 @@ namespace {
 constexpr double kSlowShare = 0.01;
 constexpr double kBudgetMost = 2;
 constexpr int kGoodPings = 60;
+constexpr int kGoodPingsFirst = 10;
 constexpr double kSlower = 0.7;
 constexpr double kFaster = 1.1;
+constexpr double kFasterFirst = 2;
 constexpr double kLeastShare = 0.1;
 constexpr double kLeastRate = 200;
 // A limit so far above what is sent limits nothing.
@@ -39,7 +41,7 @@ double Pacer::rate(MonoTime now, std::uint64_t rows) {
   fastest_ = std::max(fastest_, speed);
   if (budget_ < 0) {
     slow_down(speed);
-  } else if (rate_ > 0 && good_pings_ >= kGoodPings) {
+  } else if (rate_ > 0 && good_pings_ >= (has_fallen_ ? kGoodPings : kGoodPingsFirst)) {
     speed_up(speed);
   }
   return rate_;
@@ -50,10 +52,11 @@ void Pacer::slow_down(double speed) {
   rate_ = std::max({now * kSlower, fastest_ * kLeastShare, kLeastRate});
   budget_ = 0;
   good_pings_ = 0;
+  has_fallen_ = true;
 }
 
 void Pacer::speed_up(double speed) {
-  rate_ *= kFaster;
+  rate_ *= has_fallen_ ? kFaster : kFasterFirst;
   good_pings_ = 0;
   if (rate_ > std::max(kLeastRate, speed) * kNoLimit) rate_ = 0;
 }

@@ -14,15 +14,16 @@ namespace hearth::warm {
 
 class Pacer {
  public:
+  static constexpr double kFirstRate = 50'000;
   // Between two PINGs.
   static constexpr microseconds kPingEvery{5'000};
 
   explicit Pacer(milliseconds limit) : limit_(limit) {}
   void note(microseconds ping);
   // Some ten times a second, with the rows that were sent so far. Returns the rate, in rows a
-  // second; 0: no limit. It falls at once when too many PINGs are slow, and rises while none is;
-  // never below a tenth of the fastest so far, since what does not get better there has other
-  // causes.
+  // second; 0: no limit. It begins low and doubles until PINGs get slow. From then on it falls at
+  // once when too many of them are slow, and rises a little while none is; never below a tenth of
+  // the fastest so far, since what does not get better there has other causes.
   double rate(MonoTime now, std::uint64_t rows);
 
  private:
@@ -33,7 +34,8 @@ class Pacer {
   microseconds fastest_ping_ = microseconds::max();
   double budget_ = 1;   // of slow PINGs
   int good_pings_ = 0;  // since a slow one, or since the rate was changed
-  double rate_ = 0;
+  double rate_ = kFirstRate;
+  bool has_fallen_ = false;
   double fastest_ = 0;  // rows a second
   MonoTime looked_at_{};
   std::uint64_t rows_ = 0;

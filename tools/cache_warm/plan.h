@@ -42,7 +42,7 @@ struct Target {
   std::size_t window_bytes = 1024 * 1024;
   milliseconds retry_for{30'000};
   milliseconds reply_timeout{10'000};
-  milliseconds latency_limit{5};  // the adaptive rate keeps the answer to a PING below this
+  milliseconds latency_limit{2};  // see Pacer
   double memory_limit = 0.95;     // of maxmemory; a load stops there
   Guard guard = Guard::kAuto;
 };

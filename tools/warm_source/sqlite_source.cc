@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <utility>
 
 #include "src/base/parse_number.h"
@@ -17,6 +18,8 @@ constexpr char kSqliteQuote = '"';
 constexpr int kBusyTimeoutMs = 5'000;
 // Instructions of SQLite's machine between two looks at the interrupt flag: about a millisecond.
 constexpr int kStepsPerLook = 20'000;
+// How often several connections are tried to see one state of a file that others write to.
+constexpr int kSameStateTries = 5;
 // Ranges of rowid are even; where rows are few and far between there shall not be too many.
 constexpr std::uint64_t kRangesMax = 4'096;
 
@@ -309,12 +312,57 @@ Result<SqliteConnection> SqliteConnection::open(const SourceUrl& url,
   return connection;
 }
 
+// A connection in a read transaction, and whether a reader has it.
+struct SqliteSeat {
+  explicit SqliteSeat(SqliteConnection opened) : connection(std::move(opened)) {}
+  SqliteConnection connection;
+  std::atomic<bool> is_taken{false};
+};
+
+// Changes of the file that others have made, as this connection sees them.
+Result<std::int64_t> data_version(const SqliteConnection& connection) {
+  HEARTH_TRY(const SqliteStatement statement,
+             prepare_sqlite(connection.db(), "PRAGMA data_version"));
+  const int code = sqlite3_step(statement.get());
+  if (code != SQLITE_ROW) return sqlite_failure(connection.db(), code, ErrorCode::kIo, "");
+  return sqlite3_column_int64(statement.get(), 0);
+}
+
+// As many connections as readers are wanted, all in one state of the data: nobody has committed
+// between the first and the last of them. One, if others write all the time.
+Result<std::vector<std::unique_ptr<SqliteSeat>>> open_seats(const SourceUrl& url,
+                                                            const SourceOptions& options) {
+  SourceOptions watching = options;
+  watching.consistent = false;
+  HEARTH_TRY(const SqliteConnection watch, SqliteConnection::open(url, watching));
+  std::vector<std::unique_ptr<SqliteSeat>> seats;
+  for (int tries = 0; tries < kSameStateTries; ++tries) {
+    seats.clear();
+    HEARTH_TRY(const std::int64_t before, data_version(watch));
+    for (int i = 0; i < std::max(1, options.readers); ++i) {
+      HEARTH_TRY(auto connection, SqliteConnection::open(url, options));
+      seats.push_back(std::make_unique<SqliteSeat>(std::move(connection)));
+    }
+    HEARTH_TRY(const std::int64_t after, data_version(watch));
+    if (before == after) return seats;
+  }
+  seats.resize(1);
+  return seats;
+}
+
 class SqliteReader final : public Reader {
  public:
-  // Borrows the source's connection, or owns one.
-  explicit SqliteReader(const SqliteConnection& shared) : connection_(&shared) {}
+  // Has a seat of the source, or a connection of its own.
+  explicit SqliteReader(SqliteSeat& seat) : seat_(&seat), connection_(&seat.connection) {
+    seat_->is_taken = true;
+  }
   explicit SqliteReader(std::unique_ptr<SqliteConnection> own)
       : own_(std::move(own)), connection_(own_.get()) {}
+  ~SqliteReader() override {
+    if (seat_ != nullptr) seat_->is_taken = false;
+  }
+  SqliteReader(const SqliteReader&) = delete;
+  SqliteReader& operator=(const SqliteReader&) = delete;
 
   Result<std::unique_ptr<RowStream>> open(const Selection& selection, const Chunk& chunk) override {
     HEARTH_TRY(SqliteStatement statement, connection_->prepare(selection, chunk));
@@ -324,13 +372,17 @@ class SqliteReader final : public Reader {
 
  private:
   std::unique_ptr<SqliteConnection> own_;
+  SqliteSeat* seat_ = nullptr;
   const SqliteConnection* connection_;
 };
 
 class SqliteSource final : public Source {
  public:
-  SqliteSource(SourceUrl url, SourceOptions options, SqliteConnection connection)
-      : url_(std::move(url)), options_(std::move(options)), connection_(std::move(connection)) {}
+  SqliteSource(SourceUrl url, SourceOptions options, std::vector<std::unique_ptr<SqliteSeat>> seats)
+      : url_(std::move(url)),
+        options_(std::move(options)),
+        seats_(std::move(seats)),
+        connection_(seats_.front()->connection) {}
 
   Result<SelectionShape> describe(const Selection& selection) override {
     HEARTH_TRY(const SqliteStatement statement, connection_.prepare(selection, {}));
@@ -367,15 +419,25 @@ class SqliteSource final : public Source {
   }
 
   [[nodiscard]] int readers() const override {
-    return options_.consistent ? 1 : std::max(1, options_.readers);
+    return options_.consistent ? static_cast<int>(seats_.size()) : std::max(1, options_.readers);
   }
 
+  // More readers than there are seats share the first one; they are for one thread then.
   Result<std::unique_ptr<Reader>> reader() override {
-    if (options_.consistent)
-      return std::unique_ptr<Reader>(std::make_unique<SqliteReader>(connection_));
+    if (options_.consistent) {
+      const auto free = std::find_if(seats_.begin(), seats_.end(),
+                                     [](const auto& seat) { return !seat->is_taken; });
+      SqliteSeat& seat = free == seats_.end() ? *seats_.front() : **free;
+      return std::unique_ptr<Reader>(std::make_unique<SqliteReader>(seat));
+    }
     HEARTH_TRY(auto connection, SqliteConnection::open(url_, options_));
     return std::unique_ptr<Reader>(
         std::make_unique<SqliteReader>(std::make_unique<SqliteConnection>(std::move(connection))));
+  }
+
+  [[nodiscard]] std::vector<std::string> notes() const override {
+    if (readers() >= options_.readers) return {};
+    return {"others write to the database all the time: one worker reads it, to see one state"};
   }
 
   // The file was opened: SQLite has no other rights.
@@ -391,15 +453,17 @@ class SqliteSource final : public Source {
 
   SourceUrl url_;
   SourceOptions options_;
-  SqliteConnection connection_;
+  std::vector<std::unique_ptr<SqliteSeat>> seats_;  // one, where each chunk may be of its own state
+  const SqliteConnection& connection_;              // of the first
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Source>> open_sqlite(const SourceUrl& url, const SourceOptions& options) {
-  HEARTH_TRY(auto connection, SqliteConnection::open(url, options));
-  return std::unique_ptr<Source>(
-      std::make_unique<SqliteSource>(url, options, std::move(connection)));
+  SourceOptions own = options;
+  if (!options.consistent) own.readers = 1;  // others are opened when they are asked for
+  HEARTH_TRY(auto seats, open_seats(url, own));
+  return std::unique_ptr<Source>(std::make_unique<SqliteSource>(url, options, std::move(seats)));
 }
 
 }  // namespace hearth::warm

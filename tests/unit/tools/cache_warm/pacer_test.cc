@@ -11,7 +11,14 @@ namespace {
 
 // A load of so many rows a second at most, whose servers answer as `ping_at` says.
 struct Load {
-  explicit Load(double most) : most_(most) { pacer.rate(now, 0); }
+  explicit Load(double most) : most_(most) { rate = pacer.rate(now, 0); }
+  // Up to where nothing limits it.
+  void start(milliseconds fast = milliseconds{1}) {
+    for (int turns = 0; rate > 0; ++turns) {
+      REQUIRE(turns < 20);
+      turn(0, fast);
+    }
+  }
 
   // A tenth of a second. Of twenty PINGs `slow` take long.
   double turn(int slow, milliseconds fast = milliseconds{1},
@@ -33,9 +40,23 @@ struct Load {
 
 }  // namespace
 
+TEST_CASE("a load begins slowly and doubles while answers are quick") {
+  Load load(1'000'000);
+  CHECK(load.rate == Pacer::kFirstRate);
+  CHECK(load.turn(0) == doctest::Approx(2 * Pacer::kFirstRate));
+  CHECK(load.turn(0) == doctest::Approx(4 * Pacer::kFirstRate));
+  CHECK(load.turn(5) < 4 * Pacer::kFirstRate);
+  // From here on it feels its way.
+  const double fallen = load.rate;
+  for (int i = 0; i < 3; ++i) load.turn(0);
+  CHECK(load.rate == doctest::Approx(1.1 * fallen));
+  Load slow(1'000);  // a database that gives no more
+  slow.start();
+}
+
 TEST_CASE("a rate falls while answers are slow, and rises to none again") {
   Load load(100'000);
-  CHECK(load.turn(0) == 0);
+  load.start();
   CHECK(load.turn(5) == doctest::Approx(70'000));
   CHECK(load.turn(5) == doctest::Approx(49'000));
   CHECK(load.turn(0) == doctest::Approx(49'000));
@@ -50,7 +71,7 @@ TEST_CASE("a rate falls while answers are slow, and rises to none again") {
 
 TEST_CASE("one slow answer in a hundred is what clients may see") {
   Load load(100'000);
-  load.turn(0);
+  load.start();
   for (int i = 0; i < 50; ++i) CHECK(load.turn(i % 5 == 0 ? 1 : 0) == 0);
   // Two in a hundred are too many.
   bool has_fallen = false;
@@ -60,20 +81,20 @@ TEST_CASE("one slow answer in a hundred is what clients may see") {
 
 TEST_CASE("a way that takes long is no load") {
   Load load(100'000);
-  for (int i = 0; i < 20; ++i) CHECK(load.turn(0, milliseconds{40}) == 0);
+  load.start(milliseconds{40});
   CHECK(load.turn(4, milliseconds{40}, milliseconds{44}) == 0);
   CHECK(load.turn(4, milliseconds{40}, milliseconds{49}) > 0);
 }
 
 TEST_CASE("one long silence counts for the answers that could not be asked for") {
   Load load(100'000);
-  load.turn(0);
+  load.start();
   CHECK(load.turn(1, milliseconds{1}, milliseconds{100}) == doctest::Approx(70'000));
 }
 
 TEST_CASE("a rate does not fall for ever: what does not get better has other causes") {
   Load load(100'000);
-  load.turn(0);
+  load.start();
   for (int i = 0; i < 100; ++i) load.turn(10);
   CHECK(load.rate == doctest::Approx(10'000));
   Load slow(100);
