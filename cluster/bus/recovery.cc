@@ -71,6 +71,7 @@ std::vector<NodeId> heirs_of(const State& s, const std::vector<NodeId>& lost) {
     if (heir == nullptr || offset_of(s, node) > offset_of(s, *heir)) heir = &node;
   }
   std::vector<NodeId> heirs;
+  heirs.reserve(best.size());
   for (const auto& [primary, heir] : best) heirs.push_back(heir->id);
   return heirs;
 }

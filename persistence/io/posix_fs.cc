@@ -10,7 +10,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <system_error>
+
+#include "src/base/system_text.h"
 
 namespace hearth::io {
 namespace {
@@ -18,7 +19,7 @@ namespace {
 tl::unexpected<Error> system_error(std::string_view what, const std::string& path) {
   const int code = errno;
   const ErrorCode kind = code == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
-  return fail(kind, fmt::format("{} {}: {}", what, path, std::generic_category().message(code)));
+  return fail(kind, fmt::format("{} {}: {}", what, path, system_text(code)));
 }
 
 class PosixFile : public File {

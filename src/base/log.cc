@@ -10,8 +10,9 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <memory>
+
+#include "src/base/system_text.h"
 
 namespace hearth::log {
 namespace {
@@ -78,7 +79,7 @@ Result<void> open(const std::string& path) {
   // The library would make missing directories: a mistyped path is to be noticed.
   const auto slash = path.rfind('/');
   if (slash != std::string::npos && slash > 0 && access(path.substr(0, slash).c_str(), F_OK) != 0)
-    return fail(ErrorCode::kIo, fmt::format("log file '{}': {}", path, std::strerror(errno)));
+    return fail(ErrorCode::kIo, fmt::format("log file '{}': {}", path, system_text(errno)));
   try {
     std::shared_ptr<spdlog::sinks::sink> sink;
     if (path.empty())

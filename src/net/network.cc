@@ -11,10 +11,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "src/base/log.h"
 #include "src/base/socket_mark.h"
+#include "src/base/system_text.h"
 #include "src/net/connection.h"
 
 namespace hearth::net {
@@ -55,9 +57,22 @@ int bind_unix(const std::string& path, std::string& why) {
   if (lstat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode)) unlink(path.c_str());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd >= 0 && ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) return fd;
-  why = std::strerror(errno);
+  why = system_text(errno);
   if (fd >= 0) ::close(fd);
   return -1;
+}
+
+std::optional<gid_t> group_named(const std::string& name) {
+  constexpr std::size_t kLargest = 1 << 20;  // the names of all members stand in it too
+  group entry{};
+  for (std::size_t size = 1024; size <= kLargest; size *= 4) {
+    std::vector<char> text(size);
+    group* found = nullptr;
+    const int rc = getgrnam_r(name.c_str(), &entry, text.data(), text.size(), &found);
+    if (rc == ERANGE) continue;
+    return found == nullptr ? std::nullopt : std::optional<gid_t>(entry.gr_gid);
+  }
+  return std::nullopt;
 }
 
 constexpr std::string_view kDenied =
@@ -189,8 +204,8 @@ Result<std::unique_ptr<Network::Listener>> Network::open_unix(const std::string&
   const config::Settings& s = config_->settings();
   if (s.unixsocketperm != 0) chmod(path.c_str(), static_cast<mode_t>(s.unixsocketperm));
   if (!s.unixsocketgroup.empty()) {
-    const group* g = getgrnam(s.unixsocketgroup.c_str());
-    if (g == nullptr || chown(path.c_str(), static_cast<uid_t>(-1), g->gr_gid) != 0) {
+    const std::optional<gid_t> group = group_named(s.unixsocketgroup);
+    if (!group || chown(path.c_str(), static_cast<uid_t>(-1), *group) != 0) {
       log::warning("Can't give unix socket {} to group {}", path, s.unixsocketgroup);
     }
   }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "src/base/check.h"
+#include "src/base/system_text.h"
 
 namespace hearth::net {
 namespace {
@@ -94,7 +95,7 @@ struct Ring::Kernel {
 std::unique_ptr<Ring> Ring::open(std::string& why) {
   auto kernel = std::make_unique<Kernel>();
   const auto refused = [&](const char* what, int error) {
-    why = std::string(what) + ": " + std::strerror(-error);
+    why = std::string(what) + ": " + system_text(-error);
     return nullptr;
   };
   io_uring_params params{};

@@ -1,9 +1,8 @@
 #include "src/server/cpu_list.h"
 
-#include <cstring>
-
 #include "src/base/log.h"
 #include "src/base/parse_number.h"
+#include "src/base/system_text.h"
 
 namespace hearth {
 namespace {
@@ -55,7 +54,7 @@ void pin_thread(pthread_t thread, std::string_view parameter, std::string_view l
     return;
   }
   if (const int error = pthread_setaffinity_np(thread, sizeof *set, &*set); error != 0)
-    log::warning("{}: can't keep to the cores {}: {}", parameter, list, std::strerror(error));
+    log::warning("{}: can't keep to the cores {}: {}", parameter, list, system_text(error));
 }
 
 }  // namespace hearth

@@ -13,10 +13,10 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
 #include "src/base/bytes.h"
+#include "src/base/system_text.h"
 
 namespace hearth {
 namespace {
@@ -74,7 +74,7 @@ Result<int> ForkLauncher::start(Job job) {
   if (is_running()) return fail(ErrorCode::kBusy, "another child is running");
   int ends[2];
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
-    return fail(ErrorCode::kIo, fmt::format("pipe: {}", std::strerror(errno)));
+    return fail(ErrorCode::kIo, fmt::format("pipe: {}", system_text(errno)));
   // A signal that arrives while the child still has the parent's handlers would be the parent's.
   sigset_t all, before;
   sigfillset(&all);
@@ -94,7 +94,7 @@ Result<int> ForkLauncher::start(Job job) {
   ::close(ends[1]);
   if (pid < 0) {
     ::close(ends[0]);
-    return fail(ErrorCode::kIo, fmt::format("fork: {}", std::strerror(fork_error)));
+    return fail(ErrorCode::kIo, fmt::format("fork: {}", system_text(fork_error)));
   }
   last_fork_us_ = (clock_.mono_now() - start).count();
   ++forks_;

@@ -14,11 +14,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
 #include "persistence/io/posix_fs.h"
 #include "src/base/log.h"
+#include "src/base/system_text.h"
 #include "src/command/debug_switches.h"
 #include "src/command/progress_source.h"
 #include "src/command/script_control.h"
@@ -145,7 +145,7 @@ bool Node::set_up_process() {
   if (!raise_file_limit()) return false;
   if (auto applied = apply_oom_score(); !applied) log::warning("{}", applied.error());
   if (s.disable_thp && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) != 0)
-    log::warning("Can't keep out of transparent huge pages: {}", std::strerror(errno));
+    log::warning("Can't keep out of transparent huge pages: {}", system_text(errno));
   memory::set_background_thread(s.jemalloc_bg_thread);
   config_.on_change({"jemalloc-bg-thread"},
                     [](const config::Settings& now) -> Result<void, std::string> {
@@ -642,7 +642,7 @@ void Node::write_pid_file() {
     std::fclose(f);
     pid_file_ = path;
   } else {
-    log::warning("Can't write the pid file {}: {}", path, std::strerror(errno));
+    log::warning("Can't write the pid file {}: {}", path, system_text(errno));
   }
 }
 

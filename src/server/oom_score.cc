@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 
 #include "src/base/log.h"
+#include "src/base/system_text.h"
 
 namespace hearth {
 namespace {
@@ -42,7 +42,7 @@ Result<void, std::string> OomScore::apply(const config::Settings& settings, Role
   } else {
     if (!found_) found_ = read_score();
     if (!found_) {
-      log::warning("Unable to read {}: {}", kPath, std::strerror(errno));
+      log::warning("Unable to read {}: {}", kPath, system_text(errno));
       return tl::unexpected<std::string>(kFailed);
     }
     score = settings.oom_score_adj_values[static_cast<std::size_t>(role)];
@@ -50,7 +50,7 @@ Result<void, std::string> OomScore::apply(const config::Settings& settings, Role
     score = std::clamp(score, -kScoreMost, kScoreMost);
   }
   if (write_score(score)) return {};
-  log::warning("Unable to write {} to {}: {}", score, kPath, std::strerror(errno));
+  log::warning("Unable to write {} to {}: {}", score, kPath, system_text(errno));
   return tl::unexpected<std::string>(kFailed);
 }
 

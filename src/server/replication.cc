@@ -9,13 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
 #include "cluster/model/render.h"
 #include "src/base/bytes.h"
 #include "src/base/log.h"
+#include "src/base/system_text.h"
 #include "src/command/blocking_control.h"
 #include "src/command/context.h"
 #include "src/command/replica_control.h"
@@ -458,7 +458,7 @@ void Replication::file_written(const ChildOutcome& outcome) {
 Result<void> Replication::fork_to_sockets(SnapshotContent content) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0)
-    return fail(ErrorCode::kIo, fmt::format("pipe: {}", std::strerror(errno)));
+    return fail(ErrorCode::kIo, fmt::format("pipe: {}", system_text(errno)));
   ChildLauncher::Job job;
   job.keep_fd = ends[1];
   job.run = [this, fd = ends[1], content](int,

@@ -2,7 +2,9 @@
 // server is ready. Source: sd_notify(3); upstart's "expect stop".
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "src/config/settings.h"
 
@@ -11,7 +13,8 @@ namespace hearth {
 class Supervisor {
  public:
   // `auto` looks for what the manager left in the environment. With a manager that is named but
-  // has left nothing there, or with none, nobody is told anything.
+  // has left nothing there, or with none, nobody is told anything. To be called once, before there
+  // are threads: what was meant for this process alone is taken out of the environment.
   [[nodiscard]] static Supervisor find(config::Supervised setting);
 
   [[nodiscard]] bool is_there() const { return kind_ != Kind::kNone; }
@@ -26,9 +29,11 @@ class Supervisor {
 
  private:
   enum class Kind : unsigned char { kNone, kSystemd, kUpstart };
-  explicit Supervisor(Kind kind) : kind_(kind) {}
+  explicit Supervisor(Kind kind, std::string socket = "")
+      : kind_(kind), socket_(std::move(socket)) {}
 
   Kind kind_;
+  std::string socket_;  // kSystemd
 };
 
 }  // namespace hearth

@@ -8,7 +8,7 @@
 
 #include "src/base/log.h"
 
-extern char** environ;
+extern char** environ;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): POSIX's
 
 namespace hearth {
 namespace {
@@ -100,6 +100,7 @@ void WarmSidecar::spawn() {
   run_.reset();
   const std::vector<std::string> words = sidecar_arguments(*parts_.settings, working_directory());
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   // Never on the command line, which everybody may read.

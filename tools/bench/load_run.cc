@@ -19,15 +19,14 @@
 #include <fstream>
 #include <memory>
 #include <sstream>
-#include <system_error>
 #include <vector>
+
+#include "src/base/system_text.h"
 
 namespace hearth::bench {
 namespace {
 
 using Instant = std::chrono::steady_clock::time_point;
-
-std::string system_text() { return std::generic_category().message(errno); }
 
 // Counts whole replies without building them. Only what GET, SET, HSET and PING answer.
 class ReplyCounter {
@@ -143,10 +142,10 @@ Result<int> connect_to(const client::Endpoint& server) {
     length = sizeof address;
   }
   const int fd = ::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail(ErrorCode::kIo, system_text());
+  if (fd < 0) return fail(ErrorCode::kIo, system_text(errno));
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&storage), length) != 0) {
     ::close(fd);
-    return fail(ErrorCode::kIo, fmt::format("{}: {}", server.str(), system_text()));
+    return fail(ErrorCode::kIo, fmt::format("{}: {}", server.str(), system_text(errno)));
   }
   const int on = 1;
   if (!server.is_unix()) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -225,7 +224,7 @@ class LoadRun {
 
   Result<void> open() {
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
-    if (epoll_ < 0) return fail(ErrorCode::kIo, system_text());
+    if (epoll_ < 0) return fail(ErrorCode::kIo, system_text(errno));
     connections_.resize(static_cast<std::size_t>(options_.connections));
     for (std::size_t i = 0; i < connections_.size(); ++i) {
       HEARTH_TRY(connections_[i].fd, connect_to(options_.server));
@@ -233,7 +232,7 @@ class LoadRun {
       event.events = EPOLLIN;
       event.data.u64 = i;
       if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, connections_[i].fd, &event) != 0)
-        return fail(ErrorCode::kIo, system_text());
+        return fail(ErrorCode::kIo, system_text(errno));
     }
     return {};
   }
@@ -284,7 +283,7 @@ class LoadRun {
       const auto n = ::send(connection.fd, connection.out.data() + sent,
                             connection.out.size() - sent, MSG_NOSIGNAL);
       if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return fail(ErrorCode::kIo, fmt::format("send: {}", system_text()));
+      if (n < 0) return fail(ErrorCode::kIo, fmt::format("send: {}", system_text(errno)));
       sent += static_cast<std::size_t>(n);
     }
     return {};
@@ -296,7 +295,7 @@ class LoadRun {
     const timespec most{limit.count() / 1'000'000'000, limit.count() % 1'000'000'000};
     const int ready =
         ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &most, nullptr);
-    if (ready < 0 && errno != EINTR) return fail(ErrorCode::kIo, system_text());
+    if (ready < 0 && errno != EINTR) return fail(ErrorCode::kIo, system_text(errno));
     if (ready == 0 && limit == kPatience) return fail(ErrorCode::kIo, "no reply for 10 seconds");
     for (int i = 0; i < ready; ++i) {
       Connection& connection =

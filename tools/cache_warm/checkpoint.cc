@@ -7,7 +7,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
-#include <system_error>
+
+#include "src/base/system_text.h"
 
 namespace hearth::warm {
 namespace {
@@ -33,8 +34,7 @@ Result<std::unique_ptr<Checkpoint>> Checkpoint::open(const std::string& path,
   if (in) text << in.rdbuf();
   const std::string known = text.str();
   const auto failed = [&] {
-    return fail(ErrorCode::kIo,
-                fmt::format("{}: {}", path, std::generic_category().message(errno)));
+    return fail(ErrorCode::kIo, fmt::format("{}: {}", path, system_text(errno)));
   };
   if (resume && !known.empty()) {
     HEARTH_TRY_VOID(checkpoint->read(known, fingerprint));
@@ -119,8 +119,7 @@ Result<void> Checkpoint::write_line(const std::string& line) {
   std::FILE* file = file_.get();
   if (std::fputs(line.c_str(), file) < 0 || std::fflush(file) != 0 ||
       ::fdatasync(::fileno(file)) != 0) {
-    return fail(ErrorCode::kIo,
-                fmt::format("{}: {}", path_, std::generic_category().message(errno)));
+    return fail(ErrorCode::kIo, fmt::format("{}: {}", path_, system_text(errno)));
   }
   return {};
 }

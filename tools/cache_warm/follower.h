@@ -59,7 +59,7 @@ class Follower final : private FollowPort {
  public:
   Follower(WarmPlan plan, FollowRunOptions options, const Clock& clock, Progress& progress,
            RejectLog& rejects, const std::atomic<bool>& interrupt, std::uint64_t random_seed);
-  ~Follower();
+  ~Follower() override;
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
 

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
+#include "src/base/system_text.h"
 #include "tools/warm_mapping/json.h"
 
 namespace hearth::warm {
@@ -82,8 +82,7 @@ Result<void> RejectLog::open() {
   if (policy_.reject_file.empty()) return {};
   file_.reset(std::fopen(policy_.reject_file.c_str(), "w"));
   if (!file_) {
-    return fail(ErrorCode::kIo,
-                fmt::format("{}: {}", policy_.reject_file, std::generic_category().message(errno)));
+    return fail(ErrorCode::kIo, fmt::format("{}: {}", policy_.reject_file, system_text(errno)));
   }
   return {};
 }

@@ -10,15 +10,14 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
+
+#include "src/base/system_text.h"
 
 namespace hearth::client {
 namespace {
 
 constexpr std::size_t kReceiveBytes = 64 * 1024;
 constexpr int kReceivesPerTurn = 4;
-
-std::string system_text(int code) { return std::generic_category().message(code); }
 
 }  // namespace
 

@@ -4,6 +4,7 @@
 // that they compare as bytes.
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -268,8 +269,7 @@ bool BinlogRowDecoder::read_members(const BinlogValueForm& form, std::uint64_t b
   for (std::size_t i = 0; i < form.names.size() && i < 64; ++i) {
     if ((bits >> i & 1) == 0) continue;
     if (p != begin) *p++ = ',';
-    std::memcpy(p, form.names[i].data(), form.names[i].size());
-    p += form.names[i].size();
+    p = std::copy(form.names[i].begin(), form.names[i].end(), p);
   }
   if (form.names.size() < 64 && bits >> form.names.size() != 0) return false;
   cell.bytes = {begin, static_cast<std::size_t>(p - begin)};

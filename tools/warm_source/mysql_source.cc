@@ -31,7 +31,7 @@ std::string my_query(const Selection& selection, std::string_view condition) {
     return select_text(selection, column_list(selection.columns, kMyQuote),
                        quoted_table(selection.table, kMyQuote), condition, kMyQuote);
   }
-  const std::string sql(trimmed_query(selection.sql));
+  std::string sql(trimmed_query(selection.sql));
   if (!condition.empty()) return fmt::format("SELECT * FROM ({}\n) AS q WHERE {}", sql, condition);
   if (selection.limit == 0) return sql;
   return fmt::format("SELECT * FROM ({}\n) AS q LIMIT {}", sql, selection.limit);

@@ -114,7 +114,7 @@ bool PgDecoder::decode(PgForm form, std::string_view bytes, Cell& cell) {
   switch (form) {
     case PgForm::kBool:
       cell.type = CellType::kBool;
-      return read_number<std::int8_t>(bytes, cell.integer);
+      return read_number<std::uint8_t>(bytes, cell.integer);
     case PgForm::kInt2:
       cell.type = CellType::kInteger;
       return read_number<std::int16_t>(bytes, cell.integer);

@@ -37,7 +37,7 @@ std::uint64_t number_in(const PgConnection::Answer& answer, int row, int column)
 // The whole selection, without a choice of chunk.
 std::string plain_query(const Selection& selection) {
   if (!selection.sql.empty()) {
-    const std::string sql(trimmed_query(selection.sql));
+    std::string sql(trimmed_query(selection.sql));
     if (selection.limit == 0) return sql;
     return fmt::format("SELECT * FROM ({}\n) AS q LIMIT {}", sql, selection.limit);
   }
@@ -182,6 +182,7 @@ Result<std::vector<std::string>> primary_key_of(PgConnection& connection,
                  "i.indisprimary AND k.place <= i.indnkeyatts ORDER BY k.place",
                  sql_string(quoted_table(selection.table, kPgQuote)))));
   std::vector<std::string> key;
+  key.reserve(static_cast<std::size_t>(PQntuples(answer.get())));
   for (int i = 0; i < PQntuples(answer.get()); ++i) key.push_back(pg_text(answer, i, 0));
   return key;
 }

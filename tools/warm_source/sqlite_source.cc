@@ -220,6 +220,7 @@ std::vector<std::string> SqliteConnection::primary_key(const Selection& selectio
   }
   std::sort(found.begin(), found.end());
   std::vector<std::string> names;
+  names.reserve(found.size());
   for (auto& [place, name] : found) names.push_back(std::move(name));
   return names;
 }

@@ -8,13 +8,12 @@
 #include <clocale>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <ctime>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "persistence/io/posix_fs.h"
+#include "src/base/system_text.h"
 #include "src/config/help.h"
 #include "src/config/load.h"
 #include "src/server/node.h"
@@ -106,7 +105,7 @@ int main(int argc, char** argv) {
     static_cast<void>(registry.replace("warm", absolute(warm)));
   const config::Settings& settings = registry.settings();
   if (!settings.dir.empty() && settings.dir != "." && chdir(settings.dir.c_str()) != 0) {
-    const std::string why = std::error_code(errno, std::generic_category()).message();
+    const std::string why = system_text(errno);
     std::fprintf(stderr, "Can't chdir to '%s': %s\n", settings.dir.c_str(), why.c_str());
     return 1;
   }
