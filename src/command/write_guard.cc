@@ -182,7 +182,7 @@ void forget_version(Keys& keys, const KeyRef& key, EffectLog& effects) {
 
 namespace {
 
-// What one of the messages says is done. False: it is none of them.
+// Does what one of the messages says. False: it is none of them.
 bool replay_message(CommandContext& ctx, std::string_view message) {
   const auto behind = [&](std::string_view prefix) {
     return message.starts_with(prefix) ? std::optional(message.substr(prefix.size()))

@@ -61,7 +61,6 @@ Result<std::vector<MissingRight>> missing_target_rights(client::Client& client,
                           ? ""
                           : "rows may overwrite what applications write meanwhile"});
   }
-  probes.push_back({{"PING"}, "+ping", "", "the rate does not adapt to the servers"});
   probes.push_back({{"CLIENT", "SETNAME", "cache-warm"},
                     "+client|setname",
                     "",

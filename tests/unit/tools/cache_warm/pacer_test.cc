@@ -9,7 +9,7 @@ using namespace hearth::warm;
 
 namespace {
 
-// A load of so many rows a second at most, whose servers answer as `ping_at` says.
+// A load that could send so many rows a second.
 struct Load {
   explicit Load(double most) : most_(most) { rate = pacer.rate(now, 0); }
   // Up to where nothing limits it.

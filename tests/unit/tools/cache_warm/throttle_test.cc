@@ -7,7 +7,7 @@ using namespace hearth::warm;
 
 namespace {
 
-// How much goes through in a span when a piece is asked for every `step`.
+// The pieces that go through in a span when one is tried every 100 us.
 std::uint64_t taken_in(Throttle& throttle, MonoTime from, microseconds span, std::uint64_t rows,
                        std::uint64_t bytes) {
   std::uint64_t taken = 0;
@@ -25,7 +25,7 @@ TEST_CASE("a throttle lets its rate through, in small bursts") {
   Throttle rows(Throttle::Unit::kRows, 10'000, kBegin);
   CHECK(taken_in(rows, kBegin, microseconds{1'000'000}, 2, 1'000) ==
         doctest::Approx(5'000).epsilon(0.03));
-  // What was not used is not saved up.
+  // A rate that was not used is not saved up.
   const MonoTime later = kBegin + microseconds{60'000'000};
   int burst = 0;
   while (rows.take(1, 1'000, later).count() == 0) ++burst;
