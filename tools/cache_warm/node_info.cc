@@ -76,6 +76,8 @@ std::optional<NodeInfo> parse_node_info(std::string_view text) {
       is_info = true;
     } else if (take_stream_line(info.stream, name, value)) {
       continue;
+    } else if (name == "instantaneous_ops_per_sec") {
+      info.ops_per_second = number;
     } else if (name == "evicted_keys") {
       info.evicted_keys = number;
     } else if (name == "used_memory") {

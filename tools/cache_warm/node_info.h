@@ -17,6 +17,7 @@ struct NodeInfo {
   std::uint64_t max_memory = 0;  // 0: no limit
   std::string policy;            // of eviction
   std::uint64_t keys = 0;        // in all databases
+  std::uint64_t ops_per_second = 0;
 
   [[nodiscard]] bool evicts() const { return max_memory > 0 && policy != "noeviction"; }
 };

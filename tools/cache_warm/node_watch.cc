@@ -12,6 +12,8 @@ namespace {
 constexpr microseconds kLookEvery{500'000};
 // Speeds of shorter spans say little, and a lower rate shows after what is on its way.
 constexpr microseconds kRateEvery{100'000};
+// Commands a second of health checks, exporters and this program.
+constexpr std::uint64_t kIdleOpsMost = 100;
 // Each node is asked at least once in so many PINGs.
 constexpr std::size_t kPingsOfRound = 20;
 constexpr std::size_t kNameBytesMost = 128;
@@ -142,7 +144,7 @@ void NodeWatch::run(Job& job, const std::atomic<bool>& stop, bool adapts, bool r
   if (nodes_.empty()) return;
   stop_ = &stop;
   for (Node& node : nodes_) node.client.reset();  // they look at another flag
-  Pacer pacer(job.plan.target.latency_limit);
+  Pacer pacer(job.plan.target.latency_limit, has_clients());
   MonoTime rate_at = clock_.mono_now();
   MonoTime look_at = rate_at + kLookEvery;
   if (adapts) job.rate.set_rate(pacer.rate(rate_at, 0));
@@ -262,6 +264,12 @@ bool NodeWatch::knows_nodes() const {
 bool NodeWatch::evicts() const {
   return std::any_of(nodes_.begin(), nodes_.end(),
                      [](const Node& node) { return node.last && node.last->evicts(); });
+}
+
+bool NodeWatch::has_clients() const {
+  return std::any_of(nodes_.begin(), nodes_.end(), [](const Node& node) {
+    return !node.last || node.last->ops_per_second > kIdleOpsMost;
+  });
 }
 
 std::optional<std::uint64_t> NodeWatch::room_bytes() const {

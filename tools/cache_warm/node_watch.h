@@ -66,6 +66,8 @@ class NodeWatch {
   // Bytes of room before maxmemory; nothing where a node has no limit or is not known.
   [[nodiscard]] std::optional<std::uint64_t> room_bytes() const;
   [[nodiscard]] bool evicts() const;
+  // Whether some node had more to do, at the last look, than a few clients that look after it.
+  [[nodiscard]] bool has_clients() const;
 
  private:
   class Silent final : public client::CompletionSink {

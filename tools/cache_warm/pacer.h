@@ -18,12 +18,14 @@ class Pacer {
   // Between two PINGs.
   static constexpr microseconds kPingEvery{5'000};
 
-  explicit Pacer(milliseconds limit) : limit_(limit) {}
+  // Without clients that could be disturbed a load begins without a limit.
+  Pacer(milliseconds limit, bool has_clients)
+      : limit_(limit), rate_(has_clients ? kFirstRate : 0) {}
   void note(microseconds ping);
   // Some ten times a second, with the rows that were sent so far. Returns the rate, in rows a
-  // second; 0: no limit. It begins low and doubles until PINGs get slow. From then on it falls at
-  // once when too many of them are slow, and rises a little while none is; never below a tenth of
-  // the fastest so far, since what does not get better there has other causes.
+  // second; 0: no limit. Beside clients it begins low and doubles until PINGs get slow. From then
+  // on it falls at once when too many of them are slow, and rises a little while none is; never
+  // below a tenth of the fastest so far, since what does not get better there has other causes.
   double rate(MonoTime now, std::uint64_t rows);
 
  private:
@@ -34,7 +36,7 @@ class Pacer {
   microseconds fastest_ping_ = microseconds::max();
   double budget_ = 1;   // of slow PINGs
   int good_pings_ = 0;  // since a slow one, or since the rate was changed
-  double rate_ = kFirstRate;
+  double rate_;
   bool has_fallen_ = false;
   double fastest_ = 0;  // rows a second
   MonoTime looked_at_{};

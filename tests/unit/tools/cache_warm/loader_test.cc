@@ -345,11 +345,13 @@ TEST_CASE("a chunk is in the checkpoint when all of it is acknowledged, and not 
 
 TEST_CASE("INFO tells who a server is and what it evicts") {
   const auto info = parse_node_info(
-      "# Server\r\nrun_id:abc\r\n# Memory\r\nused_memory:1000\r\nmaxmemory:2000\r\n"
+      "# Server\r\nrun_id:abc\r\n# Stats\r\ninstantaneous_ops_per_sec:12\r\n# "
+      "Memory\r\nused_memory:1000\r\nmaxmemory:2000\r\n"
       "maxmemory_policy:allkeys-lru\r\nevicted_keys:7\r\n# Keyspace\r\n"
       "db0:keys=5,expires=1,avg_ttl=0\r\ndb3:keys=2,expires=0\r\n");
   REQUIRE(info.has_value());
   CHECK(info->stream.run_id == "abc");
+  CHECK(info->ops_per_second == 12);
   CHECK(info->evicted_keys == 7);
   CHECK(info->used_memory == 1000);
   CHECK(info->keys == 7);

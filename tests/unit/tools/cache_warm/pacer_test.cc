@@ -29,7 +29,7 @@ struct Load {
     return rate = pacer.rate(now, static_cast<std::uint64_t>(rows_));
   }
 
-  Pacer pacer{milliseconds{5}};
+  Pacer pacer{milliseconds{5}, true};
   MonoTime now{1'000'000};
   double rate = 0;
 
@@ -52,6 +52,9 @@ TEST_CASE("a load begins slowly and doubles while answers are quick") {
   CHECK(load.rate == doctest::Approx(1.1 * fallen));
   Load slow(1'000);  // a database that gives no more
   slow.start();
+  // Nobody is there to be disturbed.
+  Pacer alone(milliseconds{5}, false);
+  CHECK(alone.rate(MonoTime{1'000'000}, 0) == 0);
 }
 
 TEST_CASE("a rate falls while answers are slow, and rises to none again") {
