@@ -14,9 +14,10 @@ constexpr std::size_t kStrangerInputMost = 64 * 1024;
 // A client that sends without ever reading replies stops being read here. Large, because libraries
 // send whole pipelines before they read the first reply.
 constexpr std::size_t kOutputHighWater = 256 * 1024 * 1024;
-// One client's share of a turn: after so many bytes of replies, or the time that the network says,
-// the others are served first. A client that sends more than it is served stops being read at
-// kAheadMost unread bytes, until a quarter of that is left.
+// One client's share of a turn: after so many requests, so many bytes of replies, or the time that
+// the network says, the others are served first. A client that sends more than it is served stops
+// being read at kAheadMost unread bytes, until a quarter of that is left.
+constexpr std::size_t kShareRequests = 512;
 constexpr std::size_t kShareReplies = 1024 * 1024;
 constexpr std::size_t kAheadMost = 128 * 1024;
 
@@ -161,10 +162,12 @@ std::size_t Connection::process(std::string_view data, RequestBatch& batch,
       const bool is_alone =
           batch.requests.size() == 1 && status == RequestParser::Status::kNeedMore;
       until_ = is_alone ? UINT64_MAX : engine.ticks() + network_.share_ns();
+      ran_ = 0;
       out_before_ = session_->out.size();
     }
     const std::size_t done =
         batch.requests.empty() ? 0 : engine.run_prepared(*session_, batch, until_);
+    ran_ += done;
     if (done > 0) consumed = batch.requests[done - 1].end;
     if (done < batch.requests.size() || session_->is_parked() || session_->close_now ||
         session_->close_after_reply) {
@@ -189,7 +192,8 @@ std::size_t Connection::process(std::string_view data, RequestBatch& batch,
 }
 
 bool Connection::used_up_share() {
-  if (network_.engine_->last_ticks() < until_ && session_->out.size() < out_before_ + kShareReplies)
+  if (ran_ < kShareRequests && network_.engine_->last_ticks() < until_ &&
+      session_->out.size() < out_before_ + kShareReplies)
     return false;
   waits_for_turn_ = true;
   network_.continue_soon(*session_);

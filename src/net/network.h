@@ -7,11 +7,11 @@
 // Where the kernel has it, the bytes of clients go through a Ring. Then the turn is its: it waits
 // for sockets and for libuv's own poll, and libuv runs when it has something to do.
 //
-// Bounds: a connection parses at most 64 requests at a time and runs for half a millisecond in a
-// turn, less where others have as much to do, so that a client that sends without end does not hold
-// up the others; its unread input is bounded by
-// client-query-buffer-limit (and 1 MiB while it is parked); reading stops while kOutputHighWater
-// bytes of replies wait for a client that does not read.
+// Bounds: a connection parses at most 64 requests at a time and runs a few hundred, or half
+// a millisecond, in a turn, less where others have as much to do, so that a client that sends
+// without end does not hold up the others; its unread input is bounded by client-query-buffer-limit
+// (and 1 MiB while it is parked); reading stops while kOutputHighWater bytes of replies wait for a
+// client that does not read.
 #pragma once
 
 #include <uv.h>

@@ -229,6 +229,7 @@ Result<void> Loader::open_source() {
   options.snapshot = options_.snapshot;
   options.connect_timeout = plan_.source.connect_timeout;
   options.interrupt = &job_.interrupt;
+  first_reader_.reset();
   HEARTH_TRY(source_, warm::open_source(options));
   has_source_.store(true, std::memory_order_release);
   HEARTH_TRY_VOID(prepare_mappings(*source_, job_, options_.limit));
@@ -296,14 +297,13 @@ Result<void> Loader::check_memory() {
 // Rows that make one key would overwrite each other in an order that nobody knows.
 Result<void> Loader::check_keys() {
   if (options_.force || options_.kind == RunKind::kNull || !options_.replay.empty()) return {};
-  std::unique_ptr<Reader> reader;
   for (const PreparedMapping& prepared : job_.mappings) {
     if (!may_make_keys_twice(prepared)) continue;
-    if (reader == nullptr) {
-      HEARTH_TRY(reader, source_->reader());
+    if (first_reader_ == nullptr) {
+      HEARTH_TRY(first_reader_, source_->reader());
     }
     HEARTH_TRY(const MappingPreview preview,
-               preview_mapping(*reader, prepared, {kRowsOfKeyCheck, 0}, clock_.unix_now()));
+               preview_mapping(*first_reader_, prepared, {kRowsOfKeyCheck, 0}, clock_.unix_now()));
     if (preview.keys_twice == 0) continue;
     return fail(ErrorCode::kInvalid,
                 fmt::format("mapping '{}': of the first {} rows, {} make a key that an earlier one "
@@ -362,7 +362,10 @@ Result<void> Loader::add_seats() {
   const int count = std::max(1, std::min(plan_.source.workers, source_->readers()));
   for (int i = 0; i < count; ++i) {
     auto seat = std::make_unique<Seat>();
-    HEARTH_TRY(seat->reader, source_->reader());
+    seat->reader = std::move(first_reader_);
+    if (seat->reader == nullptr) {
+      HEARTH_TRY(seat->reader, source_->reader());
+    }
     client::CompletionSink* fates = nullptr;
     if (options_.kind == RunKind::kVerify) {
       seat->comparer = std::make_unique<Comparer>(

@@ -124,6 +124,7 @@ class Loader {
   Job job_;
   std::unique_ptr<Checkpoint> checkpoint_;
   std::unique_ptr<Source> source_;
+  std::unique_ptr<Reader> first_reader_;  // of the source, while no seat has it
   std::atomic<bool> has_source_{false};
   std::atomic<bool> is_prepared_{false};
   MonoTime begun_{};

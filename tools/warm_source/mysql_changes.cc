@@ -253,7 +253,11 @@ Result<std::optional<std::string_view>> MyChanges::read_packet(milliseconds wait
   const auto* const bytes = reinterpret_cast<const char*>(my->net.read_pos);
   if (size == 0 || static_cast<unsigned char>(bytes[0]) == 0xfe)
     return fail(ErrorCode::kIo, "MariaDB's log: the server ended it");
-  if (bytes[0] != 0) return fail(ErrorCode::kCorrupt, "MariaDB's log: a packet of another kind");
+  if (bytes[0] != 0) {
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("MariaDB's log: a packet of another kind ({:#04x}, {} bytes)",
+                            static_cast<unsigned char>(bytes[0]), size));
+  }
   return std::optional(std::string_view(bytes + 1, size - 1));
 }
 

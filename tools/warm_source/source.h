@@ -72,7 +72,7 @@ class Source {
   // Chunks of about `rows_wanted` rows; one when the selection cannot be split.
   virtual Result<std::vector<Chunk>> plan(const Selection& selection,
                                           std::uint64_t rows_wanted) = 0;
-  // How many readers there can be at once.
+  // How many readers there can be in all.
   [[nodiscard]] virtual int readers() const = 0;
   // A reader on the state of the data. The source outlives it; `describe` and `plan` are not called
   // while readers are at work.
