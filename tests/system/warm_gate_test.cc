@@ -222,7 +222,7 @@ TEST_CASE("a loader without its database is started again, and ends with the ser
   CHECK(wrong->run({"SET", "k", "v"}) == "OK");
   // One that is at work when the server ends.
   write_database(dir.file("t.db"), "DROP TABLE t; " + rows_sql(20'000));
-  const auto busy = start_cold({"warm " + mapping_of(dir, "rows_per_second = 10\n")});
+  const auto busy = start_cold({"warm " + mapping_of(dir, "rate = 10\n")});
   CHECK(eventually([&] { return info_has(*busy, "warm_loader:running"); }, kLong));
   const std::string log = busy->log();
   const auto at = log.find("PID ", log.find("The loader is started"));
