@@ -140,7 +140,7 @@ class MariaDbProcess {
     server->options_ = std::move(options);
     give_to_user(server->dir_, kUser);
     const auto made = run_command(
-        joined(as_user(kUser),
+        joined(server->as_own_user(),
                {"mariadb-install-db", "--no-defaults", "--datadir=" + server->dir_.file("data"),
                 "--auth-root-authentication-method=normal", "--skip-test-db",
                 "--innodb-flush-log-at-trx-commit=0"}));
@@ -160,7 +160,7 @@ class MariaDbProcess {
   bool run_server() {
     if (port_ == 0) port_ = free_port();
     process_ = std::make_unique<ChildProcess>(
-        joined(joined(as_user(kUser),
+        joined(joined(as_own_user(),
                       {*find_server(), "--no-defaults", "--datadir=" + dir_.file("data"),
                        "--port=" + std::to_string(port_), "--bind-address=127.0.0.1",
                        "--socket=" + dir_.file("socket"), "--pid-file=" + dir_.file("pid"),
@@ -199,6 +199,11 @@ class MariaDbProcess {
  private:
   static constexpr const char* kUser = "mysql";
   MariaDbProcess() = default;
+  // A server that starts removes the temporary tables of all others from the folder that they
+  // share.
+  [[nodiscard]] std::vector<std::string> as_own_user() const {
+    return joined(as_user(kUser), {"env", "TMPDIR=" + dir_.file(".")});
+  }
   static std::optional<std::string> find_server() {
     if (auto found = find_program("mariadbd")) return found;
     const std::string usual = "/usr/sbin/mariadbd";
