@@ -45,8 +45,7 @@ void replay_version(CommandContext& ctx, std::string_view text) {
 }
 
 void replay_gone(CommandContext& ctx, std::string_view message) {
-  const std::string_view words[] = {"ECHO", message};
-  const auto gone = GoneKeys::parse(words);
+  const auto gone = GoneKeys::parse(message);
   if (!gone) return;
   Tombstones& tombstones = ctx.keyspace().db(ctx.keys().index()).tombstones();
   if (gone->floor > 0) tombstones.raise_floor(gone->floor);
@@ -66,6 +65,37 @@ void replay_touches(CommandContext& ctx, std::string_view text) {
     ctx.services().warm->touch(ctx.keys().index(), key.hash);
     text = told->rest.substr(bytes);
   }
+}
+
+// Does what one of the messages says. False: it is none of them.
+bool replay_message(CommandContext& ctx, std::string_view message) {
+  const auto behind = [&](std::string_view prefix) {
+    return message.starts_with(prefix) ? std::optional(message.substr(prefix.size()))
+                                       : std::nullopt;
+  };
+  if (const auto told = behind(kVersionEcho)) return replay_version(ctx, *told), true;
+  if (behind(kGoneEcho)) return replay_gone(ctx, message), true;
+  if (const auto key = behind(kForgetEcho)) return replay_forgotten(ctx, *key), true;
+  if (message == kReadyEcho || message == kNotReadyEcho) {
+    if (ctx.services().warm_gate != nullptr) ctx.services().warm_gate->hear(message == kReadyEcho);
+    return true;
+  }
+  WarmControl* warm = ctx.services().warm;
+  if (warm == nullptr) return false;
+  if (const auto id = behind(kWriteEcho)) {
+    warm->note_write(*id);
+    warm->excuse(WarmControl::Excuse::kNext);
+  } else if (const auto keys = behind(kTouchEcho)) {
+    replay_touches(ctx, *keys);
+  } else if (const auto told = behind(kBeginEcho)) {
+    if (const auto begun = numbered(*told))
+      static_cast<void>(warm->begin(begun->rest, seconds{begun->number}));
+  } else if (const auto ended = behind(kEndEcho)) {
+    if (const auto epoch = numbered(*ended)) static_cast<void>(warm->end(epoch->rest));
+  } else {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -156,11 +186,9 @@ std::string GoneKeys::message() const {
   return text;
 }
 
-std::optional<GoneKeys> GoneKeys::parse(std::span<const std::string_view> words) {
-  if (words.size() != 2 || !equals_ignore_case(words[0], "ECHO") ||
-      !words[1].starts_with(kGoneEcho))
-    return std::nullopt;
-  const auto told = numbered(words[1].substr(kGoneEcho.size()));
+std::optional<GoneKeys> GoneKeys::parse(std::string_view message) {
+  if (!message.starts_with(kGoneEcho)) return std::nullopt;
+  const auto told = numbered(message.substr(kGoneEcho.size()));
   if (!told || told->rest.size() > kMost * sizeof(Key)) return std::nullopt;
   GoneKeys gone{static_cast<std::uint64_t>(told->number), {}};
   ByteReader reader(told->rest);
@@ -179,41 +207,6 @@ void forget_version(Keys& keys, const KeyRef& key, EffectLog& effects) {
   const std::string_view words[] = {"ECHO", message};
   effects.relay({keys.index(), key.slot}, words);
 }
-
-namespace {
-
-// Does what one of the messages says. False: it is none of them.
-bool replay_message(CommandContext& ctx, std::string_view message) {
-  const auto behind = [&](std::string_view prefix) {
-    return message.starts_with(prefix) ? std::optional(message.substr(prefix.size()))
-                                       : std::nullopt;
-  };
-  if (const auto told = behind(kVersionEcho)) return replay_version(ctx, *told), true;
-  if (behind(kGoneEcho)) return replay_gone(ctx, message), true;
-  if (const auto key = behind(kForgetEcho)) return replay_forgotten(ctx, *key), true;
-  if (message == kReadyEcho || message == kNotReadyEcho) {
-    if (ctx.services().warm_gate != nullptr) ctx.services().warm_gate->hear(message == kReadyEcho);
-    return true;
-  }
-  WarmControl* warm = ctx.services().warm;
-  if (warm == nullptr) return false;
-  if (const auto id = behind(kWriteEcho)) {
-    warm->note_write(*id);
-    warm->excuse(WarmControl::Excuse::kNext);
-  } else if (const auto keys = behind(kTouchEcho)) {
-    replay_touches(ctx, *keys);
-  } else if (const auto told = behind(kBeginEcho)) {
-    if (const auto begun = numbered(*told))
-      static_cast<void>(warm->begin(begun->rest, seconds{begun->number}));
-  } else if (const auto ended = behind(kEndEcho)) {
-    if (const auto epoch = numbered(*ended)) static_cast<void>(warm->end(epoch->rest));
-  } else {
-    return false;
-  }
-  return true;
-}
-
-}  // namespace
 
 void replay_guard(CommandContext& ctx, std::string_view message) {
   if (!replay_message(ctx, message)) return;

@@ -66,8 +66,8 @@ struct GoneKeys {
   std::vector<Key> keys;
 
   [[nodiscard]] std::string message() const;
-  // Nothing if the words are another command, or none that message() makes.
-  [[nodiscard]] static std::optional<GoneKeys> parse(std::span<const std::string_view> words);
+  // Of the text of an ECHO. Nothing if it is none that message() makes.
+  [[nodiscard]] static std::optional<GoneKeys> parse(std::string_view message);
 };
 
 // The version of a key that is gone is forgotten, here and elsewhere: its slot is another node's.

@@ -13,7 +13,6 @@
 namespace hearth {
 namespace {
 
-// The keys that a command names, in the slot of its effect. None: it is about no key.
 bool is_flush(const Effect& effect) {
   return equals_ignore_case(effect.argv[0], "FLUSHALL") ||
          equals_ignore_case(effect.argv[0], "FLUSHDB");

@@ -37,7 +37,8 @@ std::string SlotTarget::check(std::span<const std::string_view> words) {
   if (const auto key = key_of_version_echo(words)) {
     return slots_.has(cluster::slot_of(*key)) ? "" : "ERR the source told of a key of another slot";
   }
-  if (const auto gone = GoneKeys::parse(words)) {
+  const bool is_echo = words.size() == 2 && equals_ignore_case(words[0], "ECHO");
+  if (const auto gone = is_echo ? GoneKeys::parse(words[1]) : std::nullopt) {
     const bool are_ours = std::all_of(
         gone->keys.begin(), gone->keys.end(),
         [&](const GoneKeys::Key& key) { return slots_.has(Tombstones::slot_of(key.fingerprint)); });
