@@ -7,6 +7,7 @@
 #include "persistence/rdb/dump.h"
 #include "persistence/rdb/object_stream.h"
 #include "src/base/format_number.h"
+#include "src/effects/version_notes.h"
 #include "src/store/list_value.h"
 
 namespace hearth::aof {
@@ -35,7 +36,7 @@ class BaseWriter {
     std::uint64_t keys = 0;
     for (DbIndex i = 0; i < keyspace.db_count() && outcome_; ++i) {
       const Database& db = keyspace.db(i);
-      if (db.stored_size() == 0) continue;
+      if (db.stored_size() == 0 && db.tombstones().empty()) continue;
       append({"SELECT", int64_text(i)}, out_);
       db.for_each_stored([&](const Entry& e) {
         if (!outcome_) return;
@@ -43,6 +44,12 @@ class BaseWriter {
         flush(kPiece);
         if (options_.file.after_key) options_.file.after_key(++keys);
       });
+      for_each_gone_note(
+          db.tombstones(), [](std::uint64_t) { return true; },
+          [&](const std::string& note) {
+            append({"ECHO", note}, out_);
+            flush(kPiece);
+          });
     }
     flush(1);
     return outcome_;
@@ -66,6 +73,7 @@ class BaseWriter {
         append({"SET", e.key(), value, "PXAT", deadline}, out_);
       else
         append({"SET", e.key(), value}, out_);
+      write_version(e);
       return;
     }
     if (is_small(e)) {
@@ -76,6 +84,12 @@ class BaseWriter {
     }
     write_in_pieces(e);
     if (e.has_deadline()) append({"PEXPIREAT", e.key(), deadline}, out_);
+    write_version(e);
+  }
+
+  // A RESTORE has it in its payload.
+  void write_version(const Entry& e) {
+    if (e.version() != kNoVersion) append({"ECHO", VersionNote{e.version(), e.key()}.text()}, out_);
   }
 
   static bool is_small(const Entry& e) {

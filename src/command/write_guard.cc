@@ -4,21 +4,19 @@
 
 #include <iterator>
 
-#include "src/base/bytes.h"
 #include "src/base/parse_number.h"
 #include "src/command/warm_control.h"
 #include "src/command/warm_gate_control.h"
+#include "src/effects/version_notes.h"
 
 namespace hearth {
 namespace {
 
-constexpr std::string_view kVersionEcho = "hearth:version:";   // version ':' key
 constexpr std::string_view kWriteEcho = "hearth:warm-write:";  // id
 constexpr std::string_view kTouchEcho = "hearth:warm-touch:";  // (bytes ':' key) ...
 constexpr std::string_view kBeginEcho = "hearth:warm-begin:";  // seconds ':' id
 constexpr std::string_view kEndEcho = "hearth:warm-end:";      // 0 ':' id
-constexpr std::string_view kGoneEcho = "hearth:gone:";      // floor ':' (fingerprint version) ...
-constexpr std::string_view kForgetEcho = "hearth:forget:";  // key
+constexpr std::string_view kForgetEcho = "hearth:forget:";     // key
 constexpr std::string_view kReadyEcho = "hearth:warm-ready";
 constexpr std::string_view kNotReadyEcho = "hearth:warm-not-ready";
 
@@ -35,25 +33,20 @@ std::optional<Numbered> numbered(std::string_view text) {
   return Numbered{*number, text.substr(colon + 1)};
 }
 
-void replay_version(CommandContext& ctx, std::string_view text) {
-  const auto told = numbered(text);
-  if (!told || told->number == 0) return;
-  // The key is no word of the request, so that this goes past Keys.
+// The key is no word of the request, so that this and what follows go past Keys.
+void replay_version(CommandContext& ctx, const VersionNote& note) {
   Database& db = ctx.keyspace().db(ctx.keys().index());
-  const KeyRef key = ctx.keys().make_ref(told->rest);
-  db.raise_version(key, db.find(key), static_cast<std::uint64_t>(told->number));
+  const KeyRef key = ctx.keys().make_ref(note.key);
+  db.raise_version(key, db.find(key), note.version);
 }
 
-void replay_gone(CommandContext& ctx, std::string_view message) {
-  const auto gone = GoneKeys::parse(message);
-  if (!gone) return;
+void replay_gone(CommandContext& ctx, const GoneNote& note) {
   Tombstones& tombstones = ctx.keyspace().db(ctx.keys().index()).tombstones();
-  if (gone->floor > 0) tombstones.raise_floor(gone->floor);
-  for (const GoneKeys::Key& key : gone->keys) tombstones.add(key.fingerprint, key.version);
+  if (note.floor > 0) tombstones.raise_floor(note.floor);
+  for (const GoneNote::Key& key : note.keys) tombstones.add(key.fingerprint, key.version);
 }
 
 void replay_forgotten(CommandContext& ctx, std::string_view name) {
-  // As in replay_version.
   ctx.keyspace().db(ctx.keys().index()).forget_version(ctx.keys().make_ref(name));
 }
 
@@ -73,8 +66,8 @@ bool replay_message(CommandContext& ctx, std::string_view message) {
     return message.starts_with(prefix) ? std::optional(message.substr(prefix.size()))
                                        : std::nullopt;
   };
-  if (const auto told = behind(kVersionEcho)) return replay_version(ctx, *told), true;
-  if (behind(kGoneEcho)) return replay_gone(ctx, message), true;
+  if (const auto note = VersionNote::parse(message)) return replay_version(ctx, *note), true;
+  if (const auto note = GoneNote::parse(message)) return replay_gone(ctx, *note), true;
   if (const auto key = behind(kForgetEcho)) return replay_forgotten(ctx, *key), true;
   if (message == kReadyEcho || message == kNotReadyEcho) {
     if (ctx.services().warm_gate != nullptr) ctx.services().warm_gate->hear(message == kReadyEcho);
@@ -145,10 +138,8 @@ void begin_guarded(CommandContext& ctx, const WriteGuard& guard) {
 void end_guarded(CommandContext& ctx, const WriteGuard& guard, const KeyRef& key) {
   if (guard.version == kNoVersion) return;
   ctx.keys().raise_version(key, ctx.keys().peek(key), guard.version);
-  if (ctx.effects().wants_commands()) {
-    ctx.effects().relay_words(
-        {"ECHO", fmt::format("{}{}:{}", kVersionEcho, guard.version, key.name)});
-  }
+  if (ctx.effects().wants_commands())
+    ctx.effects().relay_words({"ECHO", VersionNote{guard.version, key.name}.text()});
 }
 
 void add_touch(std::string& message, std::string_view key) {
@@ -157,12 +148,9 @@ void add_touch(std::string& message, std::string_view key) {
 }
 
 std::optional<std::string_view> key_of_version_echo(std::span<const std::string_view> words) {
-  if (words.size() != 2 || !equals_ignore_case(words[0], "ECHO") ||
-      !words[1].starts_with(kVersionEcho))
-    return std::nullopt;
-  const auto told = numbered(words[1].substr(kVersionEcho.size()));
-  if (!told) return std::nullopt;
-  return told->rest;
+  if (words.size() != 2 || !equals_ignore_case(words[0], "ECHO")) return std::nullopt;
+  const auto note = VersionNote::parse(words[1]);
+  return note ? std::optional(note->key) : std::nullopt;
 }
 
 void relay_epoch(CommandContext& ctx, std::string_view what, std::string_view id, seconds life) {
@@ -174,31 +162,6 @@ void relay_epoch(CommandContext& ctx, std::string_view what, std::string_view id
 void relay_warm_state(EffectLog& effects, bool is_ready) {
   const std::string_view words[] = {"ECHO", is_ready ? kReadyEcho : kNotReadyEcho};
   effects.relay({0, 0}, words);
-}
-
-std::string GoneKeys::message() const {
-  std::string text = fmt::format("{}{}:", kGoneEcho, floor);
-  ByteWriter writer(text);
-  for (const Key& key : keys) {
-    writer.le(key.fingerprint);
-    writer.le(key.version);
-  }
-  return text;
-}
-
-std::optional<GoneKeys> GoneKeys::parse(std::string_view message) {
-  if (!message.starts_with(kGoneEcho)) return std::nullopt;
-  const auto told = numbered(message.substr(kGoneEcho.size()));
-  if (!told || told->rest.size() > kMost * sizeof(Key)) return std::nullopt;
-  GoneKeys gone{static_cast<std::uint64_t>(told->number), {}};
-  ByteReader reader(told->rest);
-  while (reader.remaining() > 0) {
-    Key& key = gone.keys.emplace_back();
-    if (!reader.le(key.fingerprint) || !reader.le(key.version) || key.version == kNoVersion ||
-        key.version > INT64_MAX)
-      return std::nullopt;
-  }
-  return gone;
 }
 
 void forget_version(Keys& keys, const KeyRef& key, EffectLog& effects) {

@@ -15,7 +15,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "src/command/context.h"
 
@@ -53,22 +52,6 @@ void relay_epoch(CommandContext& ctx, std::string_view what, std::string_view id
 // The key of an ECHO that carries a version; nothing if the words are another command.
 [[nodiscard]] std::optional<std::string_view> key_of_version_echo(
     std::span<const std::string_view> words);
-
-// The versions of keys that are gone from slots which move to another node: messages for the
-// database that is selected there. A message holds at most kMost keys.
-struct GoneKeys {
-  static constexpr std::size_t kMost = 1024;
-  struct Key {
-    std::uint64_t fingerprint = 0;  // see Tombstones
-    std::uint64_t version = 0;
-  };
-  std::uint64_t floor = 0;
-  std::vector<Key> keys;
-
-  [[nodiscard]] std::string message() const;
-  // Of the text of an ECHO. Nothing if it is none that message() makes.
-  [[nodiscard]] static std::optional<GoneKeys> parse(std::string_view message);
-};
 
 // The version of a key that is gone is forgotten, here and elsewhere: its slot is another node's.
 void forget_version(Keys& keys, const KeyRef& key, EffectLog& effects);

@@ -9,6 +9,7 @@
 #include "src/command/key_extract.h"
 #include "src/command/write_guard.h"
 #include "src/commands/key/payload.h"
+#include "src/effects/version_notes.h"
 
 namespace hearth {
 namespace {
@@ -135,17 +136,12 @@ void SlotSource::find_gone() {
   has_gone_ = true;
   const DbIndex databases = engine_.keyspace().db_count();
   for (DbIndex db = 0; db < databases; ++db) {
-    const Tombstones& tombstones = engine_.keyspace().db(db).tombstones();
-    if (tombstones.empty()) continue;
-    GoneKeys some{tombstones.floor(), {}};
-    tombstones.for_each([&](std::uint64_t fingerprint, std::uint64_t version) {
-      if (!through_.has(Tombstones::slot_of(fingerprint))) return;
-      some.keys.push_back({fingerprint, version});
-      if (some.keys.size() < GoneKeys::kMost) return;
-      gone_.push_back({db, some.message()});
-      some = {};
-    });
-    if (some.floor > 0 || !some.keys.empty()) gone_.push_back({db, some.message()});
+    for_each_gone_note(
+        engine_.keyspace().db(db).tombstones(),
+        [&](std::uint64_t key) { return through_.has(Tombstones::slot_of(key)); },
+        [&](std::string note) {
+          gone_.push_back({db, std::move(note)});
+        });
   }
 }
 
@@ -160,7 +156,7 @@ void SlotSource::walk(std::size_t bytes_most, std::size_t keys_most) {
       if (gone_.empty()) continue;
       Effect versions;
       versions.db = gone_.front().db;
-      versions.argv = {"ECHO", std::move(gone_.front().message)};
+      versions.argv = {"ECHO", std::move(gone_.front().note)};
       gone_.pop_front();
       append({{&versions, 1}, {}, false});
     } else if (db_ < databases) {

@@ -79,7 +79,7 @@ class SlotSource {
   std::set<std::pair<DbIndex, std::string>> noted_;
   struct Gone {
     DbIndex db = 0;
-    std::string message;
+    std::string note;
   };
   std::deque<Gone> gone_;  // to be sent
   bool has_gone_ = false;  // they were looked for

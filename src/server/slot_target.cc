@@ -7,6 +7,7 @@
 #include "src/base/parse_number.h"
 #include "src/command/key_extract.h"
 #include "src/command/write_guard.h"
+#include "src/effects/version_notes.h"
 #include "src/server/slot_drops.h"
 
 namespace hearth {
@@ -38,10 +39,10 @@ std::string SlotTarget::check(std::span<const std::string_view> words) {
     return slots_.has(cluster::slot_of(*key)) ? "" : "ERR the source told of a key of another slot";
   }
   const bool is_echo = words.size() == 2 && equals_ignore_case(words[0], "ECHO");
-  if (const auto gone = is_echo ? GoneKeys::parse(words[1]) : std::nullopt) {
+  if (const auto gone = is_echo ? GoneNote::parse(words[1]) : std::nullopt) {
     const bool are_ours = std::all_of(
         gone->keys.begin(), gone->keys.end(),
-        [&](const GoneKeys::Key& key) { return slots_.has(Tombstones::slot_of(key.fingerprint)); });
+        [&](const GoneNote::Key& key) { return slots_.has(Tombstones::slot_of(key.fingerprint)); });
     return are_ours ? "" : "ERR the source told of keys of another slot";
   }
   // PFCOUNT may change what it reads.

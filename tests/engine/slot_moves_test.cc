@@ -9,7 +9,7 @@
 #include "cluster/model/slot.h"
 #include "src/command/blocking_control.h"
 #include "src/command/key_extract.h"
-#include "src/command/write_guard.h"
+#include "src/effects/version_notes.h"
 #include "src/server/slot_drops.h"
 #include "src/server/slot_source.h"
 #include "src/server/slot_target.h"
@@ -277,7 +277,7 @@ TEST_CASE("a source may write keys of the moving slots, and nothing else") {
                      "\r\n");
   };
   const auto gone = [&](std::string_view key, std::uint64_t version) {
-    return GoneKeys{0, {{Tombstones::fingerprint(key, cluster::slot_of(key)), version}}}.message();
+    return GoneNote{0, {{Tombstones::fingerprint(key, cluster::slot_of(key)), version}}}.text();
   };
   echo("hello");
   echo(gone("{b}k", 5));

@@ -5,7 +5,10 @@
 #include <map>
 #include <set>
 
+#include "persistence/aof/base.h"
+#include "src/base/hash.h"
 #include "src/base/random.h"
+#include "src/proto/request_parser.h"
 #include "src/store/tombstones.h"
 #include "tests/support/engine_fixture.h"
 
@@ -233,6 +236,52 @@ TEST_CASE("a replica's own log has what the replica heard of versions and epochs
   CHECK(read.run("SET", "row", "2", "WARM", "load") == kOk);
   primary.run("WARM", "END", "load");
   CHECK(read.run("SET", "other", "row", "WARM", "load").starts_with("-NOWARM"));
+}
+
+TEST_CASE("a log that is rewritten as commands keeps the versions, also of keys that are gone") {
+  EngineFixture server;
+  server.run("SET", "string", "a", "VER", "5");
+  server.run("SET", "timed", "a", "EX", "100", "VER", "6");
+  for (int i = 0; i < 1000; ++i) server.run("RPUSH", "large", std::to_string(i));
+  server.run("RPUSH", "small", "x");
+  for (const char* key : {"large", "small"}) {
+    Database& db = server.engine().keyspace().db(0);
+    const KeyRef ref{key, hash_bytes(key, server.engine().keyspace().seed()), 0};
+    db.raise_version(ref, db.find(ref), 7);
+  }
+  for (int i = 0; i < 3000; ++i) server.run("DEL", "gone" + std::to_string(i), "VER", "8");
+  server.run("SELECT", "3");
+  server.run("DEL", "alone", "VER", "9");
+
+  struct Text final : rdb::ByteSink {
+    std::string all;
+    Result<void> append(std::string_view bytes) override {
+      all += bytes;
+      return {};
+    }
+  } text;
+  REQUIRE(aof::write_base(server.engine().keyspace(), {}, text));
+  EngineFixture read;
+  Session& log = read.open();
+  log.replaying = log.authenticated = true;
+  RequestParser parser;
+  for (std::string_view rest = text.all; !rest.empty();) {
+    std::vector<std::string_view> words;
+    std::size_t used = 0;
+    REQUIRE(parser.next(rest, {}, words, used) == RequestParser::Status::kRequest);
+    read.run_words(log, {words.begin(), words.end()});
+    rest.remove_prefix(used);
+  }
+  const auto version = [&](const char* key) { return read.run("OBJECT", "VERSION", key); };
+  CHECK(version("string") == ":5\r\n");
+  CHECK(version("timed") == ":6\r\n");
+  CHECK(version("large") == ":7\r\n");
+  CHECK(version("small") == ":7\r\n");
+  CHECK(version("gone0") == ":8\r\n");
+  CHECK(version("gone2999") == ":8\r\n");
+  CHECK(version("alone") == kNull);
+  read.run("SELECT", "3");
+  CHECK(version("alone") == ":9\r\n");
 }
 
 TEST_CASE("a warm epoch refuses its loader what others touched") {
