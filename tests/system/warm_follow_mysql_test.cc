@@ -1,42 +1,36 @@
-// cache-warm follow on a real MariaDB.
+// cache-warm follow on a real MariaDB and a real MySQL.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "tests/support/database_process.h"
 #include "tests/system/follower_process.h"
+#include "tests/system/my_servers.h"
 
 using namespace hearth::test;
 
 namespace {
 
-void run_sql(const MariaDbProcess& db, const std::string& sql) {
-  const auto result = db.run("USE shop; " + sql);
-  REQUIRE_MESSAGE(result.exit_code == 0, result.err);
-}
-
-std::unique_ptr<MariaDbProcess> start_followed() {
-  auto server = MariaDbProcess::start();
-  if (!server) {
-    MESSAGE("skipped: MariaDB is not installed or does not start");
-    return nullptr;
-  }
+template <class Server>
+std::unique_ptr<Server> start_followed() {
+  auto server = start_my_server<Server>();
+  if (!server) return nullptr;
   run_sql(*server,
-          "SET GLOBAL binlog_format = 'ROW', innodb_flush_log_at_trx_commit = 2; GRANT REPLICATION "
-          "SLAVE, BINLOG MONITOR ON *.* TO "
-          "tester@'%'");
+          std::string("SET GLOBAL binlog_format = 'ROW', innodb_flush_log_at_trx_commit = 2; GRANT "
+                      "REPLICATION SLAVE, ") +
+              Server::kRightToLog + " ON *.* TO tester@'%'");
   return server;
 }
 
 // One server for the tests that do not stop it.
-MariaDbProcess* followed_mariadb() {
-  static const std::unique_ptr<MariaDbProcess> server = start_followed();
+template <class Server>
+Server* followed_server() {
+  static const std::unique_ptr<Server> server = start_followed<Server>();
   return server.get();
 }
 
 class BinlogFollower : public FollowerProcess {
  public:
-  BinlogFollower(const MariaDbProcess& db, const ServerProcess& cache, std::string name,
+  BinlogFollower(const MyServerProcess& db, const ServerProcess& cache, std::string name,
                  const std::string& mappings)
       : FollowerProcess(db.url(), cache, std::move(name), mappings), db_(db) {}
   // Whether what is committed now comes to the cache: the position in it passes the log's end.
@@ -57,59 +51,74 @@ class BinlogFollower : public FollowerProcess {
   }
 
  private:
-  const MariaDbProcess& db_;
+  const MyServerProcess& db_;
 };
 
 }  // namespace
 
-TEST_CASE("every type of MariaDB comes from the log as it comes from a query") {
-  auto* db = followed_mariadb();
+TEST_CASE_TEMPLATE("every type comes from the log as it comes from a query", Server, MariaDbProcess,
+                   MySqlProcess) {
+  auto* db = followed_server<Server>();
   if (db == nullptr) return;
-  run_sql(
-      *db,
-      "CREATE TABLE types(id INT PRIMARY KEY, t1 TINYINT, u8 BIGINT UNSIGNED, i8 BIGINT, m "
-      "MEDIUMINT, y YEAR, f FLOAT, d DOUBLE, n DECIMAL(30,10), nz DECIMAL(8,2) ZEROFILL, n0 "
-      "DECIMAL(20,0), n9 DECIMAL(18,18), b BIT(12), s VARCHAR(20), s2 VARCHAR(300), c CHAR(3), "
-      "c2 CHAR(100), tx TEXT, bl BLOB, vb VARBINARY(4), bi BINARY(4), e "
-      "ENUM('sad','ha''ppy'), st SET('a','b','c'), j JSON, dt DATE, dtm DATETIME(6), d3 "
-      "DATETIME(3), d0 DATETIME, ts TIMESTAMP NULL, t2 TIMESTAMP(2) NULL, tm TIME(1), t0 TIME, "
-      "t6 TIME(6), u UUID, ip INET6, la VARCHAR(9) CHARACTER SET latin1, vi INT AS (id * 3) "
-      "VIRTUAL, g INT AS (id * 2) STORED, iv INT INVISIBLE) CHARACTER SET utf8mb4; CREATE TABLE "
-      "seed(id INT PRIMARY KEY); INSERT INTO seed VALUES (1)");
+  constexpr bool kIsMariaDb = std::is_same_v<Server, MariaDbProcess>;
+  run_sql(*db,
+          "CREATE TABLE types(id INT PRIMARY KEY, t1 TINYINT, u8 BIGINT UNSIGNED, i8 BIGINT, m "
+          "MEDIUMINT, y YEAR, f FLOAT, d DOUBLE, n DECIMAL(30,10), nz DECIMAL(8,2) ZEROFILL, n0 "
+          "DECIMAL(20,0), n9 DECIMAL(18,18), b BIT(12), s VARCHAR(20), s2 VARCHAR(300), c CHAR(3), "
+          "c2 CHAR(100), tx TEXT, bl BLOB, vb VARBINARY(4), bi BINARY(4), e "
+          "ENUM('sad','ha''ppy'), st SET('a','b','c'), dt DATE, dtm DATETIME(6), d3 "
+          "DATETIME(3), d0 DATETIME, ts TIMESTAMP NULL, t2 TIMESTAMP(2) NULL, tm TIME(1), t0 TIME, "
+          "t6 TIME(6), la VARCHAR(9) CHARACTER SET latin1) CHARACTER SET utf8mb4; CREATE TABLE "
+          "seed(id INT PRIMARY KEY); INSERT INTO seed VALUES (1)");
+  if (kIsMariaDb) {
+    run_sql(*db,
+            "ALTER TABLE types ADD j JSON, ADD u UUID, ADD ip INET6, ADD vi INT AS (id * 3) "
+            "VIRTUAL, ADD g INT AS (id * 2) STORED, ADD iv INT INVISIBLE");
+  }
   const auto cache = start_peer(hearth_server());
+  const std::string not_in_log = kIsMariaDb ? R"("la", "u", "ip", "vi")" : R"("la")";
   BinlogFollower follower(
       *db, *cache, "types",
-      "[[mapping]]\nname = \"log\"\ntable = \"types\"\nkey = \"t:{id}\"\nexclude = [\"u\", \"ip\", "
-      "\"la\", \"vi\"]\n[[mapping]]\nname = \"again\"\ntable = \"types\"\nkey = \"a:{id}\"\n"
-      "[[mapping]]\ntable = \"seed\"\nkey = \"s:{id}\"\n");
+      "[[mapping]]\nname = \"log\"\ntable = \"types\"\nkey = \"t:{id}\"\nexclude = [" + not_in_log +
+          "]\n[[mapping]]\nname = \"again\"\ntable = \"types\"\nkey = \"a:{id}\"\n"
+          "[[mapping]]\ntable = \"seed\"\nkey = \"s:{id}\"\n");
   follower.start();
   REQUIRE(follower.streams());
+  const std::string more_columns = kIsMariaDb ? ", j, u, ip" : "";
+  const std::string more_values =
+      kIsMariaDb ? R"(, '{"k": [1, null]}', '123e4567-e89b-12d3-a456-426614174000', '::1')" : "";
   run_sql(
       *db,
-      "SET time_zone = '+02:00'; INSERT INTO types VALUES (1, -5, 18446744073709551615, "
-      "-9223372036854775808, -7, 2024, 0.1, 1e300, -12345678901234567890.123456789, 12.5, "
-      "-12345678901234567890, 0.123456789012345678, b'101010101010', 'caf\xc3\xa9 "
-      "\xf0\x9f\x98\x80', REPEAT('y', 299), 'c', REPEAT('\xe2\x82\xac', 100), 'a\"b\\\\', x'00ff', "
-      "x'01', x'01', 'ha''ppy', 'a,c', '{\"k\": [1, null]}', '2024-02-29', '2024-02-29 "
-      "12:00:00.000001', '2024-02-29 12:00:00.5', '1000-01-01 00:00:00', '2024-02-29 12:00:00', "
-      "'2024-02-29 12:00:00.25', '-838:59:59.0', '-00:00:01', '-01:02:03.000004', "
-      "'123e4567-e89b-12d3-a456-426614174000', '::1', 'caf\xc3\xa9', DEFAULT, DEFAULT); SET "
-      "sql_mode = ''; INSERT INTO types(id, dt, n, e, d0) VALUES (2, '0000-00-00', 0.5, 'nope', "
-      "'0000-00-00'); INSERT INTO types(id, n, n9) VALUES (3, 99999999999999999999.9999999999, "
-      "-0.000000000000000001), (4, -0.0000000001, 0)");
+      "SET time_zone = '+02:00'; INSERT INTO types(id, t1, u8, i8, m, y, f, d, n, nz, n0, n9, b, "
+      "s, s2, c, c2, tx, bl, vb, bi, e, st, dt, dtm, d3, d0, ts, t2, tm, t0, t6, la" +
+          more_columns +
+          ") VALUES (1, -5, 18446744073709551615, "
+          "-9223372036854775808, -7, 2024, 0.1, 1e300, -12345678901234567890.123456789, 12.5, "
+          "-12345678901234567890, 0.123456789012345678, b'101010101010', 'caf\xc3\xa9 "
+          "\xf0\x9f\x98\x80', REPEAT('y', 299), 'c', REPEAT('\xe2\x82\xac', 100), 'a\"b\\\\', "
+          "x'00ff', x'01', x'01', 'ha''ppy', 'a,c', '2024-02-29', '2024-02-29 "
+          "12:00:00.000001', '2024-02-29 12:00:00.5', '1000-01-01 00:00:00', '2024-02-29 "
+          "12:00:00', '2024-02-29 12:00:00.25', '-838:59:59.0', '-00:00:01', '-01:02:03.000004', "
+          "'caf\xc3\xa9'" +
+          more_values +
+          "); SET sql_mode = ''; INSERT INTO types(id, dt, n, e, d0) VALUES (2, '0000-00-00', 0.5, "
+          "'nope', '0000-00-00'); INSERT INTO types(id, n, n9) VALUES (3, "
+          "99999999999999999999.9999999999, -0.000000000000000001), (4, -0.0000000001, 0)");
   REQUIRE(follower.catches_up());
   CHECK(follower.differing() == 0);
   CHECK(cache->run({"EXISTS", "t:1", "t:4", "a:1"}) == "3");
 }
 
-TEST_CASE("follow loads, then keeps tables, conditions, groups and documents of MariaDB true") {
-  auto* db = followed_mariadb();
+TEST_CASE_TEMPLATE("follow loads, then keeps tables, conditions, groups and documents true", Server,
+                   MariaDbProcess, MySqlProcess) {
+  auto* db = followed_server<Server>();
   if (db == nullptr) return;
-  run_sql(*db,
-          "CREATE TABLE people(id INT PRIMARY KEY, mail VARCHAR(50), n INT); CREATE TABLE "
-          "orders(id INT PRIMARY KEY, who INT, total INT); INSERT INTO people SELECT seq, "
-          "CONCAT('M', seq), seq FROM seq_1_to_50; INSERT INTO orders SELECT seq, seq % 40, seq "
-          "FROM seq_1_to_200");
+  run_sql(
+      *db,
+      "CREATE TABLE people(id INT PRIMARY KEY, mail VARCHAR(50), n INT); CREATE TABLE "
+      "orders(id INT PRIMARY KEY, who INT, total INT); INSERT INTO people SELECT seq, CONCAT('M', "
+      "seq), seq FROM numbers WHERE seq <= 50; INSERT INTO orders SELECT seq, seq % 40, 700 - seq "
+      "FROM numbers WHERE seq <= 200");
   const auto cache = start_peer(hearth_server());
   BinlogFollower follower(
       *db, *cache, "kinds",
@@ -121,9 +130,9 @@ TEST_CASE("follow loads, then keeps tables, conditions, groups and documents of 
       "\"o:{who}\"\nvalue = \"set\"\ncolumn = \"total\"\n[[mapping]]\nname = \"documents\"\nquery "
       "= "
       "\"SELECT p.id, p.mail, o.id AS oid, o.total FROM people p LEFT JOIN orders o ON o.who = "
-      "p.id "
-      "ORDER BY p.id, o.id\"\nkey = \"d:{id}\"\nfields = [\"id\", \"mail\"]\nembed = { orders = "
-      "[\"oid\", \"total\"] }\nfollow = { tables = { people = [\"id\"], orders = [\"who as id\"] } "
+      "p.id\"\norder_by = [\"total\", \"oid\"]\nkey = \"d:{id}\"\nfields = [\"id\", \"mail\"]\n"
+      "embed = { orders = [\"oid\", \"total\"] }\nfollow = { tables = { people = [\"id\"], orders "
+      "= [\"who as id\"] } "
       "}\n");
   follower.start();
   REQUIRE(follower.streams());
@@ -134,7 +143,7 @@ TEST_CASE("follow loads, then keeps tables, conditions, groups and documents of 
           "VALUES (6, 'replaced', 1); INSERT INTO people VALUES (7, 'dup', 1) ON DUPLICATE KEY "
           "UPDATE mail = 'updated'; UPDATE orders SET who = 2 WHERE id < 20; DELETE FROM "
           "orders WHERE who = 9; FLUSH BINARY LOGS; INSERT INTO orders SELECT seq, seq % 7, "
-          "seq FROM seq_300_to_400");
+          "seq FROM numbers WHERE seq BETWEEN 300 AND 400");
   REQUIRE(follower.catches_up());
   CHECK(follower.differing() == 0);
   CHECK(cache->run({"EXISTS", "by-mail:m3", "p:4", "p:5", "d:5"}) == "0");
@@ -155,12 +164,13 @@ TEST_CASE("follow loads, then keeps tables, conditions, groups and documents of 
   CHECK(follower.stop(SIGINT) == 0);
 }
 
-TEST_CASE("a log that was purged leads to a load that also removes what is gone") {
-  auto* db = followed_mariadb();
+TEST_CASE_TEMPLATE("a log that was purged leads to a load that also removes what is gone", Server,
+                   MariaDbProcess, MySqlProcess) {
+  auto* db = followed_server<Server>();
   if (db == nullptr) return;
   run_sql(*db,
           "CREATE TABLE gaps(id INT PRIMARY KEY, v VARCHAR(9)); INSERT INTO gaps SELECT seq, 'v' "
-          "FROM seq_1_to_100");
+          "FROM numbers WHERE seq <= 100");
   const auto cache = start_peer(hearth_server());
   BinlogFollower follower(*db, *cache, "gaps", "[[mapping]]\ntable = \"gaps\"\nkey = \"g:{id}\"\n");
   follower.start();
@@ -181,13 +191,43 @@ TEST_CASE("a log that was purged leads to a load that also removes what is gone"
   CHECK(follower.differing() == 0);
 }
 
-TEST_CASE("kill -9 of follow and of MariaDB under a write load ends with no differing key") {
-  const auto db = start_followed();
+TEST_CASE("follow of a MySQL whose tables cannot be locked begins with the log's file") {
+  auto* db = followed_server<MySqlProcess>();
+  if (db == nullptr) return;
+  run_sql(*db,
+          "CREATE TABLE held(id INT PRIMARY KEY, v VARCHAR(9)); INSERT INTO held SELECT seq, 'v' "
+          "FROM numbers WHERE seq <= 100");
+  const auto cache = start_peer(hearth_server());
+  BinlogFollower follower(*db, *cache, "held", "[[mapping]]\ntable = \"held\"\nkey = \"h:{id}\"\n");
+  // A transaction that is open for longer than follow waits.
+  ChildProcess writer(
+      db->command("USE shop; START TRANSACTION; UPDATE held SET v = 'w' WHERE id < 50; SELECT "
+                  "SLEEP(5); COMMIT"),
+      "", "");
+  const auto is_open = [&] {
+    return db
+        ->run("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT S%'")
+        .out.starts_with("1");
+  };
+  REQUIRE(eventually(is_open));
+  follower.start();
+  REQUIRE(follower.streams());
+  CHECK(follower.errors().find("could not be locked") != std::string::npos);
+  REQUIRE(eventually([&] { return !is_open(); }));
+  REQUIRE(follower.catches_up());
+  CHECK(follower.differing() == 0);
+  CHECK(cache->run({"GET", "h:1"}) == R"({"id":1,"v":"w"})");
+}
+
+TEST_CASE_TEMPLATE(
+    "kill -9 of follow and of the database under a write load ends with no differing key", Server,
+    MariaDbProcess, MySqlProcess) {
+  const auto db = start_followed<Server>();
   if (!db) return;
   run_sql(*db,
           "CREATE TABLE busy(id INT PRIMARY KEY, n INT, v VARCHAR(100)); INSERT INTO busy SELECT "
           "seq, "
-          "0, 'v' FROM seq_1_to_500");
+          "0, 'v' FROM numbers WHERE seq <= 500");
   run_sql(
       *db,
       "\nDELIMITER //\nCREATE PROCEDURE shop.work() BEGIN DECLARE i INT DEFAULT 0; WHILE i < "

@@ -1,9 +1,9 @@
-// cache-warm from a real MariaDB.
+// cache-warm from a real MariaDB and a real MySQL.
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "tests/support/database_process.h"
+#include "tests/system/my_servers.h"
 #include "tests/system/peers.h"
 
 using namespace hearth::test;
@@ -11,16 +11,13 @@ using namespace hearth::test;
 namespace {
 
 // One server for all tests of this file.
-MariaDbProcess* mariadb() {
-  static const std::unique_ptr<MariaDbProcess> server = MariaDbProcess::start();
-  if (!server) MESSAGE("skipped: MariaDB is not installed or does not start");
+template <class Server>
+Server* server_of_all() {
+  static const std::unique_ptr<Server> server = start_my_server<Server>();
   return server.get();
 }
 
-void run_sql(const MariaDbProcess& db, const std::string& sql) {
-  const auto result = db.run("USE shop; " + sql);
-  REQUIRE_MESSAGE(result.exit_code == 0, result.err);
-}
+MariaDbProcess* mariadb() { return server_of_all<MariaDbProcess>(); }
 
 CommandResult warm_my(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), built("cache-warm"));
@@ -72,16 +69,21 @@ TEST_CASE("every type of MariaDB becomes its JSON") {
   CHECK(second["u8"].is_null());
 }
 
-TEST_CASE(
-    "tables with gaps, text keys and several columns in the key are read once by all workers") {
-  auto* db = mariadb();
+TEST_CASE_TEMPLATE(
+    "tables with gaps, text keys and several columns in the key are read once by all workers",
+    Server, MariaDbProcess, MySqlProcess) {
+  auto* db = server_of_all<Server>();
   if (db == nullptr) return;
   run_sql(
       *db,
       "CREATE TABLE gaps(id BIGINT PRIMARY KEY, v VARCHAR(100)); INSERT INTO gaps SELECT "
-      "IF(seq <= 20000, -seq, seq * 1000000000000), REPEAT('x', 80) FROM seq_1_to_30000; CREATE "
+      "IF(seq <= 20000, -seq, seq * 1000000000000), REPEAT('x', 80) FROM (SELECT a.seq + 500 * "
+      "(b.seq - 1) AS seq FROM numbers a, numbers b WHERE a.seq <= 500 AND b.seq <= 60) AS many; "
+      "CREATE "
       "TABLE `na``me d`(`the key` VARCHAR(20), n INT UNSIGNED, PRIMARY KEY (`the key`, n)); "
-      "INSERT INTO `na``me d` SELECT CONCAT('k\xc3\xa9', seq DIV 3), seq FROM seq_1_to_9000; "
+      "INSERT INTO `na``me d` SELECT CONCAT('k\xc3\xa9', seq DIV 3), seq FROM (SELECT a.seq + 500 "
+      "* "
+      "(b.seq - 1) AS seq FROM numbers a, numbers b WHERE a.seq <= 500 AND b.seq <= 18) AS many; "
       "ANALYZE TABLE gaps; ANALYZE TABLE `na``me d`");
   const TempDir dir;
   const Nodes nodes = start_cluster({hearth_server(), hearth_server(), hearth_server()});

@@ -200,6 +200,7 @@ std::optional<Follower::Next> Follower::load() {
   progress_.print("following: the database prepares a snapshot");
   const auto start = s.changes->begin_anew();
   if (!start) return after(start.error());
+  if (!start->note.empty()) progress_.print("note: " + start->note);
   s.position = start->position;
   const auto source = s.changes->identity();
   if (!source) return after(source.error());

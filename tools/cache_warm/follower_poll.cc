@@ -1,16 +1,36 @@
 // The part of `follow` that looks at tables instead of reading a change stream.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "tools/cache_warm/follower.h"
 #include "tools/cache_warm/follower_session.h"
 
 namespace hearth::warm {
+namespace {
+
+// Whether values depend on the order of the rows, which only the query's text tells.
+bool loses_order(const Mapping& mapping) {
+  if (mapping.selection.sql.empty() || !mapping.selection.order.empty() || mapping.follow.is_off)
+    return false;
+  return std::any_of(mapping.outputs.begin(), mapping.outputs.end(), [](const Output& output) {
+    return output.needs_group() || output.value == ValueKind::kList;
+  });
+}
+
+}  // namespace
 
 Result<void> Follower::make_pollers() {
   const bool is_mysql =
       plan_.source.url.starts_with("mysql:") || plan_.source.url.starts_with("mariadb:");
   for (std::size_t i = 0; i < plan_.mappings.size(); ++i) {
     const Mapping& mapping = plan_.mappings[i];
+    if (is_mysql && !has_begun_ && loses_order(mapping)) {
+      progress_.print(
+          fmt::format("note: mapping '{}': MariaDB and MySQL forget the order of a query when the "
+                      "rows of one key are read again; order_by keeps it",
+                      mapping.name));
+    }
     if (mapping.follow.poll.empty()) continue;
     HEARTH_TRY(auto poller, Poller::make(mapping, is_mysql ? '`' : '"'));
     session_->pollers.emplace_back(i, std::move(poller));

@@ -16,10 +16,8 @@ std::string select_of(const Selection& selection, std::string_view columns,
                       std::string_view condition, char quote) {
   Selection plain = selection;
   plain.order.clear();
-  if (selection.sql.empty())
-    return select_text(plain, columns, quoted_table(selection.table, quote), condition, quote);
-  return fmt::format("SELECT {} FROM ({}\n) AS q{}{}", columns, trimmed_query(selection.sql),
-                     condition.empty() ? "" : " WHERE ", condition);
+  if (!selection.sql.empty()) return query_text(plain, columns, condition, quote);
+  return select_text(plain, columns, quoted_table(selection.table, quote), condition, quote);
 }
 
 // As SQL takes it: a blank between date and time, and no zone, which the session has set to UTC.

@@ -6,6 +6,7 @@ Result<RowFinder> RowFinder::open(SourceOptions options) {
   options.consistent = false;
   options.readers = 1;
   options.snapshot.clear();
+  options.waits_for_commits = true;
   HEARTH_TRY(auto source, open_source(options));
   HEARTH_TRY(auto reader, source->reader());
   return RowFinder(std::move(source), std::move(reader));
@@ -38,7 +39,7 @@ Result<void> RowFinder::read_rows(const Selection& selection,
   HEARTH_TRY(const auto stream, reader_->open(selection, Chunk{}));
   for (;;) {
     HEARTH_TRY(const auto row, stream->next());
-    if (!row) return {};
+    if (!row) return reader_->release();
     HEARTH_TRY_VOID(take(*row));
   }
 }
@@ -54,7 +55,7 @@ Result<void> RowFinder::read_chunk(const Mapping& mapping, const Selection& sele
     if (const Unit* unit = encoder.encode(*row, number, now)) HEARTH_TRY_VOID(take(*unit));
   }
   if (const Unit* unit = encoder.finish()) HEARTH_TRY_VOID(take(*unit));
-  return {};
+  return reader_->release();
 }
 
 }  // namespace hearth::warm

@@ -17,7 +17,7 @@ void read_selection(TableReader& in, Selection& selection) {
   if (selection.table.empty() == selection.sql.empty()) {
     in.wrong(selection.table.empty() ? "table" : "query", "give either table or query");
   }
-  for (const char* key : {"columns", "where", "order_by"}) {
+  for (const char* key : {"columns", "where"}) {
     if (!selection.sql.empty() && in.has(key))
       in.wrong(key, "belongs to table; write it into the query");
   }
@@ -139,8 +139,8 @@ Result<void> read_more_outputs(TableReader& in, std::string_view file, Mapping& 
   return {};
 }
 
-// A group needs its rows next to each other: tables are read in the order of the key's columns,
-// then in the one that the mapping asks for.
+// A group needs its rows next to each other: tables, and queries whose order the mapping tells, are
+// read in the order of the key's columns, then in the one that the mapping asks for.
 void read_group(TableReader& in, Mapping& mapping) {
   bool collects = false;
   bool embeds = false;
@@ -150,7 +150,7 @@ void read_group(TableReader& in, Mapping& mapping) {
   }
   mapping.group = in.boolean("group").value_or(collects || embeds);
   if (embeds && !mapping.group) in.wrong("group", "embed makes one value of several rows");
-  if (mapping.group && !mapping.selection.table.empty()) {
+  if (mapping.group && (!mapping.selection.table.empty() || !mapping.selection.order.empty())) {
     std::vector<std::string> order = mapping.outputs.front().key.columns();
     for (auto& column : mapping.selection.order) order.push_back(std::move(column));
     mapping.selection.order = std::move(order);

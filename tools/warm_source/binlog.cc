@@ -131,7 +131,7 @@ bool read_query(LogBytes& in, BinlogEvent& event) {
 
 Result<void> parse_binlog_event(std::string_view bytes, bool has_checksum, BinlogEvent& event) {
   if (bytes.size() < kEventHeaderBytes)
-    return fail(ErrorCode::kCorrupt, "MariaDB sent an event of its log that is cut off");
+    return fail(ErrorCode::kCorrupt, "the server sent an event of its log that is cut off");
   LogBytes header(bytes.substr(0, kEventHeaderBytes));
   event.time = static_cast<std::uint32_t>(header.number(4));
   const auto number = static_cast<std::uint8_t>(header.number(1));
@@ -142,8 +142,8 @@ Result<void> parse_binlog_event(std::string_view bytes, bool has_checksum, Binlo
   const std::size_t tail = has_checksum ? kEventChecksumBytes : 0;
   const auto corrupt = [&] {
     return fail(ErrorCode::kCorrupt,
-                fmt::format("MariaDB sent a malformed event of its log, kind {}, {} bytes", number,
-                            bytes.size()));
+                fmt::format("the server sent a malformed event of its log, kind {}, {} bytes",
+                            number, bytes.size()));
   };
   if (length != bytes.size() || length < kEventHeaderBytes + tail) return corrupt();
   LogBytes in(bytes.substr(kEventHeaderBytes, bytes.size() - kEventHeaderBytes - tail));

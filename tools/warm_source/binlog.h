@@ -1,12 +1,13 @@
-// Events of the binary log of MariaDB, and the images of rows in them.
+// Events of the binary log of MariaDB and MySQL, and the images of rows in them.
 //
 // An event: a header of 19 bytes (time, kind, server, length, where the next begins, flags), what
 // its kind has, and four bytes of checksum where the log has them. Rows come in two steps: a
 // TABLE_MAP gives a number to a table and tells the types of its columns with their metadata; row
 // events name that number and hold images, each a bitmap of NULLs and the values of the others.
 //
-// Source: MariaDB documentation, "Replication Protocol" and the pages of its events; forms of
-// values checked against a server in tests/system/warm_follow_mysql_test.cc. The bytes come from a
+// Source: MariaDB documentation, "Replication Protocol" and the pages of its events; MySQL
+// documentation, "Replication Event Checksums" and the list of event types; forms of values checked
+// against both servers in tests/system/warm_follow_mysql_test.cc. The bytes come from a
 // server and are hostile: every length is checked before it is used.
 #pragma once
 
@@ -32,7 +33,7 @@ enum class BinlogKind : std::uint8_t {
   kDelete,
   kQuery,   // `name`: the database, `text`: the statement
   kCommit,  // the end of a transaction
-  kBegin,   // GTID
+  kBegin,   // MariaDB's GTID; those of MySQL are ignored, BEGIN follows them
   kIgnored,
 };
 

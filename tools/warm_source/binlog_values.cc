@@ -142,7 +142,7 @@ Result<Row> BinlogRowDecoder::take_image(std::string_view& images) {
   arena_.clear();
   const std::size_t bitmap_bytes = (columns_.size() + 7) / 8;
   if (images.size() < bitmap_bytes)
-    return fail(ErrorCode::kCorrupt, "MariaDB sent a row that is cut off");
+    return fail(ErrorCode::kCorrupt, "the server sent a row that is cut off");
   const std::string_view nulls = images.substr(0, bitmap_bytes);
   images.remove_prefix(bitmap_bytes);
   for (std::size_t i = 0; i < columns_.size(); ++i) {
@@ -151,8 +151,8 @@ Result<Row> BinlogRowDecoder::take_image(std::string_view& images) {
     cells_[i].type = forms_[i].cell;
     if (!read_value(i, images, cells_[i])) {
       return fail(ErrorCode::kCorrupt,
-                  fmt::format("MariaDB sent column {} of a row in another form than type {}", i + 1,
-                              columns_[i].type));
+                  fmt::format("the server sent column {} of a row in another form than type {}",
+                              i + 1, columns_[i].type));
     }
     if (!readable_[i]) cells_[i] = Cell{};
   }

@@ -68,6 +68,7 @@ struct Change {
 struct FollowStart {
   LogPosition position{};
   std::string snapshot{};  // for SourceOptions::snapshot; empty: any later one
+  std::string note{};      // for the user
 };
 
 class ChangeStream {
@@ -96,8 +97,9 @@ class ChangeStream {
   virtual Result<void> confirm(LogPosition position) = 0;
   // Tells the server that somebody is still there; called several times a second.
   virtual Result<void> keep_alive() { return {}; }
-  // Whether a read that begins now sees the transaction of a change. A stream may deliver a commit
-  // before other sessions see it. Errors: kIo, kBusy.
+  // Whether a read that begins now sees the transaction of a change, or waits for it
+  // (SourceOptions::waits_for_commits). A stream may deliver a commit before other sessions see it.
+  // Errors: kIo, kBusy.
   virtual Result<bool> is_visible(std::uint64_t transaction) = 0;
   // Bytes of the log between `position` and its end, as far as it is known.
   [[nodiscard]] virtual std::uint64_t lag_bytes(LogPosition position) const = 0;
@@ -117,7 +119,7 @@ struct FollowOptions {
   std::string name;                 // of the slot and publication, or of the replica
   std::vector<std::string> tables;  // without repetition
   const Clock* clock = nullptr;     // outlives the stream
-  std::uint32_t replica_id = 0;     // MariaDB: unique among its replicas
+  std::uint32_t replica_id = 0;     // MariaDB, MySQL: unique among their replicas
 };
 
 // Connects; nothing is changed. Without tables, a stream that never has a change. Errors:

@@ -20,9 +20,14 @@ namespace hearth::warm {
 namespace {
 
 // A silent log sends a sign of life so often, in nanoseconds; it also ends waits that data in the
-// buffers of TLS would not.
-constexpr const char* kHeartbeat = "SET @master_heartbeat_period = 50000000";
-constexpr int kSlaveCapability = 4;  // GTID events come as they are
+// buffers of TLS would not. Later versions of MySQL know the second name.
+constexpr const char* kHeartbeat =
+    "SET @master_heartbeat_period = 50000000, @source_heartbeat_period = 50000000";
+constexpr const char* kChecksum =
+    "SET @master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = "
+    "@@global.binlog_checksum";
+constexpr std::uint64_t kFirstEvent = 4;  // the offset of the first event of a file
+constexpr int kSlaveCapability = 4;       // GTID events come as they are
 constexpr unsigned long kPacketError = ~0UL;
 constexpr std::size_t kPositionsOfFile = 40;  // bits of an offset in a transaction's number
 
@@ -122,7 +127,7 @@ Result<LogPosition> MyChanges::file_position(std::string_view file, std::uint64_
   const auto dot = file.rfind('.');
   const auto number =
       dot == std::string_view::npos ? std::nullopt : padded_number(file.substr(dot + 1));
-  if (!number) return fail(ErrorCode::kCorrupt, fmt::format("MariaDB names its log '{}'", file));
+  if (!number) return fail(ErrorCode::kCorrupt, fmt::format("the server names its log '{}'", file));
   base_ = file.substr(0, dot);
   return LogPosition{*number, offset};
 }
@@ -135,7 +140,7 @@ Result<LogPosition> MyChanges::parse_position(const std::string& text) const {
     const auto offset = parse_uint64(std::string_view(text).substr(colon + 1));
     if (file && offset) return LogPosition{*file, *offset};
   }
-  return fail(ErrorCode::kInvalid, fmt::format("'{}' is no position of MariaDB's log", text));
+  return fail(ErrorCode::kInvalid, fmt::format("'{}' is no position of the binary log", text));
 }
 
 // The exact position of a snapshot that begins now; a position that is asked for beside it may
@@ -160,14 +165,30 @@ Result<LogPosition> MyChanges::snapshot_position() {
 
 Result<FollowStart> MyChanges::begin_anew() {
   FollowStart start;
-  HEARTH_TRY(start.position, snapshot_position());
+  if (sql_.is_mariadb()) {
+    HEARTH_TRY(start.position, snapshot_position());
+    return start;
+  }
+  auto end = settled_end_of_my_log(sql_, options_.tables);
+  if (!end) {
+    // A file begins when every change in the files before it is visible.
+    start.note = fmt::format(
+        "changes are taken from the beginning of the log's file on, some of them once more: the "
+        "tables could not be locked for a moment ({})",
+        end.error().context);
+    HEARTH_TRY(end, end_of_my_log(sql_));
+    end->offset = kFirstEvent;
+  }
+  HEARTH_TRY(start.position, file_position(end->file, end->offset));
   return start;
 }
 
 Result<std::string> MyChanges::identity() {
-  HEARTH_TRY(const auto rows,
-             sql_.run("SELECT CONCAT_WS('/', 'mariadb', @@hostname, @@port, @@global.server_id, "
-                      "DATABASE())"));
+  HEARTH_TRY(
+      const auto rows,
+      sql_.run(sql_.is_mariadb() ? "SELECT CONCAT_WS('/', 'mariadb', @@hostname, @@port, "
+                                   "@@global.server_id, DATABASE())"
+                                 : "SELECT CONCAT_WS('/', 'mysql', @@server_uuid, DATABASE())"));
   return rows.empty() || rows[0].empty() ? std::string() : rows[0][0].value_or("");
 }
 
@@ -188,6 +209,7 @@ Result<void> MyChanges::check(LogPosition position) {
 }
 
 Result<bool> MyChanges::is_visible(std::uint64_t transaction) {
+  if (!sql_.is_mariadb()) return true;  // the read waits for it
   const LogPosition wanted{transaction >> kPositionsOfFile,
                            transaction & ((std::uint64_t{1} << kPositionsOfFile) - 1)};
   if (wanted <= seen_) return true;
@@ -207,7 +229,7 @@ unexpected<Error> MyChanges::wire_failure() const {
   constexpr unsigned kLogIsGone = 1236;
   const unsigned code = mysql_errno(wire_->get());
   return fail(code == kLogIsGone ? ErrorCode::kNotFound : ErrorCode::kIo,
-              fmt::format("MariaDB's log: {}",
+              fmt::format("the binary log: {}",
                           code == 0 ? "the connection is lost" : mysql_error(wire_->get())));
 }
 
@@ -215,14 +237,14 @@ Result<void> MyChanges::start(LogPosition position) {
   HEARTH_TRY_VOID(check(position));
   close_wire();
   HEARTH_TRY(auto wire, MyConnection::open(url_, options_.source));
-  HEARTH_TRY_VOID(wire.run("SET @master_binlog_checksum = @@global.binlog_checksum"));
+  HEARTH_TRY_VOID(wire.run(kChecksum));
   HEARTH_TRY_VOID(wire.run(fmt::format("SET @mariadb_slave_capability = {}", kSlaveCapability)));
   HEARTH_TRY_VOID(wire.run(kHeartbeat));
   HEARTH_TRY(const auto checksum, wire.run("SELECT @@global.binlog_checksum"));
   has_checksum_ = !checksum.empty() && checksum[0][0].value_or("NONE") != "NONE";
   wire_ = std::move(wire);
   rpl_ = mariadb_rpl_init(wire_->get());
-  if (rpl_ == nullptr) return fail(ErrorCode::kIo, "MariaDB's log: out of memory");
+  if (rpl_ == nullptr) return fail(ErrorCode::kIo, "the binary log: out of memory");
   const std::string file = fmt::format("{}.{:06}", base_, position.file);
   mariadb_rpl_optionsv(rpl_, MARIADB_RPL_FILENAME, file.c_str(), file.size());
   mariadb_rpl_optionsv(rpl_, MARIADB_RPL_START, static_cast<unsigned long>(position.offset));
@@ -252,10 +274,10 @@ Result<std::optional<std::string_view>> MyChanges::read_packet(milliseconds wait
   if (size == kPacketError) return wire_failure();
   const auto* const bytes = reinterpret_cast<const char*>(my->net.read_pos);
   if (size == 0 || static_cast<unsigned char>(bytes[0]) == 0xfe)
-    return fail(ErrorCode::kIo, "MariaDB's log: the server ended it");
+    return fail(ErrorCode::kIo, "the binary log: the server ended it");
   if (bytes[0] != 0) {
     return fail(ErrorCode::kCorrupt,
-                fmt::format("MariaDB's log: a packet of another kind ({:#04x}, {} bytes)",
+                fmt::format("the binary log: a packet of another kind ({:#04x}, {} bytes)",
                             static_cast<unsigned char>(bytes[0]), size));
   }
   return std::optional(std::string_view(bytes + 1, size - 1));
@@ -412,7 +434,7 @@ Result<bool> MyChanges::describe(LoggedTable& logged, std::size_t index) {
 Result<bool> MyChanges::begin_rows() {
   const auto found = logged_.find(event_.rows.table_id);
   if (found == logged_.end())
-    return fail(ErrorCode::kCorrupt, "MariaDB sent a row before the description of its table");
+    return fail(ErrorCode::kCorrupt, "the server sent a row before the description of its table");
   if (!found->second.is_followed) return false;
   const MyTable& table = tables_[found->second.table];
   if (!event_.rows.is_full) {
@@ -423,7 +445,7 @@ Result<bool> MyChanges::begin_rows() {
   }
   if (event_.rows.columns != found->second.columns.size())
     return fail(ErrorCode::kCorrupt,
-                fmt::format("MariaDB sent a row of {} columns of table '{}', which has {}",
+                fmt::format("the server sent a row of {} columns of table '{}', which has {}",
                             event_.rows.columns, table.shape.name, found->second.columns.size()));
   rows_of_ = &found->second;
   images_ = event_.rows.images;

@@ -24,6 +24,8 @@ class MyConnection {
   using Texts = std::vector<std::vector<std::optional<std::string>>>;
   Result<Texts> run(const std::string& sql);
 
+  // MariaDB, or else MySQL.
+  [[nodiscard]] bool is_mariadb() const { return mariadb_connection(connection_.get()) != 0; }
   // The connection has ended.
   [[nodiscard]] bool is_lost();
   [[nodiscard]] MYSQL* get() const { return connection_.get(); }

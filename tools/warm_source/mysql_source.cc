@@ -16,6 +16,8 @@ namespace {
 
 constexpr char kMyQuote = '`';
 constexpr std::size_t kMyRangesMax = 4'096;
+// A read of a transaction then takes a shared lock of each row, whatever the query is made of.
+constexpr const char* kLockWhatIsRead = "SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE";
 // Snapshots of several connections are one if nothing was written between them.
 constexpr int kSnapshotAttempts = 10;
 
@@ -31,10 +33,7 @@ std::string my_query(const Selection& selection, std::string_view condition) {
     return select_text(selection, column_list(selection.columns, kMyQuote),
                        quoted_table(selection.table, kMyQuote), condition, kMyQuote);
   }
-  std::string sql(trimmed_query(selection.sql));
-  if (!condition.empty()) return fmt::format("SELECT * FROM ({}\n) AS q WHERE {}", sql, condition);
-  if (selection.limit == 0) return sql;
-  return fmt::format("SELECT * FROM ({}\n) AS q LIMIT {}", sql, selection.limit);
+  return query_text(selection, "*", condition, kMyQuote);
 }
 
 struct KeyColumn {
@@ -142,8 +141,9 @@ std::string known_as(const Selection& selection, const Chunk& chunk) {
 
 class MyReader final : public Reader {
  public:
-  MyReader(MySession& session, std::function<void()> stop, const std::atomic<bool>* interrupt)
-      : session_(session), stop_(std::move(stop)), interrupt_(interrupt) {}
+  MyReader(MySession& session, bool is_locking, std::function<void()> stop,
+           const std::atomic<bool>* interrupt)
+      : session_(session), is_locking_(is_locking), stop_(std::move(stop)), interrupt_(interrupt) {}
 
   Result<std::unique_ptr<RowStream>> open(const Selection& selection, const Chunk& chunk) override {
     const std::string wanted = known_as(selection, chunk);
@@ -152,16 +152,23 @@ class MyReader final : public Reader {
                                              : session_.columns(selection, chunk.columns));
       known_ = wanted;
     }
+    if (is_locking_) HEARTH_TRY_VOID(session_.connection.run("START TRANSACTION"));
     HEARTH_TRY(
         auto statement,
         MyStatement::prepare(session_.connection, my_query(selection, condition_of(chunk, key_))));
     return MyStream::start(std::move(statement), stop_, interrupt_);
   }
 
+  Result<void> release() override {
+    if (is_locking_) HEARTH_TRY_VOID(session_.connection.run("COMMIT"));
+    return {};
+  }
+
   [[nodiscard]] bool is_lost() override { return session_.connection.is_lost(); }
 
  private:
   MySession& session_;
+  const bool is_locking_;  // what is read stays as it is until `release`
   std::function<void()> stop_;
   const std::atomic<bool>* interrupt_;
   std::string known_;
@@ -176,6 +183,10 @@ class MySource final : public Source {
   Result<void> begin() {
     const int wanted = std::max(1, options_.readers);
     for (int i = 0; i < wanted; ++i) HEARTH_TRY_VOID(add_session());
+    is_locking_ = options_.waits_for_commits && !sessions_[0]->connection.is_mariadb();
+    if (is_locking_) {
+      for (auto& session : sessions_) HEARTH_TRY_VOID(session->connection.run(kLockWhatIsRead));
+    }
     if (!options_.consistent) return {};
     if (wanted > 1) {
       for (int attempt = 0; attempt < kSnapshotAttempts; ++attempt) {
@@ -183,8 +194,8 @@ class MySource final : public Source {
         if (is_one) return {};
       }
       note_ =
-          "one reader: only a binary log can tell that the snapshots of several connections "
-          "are one (or set consistent = false)";
+          "one reader: only MariaDB tells, by its binary log, that the snapshots of several "
+          "connections are one (or set consistent = false)";
       const std::scoped_lock lock(mutex_);
       sessions_.resize(1);
     }
@@ -244,7 +255,7 @@ class MySource final : public Source {
     MySession& session = *sessions_[given_++];
     const unsigned long id = session.thread_id;
     return std::unique_ptr<Reader>(std::make_unique<MyReader>(
-        session, [this, id] { kill_queries({id}); }, options_.interrupt));
+        session, is_locking_, [this, id] { kill_queries({id}); }, options_.interrupt));
   }
 
   Result<std::vector<std::string>> missing_rights(const Selection& selection) override {
@@ -397,6 +408,7 @@ class MySource final : public Source {
   std::mutex mutex_;  // of the list of sessions
   std::vector<std::unique_ptr<MySession>> sessions_;
   std::size_t given_ = 0;
+  bool is_locking_ = false;
   std::string note_;
 };
 

@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 
+#include "src/base/parse_number.h"
 #include "tools/warm_source/mysql_rows.h"
 #include "tools/warm_source/sql_text.h"
 
@@ -93,17 +95,12 @@ Result<MyTable> describe_my_table(MyConnection& connection, const std::string& n
 
 Result<std::vector<std::string>> missing_for_my_follow(MyConnection& connection) {
   HEARTH_TRY(const auto facts,
-             connection.run("SELECT VERSION(), @@global.log_bin, @@global.binlog_format, "
-                            "@@global.binlog_row_image, CURRENT_USER()"));
-  if (my_text_at(facts, 0, 0).find("MariaDB") == std::string::npos) {
-    return fail(ErrorCode::kUnsupported,
-                "MySQL: changes are followed from MariaDB; name a column that grows with every "
-                "change, follow = { poll = \"updated_at\" }");
-  }
+             connection.run("SELECT CURRENT_USER(), @@global.log_bin, @@global.binlog_format, "
+                            "@@global.binlog_row_image"));
   std::vector<std::string> missing;
   if (my_text_at(facts, 0, 1) != "1") {
     missing.emplace_back(
-        "-- there is no log of changes; put this under [mariadbd] of my.cnf and restart the "
+        "-- there is no log of changes; put this under [mysqld] of my.cnf and restart the "
         "server\nlog_bin = mysql-bin");
   }
   if (my_text_at(facts, 0, 2) != "ROW") {
@@ -113,6 +110,30 @@ Result<std::vector<std::string>> missing_for_my_follow(MyConnection& connection)
   }
   if (my_text_at(facts, 0, 3) != "FULL") {
     missing.emplace_back("-- the log leaves columns out\nSET GLOBAL binlog_row_image = 'FULL';");
+  }
+  // Settings that only one of the servers has, and only its later versions.
+  struct Setting {
+    std::string_view name;
+    std::string_view wanted;
+    std::string_view statement;
+  };
+  static constexpr std::array<Setting, 3> kSettings = {
+      {{"binlog_row_value_options", "",
+        "-- the log has parts of JSON values\nSET GLOBAL binlog_row_value_options = '';"},
+       {"binlog_transaction_compression", "OFF",
+        "-- the log is compressed\nSET GLOBAL binlog_transaction_compression = OFF;"},
+       {"log_bin_compress", "OFF",
+        "-- the log is compressed\nSET GLOBAL log_bin_compress = OFF;"}}};
+  HEARTH_TRY(const auto settings,
+             connection.run("SHOW GLOBAL VARIABLES WHERE Variable_name IN "
+                            "('binlog_row_value_options', 'binlog_transaction_compression', "
+                            "'log_bin_compress')"));
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    for (const auto& setting : kSettings) {
+      if (equals_ignore_case(my_text_at(settings, i, 0), setting.name) &&
+          my_text_at(settings, i, 1) != setting.wanted)
+        missing.emplace_back(setting.statement);
+    }
   }
   HEARTH_TRY(const auto grants, connection.run("SHOW GRANTS"));
   bool may_replicate = false;
@@ -126,14 +147,44 @@ Result<std::vector<std::string>> missing_for_my_follow(MyConnection& connection)
                 grant.find("REPLICATION CLIENT") != std::string::npos;
   }
   if (!may_replicate || !may_look) {
-    const std::string user = my_text_at(facts, 0, 4);
+    const std::string user = my_text_at(facts, 0, 0);
     const auto at = std::min(user.rfind('@'), user.size());
     missing.push_back(fmt::format(
-        "-- the user may not read the log\nGRANT REPLICATION SLAVE, BINLOG MONITOR ON *.* TO "
-        "{}@{};",
+        "-- the user may not read the log\nGRANT REPLICATION SLAVE, {} ON *.* TO {}@{};",
+        connection.is_mariadb() ? "BINLOG MONITOR" : "REPLICATION CLIENT",
         sql_string(user.substr(0, at)), sql_string(at < user.size() ? user.substr(at + 1) : "%")));
   }
   return missing;
+}
+
+Result<MyLogEnd> end_of_my_log(MyConnection& connection) {
+  auto rows = connection.run("SHOW MASTER STATUS");
+  // The name that it has since MySQL 8.2; the other one is gone since 8.4.
+  if (!rows) rows = connection.run("SHOW BINARY LOG STATUS");
+  if (!rows) return unexpected<Error>(rows.error());
+  const auto offset = parse_uint64(my_text_at(*rows, 0, 1));
+  if (!offset) return fail(ErrorCode::kInvalid, "MySQL: there is no binary log");
+  return MyLogEnd{my_text_at(*rows, 0, 0), *offset};
+}
+
+Result<MyLogEnd> settled_end_of_my_log(MyConnection& connection,
+                                       const std::vector<std::string>& tables) {
+  std::string locks;
+  for (const auto& table : tables)
+    locks += (locks.empty() ? "" : ", ") + quoted_table(table, kMyNameQuote) + " READ";
+  // Without autocommit InnoDB locks the tables too, against transactions that are being committed.
+  auto end = [&]() -> Result<MyLogEnd> {
+    HEARTH_TRY_VOID(connection.run(
+        "SET SESSION autocommit = 0, lock_wait_timeout = 2, innodb_lock_wait_timeout = 2"));
+    HEARTH_TRY_VOID(connection.run("LOCK TABLES " + locks));
+    return end_of_my_log(connection);
+  }();
+  for (const char* undo : {"ROLLBACK", "UNLOCK TABLES",
+                           "SET SESSION autocommit = 1, lock_wait_timeout = DEFAULT, "
+                           "innodb_lock_wait_timeout = DEFAULT"}) {
+    if (auto undone = connection.run(undo); !undone) return unexpected<Error>(undone.error());
+  }
+  return end;
 }
 
 }  // namespace hearth::warm

@@ -1,4 +1,4 @@
-// The tables that are followed, and the binary log, as MariaDB describes them.
+// The tables that are followed, and the binary log, as the server describes them.
 #pragma once
 
 #include <optional>
@@ -29,8 +29,21 @@ struct MyTable {
 // Errors: kInvalid (no such table, a view), kIo.
 Result<MyTable> describe_my_table(MyConnection& connection, const std::string& table);
 
-// The statements, with their reasons, that are missing to follow by the log. Errors: kUnsupported
-// (MySQL), kIo.
+// The statements, with their reasons, that are missing to follow by the log. Errors: kIo.
 Result<std::vector<std::string>> missing_for_my_follow(MyConnection& connection);
+
+// Where the log ends.
+struct MyLogEnd {
+  std::string file;
+  std::uint64_t offset = 0;
+};
+// Errors: kInvalid (not allowed), kIo.
+Result<MyLogEnd> end_of_my_log(MyConnection& connection);
+// The same at a moment when every snapshot shows all changes of `tables` up to there, which the end
+// alone does not say: a change stands in the log before others see it. For that moment the tables
+// are locked against writes; the lock waits for open transactions that wrote, two seconds at most.
+// Errors: kInvalid (not allowed), kIo (also: they took too long).
+Result<MyLogEnd> settled_end_of_my_log(MyConnection& connection,
+                                       const std::vector<std::string>& tables);
 
 }  // namespace hearth::warm

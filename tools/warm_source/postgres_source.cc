@@ -36,11 +36,7 @@ std::uint64_t number_in(const PgConnection::Answer& answer, int row, int column)
 
 // The whole selection, without a choice of chunk.
 std::string plain_query(const Selection& selection) {
-  if (!selection.sql.empty()) {
-    std::string sql(trimmed_query(selection.sql));
-    if (selection.limit == 0) return sql;
-    return fmt::format("SELECT * FROM ({}\n) AS q LIMIT {}", sql, selection.limit);
-  }
+  if (!selection.sql.empty()) return query_text(selection, "*", "", kPgQuote);
   return select_text(selection, column_list(selection.columns, kPgQuote),
                      quoted_table(selection.table, kPgQuote), "", kPgQuote);
 }
@@ -197,12 +193,9 @@ class PgReader final : public Reader {
     if (!selection.sql.empty()) {
       const bool casts = std::find(columns_.as_text.begin(), columns_.as_text.end(), true) !=
                          columns_.as_text.end();
-      query = plain_query(selection);
       const std::string condition = condition_of(chunk, key_);
-      if (casts || !condition.empty()) {
-        query = fmt::format("SELECT {} FROM ({}\n) AS q{}{}", typed_list(columns_, "q."), query,
-                            condition.empty() ? "" : " WHERE ", condition);
-      }
+      query = query_text(selection, casts || !condition.empty() ? typed_list(columns_, "q.") : "*",
+                         condition, kPgQuote);
     } else {
       const std::string from = chunk.kind == Chunk::Kind::kBlocks
                                    ? "ONLY " + chunk.relation

@@ -27,6 +27,10 @@ struct SourceOptions {
   bool consistent = true;      // all readers and chunks see one state of the data
   bool stable_chunks = false;  // chunks must mean the same in a later run
   std::string snapshot{};      // PostgreSQL: one that another session exported, to be read in
+  // MySQL, which does not tell what a snapshot shows: reads lock their rows until `release`, so
+  // that they wait for transactions that stand in the binary log and are not seen yet. Not with
+  // `consistent`.
+  bool waits_for_commits = false;
   milliseconds connect_timeout{10'000};
   // Turns true when the user wants to stop. Waiting for a database ends soon after, with kBusy.
   const std::atomic<bool>* interrupt = nullptr;
@@ -59,6 +63,8 @@ class Reader {
   // Errors: kInvalid (no such table, wrong SQL), kIo, kBusy.
   virtual Result<std::unique_ptr<RowStream>> open(const Selection& selection,
                                                   const Chunk& chunk) = 0;
+  // The last stream was read to its end: what it held in the database is let go. Errors: kIo.
+  virtual Result<void> release() { return {}; }
   // Whether the last error was the end of the connection: the state of the data is gone with it,
   // and another source may read on. Asked while the stream that failed is still there.
   [[nodiscard]] virtual bool is_lost() { return false; }

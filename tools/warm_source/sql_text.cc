@@ -127,4 +127,12 @@ std::string select_text(const Selection& selection, std::string_view columns, st
   return sql;
 }
 
+std::string query_text(const Selection& selection, std::string_view columns,
+                       std::string_view condition, char quote) {
+  const std::string query(trimmed_query(selection.sql));
+  const bool is_plain = columns == "*" && condition.empty() && selection.order.empty();
+  if (is_plain && selection.limit == 0) return query;
+  return select_text(selection, columns, fmt::format("({}\n) AS q", query), condition, quote);
+}
+
 }  // namespace hearth::warm

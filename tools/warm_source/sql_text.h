@@ -38,4 +38,9 @@ namespace hearth::warm {
                                       std::string_view from, std::string_view condition,
                                       char quote);
 
+// The query of a selection as it is, or, where columns ("*": all), a condition on its result, an
+// order or a limit are wanted, a query around it.
+[[nodiscard]] std::string query_text(const Selection& selection, std::string_view columns,
+                                     std::string_view condition, char quote);
+
 }  // namespace hearth::warm

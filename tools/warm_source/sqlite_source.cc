@@ -159,14 +159,9 @@ class SqliteConnection {
 
   Result<SqliteStatement> prepare(const Selection& selection, const Chunk& chunk) const {
     if (!selection.sql.empty()) {
-      const std::string sql(trimmed_query(selection.sql));
-      if (!chunk.columns.empty()) {
-        return prepare_sqlite(db_.get(), fmt::format("SELECT * FROM ({}\n) AS q WHERE {}", sql,
-                                                     condition_of(chunk, "", chunk.columns)));
-      }
-      if (selection.limit == 0) return prepare_sqlite(db_.get(), selection.sql);
-      return prepare_sqlite(db_.get(),
-                            fmt::format("SELECT * FROM ({}\n) LIMIT {}", sql, selection.limit));
+      const std::string condition =
+          chunk.columns.empty() ? "" : condition_of(chunk, "", chunk.columns);
+      return prepare_sqlite(db_.get(), query_text(selection, "*", condition, kSqliteQuote));
     }
     std::string rowid;
     std::vector<std::string> key;

@@ -127,6 +127,13 @@ value = "set"
 column = "tags"
 group = false
 null_value = "delete"
+[[mapping]]
+name = "sorted"
+query = "SELECT * FROM scores"
+order_by = ["points"]
+key = "list:{game}"
+value = "list"
+column = "player"
 )",
                                "m.toml");
   REQUIRE_MESSAGE(plan.has_value(), plan.error().context);
@@ -145,6 +152,8 @@ null_value = "delete"
   CHECK(plan->mappings[2].group);
   CHECK_FALSE(plan->mappings[3].group);
   CHECK(plan->mappings[3].outputs[0].null_value == NullPolicy::kDelete);
+  CHECK(plan->mappings[2].selection.order.empty());
+  CHECK(plan->mappings[4].selection.order == std::vector<std::string>{"game", "points"});
 }
 
 TEST_CASE("a target may be one URL") {

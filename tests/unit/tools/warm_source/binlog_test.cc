@@ -1,4 +1,4 @@
-// Events of MariaDB's log: bytes written by hand after the documentation of their forms.
+// Events of the binary log: bytes written by hand after the documentation of their forms.
 #include "tools/warm_source/binlog.h"
 
 #include <doctest/doctest.h>

@@ -25,3 +25,16 @@ TEST_CASE("a condition is one condition, whatever stands in its quotes and comme
   CHECK(why("") == "it is empty");
   CHECK(why("  -- nothing") == "it is empty");
 }
+
+TEST_CASE("a query stands as it is, or in a query that chooses, sorts and limits its rows") {
+  Selection selection;
+  selection.sql = "SELECT * FROM t -- all ;\n;";
+  CHECK(query_text(selection, "*", "", '"') == "SELECT * FROM t");
+  CHECK(query_text(selection, "a, b", "", '"') == "SELECT a, b FROM (SELECT * FROM t\n) AS q");
+  CHECK(query_text(selection, "*", "id = 1", '"') ==
+        "SELECT * FROM (SELECT * FROM t\n) AS q WHERE (id = 1)");
+  selection.order = {"id", "n`x"};
+  selection.limit = 7;
+  CHECK(query_text(selection, "*", "", '`') ==
+        "SELECT * FROM (SELECT * FROM t\n) AS q ORDER BY `id`, `n``x` LIMIT 7");
+}
