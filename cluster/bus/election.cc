@@ -10,6 +10,9 @@ namespace hearth::cluster::bus {
 namespace {
 
 constexpr Ms kAttemptMin = 1000;
+// News of a failure takes another way than the request that it leads to: so much longer at most.
+constexpr Ms kNewsDelayMost = 1000;
+constexpr std::string_view kIsUp = "its primary is up";
 
 // The owner of a slot that the request claims with an epoch that is too old; null: none.
 const Node* better_owner(const State& s, const MessageHeader& request) {
@@ -36,7 +39,7 @@ std::string_view refusal(State& s, const Node& candidate, const MessageHeader& r
   const Node* primary = s.find(candidate.replica_of);
   if (primary == nullptr) return "I don't know its primary";
   const bool forced = (request.message_flags & message_flag::kForceAck) != 0;
-  if (!primary->has(node_flag::kFail) && !forced) return "its primary is up";
+  if (!primary->has(node_flag::kFail) && !forced) return kIsUp;
   if (voted_for_another(s, *primary, candidate)) return "another replica has just got the vote";
   return {};
 }
@@ -54,6 +57,10 @@ void vote_if_due(State& s, Node& candidate, const MessageHeader& request) {
     s.send(candidate, MessageType::kUpdate,
            UpdateBody{better->id, better->config_epoch, slots_claimed_by(*better)});
   }
+  if (why == kIsUp) {
+    s.find(candidate.replica_of)->early_request =
+        std::make_unique<Node::EarlyRequest>(Node::EarlyRequest{candidate.id, request, s.now_ms});
+  }
   if (!why.empty()) {
     s.note(log::Level::kWarning, fmt::format("Failover auth denied to {} for epoch {}: {}",
                                              named(candidate), request.current_epoch, why));
@@ -68,6 +75,13 @@ void vote_if_due(State& s, Node& candidate, const MessageHeader& request) {
   s.send(candidate, MessageType::kAuthAck);
   s.note(log::Level::kNotice, fmt::format("Failover auth granted to {} for epoch {}",
                                           named(candidate), s.current_epoch));
+}
+
+void vote_late(State& s, Node& failed) {
+  const auto request = std::move(failed.early_request);
+  if (request == nullptr || s.age(request->at) > kNewsDelayMost) return;
+  if (Node* candidate = s.find(request->candidate); candidate != nullptr)
+    vote_if_due(s, *candidate, request->header);
 }
 
 }  // namespace hearth::cluster::bus

@@ -34,6 +34,7 @@ void mark_failed(State& s, Node& node) {
   node.failed_since = s.now_ms;
   s.may_save();
   s.check_state = true;
+  vote_late(s, node);
 }
 
 struct Quorum {

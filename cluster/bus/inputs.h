@@ -24,6 +24,8 @@ using LinkId = std::uint64_t;
 struct DataState {
   std::uint64_t offset = 0;  // in the stream of effects; 0: a replica's data is of no stream
   bool is_empty = false;     // no key
+  // Writes are acknowledged when replicas have them, whether the disk has them or not.
+  bool owes_replicas = false;
   bool writes_held = false;  // no client's write runs, and none is under way
   bool link_up = false;      // a replica: its primary's stream arrives
   bool is_warming = false;   // too little of it to serve: the warm gate is closed

@@ -86,6 +86,13 @@ struct Node {
   // As a primary whose replicas ask for votes: whom this node voted for, and when.
   NodeId voted_for;
   Ms voted_at = kNever;
+  // The last request for a vote that came while this node was not known to have failed.
+  struct EarlyRequest {
+    NodeId candidate;
+    MessageHeader header;
+    Ms at = kNever;
+  };
+  std::unique_ptr<EarlyRequest> early_request;
   Ms suspected_since = kNever;  // of kPfail
   BalanceNews balance;          // as it told last
   Ms balance_heard = kNever;
@@ -413,6 +420,8 @@ void resolve_epoch_collision(State& s, const Node& sender);
 [[nodiscard]] Epoch greatest_epoch(const State& s);
 
 // --- election.cc
+// A replica of the failed node may have asked before the news of the failure was here.
+void vote_late(State& s, Node& failed);
 void vote_if_due(State& s, Node& candidate, const MessageHeader& request);
 // How long votes for an attempt are counted, and an epoch's votes keep others from asking.
 [[nodiscard]] Ms attempt_time(const State& s);

@@ -13,6 +13,7 @@ cluster::DataState ClusterData::state() const {
   const bool is_whole = !parts_.follower->is_replica() || parts_.replication->can_continue();
   data.offset = is_whole ? parts_.replication->offset() : 0;
   data.is_empty = parts_.engine->keyspace().total_keys() == 0;
+  data.owes_replicas = parts_.replication->owes_replicas();
   data.writes_held = parts_.engine->holds().holds_writes(WriteHolder::kFailover);
   data.link_up = parts_.follower->link_is_up();
   data.silence = parts_.follower->silence();

@@ -291,6 +291,12 @@ void Replication::ask_for_what_is_awaited() {
     side_.ask_for_acks();
 }
 
+bool Replication::owes_replicas() const {
+  const config::Settings& s = settings();
+  const bool is_on_disk = s.appendonly && s.appendfsync == config::AppendFsync::kAlways;
+  return s.min_replicas_to_ack > 0 && !is_on_disk;
+}
+
 void Replication::tell_barrier() {
   asked_offset_ = offset();
   const int wanted = settings().min_replicas_to_ack;

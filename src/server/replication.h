@@ -66,6 +66,8 @@ class Replication final : public ReplicationControl, public ProgressSource, publ
 
   // --- while this server is a replica itself: its own replicas get its primary's stream ---
   // The data is what the stream makes of it up to offset(): a primary may go on from there.
+  // Writes are acknowledged when replicas have them, and the disk may not have them by then.
+  [[nodiscard]] bool owes_replicas() const;
   [[nodiscard]] bool can_continue() const { return side_.backlog().has_value(); }
   // The database that the stream's next effect belongs to if it does not say so.
   [[nodiscard]] DbIndex stream_db() const { return side_.stream_db(); }

@@ -45,7 +45,7 @@ struct BareMachine {
     return s;
   }
   [[nodiscard]] cluster::Now now() const {
-    return {MonoTime{(1000 + ms) * 1000}, UnixMillis{1'700'000'000'000 + ms}};
+    return {MonoTime{(1000 + ms) * 1000}, UnixMillis{1'700'000'000'000 + ms}, data};
   }
   // One turn of one step. What it wants done is added to `actions`.
   void feed(const cluster::Input& input) {
@@ -122,6 +122,7 @@ struct BareMachine {
   }
 
   std::int64_t ms = 0;
+  cluster::DataState data;
   cluster::BusSettings settings;
   std::unique_ptr<cluster::Machine> machine;
   std::vector<cluster::Action> actions;

@@ -363,6 +363,7 @@ TEST_CASE("one vote per epoch, for a replica of a failed primary, and the winner
   file.nodes[file.find(dead)].slots.clear();
   file.current_epoch = election;
   c.write_file(3, file);
+  c.node(3).offset = 1'000;  // and has the data
   c.start(3);
   CHECK(c.run_until(10'000, [&] {
     const auto at = c.view(0)->find(c.id(3));

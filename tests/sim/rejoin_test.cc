@@ -173,6 +173,7 @@ TEST_CASE("while it loads its data a node takes part and does not serve") {
   Created c(3);
   c.crash(0);
   c.start(0);
+  c.run_for(1);
   c.feed(0, input::Loading{true});
   c.run_for(8'000);
   CHECK(c.node(0).view->state == ClusterState::kFail);

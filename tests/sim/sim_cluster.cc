@@ -64,6 +64,7 @@ DataState SimCluster::data_of(int i) {
   DataState data;
   data.offset = n.offset;
   data.is_empty = n.offset == 0;
+  data.owes_replicas = n.owes_replicas;
   data.writes_held = n.writes_held;
   data.is_warming = n.is_warming;
   if (n.followed.empty()) return data;
@@ -77,6 +78,8 @@ void SimCluster::node_starts(int i) {
   n.followed.clear();
   n.stream_heard_ms = -1;
   n.writes_held = false;
+  // Its data is there at once, and judged before a replica asks for it.
+  at_node(i, 0, [this, i] { step(i, input::Loading{false}); });
 }
 
 void SimCluster::show(int i, const ViewPtr& view) {
@@ -104,7 +107,8 @@ int SimCluster::stream_source(int i) {
   if (!node(i).replicates) return -1;
   for (int k = 0; k < size(); ++k) {
     const bool is_it = fmt::format("{}:{}", node(k).ip, node(k).port) == node(i).followed;
-    if (is_it && k != i && is_up(k) && can_hear(i, k)) return k;
+    const bool refuses = is_up(k) && (node(k).view == nullptr || node(k).view->awaits_heir);
+    if (is_it && k != i && is_up(k) && !refuses && can_hear(i, k)) return k;
   }
   return -1;
 }

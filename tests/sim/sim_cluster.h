@@ -60,6 +60,7 @@ struct SimNode {
   // primary is.
   std::uint64_t offset = 0;
   bool is_warming = false;
+  bool owes_replicas = false;
   bool replicates = true;             // false: the stream of its primary does not reach it
   std::string followed;               // "host:port", as the machine said; empty: nobody
   std::int64_t stream_heard_ms = -1;  // -1: never in this life

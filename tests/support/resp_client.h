@@ -80,14 +80,14 @@ class RespClient {
       if (!receive(limit_ms)) return std::nullopt;
     }
   }
-  std::optional<RespValue> run(const std::vector<std::string>& args) {
+  std::optional<RespValue> run(const std::vector<std::string>& args, int limit_ms = kLimitMs) {
     if (!send(args)) return std::nullopt;
-    return read();
+    return read(limit_ms);
   }
   // The reply as one text: errors with their '-', integers in decimal, null as "(nil)", items
   // separated by blanks, a lost connection as "(closed)".
-  std::string text(const std::vector<std::string>& args) {
-    const auto reply = run(args);
+  std::string text(const std::vector<std::string>& args, int limit_ms = kLimitMs) {
+    const auto reply = run(args, limit_ms);
     return reply ? as_text(*reply) : "(closed)";
   }
   // True when the server closes the connection in time; replies before that are skipped.

@@ -60,7 +60,9 @@ struct ServerOptions {
   std::vector<std::string> arguments{};
   std::shared_ptr<TempDir> dir{};  // to start again on what an earlier server left
   int port = 0;                    // 0: a free one
-  bool may_be_loading = false;     // it is started when it answers, LOADING too
+  std::string host = "127.0.0.1";
+  std::vector<std::string> launcher{};  // words in front of the command, which become the server
+  bool may_be_loading = false;          // it is started when it answers, LOADING too
 };
 
 class ServerProcess {
@@ -81,13 +83,14 @@ class ServerProcess {
   }
 
   [[nodiscard]] int port() const { return port_; }
-  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] const std::string& host() const { return host_; }
+  [[nodiscard]] std::string address() const { return host_ + ":" + std::to_string(port_); }
   [[nodiscard]] const std::shared_ptr<TempDir>& dir() const { return dir_; }
   [[nodiscard]] ChildProcess& process() { return *process_; }
   [[nodiscard]] std::string log() const { return dir_->read("log"); }
   // A fresh connection.
   [[nodiscard]] std::unique_ptr<RespClient> client() const {
-    return std::make_unique<RespClient>(port_);
+    return std::make_unique<RespClient>(port_, host_);
   }
   // One command on a connection of its own, its reply as text.
   std::string run(const std::vector<std::string>& args) const { return client()->text(args); }
@@ -95,18 +98,21 @@ class ServerProcess {
  private:
   explicit ServerProcess(const ServerOptions& options)
       : dir_(options.dir ? options.dir : std::make_shared<TempDir>()),
-        port_(options.port ? options.port : free_port()) {
+        port_(options.port ? options.port : free_port()),
+        host_(options.host) {
     std::string config =
-        "port " + std::to_string(port_) + "\nbind 127.0.0.1\ndir " + dir_->path() + "\n";
+        "port " + std::to_string(port_) + "\nbind " + host_ + "\ndir " + dir_->path() + "\n";
     for (const auto& line : options.config) config += line + "\n";
-    std::vector<std::string> command{options.binary, dir_->write("server.conf", config)};
+    std::vector<std::string> command = options.launcher;
+    command.push_back(options.binary);
+    command.push_back(dir_->write("server.conf", config));
     command.insert(command.end(), options.arguments.begin(), options.arguments.end());
     process_ = std::make_unique<ChildProcess>(command, dir_->file("log"), dir_->file("log"));
   }
   bool wait_ready(bool may_be_loading) {
     return eventually([this, may_be_loading] {
              if (!process_->is_running()) return true;
-             RespClient probe(port_);
+             RespClient probe(port_, host_);
              if (!probe.is_connected()) return false;
              const auto reply = probe.run({"PING"});
              return reply && (may_be_loading ||
@@ -117,6 +123,7 @@ class ServerProcess {
 
   std::shared_ptr<TempDir> dir_;
   int port_;
+  std::string host_;
   std::unique_ptr<ChildProcess> process_;
 };
 

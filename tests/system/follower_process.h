@@ -31,9 +31,10 @@ class FollowerProcess {
   }
   // Once it streams, everything that was committed before comes to the cache.
   bool streams() {
-    return eventually([&] { return !process_->is_running() || saved("phase") == "streaming"; },
+    return eventually([&] { return !process_->is_running() || is_streaming(); },
                       milliseconds{60'000});
   }
+  [[nodiscard]] bool is_streaming() const { return saved("phase") == "streaming"; }
   int stop(int signal) { return process_->stop(signal); }
   void send(int signal) { process_->send(signal); }
   std::optional<int> ends() { return process_->wait(milliseconds{60'000}); }

@@ -92,7 +92,7 @@ TEST_CASE_TEMPLATE(
                     "\"\nworkers = 3\nchunk = 2000\n[[mapping]]\ntable = \"gaps\"\nkey = "
                     "\"g:{id}\"\n[[mapping]]\nname = \"named\"\ntable = 'na`me d'\nkey = \"n:{the "
                     "key:url}:{n}\"\nvalue = \"hash\"\nttl = \"1h\"\n");
-  const auto result = warm_my({file, "--target", nodes[0]->address(), "--json"});
+  const auto result = warm_my({file, "--target", nodes[0]->address(), "--rate", "max", "--json"});
   CAPTURE(result.err);
   const auto summary = parsed(result);
   CHECK(summary["exit_code"] == 0);

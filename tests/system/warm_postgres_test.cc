@@ -131,7 +131,8 @@ TEST_CASE("partitions and blocks are read by several workers, each row once") {
                    "[[mapping]]\ntable = \"parts\"\nkey = \"p:{id}\"\nttl = \"1h\"\nttl_jitter = "
                    "\"10%\"\n",
                    "workers = 3\nchunk = 5000\n");
-  const auto summary = parsed(warm_pg({file, "--target", nodes[0]->address(), "--json"}));
+  const auto summary =
+      parsed(warm_pg({file, "--target", nodes[0]->address(), "--rate", "max", "--json"}));
   CHECK(summary["rows_stored"] == 60'000);
   CHECK(summary["rows_read"] == 60'000);
   CHECK(keys_in(nodes) == 60'000);
