@@ -7,7 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <string>
@@ -22,10 +24,15 @@ namespace hearth::test {
 using std::chrono::milliseconds;
 
 // Asks until the condition holds; false when the deadline passes first. The only way in which a
-// test waits for another process.
+// test waits for another process. HEARTH_PATIENCE=6 makes all deadlines six times as long, for
+// programs that a sanitizer slows down.
 inline bool eventually(const std::function<bool()>& condition,
                        milliseconds limit = milliseconds{15'000}) {
-  const auto deadline = std::chrono::steady_clock::now() + limit;
+  static const int patience = [] {
+    const char* wanted = std::getenv("HEARTH_PATIENCE");
+    return wanted == nullptr ? 1 : std::max(1, std::atoi(wanted));
+  }();
+  const auto deadline = std::chrono::steady_clock::now() + patience * limit;
   for (;;) {
     if (condition()) return true;
     if (std::chrono::steady_clock::now() > deadline) return false;

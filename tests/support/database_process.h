@@ -130,7 +130,7 @@ class PostgresProcess {
   std::unique_ptr<ChildProcess> process_;
 };
 
-// What MariaDB and MySQL have in common.
+// The part that MariaDB and MySQL have in common.
 class MyServerProcess {
  public:
   virtual ~MyServerProcess() = default;

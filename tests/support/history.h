@@ -1,4 +1,5 @@
-// What concurrent clients saw of one register, and whether a register could have answered so.
+// Histories: the accesses of concurrent clients to one register, and whether a register could have
+// answered so.
 #pragma once
 
 #include <algorithm>

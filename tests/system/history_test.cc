@@ -1,4 +1,4 @@
-// What concurrent clients see of a cluster while its nodes stop, die, go deaf and are parted from
+// Histories of concurrent clients of a cluster whose nodes stop, die, go deaf and are parted from
 // each other. Every key is a register, and no read or acknowledged write may contradict another:
 // min-replicas-to-ack promises that. A write without a reply may be seen and be gone again, and so
 // it is left out.

@@ -5,10 +5,9 @@
 // TABLE_MAP gives a number to a table and tells the types of its columns with their metadata; row
 // events name that number and hold images, each a bitmap of NULLs and the values of the others.
 //
-// Source: MariaDB documentation, "Replication Protocol" and the pages of its events; MySQL
-// documentation, "Replication Event Checksums" and the list of event types; forms of values checked
-// against both servers in tests/system/warm_follow_mysql_test.cc. The bytes come from a
-// server and are hostile: every length is checked before it is used.
+// Source: MariaDB documentation, "Replication Protocol" and the pages of its events; forms of
+// values checked against both servers in tests/system/warm_follow_mysql_test.cc. The bytes come
+// from a server and are hostile: every length is checked before it is used.
 #pragma once
 
 #include <cstdint>
