@@ -189,7 +189,8 @@ Actions Machine::step(const Input& input, Now now) {
   set_now(s, now);
   std::optional<AdminReply> reply;
   const std::uint64_t wanted = s.wanted;
-  bus::judge_loaded_data(s);
+  // Loading itself says first whether the data is there.
+  if (!std::holds_alternative<input::Loading>(input)) bus::judge_loaded_data(s);
   std::visit(
       [&](const auto& in) {
         using In = std::decay_t<decltype(in)>;

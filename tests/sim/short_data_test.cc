@@ -17,6 +17,8 @@ constexpr int kMe = 2;
 // A primary with slots that starts on a file with two others: `mate`, and another shard's primary.
 struct Restarted : BareMachine {
   Restarted(NodeFlags mate, bool is_replica_of_me, DataState with) {
+    // As in the server: nothing is there while it is loaded.
+    data.is_empty = true;
     View file = file_of(kMe);
     for (auto& node : file.nodes) node.shard_id = id_of(100);
     file.nodes[1].shard_id = id_of(101);
@@ -25,9 +27,10 @@ struct Restarted : BareMachine {
     for (int i = 0; i < kSlotCount; ++i)
       file.nodes[i < 100 ? kMe : 1].slots.add(static_cast<Slot>(i));
     file.index();
-    data = with;
     machine = std::make_unique<Machine>(settings, file, 1, now());
     feed(input::Loading{true});
+    tick(3);
+    data = with;
     feed(input::Loading{false});
     in = accept();
   }

@@ -137,11 +137,13 @@ inline bool has_cli() {
 }
 
 inline std::unique_ptr<ServerProcess> start_node(const Peer& peer, int port = 0,
-                                                 std::shared_ptr<TempDir> dir = nullptr) {
+                                                 std::shared_ptr<TempDir> dir = nullptr,
+                                                 const std::vector<std::string>& more = {}) {
   ServerOptions options{.binary = peer.binary};
   options.config = cluster_config({"repl-diskless-sync-delay 0"});
   options.config.push_back("cluster-node-timeout " + std::to_string(kTimeoutMs));
   options.config.insert(options.config.end(), peer.config.begin(), peer.config.end());
+  options.config.insert(options.config.end(), more.begin(), more.end());
   options.port = port;
   options.dir = std::move(dir);
   auto node = ServerProcess::start(options);

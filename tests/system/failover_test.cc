@@ -36,6 +36,41 @@ TEST_CASE(
   CHECK(nodes[primary]->run({"DBSIZE"}) == nodes[replica]->run({"DBSIZE"}));
 }
 
+TEST_CASE("a primary that is restarted with its data goes on, and nobody takes its place") {
+  if (!has_cli()) return;
+  for (const std::string to_ack : {"0", "1"}) {
+    CAPTURE(to_ack);
+    Nodes nodes = created();
+    const auto [primary, replica] = some_pair(nodes);
+    for (const auto& node : nodes) {
+      REQUIRE(node->run({"CONFIG", "SET", "save", "3600 1", "min-replicas-to-ack", to_ack}) ==
+              "OK");
+    }
+    Writer writer(ports_of(nodes));
+    REQUIRE(eventually([&] { return writer.acknowledged() > 300; }));
+    writer.stop();
+    const std::string keys = nodes[primary]->run({"DBSIZE"});
+    const auto dir = nodes[primary]->dir();
+    const int port = nodes[primary]->port();
+    REQUIRE(nodes[primary]->process().stop(SIGTERM) == 0);
+    nodes[primary] = start_node(hearth_server(), port, dir, {"min-replicas-to-ack " + to_ack});
+    INFO(logs_of(nodes));
+    CHECK(eventually(
+        [&] {
+          return nodes[primary]->run({"CLUSTER", "INFO"}).find("cluster_state:ok") !=
+                 std::string::npos;
+        },
+        milliseconds{kTimeoutMs + 3'000}));
+    CHECK(role_of(*nodes[primary]) == "master");
+    CHECK(eventually([&] { return is_synced(*nodes[replica]); }));
+    CHECK(primary_port(*nodes[replica]) == port);
+    CHECK(nodes[primary]->run({"DBSIZE"}) == keys);
+    // Without a promise of what replicas have there is nothing to ask them.
+    const bool kept_silent = nodes[primary]->log().find("keeps silent") != std::string::npos;
+    CHECK(kept_silent == (to_ack == "1"));
+  }
+}
+
 TEST_CASE("a failover by hand loses nothing that was acknowledged, however often it is done") {
   if (!has_cli()) return;
   Nodes nodes = created();
