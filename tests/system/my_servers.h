@@ -9,6 +9,11 @@
 
 #include "tests/support/database_process.h"
 
+// Set by the build; a header that is compiled alone has no build.
+#ifndef HEARTH_SOURCE_DIR
+#define HEARTH_SOURCE_DIR "."
+#endif
+
 namespace hearth::test {
 
 inline void run_sql(const MyServerProcess& db, const std::string& sql) {
