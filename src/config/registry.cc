@@ -165,8 +165,10 @@ Result<std::vector<Registry::Change>, std::string> Registry::check(
   }
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const std::size_t index = changes[i].index;
-    // Nothing that stands in a configuration needs one, and a file is read line by line.
-    if (has_control_characters(pairs[i].second)) {
+    // Nothing that stands in a configuration needs one, and a file is read line by line. Passwords
+    // may be any bytes, as they may be in AUTH; they are quoted in a file and never logged.
+    const bool may_be_any = has(parameters_[index]->flags, Flag::kSensitive);
+    if (!may_be_any && has_control_characters(pairs[i].second)) {
       return unexpected(set_failed(pairs[i].first, "argument must not contain control characters"));
     }
     const std::vector<std::string> words{std::string(pairs[i].second)};

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "src/config/words.h"
+
 using namespace hearth;
 using namespace hearth::config;
 
@@ -260,11 +262,12 @@ TEST_CASE("hz outside of its range is taken for the nearer end") {
   CHECK(get_one(registry, "hz") == "1");
 }
 
-TEST_CASE("CONFIG SET takes no control characters, whatever the parameter") {
+TEST_CASE("CONFIG SET takes no control characters, but in passwords") {
   Registry registry;
   for (const Section& section : sections()) {
     for (const Parameter& p : section.parameters) {
       if (p.type.kind == Kind::kLines || has(p.flags, Flag::kImmutable)) continue;
+      if (has(p.flags, Flag::kSensitive)) continue;
       for (const std::string_view bad :
            {"127.0.0.1:7000\nenable-debug-command\tyes\n#:1", "\t", "a\rb", "a\x7f", "a\x01"}) {
         CAPTURE(p.name);
@@ -274,6 +277,23 @@ TEST_CASE("CONFIG SET takes no control characters, whatever the parameter") {
         CHECK(done.error().find("must not contain control characters") != std::string::npos);
       }
     }
+  }
+}
+
+TEST_CASE("a password of any bytes comes back from the file that it was written to") {
+  using namespace std::string_view_literals;
+  for (const std::string_view password : {"a\0b"sv, "\x01\xff\n\r\t\"'\\ #"sv, " "sv}) {
+    Registry registry;
+    const std::pair<std::string_view, std::string_view> pair[] = {{"requirepass", password}};
+    REQUIRE(registry.set(pair, {.protected_allowed = true, .loading = false}).has_value());
+    CHECK(registry.settings().requirepass == password);
+    const std::string line = "requirepass " + quoted_if_needed(password);
+    CHECK(line.find('\n') == std::string::npos);
+    const auto words = split_words(line);
+    REQUIRE(words.has_value());
+    Registry reader;
+    REQUIRE(reader.apply_directive(*words).has_value());
+    CHECK(reader.settings().requirepass == password);
   }
 }
 
