@@ -193,7 +193,7 @@ void on_tick(State& s) {
     check_timeouts(s, node);
   }
   tell_suspects(s);
-  tick_empty_start(s);
+  tick_short_data(s);
   tick_recovery(s);
   tick_replicas(s);
   tick_open_slots(s);

@@ -280,8 +280,8 @@ struct State {
   bool check_state = false;
   bool disk_failed = false;  // by the last save; one more is tried each tick
   bool loading = false;
-  bool data_judged = false;        // once it was loaded; see empty_start.cc
-  Ms heir_awaited_since = kNever;  // by a primary without data; nothing is sent meanwhile
+  bool data_judged = false;        // once it was loaded; see short_data.cc
+  Ms heir_awaited_since = kNever;  // by a primary that lacks data; nothing is sent meanwhile
   [[nodiscard]] bool awaits_heir() const { return heir_awaited_since != kNever; }
   int log_lines_left = limits::kLogLinesPerSecond;  // in this second
   std::uint64_t log_lines_dropped = 0;
@@ -420,9 +420,9 @@ void resolve_epoch_collision(State& s, const Node& sender);
 [[nodiscard]] Epoch greatest_epoch(const State& s);
 
 // --- election.cc
+void vote_if_due(State& s, Node& candidate, const MessageHeader& request);
 // A replica of the failed node may have asked before the news of the failure was here.
 void vote_late(State& s, Node& failed);
-void vote_if_due(State& s, Node& candidate, const MessageHeader& request);
 // How long votes for an attempt are counted, and an epoch's votes keep others from asking.
 [[nodiscard]] Ms attempt_time(const State& s);
 
@@ -454,9 +454,9 @@ void follow_successor(State& s, Node& taker, Node& before);
 void mend_own_primary(State& s);
 void tick_replicas(State& s);
 
-// empty_start.cc
+// short_data.cc
 void judge_loaded_data(State& s);
-void tick_empty_start(State& s);
+void tick_short_data(State& s);
 void note_has_replica(State& s, const NodeId& primary);
 [[nodiscard]] AdminReply replicate(State& s, const admin::Replicate& in);
 [[nodiscard]] AdminReply replicate_no_one(State& s);

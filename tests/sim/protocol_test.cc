@@ -307,6 +307,34 @@ Message auth_request(SimCluster& c, int i, Epoch epoch) {
 
 }  // namespace
 
+TEST_CASE("a vote that is asked for before the news of the failure is given when it comes") {
+  for (const std::int64_t ahead : {500, 1'500}) {
+    CAPTURE(ahead);
+    SimCluster c(3);
+    for (int i = 0; i < 4; ++i) c.add_node();
+    c.create({0, 1, 2});
+    c.start(3);
+    c.meet(0, 3);
+    REQUIRE(c.run_until(10'000, [&] { return c.is_converged(); }));
+    c.node(3).settings.no_failover = true;
+    c.feed(3, input::SettingsChanged{c.node(3).settings});
+    REQUIRE(c.replicate(3, 2).kind == AdminReply::Kind::kOk);
+    REQUIRE(c.run_until(10'000,
+                        [&] { return (flags_seen(c, 0, c.id(3)) & node_flag::kReplica) != 0; }));
+    const auto acks = [&] { return c.view(0)->stats.sent[6]; };
+    c.inject(3, 0, auth_request(c, 3, c.view(0)->current_epoch + 1));
+    c.run_for(ahead);
+    CHECK(acks() == 0);
+    Message fail;
+    fail.type = MessageType::kFail;
+    fail.header = c.header_of(1);
+    fail.body = FailBody{c.id(2)};
+    c.inject(1, 0, fail);
+    c.run_for(50);
+    CHECK(acks() == (ahead < 1'000 ? 1 : 0));
+  }
+}
+
 TEST_CASE("one vote per epoch, for a replica of a failed primary, and the winner takes the slots") {
   SimCluster c(5);
   for (int i = 0; i < 5; ++i) c.add_node();

@@ -1,4 +1,4 @@
-// Primaries that start with less data than their replicas have: cluster/bus/empty_start.cc.
+// Primaries that start with less data than their replicas have: cluster/bus/short_data.cc.
 #include <doctest/doctest.h>
 
 #include "tests/sim/bare_machine.h"

@@ -63,7 +63,7 @@ class HistoryClient {
   void work() {
     while (!stop_) {
       const std::size_t key = rng_.below(kKeys);
-      // The others' clients are asked now and then, as a client with an old map would.
+      // Any other node is asked now and then, as by a client with an old map.
       if (rng_.chance(0.02)) owner_[key] = rng_.below(addresses_.size());
       access(key, rng_.chance(0.5));
       // A client has other things to do.

@@ -75,7 +75,7 @@ void judge_loaded_data(State& s) {
             "of them has taken its place, or none has more");
 }
 
-void tick_empty_start(State& s) {
+void tick_short_data(State& s) {
   judge_loaded_data(s);
   if (!s.awaits_heir()) return;
   // Nobody was asked anything, so nobody owes an answer.
