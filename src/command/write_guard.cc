@@ -4,7 +4,6 @@
 
 #include <iterator>
 
-#include "src/base/parse_number.h"
 #include "src/command/warm_control.h"
 #include "src/command/warm_gate_control.h"
 #include "src/effects/version_notes.h"
@@ -19,19 +18,6 @@ constexpr std::string_view kEndEcho = "hearth:warm-end:";      // 0 ':' id
 constexpr std::string_view kForgetEcho = "hearth:forget:";     // key
 constexpr std::string_view kReadyEcho = "hearth:warm-ready";
 constexpr std::string_view kNotReadyEcho = "hearth:warm-not-ready";
-
-// "number:rest"
-struct Numbered {
-  std::int64_t number = 0;
-  std::string_view rest;
-};
-std::optional<Numbered> numbered(std::string_view text) {
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto number = parse_int64(text.substr(0, colon));
-  if (!number || *number < 0) return std::nullopt;
-  return Numbered{*number, text.substr(colon + 1)};
-}
 
 // The key is no word of the request, so that this and what follows go past Keys.
 void replay_version(CommandContext& ctx, const VersionNote& note) {
@@ -51,12 +37,11 @@ void replay_forgotten(CommandContext& ctx, std::string_view name) {
 }
 
 void replay_touches(CommandContext& ctx, std::string_view text) {
-  while (const auto told = numbered(text)) {
-    const auto bytes = static_cast<std::uint64_t>(told->number);
-    if (bytes > told->rest.size()) return;
-    const KeyRef key = ctx.keys().make_ref(told->rest.substr(0, bytes));
+  while (const auto told = numbered_text(text)) {
+    if (told->number > told->rest.size()) return;
+    const KeyRef key = ctx.keys().make_ref(told->rest.substr(0, told->number));
     ctx.services().warm->touch(ctx.keys().index(), key.hash);
-    text = told->rest.substr(bytes);
+    text = told->rest.substr(told->number);
   }
 }
 
@@ -81,10 +66,10 @@ bool replay_message(CommandContext& ctx, std::string_view message) {
   } else if (const auto keys = behind(kTouchEcho)) {
     replay_touches(ctx, *keys);
   } else if (const auto told = behind(kBeginEcho)) {
-    if (const auto begun = numbered(*told))
-      static_cast<void>(warm->begin(begun->rest, seconds{begun->number}));
+    if (const auto begun = numbered_text(*told))
+      static_cast<void>(warm->begin(begun->rest, seconds{static_cast<std::int64_t>(begun->number)}));
   } else if (const auto ended = behind(kEndEcho)) {
-    if (const auto epoch = numbered(*ended)) static_cast<void>(warm->end(epoch->rest));
+    if (const auto epoch = numbered_text(*ended)) static_cast<void>(warm->end(epoch->rest));
   } else {
     return false;
   }

@@ -11,26 +11,24 @@ namespace {
 constexpr std::string_view kVersion = "hearth:version:";  // version ':' key
 constexpr std::string_view kGone = "hearth:gone:";        // floor ':' (fingerprint version) ...
 
-struct Numbered {
-  std::uint64_t number = 0;
-  std::string_view rest;
-};
-std::optional<Numbered> numbered(std::string_view text, std::string_view prefix) {
-  if (!text.starts_with(prefix)) return std::nullopt;
-  text.remove_prefix(prefix.size());
-  const std::size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  const auto number = parse_int64(text.substr(0, colon));
-  if (!number || *number < 0) return std::nullopt;
-  return Numbered{static_cast<std::uint64_t>(*number), text.substr(colon + 1)};
+std::optional<NumberedText> numbered_behind(std::string_view name, std::string_view text) {
+  return text.starts_with(name) ? numbered_text(text.substr(name.size())) : std::nullopt;
 }
 
 }  // namespace
 
+std::optional<NumberedText> numbered_text(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto number = parse_int64(text.substr(0, colon));
+  if (!number || *number < 0) return std::nullopt;
+  return NumberedText{static_cast<std::uint64_t>(*number), text.substr(colon + 1)};
+}
+
 std::string VersionNote::text() const { return fmt::format("{}{}:{}", kVersion, version, key); }
 
 std::optional<VersionNote> VersionNote::parse(std::string_view text) {
-  const auto told = numbered(text, kVersion);
+  const auto told = numbered_behind(kVersion, text);
   if (!told || told->number == 0) return std::nullopt;
   return VersionNote{told->number, told->rest};
 }
@@ -46,7 +44,7 @@ std::string GoneNote::text() const {
 }
 
 std::optional<GoneNote> GoneNote::parse(std::string_view text) {
-  const auto told = numbered(text, kGone);
+  const auto told = numbered_behind(kGone, text);
   if (!told || told->rest.size() > kMost * sizeof(Key)) return std::nullopt;
   GoneNote note{told->number, {}};
   ByteReader reader(told->rest);

@@ -10,6 +10,14 @@
 
 namespace hearth {
 
+// "number:rest", as notes begin behind their name. Nothing if no number from 0 to 2^63 - 1 is
+// there.
+struct NumberedText {
+  std::uint64_t number = 0;
+  std::string_view rest;
+};
+[[nodiscard]] std::optional<NumberedText> numbered_text(std::string_view text);
+
 // The key that was written just before has this version, or, if it is gone, leaves it.
 struct VersionNote {
   std::uint64_t version = 0;  // 1 .. 2^63 - 1

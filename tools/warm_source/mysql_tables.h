@@ -41,7 +41,8 @@ struct MyLogEnd {
 Result<MyLogEnd> end_of_my_log(MyConnection& connection);
 // The same at a moment when every snapshot shows all changes of `tables` up to there, which the end
 // alone does not say: a change stands in the log before others see it. For that moment the tables
-// are locked against writes; the lock waits for open transactions that wrote, two seconds at most.
+// are locked against writes; the lock waits for open transactions that wrote, at most two seconds a
+// table.
 // Errors: kInvalid (not allowed), kIo (also: they took too long).
 Result<MyLogEnd> settled_end_of_my_log(MyConnection& connection,
                                        const std::vector<std::string>& tables);
