@@ -67,7 +67,8 @@ bool replay_message(CommandContext& ctx, std::string_view message) {
     replay_touches(ctx, *keys);
   } else if (const auto told = behind(kBeginEcho)) {
     if (const auto begun = numbered_text(*told))
-      static_cast<void>(warm->begin(begun->rest, seconds{static_cast<std::int64_t>(begun->number)}));
+      static_cast<void>(
+          warm->begin(begun->rest, seconds{static_cast<std::int64_t>(begun->number)}));
   } else if (const auto ended = behind(kEndEcho)) {
     if (const auto epoch = numbered_text(*ended)) static_cast<void>(warm->end(epoch->rest));
   } else {
